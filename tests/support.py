@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
+import textwrap
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -74,7 +76,7 @@ class Databases:
 
     def _admin(self, statement: sql.Composable) -> None:
         maintenance = {**self._server, "dbname": self._server.get("dbname", "postgres")}
-        with closing(psycopg2.connect(**maintenance)) as connection:
+        with closing(psycopg2.connect(make_dsn(**maintenance))) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
                 cursor.execute(statement)
@@ -111,6 +113,80 @@ def data(*parts: str) -> pathlib.Path:
     return path
 
 
-def dsn_of(url: str, **changes: str) -> str:
-    """*url* as a libpq string, with changes, for programs that want one."""
-    return make_dsn(url, **changes)
+class Checkout:
+    """A copy of this checkout, with revisions of the test's own; not installed, found by PYTHONPATH."""
+
+    def __init__(self, parent: pathlib.Path) -> None:
+        self.root = parent / "spotify_ai_agent_migrations"
+        kept = shutil.ignore_patterns(
+            ".*", "build", "dist", "*.egg-info", "__pycache__", "tests", "benchmarks"
+        )
+        shutil.copytree(ROOT, self.root, ignore=kept)
+        self.versions = self.root / "versions"
+
+    def add(self, upgrade: str, *, downgrade: str = "execute('SELECT 1')", name: str | None = None) -> str:
+        """Add the next revision with these bodies; return its number."""
+        number = max(int(file.name[:3]) for file in self.versions.glob("[0-9]*.py")) + 1
+        (self.versions / (name or f"{number:03d}_added.py")).write_text(
+            REVISION.format(
+                number=f"{number:03d}",
+                parent=f"{number - 1:03d}",
+                upgrade=textwrap.indent(textwrap.dedent(upgrade).strip(), "    "),
+                downgrade=textwrap.indent(textwrap.dedent(downgrade).strip(), "    "),
+            )
+        )
+        return f"{number:03d}"
+
+    def environment(self, url: str | None) -> dict[str, str]:
+        return environment(url, PYTHONPATH=str(self.root.parent))
+
+    def alembic(self, *arguments: str, url: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run Alembic's command line in this checkout."""
+        return self.python("-m", "alembic", *arguments, url=url)
+
+    def python(self, *arguments: str, url: str | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *arguments], cwd=self.root, env=self.environment(url),
+            capture_output=True, text=True, check=False, timeout=300,
+        )  # fmt: skip
+
+    def start(self, *arguments: str, url: str) -> subprocess.Popen[str]:
+        """Start Alembic's command line and do not wait for it."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "alembic", *arguments], cwd=self.root, env=self.environment(url),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+
+REVISION = '''"""Added by a test.
+
+Locks: as the test says.
+Reverse: lossless
+Data: none
+Needs: membership of agent_owner
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from spotify_ai_agent_migrations.versions.core.ddl import execute
+
+revision = "{number}"
+down_revision = "{parent}"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+{upgrade}
+
+
+def downgrade() -> None:
+{downgrade}
+
+
+if __name__ == "__main__":
+    from spotify_ai_agent_migrations.versions.cli import revision_main
+
+    raise SystemExit(revision_main(__file__))
+'''

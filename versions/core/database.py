@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from contextlib import contextmanager, suppress
+from typing import Any, Final
 
 import psycopg2
 import sqlalchemy
-from psycopg2.extensions import connection as Connection  # noqa: N812  (the driver's own name for the class)
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import make_dsn
 from sqlalchemy.pool import NullPool
 
 from spotify_ai_agent_migrations.versions.core.errors import (
@@ -30,7 +31,8 @@ SERIALIZATION_FAILURE: Final = "40001"
 _INVALID_PASSWORD: Final = ("28P01", "28000")
 _INSUFFICIENT_PRIVILEGE: Final = "42501"
 _DATA_EXCEPTION: Final = "22"
-_QUOTED: Final = re.compile(r'"[^"]*"')
+# From the first quotation mark of any language to the last: a value may hold some itself.
+_QUOTED: Final = re.compile("[\"'«»„“”].*[\"'«»„“”]", re.DOTALL)
 
 
 @contextmanager
@@ -56,9 +58,7 @@ def connect(
             connection.close()
 
 
-def open_connection(
-    settings: Settings, *, purpose: str = "agentdb", row_security: bool = True
-) -> Connection:
+def open_connection(settings: Settings, *, purpose: str = "agentdb", row_security: bool = True) -> Connection:
     """Open one connection that the caller closes; see `connect`."""
     options = {
         "lock_timeout": settings.lock_timeout_ms,
@@ -68,7 +68,7 @@ def open_connection(
         "row_security": "on" if row_security else "off",
     }
     spoken = " ".join(f"-c {name}={value}" for name, value in options.items())
-    parameters = {
+    parameters: dict[str, Any] = {
         "connect_timeout": settings.connect_timeout_s,
         "application_name": purpose,
         "client_encoding": "UTF8",
@@ -76,9 +76,10 @@ def open_connection(
         "options": f"{settings.conninfo.get('options', '')} {spoken}".strip(),
     }
     try:
-        connection = psycopg2.connect(**parameters)
+        connection = psycopg2.connect(make_dsn(**parameters))
     except psycopg2.OperationalError as error:
         raise _refused(error, settings) from error
+    _notice_dead_clients(connection)
     if connection.server_version < OLDEST_SERVER * 10_000:
         version = connection.server_version // 10_000
         connection.close()
@@ -142,6 +143,14 @@ def shown_message(error: psycopg2.Error) -> str:
     if (error.pgcode or "").startswith(_DATA_EXCEPTION):
         return _QUOTED.sub('"…"', message)
     return message
+
+
+def _notice_dead_clients(connection: Connection) -> None:
+    """Let the server end a statement whose client was killed, instead of finishing it under its locks."""
+    # Not an option of the session: where the platform cannot look, the login itself would fail.
+    with connection.cursor() as cursor, suppress(psycopg2.DataError):
+        cursor.execute("SET client_connection_check_interval = '2s'")
+    connection.commit()
 
 
 def _refused(error: psycopg2.OperationalError, settings: Settings) -> MigrationError:

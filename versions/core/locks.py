@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import psycopg2
-from psycopg2.extensions import connection as Connection  # noqa: N812
+from psycopg2.extensions import connection as Connection
 
 from spotify_ai_agent_migrations.versions.core.errors import LockError, MigrationError
 from spotify_ai_agent_migrations.versions.core.sql import queries, without_literals

@@ -1,7 +1,7 @@
 """Let a module be imported by each of its names, and stay one module. Runs no revision.
 
-    versions.core.errors          is spotify_ai_agent_migrations.versions.core.errors
-    versions.schema               is spotify_ai_agent_migrations.versions.001_schema
+versions.core.errors          is spotify_ai_agent_migrations.versions.core.errors
+versions.schema               is spotify_ai_agent_migrations.versions.001_schema
 """
 
 from __future__ import annotations

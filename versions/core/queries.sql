@@ -33,3 +33,209 @@ SELECT activity.pid,
        activity.query
   FROM pg_catalog.unnest(pg_catalog.pg_blocking_pids(%(pid)s::integer)) AS blocker (pid)
   JOIN pg_catalog.pg_stat_activity AS activity ON activity.pid = blocker.pid;
+
+-- search_path --
+-- Set the search path of this transaction and give back the one that was.
+SELECT pg_catalog.current_setting('search_path'),
+       pg_catalog.set_config('search_path', %(path)s, true);
+
+-- schema_objects --
+-- Every object of the schema, one row each: kind, identity, definition. Server and extensions left out, and
+-- Alembic's own table, which outlives a downgrade. Definitions are deparsed by the server, so that what is
+-- written differently and means the same is the same; an ACL that was never touched equals its default.
+WITH visible AS (
+    SELECT namespace.oid,
+           namespace.nspname
+      FROM pg_catalog.pg_namespace AS namespace
+     WHERE namespace.nspname !~ '^pg_'
+       AND namespace.nspname <> 'information_schema'
+), extended AS (
+    SELECT link.classid,
+           link.objid
+      FROM pg_catalog.pg_depend AS link
+     WHERE link.deptype = 'e'
+), relation AS (
+    SELECT class.*,
+           pg_catalog.format('%%I.%%I', visible.nspname, class.relname) AS called
+      FROM pg_catalog.pg_class AS class
+      JOIN visible ON visible.oid = class.relnamespace
+     WHERE NOT EXISTS (SELECT FROM extended
+                        WHERE extended.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                          AND extended.objid = class.oid)
+       AND class.relname NOT IN ('alembic_version', 'alembic_version_pkc')
+)
+SELECT 'schema' AS kind,
+       pg_catalog.format('%%I', visible.nspname) AS identity,
+       pg_catalog.jsonb_build_array(
+           pg_catalog.pg_get_userbyid(namespace.nspowner),
+           (SELECT pg_catalog.jsonb_agg(item::text ORDER BY item::text)
+              FROM pg_catalog.unnest(coalesce(namespace.nspacl, pg_catalog.acldefault('n', namespace.nspowner))) AS item),
+           pg_catalog.obj_description(namespace.oid, 'pg_namespace')
+       )::text AS definition
+  FROM visible
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = visible.oid
+UNION ALL
+SELECT 'relation',
+       relation.called,
+       pg_catalog.jsonb_build_array(
+           relation.relkind, relation.relpersistence, pg_catalog.pg_get_userbyid(relation.relowner),
+           relation.reloptions, relation.relrowsecurity, relation.relforcerowsecurity, relation.relreplident,
+           pg_catalog.pg_get_expr(relation.relpartbound, relation.oid),
+           CASE WHEN relation.relkind = 'p' THEN pg_catalog.pg_get_partkeydef(relation.oid) END,
+           CASE WHEN relation.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(relation.oid) END,
+           (SELECT pg_catalog.jsonb_agg(parent.inhparent::pg_catalog.regclass::text ORDER BY parent.inhseqno)
+              FROM pg_catalog.pg_inherits AS parent WHERE parent.inhrelid = relation.oid),
+           (SELECT pg_catalog.to_jsonb(sequence) - 'seqrelid'
+              FROM pg_catalog.pg_sequence AS sequence WHERE sequence.seqrelid = relation.oid),
+           CASE WHEN relation.relkind <> 'i' AND relation.relkind <> 'I' THEN
+               (SELECT pg_catalog.jsonb_agg(item::text ORDER BY item::text)
+                  FROM pg_catalog.unnest(coalesce(relation.relacl, pg_catalog.acldefault(
+                           (CASE relation.relkind WHEN 'S' THEN 's' ELSE 'r' END)::"char", relation.relowner))) AS item)
+           END,
+           pg_catalog.obj_description(relation.oid, 'pg_class')
+       )::text
+  FROM relation
+UNION ALL
+SELECT 'column',
+       pg_catalog.format('%%s.%%I', relation.called, attribute.attname),
+       pg_catalog.jsonb_build_array(
+           pg_catalog.row_number() OVER (PARTITION BY relation.oid ORDER BY attribute.attnum),
+           pg_catalog.format_type(attribute.atttypid, attribute.atttypmod), attribute.attnotnull,
+           attribute.attcollation::pg_catalog.regcollation::text, attribute.attidentity, attribute.attgenerated,
+           pg_catalog.pg_get_expr(preset.adbin, preset.adrelid),
+           coalesce(attribute.attstattarget, -1), attribute.attstorage, attribute.attcompression,
+           attribute.attoptions, attribute.attacl::text,
+           pg_catalog.col_description(relation.oid, attribute.attnum)
+       )::text
+  FROM relation
+  JOIN pg_catalog.pg_attribute AS attribute ON attribute.attrelid = relation.oid
+  LEFT JOIN pg_catalog.pg_attrdef AS preset
+    ON preset.adrelid = attribute.attrelid AND preset.adnum = attribute.attnum
+ WHERE attribute.attnum > 0
+   AND NOT attribute.attisdropped
+   AND relation.relkind NOT IN ('i', 'I', 'S')
+UNION ALL
+SELECT 'constraint',
+       pg_catalog.format('%%s.%%I', coalesce(relation.called, linked.contypid::pg_catalog.regtype::text), linked.conname),
+       pg_catalog.jsonb_build_array(
+           pg_catalog.pg_get_constraintdef(linked.oid), linked.convalidated, linked.condeferrable,
+           linked.condeferred, linked.conislocal, linked.connoinherit,
+           pg_catalog.obj_description(linked.oid, 'pg_constraint')
+       )::text
+  FROM pg_catalog.pg_constraint AS linked
+  JOIN visible ON visible.oid = linked.connamespace
+  LEFT JOIN relation ON relation.oid = linked.conrelid
+ WHERE relation.oid IS NOT NULL
+    OR (linked.contypid <> 0
+        AND NOT EXISTS (SELECT FROM extended
+                         WHERE extended.classid = 'pg_catalog.pg_type'::pg_catalog.regclass
+                           AND extended.objid = linked.contypid))
+UNION ALL
+SELECT 'index',
+       relation.called,
+       pg_catalog.jsonb_build_array(
+           pg_catalog.pg_get_indexdef(pg_index.indexrelid), pg_index.indisvalid, pg_index.indisready,
+           pg_index.indisclustered, pg_index.indisreplident
+       )::text
+  FROM relation
+  JOIN pg_catalog.pg_index ON pg_index.indexrelid = relation.oid
+UNION ALL
+SELECT 'trigger',
+       pg_catalog.format('%%s.%%I', relation.called, pg_trigger.tgname),
+       pg_catalog.jsonb_build_array(
+           pg_catalog.pg_get_triggerdef(pg_trigger.oid), pg_trigger.tgenabled,
+           pg_catalog.obj_description(pg_trigger.oid, 'pg_trigger')
+       )::text
+  FROM relation
+  JOIN pg_catalog.pg_trigger ON pg_trigger.tgrelid = relation.oid
+ WHERE NOT pg_trigger.tgisinternal
+UNION ALL
+SELECT 'policy',
+       pg_catalog.format('%%s.%%I', relation.called, policy.polname),
+       pg_catalog.jsonb_build_array(
+           policy.polcmd, policy.polpermissive,
+           (SELECT pg_catalog.jsonb_agg(coalesce(role.rolname, 'public') ORDER BY role.rolname)
+              FROM pg_catalog.unnest(policy.polroles) AS member (oid)
+              LEFT JOIN pg_catalog.pg_roles AS role ON role.oid = member.oid),
+           pg_catalog.pg_get_expr(policy.polqual, policy.polrelid),
+           pg_catalog.pg_get_expr(policy.polwithcheck, policy.polrelid)
+       )::text
+  FROM relation
+  JOIN pg_catalog.pg_policy AS policy ON policy.polrelid = relation.oid
+UNION ALL
+SELECT 'rule',
+       pg_catalog.format('%%s.%%I', relation.called, rewrite.rulename),
+       pg_catalog.jsonb_build_array(pg_catalog.pg_get_ruledef(rewrite.oid), rewrite.ev_enabled)::text
+  FROM relation
+  JOIN pg_catalog.pg_rewrite AS rewrite ON rewrite.ev_class = relation.oid
+ WHERE rewrite.rulename <> '_RETURN'
+UNION ALL
+SELECT 'routine',
+       routine.oid::pg_catalog.regprocedure::text,
+       pg_catalog.jsonb_build_array(
+           CASE WHEN routine.prokind <> 'a' THEN pg_catalog.pg_get_functiondef(routine.oid) ELSE 'aggregate' END,
+           pg_catalog.pg_get_userbyid(routine.proowner),
+           (SELECT pg_catalog.jsonb_agg(item::text ORDER BY item::text)
+              FROM pg_catalog.unnest(coalesce(routine.proacl, pg_catalog.acldefault('f', routine.proowner))) AS item),
+           pg_catalog.obj_description(routine.oid, 'pg_proc')
+       )::text
+  FROM pg_catalog.pg_proc AS routine
+  JOIN visible ON visible.oid = routine.pronamespace
+ WHERE NOT EXISTS (SELECT FROM extended
+                    WHERE extended.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+                      AND extended.objid = routine.oid)
+UNION ALL
+SELECT 'type',
+       pg_catalog.format('%%I.%%I', visible.nspname, type.typname),
+       pg_catalog.jsonb_build_array(
+           type.typtype, pg_catalog.format_type(nullif(type.typbasetype, 0), type.typtypmod), type.typnotnull,
+           type.typdefault, pg_catalog.pg_get_userbyid(type.typowner),
+           (SELECT pg_catalog.jsonb_agg(label.enumlabel ORDER BY label.enumsortorder)
+              FROM pg_catalog.pg_enum AS label WHERE label.enumtypid = type.oid),
+           (SELECT pg_catalog.jsonb_agg(item::text ORDER BY item::text)
+              FROM pg_catalog.unnest(coalesce(type.typacl, pg_catalog.acldefault('T', type.typowner))) AS item),
+           pg_catalog.obj_description(type.oid, 'pg_type')
+       )::text
+  FROM pg_catalog.pg_type AS type
+  JOIN visible ON visible.oid = type.typnamespace
+ WHERE type.typtype IN ('d', 'e', 'r')
+   AND NOT EXISTS (SELECT FROM extended
+                    WHERE extended.classid = 'pg_catalog.pg_type'::pg_catalog.regclass
+                      AND extended.objid = type.oid)
+UNION ALL
+SELECT 'extension',
+       pg_catalog.format('%%I', extension.extname),
+       pg_catalog.jsonb_build_array(
+           extension.extversion, extension.extnamespace::pg_catalog.regnamespace::text,
+           pg_catalog.obj_description(extension.oid, 'pg_extension')
+       )::text
+  FROM pg_catalog.pg_extension AS extension
+UNION ALL
+SELECT 'statistics',
+       pg_catalog.format('%%I.%%I', visible.nspname, statistics.stxname),
+       pg_catalog.jsonb_build_array(pg_catalog.pg_get_statisticsobjdef(statistics.oid), statistics.stxstattarget)::text
+  FROM pg_catalog.pg_statistic_ext AS statistics
+  JOIN visible ON visible.oid = statistics.stxnamespace
+UNION ALL
+SELECT 'default privileges',
+       pg_catalog.concat_ws('.', pg_catalog.pg_get_userbyid(preset.defaclrole),
+                            nullif(preset.defaclnamespace, 0)::pg_catalog.regnamespace::text, preset.defaclobjtype),
+       preset.defaclacl::text
+  FROM pg_catalog.pg_default_acl AS preset
+UNION ALL
+SELECT 'publication',
+       pg_catalog.format('%%I', publication.pubname),
+       pg_catalog.jsonb_build_array(
+           publication.puballtables, publication.pubinsert, publication.pubupdate, publication.pubdelete,
+           publication.pubtruncate, publication.pubviaroot,
+           (SELECT pg_catalog.jsonb_agg(member.prrelid::pg_catalog.regclass::text ORDER BY 1)
+              FROM pg_catalog.pg_publication_rel AS member WHERE member.prpubid = publication.oid)
+       )::text
+  FROM pg_catalog.pg_publication AS publication
+UNION ALL
+SELECT 'event trigger',
+       pg_catalog.format('%%I', watcher.evtname),
+       pg_catalog.jsonb_build_array(
+           watcher.evtevent, watcher.evtenabled, watcher.evtfoid::pg_catalog.regprocedure::text, watcher.evttags
+       )::text
+  FROM pg_catalog.pg_event_trigger AS watcher;

@@ -105,5 +105,3 @@ def read_dotenv() -> dict[str, str]:
         if path.is_file():
             return {key: value for key, value in dotenv_values(path).items() if value is not None}
     return {}
-
-

@@ -14,7 +14,9 @@ from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 EXAMPLE = "postgresql://user:password@host:5432/database"
 
 _SCHEME = re.compile(r"^(?P<scheme>postgres(?:ql)?)(?:\+[a-z0-9_]+)?://", re.IGNORECASE)
-_SECRETS = frozenset({"password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"})
+_SECRETS = frozenset(
+    {"password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"}
+)
 _PORTS = re.compile(r"\d{1,5}(,\d{1,5})*")
 
 

@@ -1,0 +1,148 @@
+"""The local server starts by itself, is shared, and survives killed processes."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from spotify_ai_agent_migrations import ServerError
+from spotify_ai_agent_migrations.versions.core import embedded
+from support import ROOT, environment
+
+CHILD = """
+import pathlib, sys, time
+from spotify_ai_agent_migrations.versions.core import embedded
+import psycopg2
+server = embedded.start(pathlib.Path(sys.argv[1]))
+with psycopg2.connect(server.url) as connection:
+    connection.cursor().execute("SELECT 1")
+print("started" if server.started else "shared", flush=True)
+time.sleep(float(sys.argv[2]))
+"""
+
+
+@pytest.fixture
+def folder() -> Iterator[pathlib.Path]:
+    """A place for a server of the test's own; short, for its Unix socket."""
+    parent = pathlib.Path(tempfile.mkdtemp(prefix="agentdb-"))
+    parent.chmod(0o755)
+    yield parent / "pg"
+    embedded.stop(parent / "pg")
+    shutil.rmtree(parent, ignore_errors=True)
+
+
+def child(folder: pathlib.Path, seconds: float = 0) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(folder), str(seconds)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment(None),
+    )  # fmt: skip
+
+
+def said(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def is_running(folder: pathlib.Path) -> bool:
+    return embedded._running(folder / "data")
+
+
+def test_the_first_process_starts_it_says_so_in_one_line_and_stops_it(folder: pathlib.Path) -> None:
+    out, err = child(folder).communicate(timeout=60)
+    assert out == "started\n"
+    assert err.splitlines() == [
+        f"using the local PostgreSQL in {folder}; set DATABASE_URL or say -x url=… to use another"
+    ]
+    assert (folder / "data" / "PG_VERSION").exists()
+    assert not is_running(folder)
+
+
+def test_a_second_process_shares_it_and_the_last_one_stops_it(folder: pathlib.Path) -> None:
+    first = child(folder, 30)
+    assert said(first) == "started"
+    second = child(folder)
+    assert second.communicate(timeout=60)[0] == "shared\n"
+    assert is_running(folder)
+    first.send_signal(signal.SIGINT)
+    first.communicate(timeout=60)
+    assert not is_running(folder)
+
+
+def test_ten_processes_at_once_start_one_server(folder: pathlib.Path) -> None:
+    processes = [child(folder, 3) for _ in range(10)]
+    results = [process.communicate(timeout=120) for process in processes]
+    assert sorted(out for out, _ in results) == ["shared\n"] * 9 + ["started\n"], results
+    assert not is_running(folder)
+
+
+def test_a_killed_process_leaves_a_server_that_the_next_one_uses(folder: pathlib.Path) -> None:
+    first = child(folder, 30)
+    assert said(first) == "started"
+    first.kill()
+    first.communicate()
+    assert is_running(folder)
+    assert child(folder).communicate(timeout=60)[0] == "shared\n"
+    assert not is_running(folder)
+
+
+@pytest.mark.parametrize("after_s", [0.02, 0.1, 0.2, 0.3, 0.5, 0.8])
+def test_killed_at_any_moment_of_the_first_start_the_next_start_works(
+    folder: pathlib.Path, after_s: float
+) -> None:
+    first = child(folder, 30)
+    deadline = time.monotonic() + 30
+    while not folder.exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    time.sleep(after_s)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    out, err = child(folder).communicate(timeout=60)
+    assert out in {"started\n", "shared\n"}, err
+
+
+def test_a_killed_server_is_started_again(folder: pathlib.Path) -> None:
+    first = child(folder, 30)
+    assert said(first) == "started"
+    os.kill(int((folder / "data" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+    while is_running(folder):
+        time.sleep(0.01)
+    first.kill()
+    first.communicate()
+    assert child(folder).communicate(timeout=60)[0] == "started\n"
+
+
+def test_a_pid_file_that_names_another_program_is_not_believed(folder: pathlib.Path) -> None:
+    assert child(folder).communicate(timeout=60)[0] == "started\n"
+    pid_file = folder / "data" / "postmaster.pid"
+    pid_file.write_text(f"{os.getpid()}\n{folder / 'data'}\n1\n5432\n{folder / 'data'}\n\n1 1\nready\n")
+    shutil.copystat(folder / "data" / "PG_VERSION", pid_file)
+    assert child(folder).communicate(timeout=60)[0] == "started\n"
+
+
+def test_a_server_started_to_stay_stays_until_it_is_stopped(folder: pathlib.Path) -> None:
+    keep = f"from pathlib import Path; from {embedded.__name__} import start; start(Path({str(folder)!r}), keep=True)"
+    subprocess.run([sys.executable, "-c", keep], check=True, capture_output=True, cwd=ROOT)
+    assert is_running(folder)
+    assert child(folder).communicate(timeout=60)[0] == "shared\n"
+    assert is_running(folder)
+    assert embedded.stop(folder) is True
+    assert not is_running(folder)
+    assert embedded.stop(folder) is False
+
+
+def test_a_server_that_does_not_start_is_an_error_that_names_its_log(folder: pathlib.Path) -> None:
+    assert child(folder).communicate(timeout=60)[0] == "started\n"
+    (folder / "data" / "postgresql.auto.conf").write_text("no_such_setting = 1\n")
+    with pytest.raises(ServerError) as caught:
+        embedded.start(folder)
+    assert caught.value.problem == f'the local PostgreSQL in "{folder}" does not start'
+    assert caught.value.hint == f'read "{folder / "data" / "log"}"; to begin anew, remove "{folder}"'

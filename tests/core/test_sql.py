@@ -1,0 +1,37 @@
+"""Named statements are found, and a statement is shown without a literal."""
+
+from __future__ import annotations
+
+import pytest
+
+from spotify_ai_agent_migrations.versions.core.sql import queries, without_literals
+
+PACKAGE = "spotify_ai_agent_migrations.versions"
+
+
+@pytest.mark.parametrize("room", ["core", "runner", "bulk_import_export"])
+def test_every_statement_of_a_room_has_a_purpose_and_a_body(room: str) -> None:
+    found = queries(f"{PACKAGE}.{room}")
+    assert found
+    for name, text in found.items():
+        first, *rest = text.splitlines()
+        assert first.startswith("-- "), name
+        assert any(not line.startswith("--") for line in rest), name
+
+
+@pytest.mark.parametrize(
+    ("statement", "shown"),
+    [
+        ("SELECT *\n  FROM users WHERE email = 'it''s@me.org'", "SELECT * FROM users WHERE email = ?"),
+        (r"SELECT E'a\'b', 12.5, col1", "SELECT ?, ?, col1"),
+        ("DO $body$ secret $$ more $body$", "DO ?"),
+        ("SELECT 'cut off in the mid", "SELECT ?"),
+        ('SELECT "Column 1" FROM t2', 'SELECT "Column ?" FROM t2'),
+    ],
+)
+def test_literals_become_question_marks(statement: str, shown: str) -> None:
+    assert without_literals(statement) == shown
+
+
+def test_a_long_statement_is_cut() -> None:
+    assert without_literals("SELECT " + "a, " * 200, most=20) == "SELECT a, a, a, a, …"
