@@ -1,0 +1,188 @@
+"""Read what literal SQL defines: columns, constraints and comments. Executes nothing.
+
+What is not seen: text put together at run time, the inside of a dollar-quoted body (`DO`, functions),
+`CREATE TABLE … OF type`, and the columns of a partition, which are its parent's.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from spotify_ai_agent_migrations.versions.governance.finding import Place
+from spotify_ai_agent_migrations.versions.governance.revision import Revision
+from spotify_ai_agent_migrations.versions.governance.tokens import (
+    Token,
+    Tokens,
+    begins,
+    bracketed,
+    outside_brackets,
+    qualified,
+    split,
+    statements,
+)
+
+_LASTING: Final = frozenset({"GLOBAL", "LOCAL", "UNLOGGED", "FOREIGN"})
+_KINDS: Final = {
+    "PRIMARY": "pkey", "UNIQUE": "key", "CHECK": "check", "REFERENCES": "fkey", "FOREIGN": "fkey",
+    "EXCLUDE": "excl",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SqlText:
+    """One string of a revision that may hold SQL."""
+
+    revision: Revision
+    node: ast.Constant | ast.JoinedStr
+    text: str
+
+    @property
+    def statements(self) -> Iterator[Tokens]:
+        """Yield the statements of the text."""
+        return statements(self.text)
+
+    def place(self, token: Token) -> Place:
+        """Return where *token* stands, to the line where the string spans lines."""
+        lines = self.text.count("\n", 0, token.offset)
+        spans = (self.node.end_lineno or self.node.lineno) - self.node.lineno
+        exact = 0 < lines <= spans
+        return Place(self.node.lineno + lines) if exact else self.revision.place(self.node)
+
+
+@dataclass(frozen=True)
+class Element:
+    """One line of a `CREATE TABLE`, or one `ADD` of an `ALTER TABLE`; `tokens` are never empty."""
+
+    table: str
+    tokens: Tokens
+
+    @property
+    def column(self) -> str | None:
+        """Return the name of the column this defines, if it does not define something else."""
+        other = {*_KINDS, "CONSTRAINT", "LIKE"}
+        return None if self.tokens[0].word in other else self.tokens[0].name or None
+
+    @property
+    def copies_columns(self) -> bool:
+        """Tell whether this is a `LIKE` that leaves the comments of the columns behind."""
+        kept = {"ALL", "COMMENTS"} & {token.word for token in self.tokens}
+        return begins(self.tokens, "LIKE") and not kept
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A constraint or an index in SQL; `name` is None where it has none."""
+
+    kind: str
+    table: str
+    columns: tuple[str, ...]
+    name: str | None
+    token: Token
+
+
+def sql_texts(revision: Revision) -> Iterator[SqlText]:
+    """Yield every string of *revision* but the docstrings."""
+    stack: list[ast.AST] = [revision.tree] if revision.tree else []
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.JoinedStr):
+            yield SqlText(revision, node, "".join(map(_part, node.values)))
+        elif isinstance(node, ast.Constant):
+            if isinstance(node.value, str):
+                yield SqlText(revision, node, node.value)
+        elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            stack.extend(reversed(list(ast.iter_child_nodes(node))))
+
+
+def elements(statement: Tokens) -> Iterator[Element]:
+    """Yield what *statement* defines, if it creates a lasting table or adds to one."""
+    if (table := _table(statement, "CREATE")) is not None:
+        inside, _ = bracketed(table[1])
+        yield from (Element(table[0], part) for part in split(inside))
+    elif (table := _table(statement, "ALTER")) is not None:
+        added = (_added(action) for action in split(table[1]) if begins(action, "ADD"))
+        yield from (Element(table[0], part) for part in added if part)
+
+
+def made_from_query(statement: Tokens) -> str | None:
+    """Return the table that *statement* makes with `AS`, taking its columns from a query."""
+    table = _table(statement, "CREATE")
+    if table is None:
+        return None
+    _, rest = bracketed(table[1])
+    return table[0] if any(token.word == "AS" for token in outside_brackets(rest)) else None
+
+
+def constraints(element: Element) -> Iterator[Constraint]:
+    """Yield the constraints of *element*, named or not; `NOT NULL` is not counted among them."""
+    level = outside_brackets(element.tokens)
+    column = element.column
+    found = [(at, token) for at, token in enumerate(level) if at >= bool(column) and token.word in _KINDS]
+    # `FOREIGN KEY … REFERENCES …` on a line of its own is one constraint, in a column each word is one.
+    for at, token in found if column else found[:1]:
+        named = at >= 2 and level[at - 2].word == "CONSTRAINT"
+        columns = (column,) if column else _listed(element.tokens, token)
+        yield Constraint(
+            _KINDS[token.word], element.table, columns, level[at - 1].name if named else None, token
+        )
+
+
+def index(statement: Tokens) -> Constraint | None:
+    """Return the index that *statement* creates."""
+    if not (begins(statement, "CREATE", "INDEX") or begins(statement, "CREATE", "UNIQUE", "INDEX")):
+        return None
+    at = next(place for place, token in enumerate(statement) if token.word == "INDEX")
+    rest = _without(_without(statement[at + 1 :], "CONCURRENTLY"), "IF", "NOT", "EXISTS")
+    if not rest:
+        return None
+    unnamed = begins(rest, "ON")
+    name = None if unnamed else rest[0].name
+    table, after = qualified(_without(rest[0 if unnamed else 1 :][1:], "ONLY"))
+    return Constraint("idx", table, _listed(after, statement[0]), name, statement[0])
+
+
+def column_comments(statement: Tokens) -> Iterator[tuple[str, str]]:
+    """Yield the column, with its table, and the text of a `COMMENT ON COLUMN`."""
+    if begins(statement, "COMMENT", "ON", "COLUMN"):
+        column, rest = qualified(statement[3:])
+        if begins(rest, "IS"):
+            yield column, "".join(token.value or "" for token in rest[1:])
+
+
+def _part(node: ast.expr) -> str:
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    inner = node.value if isinstance(node, ast.FormattedValue) else node
+    return f"{{{inner.id}}}" if isinstance(inner, ast.Name) else "{…}"
+
+
+def _table(statement: Tokens, verb: str) -> tuple[str, Tokens] | None:
+    """Return the table *statement* creates or alters and what follows its name; no temporary one."""
+    if not begins(statement, verb):
+        return None
+    rest = statement[1:]
+    while rest and rest[0].word in _LASTING:
+        rest = rest[1:]
+    if not begins(rest, "TABLE"):
+        return None
+    rest = _without(_without(rest[1:], "IF", "NOT", "EXISTS"), "IF", "EXISTS")
+    return qualified(_without(rest, "ONLY"))
+
+
+def _added(action: Tokens) -> Tokens:
+    return _without(_without(action[1:], "COLUMN"), "IF", "NOT", "EXISTS")
+
+
+def _without(tokens: Tokens, *words: str) -> Tokens:
+    return tokens[len(words) :] if begins(tokens, *words) else tokens
+
+
+def _listed(tokens: Tokens, after: Token) -> tuple[str, ...]:
+    """Return the columns in the first brackets of *tokens* after a token."""
+    rest = [token for token in tokens if token.offset >= after.offset]
+    start = next((place for place, token in enumerate(rest) if token.text == "("), len(rest))
+    inside, _ = bracketed(rest[start:])
+    return tuple(part[0].name for part in split(inside) if part[0].name)

@@ -1,0 +1,118 @@
+"""Every column that an operation creates says what personal data it holds, and why.
+
+Why: erasure, export and retention read the classes from the catalogue; a column without one is a column they
+miss. The check reads the file and runs nothing, so it has to see each column: a literal `sa.Column`, in the
+operation or in a function of the same file, with a literal comment.
+Fix: begin the column's comment with its class and a colon, then say what the column is for:
+
+    sa.Column("email", sa.Text, comment="contact: where notices are sent")
+
+The classes are none, identifier, contact, location, behavioural, content and derived.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from spotify_ai_agent_migrations.versions.governance import syntax
+from spotify_ai_agent_migrations.versions.governance.classification import CHOICE, complaint, is_classified
+from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
+from spotify_ai_agent_migrations.versions.governance.revision import History, Revision
+from spotify_ai_agent_migrations.versions.governance.syntax import Call
+
+CODE = "MIG014"
+STRUCTURAL = False
+
+_found: Final = Reporter(CODE, __name__)
+_BESIDE_COLUMNS: Final = (
+    "CheckConstraint", "ExcludeConstraint", "ForeignKeyConstraint", "Index", "PrimaryKeyConstraint",
+    "UniqueConstraint",
+)  # fmt: skip
+
+
+def find(history: History) -> Iterator[Finding]:
+    """Yield a finding for each column without a class, and for each that cannot be seen."""
+    for revision, tree in history.readable:
+        calls = syntax.calls(tree)
+        sight = _Sight({call.node: call for call in calls}, syntax.bindings(tree), syntax.functions(tree))
+        for call in calls:
+            if call.is_column:
+                yield from _unclassified(revision, call)
+            for hidden in (item for item in _items(call) if not sight.sees(item)):
+                yield _found(
+                    revision.path,
+                    f"a column of {_quoted(call.table)} cannot be seen without running the revision",
+                    hint='write sa.Column("…", …, comment="<class>: <what it is for>") '
+                    f"in {revision.file_name}",
+                    at=revision.place(hidden),
+                )
+
+
+def _unclassified(revision: Revision, call: Call) -> Iterator[Finding]:
+    given = syntax.keyword(call.node, "comment")
+    comment = syntax.literal(given)
+    if comment is not None and is_classified(comment):
+        return
+    name = syntax.literal(syntax.argument(call.node, 0, "name"))
+    computed = (given is not None and not isinstance(given, ast.Constant)) or syntax.hides_keywords(call.node)
+    problem = "has a comment that is not a literal" if computed else complaint(comment)
+    shown = "…" if name is None else name
+    yield _found(
+        revision.path,
+        f'column "{shown}" of {_quoted(call.table)} {problem}',
+        hint=f'write sa.Column("{shown}", …, comment="<class>: <what it is for>") in {revision.file_name}; '
+        f"the class is {CHOICE}",
+        at=revision.place(call.node),
+    )
+
+
+def _quoted(table: str | None) -> str:
+    return "a table" if table is None else f'"{table}"'
+
+
+def _items(call: Call) -> Iterator[ast.expr]:
+    """Yield the arguments of an operation that are columns, or stand where columns do."""
+    operation = call.operation()
+    if operation == "create_table":
+        given = call.node.args
+        positional = syntax.keyword(call.node, "table_name") is None
+        starred = any(isinstance(item, ast.Starred) for item in given[:1])
+        yield from given[1:] if positional and not starred else given
+    elif operation == "add_column":
+        column = syntax.argument(call.node, 0 if call.in_batch else 1, "column")
+        yield call.node if column is None else column
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """Tells whether the columns behind an argument are written out in this file."""
+
+    calls: Mapping[ast.Call, Call]
+    bindings: Mapping[str, list[ast.expr]]
+    functions: Mapping[str, ast.FunctionDef | ast.AsyncFunctionDef]
+
+    def sees(self, node: ast.expr, *, through: frozenset[str] = frozenset()) -> bool:
+        """Tell it of *node*, having come *through* these names."""
+        if isinstance(node, ast.Starred):
+            return self.sees(node.value, through=through)
+        if isinstance(node, ast.List | ast.Tuple):
+            return all(self.sees(item, through=through) for item in node.elts)
+        if isinstance(node, ast.ListComp | ast.GeneratorExp):
+            return self.sees(node.elt, through=through)
+        if isinstance(node, ast.Name):
+            values = [] if node.id in through else self.bindings.get(node.id, [])
+            return bool(values) and all(self.sees(v, through=through | {node.id}) for v in values)
+        return isinstance(node, ast.Call) and self._sees_call(node)
+
+    def _sees_call(self, node: ast.Call) -> bool:
+        helper = self.functions.get(node.func.id) if isinstance(node.func, ast.Name) else None
+        if helper is not None:
+            return any(self._defines(inner) for inner in ast.walk(helper))
+        return self._defines(node)
+
+    def _defines(self, node: ast.AST) -> bool:
+        call = self.calls.get(node) if isinstance(node, ast.Call) else None
+        return call is not None and call.is_sqlalchemy("Column", *_BESIDE_COLUMNS)
