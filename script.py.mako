@@ -1,0 +1,37 @@
+"""${message}
+
+Locks:
+Reverse:
+Data:
+Needs:
+"""
+# Locks:   which lock on which table, and how long it is held under a long-running reader
+# Reverse: lossless, lossy or irreversible; what the way back loses
+# Data:    none, seed, backfill or destructive; which rows are touched
+# Needs:   the privileges, extensions and settings it stands on
+
+import sqlalchemy as sa
+from alembic import op
+${imports if imports else ""}
+revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+branch_labels = ${repr(branch_labels)}
+depends_on = ${repr(depends_on)}
+
+
+def upgrade() -> None:
+    ${upgrades if upgrades else "..."}
+
+
+def downgrade() -> None:
+    ${downgrades if downgrades else "..."}
+
+
+# Every new column says what it holds and why:
+#     sa.Column("city", sa.Text, comment="location: shown on the profile")
+# with one of none, identifier, contact, location, behavioural, content, derived.
+
+if __name__ == "__main__":
+    from spotify_ai_agent_migrations.versions.cli import revision_main
+
+    raise SystemExit(revision_main(__file__))

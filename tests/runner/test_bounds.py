@@ -1,0 +1,226 @@
+"""Many at once, killed half-way, a reader in the way: nothing lost, nothing waits without a bound."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+
+from support import ROOT, Checkout, connected, environment, rows, run_alembic
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'agentdb migrate'"
+
+
+def until(condition: Callable[[], bool], *, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.02)
+
+
+def test_ten_upgrades_at_once_all_succeed_and_each_revision_runs_once(empty_url: str) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "alembic", "upgrade", "head"], cwd=ROOT, env=environment(empty_url),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for _ in range(10)
+    ]  # fmt: skip
+    said = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 10, said
+    everything = "".join(said)
+    assert everything.count("Running upgrade  -> 001") == 1
+    assert everything.count("Running upgrade 001 -> 002") == 1
+    assert rows(empty_url, "SELECT version_num FROM alembic_version") == [("002",)]
+    deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    assert rows(empty_url, deadlocks) == [(0,)]
+
+
+def test_killed_in_the_middle_of_a_revision_leaves_nothing_and_the_next_run_completes(empty_url: str) -> None:
+    assert run_alembic("upgrade", "001", url=empty_url).returncode == 0
+    with connected(empty_url, autocommit=False) as blocker:
+        # The revision's last statement waits here, with all its tables made and none committed.
+        blocker.cursor().execute("LOCK alembic_version IN SHARE MODE")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "alembic", "-x", "lock-timeout-ms=60000", "upgrade", "head"],
+            cwd=ROOT, env=environment(empty_url), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        until(lambda: rows(empty_url, WAITING) == [(1,)])
+        process.kill()
+        process.communicate()
+        # The server notices that its client is gone while the lock is still held.
+        until(lambda: rows(empty_url, WAITING) == [(0,)])
+        assert rows(empty_url, "SELECT to_regclass('users')") == [(None,)]
+    done = run_alembic("upgrade", "head", url=empty_url)
+    assert done.returncode == 0, done.stderr
+    assert rows(empty_url, "SELECT to_regclass('users')::text") == [("users",)]
+
+
+def test_a_long_reader_is_waited_for_within_the_bound_without_queueing_other_readers(
+    checkout: Checkout, url: str
+) -> None:
+    checkout.add(
+        "execute(\"ALTER TABLE users ALTER time_zone DROP DEFAULT; COMMENT ON TABLE users IS 'changed'\")"
+    )
+    with connected(url, autocommit=False) as reader:
+        reader.cursor().execute("SELECT count(*) FROM users; LOCK users IN ROW SHARE MODE")
+        process = checkout.start("-x", "lock-timeout-ms=200", "-x", "tries=20", "upgrade", "head", url=url)
+        until(lambda: rows(url, WAITING) == [(1,)])
+        longest_s = 0.0
+        for _ in range(20):
+            started = time.monotonic()
+            rows(url, "SELECT count(*) FROM users")
+            longest_s = max(longest_s, time.monotonic() - started)
+        reader.rollback()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, out + err
+    assert "trying again in" in err
+    assert longest_s < 0.2 + 0.3  # the lock time-out, and room for a slow machine
+    assert rows(url, "SELECT obj_description('users'::regclass)") == [("changed",)]
+
+
+def test_giving_up_names_the_blocker_and_changes_nothing(checkout: Checkout, url: str) -> None:
+    number = checkout.add("execute('ALTER TABLE users ALTER email SET STATISTICS 500; LOCK users')")
+    with connected(url, autocommit=False) as reader:
+        reader.cursor().execute("SELECT 'luisg@example.org' FROM users")
+        pid = reader.info.backend_pid
+        started = time.monotonic()
+        done = checkout.alembic("-x", "lock-timeout-ms=200", "-x", "tries=3", "upgrade", "head", url=url)
+        assert time.monotonic() - started < 20
+    assert done.returncode == 1
+    problem, hint = done.stderr.splitlines()[-2:]
+    assert problem.startswith(
+        f"error: upgrade of revision {number}_added gave up after 3 tries of 200 ms: "
+        f"canceling statement due to lock timeout; in the way: pid {pid}, user "
+    )
+    assert problem.endswith("idle in transaction: SELECT ? FROM users")
+    assert hint == f"Hint: let it finish and run again, or end it with SELECT pg_terminate_backend({pid});"
+    assert rows(url, "SELECT version_num FROM alembic_version") == [("002",)]
+    target = "SELECT coalesce(attstattarget, -1) FROM pg_attribute WHERE attname = 'email'"
+    assert rows(url, f"{target} AND attrelid = 'users'::regclass") == [(-1,)]
+
+
+def test_a_deadlock_is_tried_again(checkout: Checkout, url: str) -> None:
+    checkout.add("execute('LOCK users'); execute('SELECT pg_sleep(1)'); execute('LOCK tracks')")
+    with connected(url, autocommit=False) as other:
+        cursor = other.cursor()
+        cursor.execute("SET deadlock_timeout = '20s'; LOCK tracks")
+        process = checkout.start("-x", "lock-timeout-ms=10000", "upgrade", "head", url=url)
+        until(
+            lambda: (
+                rows(url, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'")
+                != [(0,)]
+            )
+        )
+        cursor.execute("SET lock_timeout = '9s'; LOCK users")
+        other.rollback()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, out + err
+    assert "deadlock detected was in the way" in err
+
+
+def test_what_waiting_cannot_cure_is_not_tried_again(checkout: Checkout, url: str) -> None:
+    number = checkout.add("execute(\"CREATE TABLE extra (); SELECT 'luisg@example.org'::integer\")")
+    done = checkout.alembic("upgrade", "head", url=url)
+    assert done.returncode == 1
+    assert "trying again" not in done.stderr
+    assert done.stderr.splitlines()[-2:] == [
+        f'error: upgrade of revision {number}_added failed: invalid input syntax for type integer: "…"',
+        "Hint: SQLSTATE 22P02 at: CREATE TABLE extra (); SELECT ?::integer",
+    ]
+    assert "luisg" not in done.stdout + done.stderr
+    assert rows(url, "SELECT to_regclass('extra')") == [(None,)]
+
+
+def test_earlier_revisions_of_a_failed_run_stay_and_the_next_run_goes_on_behind_them(
+    checkout: Checkout, url: str
+) -> None:
+    number = checkout.add("execute('CREATE TABLE kept ()')")
+    failing = checkout.add("execute('SELECT 1 / 0')")
+    assert checkout.alembic("upgrade", "head", url=url).returncode == 1
+    assert rows(url, "SELECT version_num, to_regclass('kept')::text FROM alembic_version") == [
+        (number, "kept")
+    ]
+    file = checkout.versions / f"{failing}_added.py"
+    file.write_text(file.read_text().replace("1 / 0", "1"))
+    assert checkout.alembic("upgrade", "head", url=url).returncode == 0
+    assert rows(url, "SELECT version_num FROM alembic_version") == [(failing,)]
+
+
+def test_the_migration_lock_is_waited_for_within_its_bound(url: str) -> None:
+    from spotify_ai_agent_migrations.versions.core.locks import advisory_lock, lock_key
+
+    with connected(url, autocommit=False) as holder:
+        with advisory_lock(holder, lock_key("alembic_version"), wait_ms=0):
+            done = run_alembic("-x", "wait-ms=300", "upgrade", "head", url=url)
+            assert run_alembic("current", url=url).stdout == "002 (head)\n"
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-2].startswith(
+        "error: waited 300 ms for the migration lock and gave up; nothing was changed; held by pid "
+    )
+
+
+def test_an_autocommit_block_works_and_does_not_deadlock_with_a_waiting_runner(
+    checkout: Checkout, url: str
+) -> None:
+    checkout.add(
+        """
+        with op.get_context().autocommit_block():
+            execute("CREATE INDEX CONCURRENTLY IF NOT EXISTS users_time_zone_idx ON users (time_zone)")
+        """,
+        downgrade="""
+        with op.get_context().autocommit_block():
+            execute("DROP INDEX CONCURRENTLY IF EXISTS users_time_zone_idx")
+        """,
+    )
+    processes = [checkout.start("upgrade", "head", url=url) for _ in range(3)]
+    said = [process.communicate(timeout=60)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], said
+    valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'users_time_zone_idx'::regclass"
+    assert rows(url, valid) == [(True,)]
+    assert checkout.alembic("downgrade", "-1", url=url).returncode == 0
+    assert rows(url, "SELECT to_regclass('users_time_zone_idx')") == [(None,)]
+
+
+def test_a_dry_run_names_what_it_cannot_execute(checkout: Checkout, url: str) -> None:
+    checkout.add(
+        """
+        with op.get_context().autocommit_block():
+            execute("CREATE INDEX CONCURRENTLY users_time_zone_idx ON users (time_zone)")
+        """
+    )
+    done = checkout.alembic("-x", "dry-run=1", "upgrade", "head", url=url)
+    assert done.returncode == 0, done.stderr
+    assert (
+        "dry run: not executed, needs to run alone: "
+        "CREATE INDEX CONCURRENTLY users_time_zone_idx ON users (time_zone)" in done.stderr
+    )
+    assert rows(url, "SELECT to_regclass('users_time_zone_idx')") == [(None,)]
+
+
+def test_offline_an_autocommit_block_stands_outside_the_transactions(checkout: Checkout) -> None:
+    number = checkout.add(
+        """
+        with op.get_context().autocommit_block():
+            execute("CREATE INDEX CONCURRENTLY users_time_zone_idx ON users (time_zone)")
+        """
+    )
+    text = checkout.alembic("upgrade", f"002:{number}", "--sql").stdout
+    before, _, after = text.partition("CREATE INDEX CONCURRENTLY")
+    assert before.rstrip().endswith("COMMIT;")
+    assert after.partition(";")[2].lstrip().startswith("BEGIN;")
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "soon"])
+def test_no_bound_can_be_taken_away(value: str, url: str) -> None:
+    done = run_alembic("-x", f"lock-timeout-ms={value}", "upgrade", "head", url=url)
+    assert (done.returncode, done.stderr.splitlines()) == (
+        2,
+        [
+            f'error: "-x lock-timeout-ms={value}" is not a positive number',
+            "Hint: say -x lock-timeout-ms=5000",
+        ],
+    )

@@ -1,0 +1,92 @@
+"""Compare an application's models with the database, and number the revision that comes of it."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+from alembic.config import Config
+from sqlalchemy import MetaData, String
+from sqlalchemy.dialects.postgresql import DOMAIN
+
+from spotify_ai_agent_migrations.versions.core.errors import SettingsError
+from spotify_ai_agent_migrations.versions.governance import discover
+
+OPERATIONS_SCHEMA: Final = "ops"
+
+
+def comparison(config: Config, spoken: str | None) -> dict[str, Any]:
+    """Return what Alembic's `configure` needs to compare models with the database.
+
+    The models are *spoken* (`-x metadata=module:attribute`), or `target_metadata` of alembic.ini. With
+    neither, `alembic check` looks at the revisions only, and `--autogenerate` is Alembic's to refuse.
+    Objects of schema ops are never compared.
+    """
+    named = spoken or config.get_main_option("target_metadata")
+    metadata = load_metadata(named) if named else None
+    schemas = {table.schema for table in metadata.tables.values()} if metadata else set()
+    if metadata is None and _is_check(config):
+        return {"target_metadata": MetaData(), "include_name": lambda *_: False}
+    return {
+        "target_metadata": metadata,
+        "include_schemas": True,
+        "include_name": lambda name, kind, _: (
+            kind != "schema" or name in {None, *schemas} - {OPERATIONS_SCHEMA}
+        ),
+        "include_object": lambda thing, *_: _schema_of(thing) != OPERATIONS_SCHEMA,
+        "compare_type": _types_differ,
+        "process_revision_directives": number_revision,
+    }
+
+
+def load_metadata(named: str) -> MetaData:
+    """Return the `MetaData` that "module:attribute" names; the current directory may hold the module.
+
+    Raises:
+        SettingsError: no such module or attribute, or it is something else.
+    """
+    module_name, _, attribute = named.partition(":")
+    sys.path.append(str(Path.cwd()))
+    try:
+        found: object = import_module(module_name)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise SettingsError(
+            f'metadata "{named}" cannot be loaded: {error}',
+            hint="say -x metadata=package.module:Base.metadata",
+        ) from error
+    finally:
+        sys.path.remove(str(Path.cwd()))
+    if not isinstance(found, MetaData):
+        raise SettingsError(
+            f'metadata "{named}" is {type(found).__name__}, not MetaData',
+            hint="say -x metadata=package.module:Base.metadata",
+        )
+    return found
+
+
+def number_revision(_: object, __: object, directives: list[Any]) -> None:
+    """Give a new revision the next three-digit number instead of a random id."""
+    newest = max((revision.number or 0 for revision in discover()), default=0)
+    for directive in directives:
+        directive.rev_id = f"{newest + 1:03d}"
+
+
+def _is_check(config: Config) -> bool:
+    command = getattr(config.cmd_opts, "cmd", None)
+    return command is not None and command[0].__name__ == "check"
+
+
+def _schema_of(thing: object) -> object:
+    table = getattr(thing, "table", thing)
+    return getattr(table, "schema", None)
+
+
+def _types_differ(_: object, __: object, ___: object, found: object, wanted: object) -> bool | None:
+    """Take a text domain for text where the models do not name the domain; None leaves it to Alembic."""
+    if isinstance(found, DOMAIN) and isinstance(found.data_type, String) and isinstance(wanted, String):
+        return False
+    return None

@@ -1,0 +1,55 @@
+"""What env.py does: read the request, refuse what must be refused, then write or run the migration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
+from spotify_ai_agent_migrations.versions.runner import gate, offline, online
+from spotify_ai_agent_migrations.versions.runner.autogenerate import comparison
+from spotify_ai_agent_migrations.versions.runner.options import Options, parse_options
+from spotify_ai_agent_migrations.versions.runner.steps import proxy_removed
+
+OPTIONS_ATTRIBUTE = "spotify_ai_agent_migrations.options"
+
+
+def run_environment(context: Any, file: str) -> None:  # noqa: ANN401  (the module alembic.context)
+    """Run the Alembic command that *context* holds; *file* is the env.py that was asked.
+
+    Raises:
+        MigrationError: whatever stands in the way; see the tree in `core.errors`.
+        CommandError: Alembic's own refusals, such as an unknown revision argument.
+    """
+    gate.refuse_foreign_checkout(file)
+    options = _options(context)
+    request = _request(context)
+    # Only upgrade, downgrade and stamp have somewhere to go; the other commands look.
+    mutating = "destination_rev" in request
+    gate.refuse_findings(mutating=mutating)
+    with proxy_removed():
+        if context.is_offline_mode():
+            offline.write_script(context, request["fn"], options)
+            return
+        settings = resolve_settings(
+            options.url,
+            lock_timeout_ms=options.lock_timeout_ms,
+            statement_timeout_ms=options.statement_timeout_ms,
+        )
+        with online.connected(settings) as connection:
+            if mutating:
+                purge = bool(request.get("purge"))
+                online.migrate(context, connection, request["fn"], settings, options, purge=purge)
+            else:
+                online.look(context, connection, **comparison(context.config, options.metadata))
+
+
+def _options(context: Any) -> Options:  # noqa: ANN401  (the module alembic.context)
+    given = context.config.attributes.get(OPTIONS_ATTRIBUTE)
+    if isinstance(given, Options):
+        return given
+    return parse_options(context.get_x_argument(as_dictionary=True))
+
+
+def _request(context: Any) -> dict[str, Any]:  # noqa: ANN401  (the module alembic.context)
+    """Return a copy of what the command told Alembic, which has no public name before it is configured."""
+    return dict(vars(context)["_proxy"].context_opts)

@@ -1,0 +1,183 @@
+"""Migrate a live database: one lock, one transaction a revision, retries for what was only in the way."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg2
+import sqlalchemy
+from psycopg2.extensions import connection as Connection
+
+from spotify_ai_agent_migrations.versions.core.database import (
+    engine,
+    open_connection,
+    shown_message,
+    translate,
+    translated,
+)
+from spotify_ai_agent_migrations.versions.core.errors import (
+    DatabaseError,
+    LockError,
+    MigrationError,
+    PrivilegeError,
+)
+from spotify_ai_agent_migrations.versions.core.locks import BlockerWatch, Session, advisory_lock, lock_key
+from spotify_ai_agent_migrations.versions.core.retry import RETRYABLE, Patience
+from spotify_ai_agent_migrations.versions.core.settings import Settings
+from spotify_ai_agent_migrations.versions.core.sql import without_literals
+from spotify_ai_agent_migrations.versions.governance import discover
+from spotify_ai_agent_migrations.versions.runner.gate import known_revisions, refuse_unknown_revision
+from spotify_ai_agent_migrations.versions.runner.offline import VERSION_TABLE
+from spotify_ai_agent_migrations.versions.runner.options import Options
+from spotify_ai_agent_migrations.versions.runner.rehearsal import rehearse
+from spotify_ai_agent_migrations.versions.runner.steps import Step, StepFunction, preceded
+
+_log: Final = logging.getLogger("spotify_ai_agent_migrations")
+
+
+@contextmanager
+def connected(settings: Settings) -> Iterator[sqlalchemy.Connection]:
+    """Open the connection of one Alembic command; what its block leaves open is rolled back."""
+    with translated(), engine(settings, purpose="agentdb migrate").connect() as connection:
+        yield connection
+
+
+def look(context: Any, connection: sqlalchemy.Connection, **compared: object) -> None:  # noqa: ANN401  (a module)
+    """Run a command that changes nothing in the database: no lock, no retry."""
+    refuse_unknown_revision(_driver_connection(connection), known_revisions(context.script))
+    context.configure(connection=connection, **compared)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def migrate(
+    context: Any,  # noqa: ANN401  (a module)
+    connection: sqlalchemy.Connection,
+    function: StepFunction,
+    settings: Settings,
+    options: Options,
+    *,
+    purge: bool,
+) -> None:
+    """Run the steps of *function* under the migration lock.
+
+    Locks: one session advisory lock; whatever a revision takes, each for one transaction and each waited
+    for no longer than `lock_timeout_ms`.
+
+    Raises:
+        RevisionError: the database is at a revision that this code does not know.
+        LockError: the migration lock, or a lock of a revision, was not free within the bounds.
+        DatabaseError: a statement of a revision failed; that revision is undone, earlier ones stay.
+    """
+    raw = _driver_connection(connection)
+    with advisory_lock(raw, lock_key(VERSION_TABLE), wait_ms=options.wait_ms):
+        # `stamp --purge` is the way out of a version table that nobody knows any more.
+        if not purge:
+            refuse_unknown_revision(raw, known_revisions(context.script))
+        _Attempts(context, connection, function, settings, options).run()
+
+
+def _driver_connection(connection: sqlalchemy.Connection) -> Connection:
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, Connection)
+    return raw
+
+
+class _Attempts:
+    """The tries of one migration; committed revisions stay, and the next try goes on behind them."""
+
+    def __init__(
+        self,
+        context: Any,  # noqa: ANN401  (a module)
+        connection: sqlalchemy.Connection,
+        function: StepFunction,
+        settings: Settings,
+        options: Options,
+    ) -> None:
+        self._context = context
+        self._connection = connection
+        self._function = preceded(function, self._begin)
+        self._settings = settings
+        self._options = options
+        self._step: Step | None = None
+
+    def run(self) -> None:
+        """Try until it is done, the patience ends or an error comes that waiting does not cure."""
+        patience = Patience(tries=self._options.tries)
+        pauses_s = patience.pauses_s(random.Random())  # noqa: S311  (jitter, not a secret)
+        while True:
+            with self._watch() as watch:
+                failure = self._try()
+            if failure is None:
+                return
+            pause_s = next(pauses_s, None)
+            if not isinstance(failure.orig, psycopg2.Error) or failure.orig.pgcode not in RETRYABLE:
+                raise self._failed(failure) from failure
+            if pause_s is None:
+                raise self._gave_up(failure.orig, watch.seen) from failure
+            _log.info(
+                "%s was in the way: %s; trying again in %.1f s",
+                shown_message(failure.orig), "; ".join(map(str, watch.seen)) or "nobody seen", pause_s,
+            )  # fmt: skip
+            time.sleep(pause_s)
+
+    def _try(self) -> sqlalchemy.exc.DBAPIError | None:
+        """Run what is not yet applied; return the driver's error instead of raising it."""
+        if self._connection.in_transaction():
+            # Alembic would take it for the caller's, run everything and commit nothing, without a word.
+            raise RuntimeError("the migration's connection is in a transaction already")
+        try:
+            if self._options.dry_run:
+                rehearse(self._context, self._connection, self._function)
+            else:
+                self._context.configure(
+                    connection=self._connection, transaction_per_migration=True, fn=self._function
+                )
+                with self._context.begin_transaction():
+                    self._context.run_migrations()
+        except sqlalchemy.exc.DBAPIError as error:
+            return error
+        finally:
+            if not self._connection.invalidated:
+                self._connection.rollback()
+        return None
+
+    def _begin(self, _: object, step: Step) -> None:
+        self._step = step
+
+    def _watch(self) -> BlockerWatch:
+        return BlockerWatch(
+            _driver_connection(self._connection).info.backend_pid,
+            lambda: open_connection(self._settings, purpose="agentdb blocker watch"),
+            after_s=self._options.lock_timeout_ms / 2_000,
+        )
+
+    def _failed(self, error: sqlalchemy.exc.DBAPIError) -> MigrationError:
+        """Say which revision failed, why, and at which statement, without a literal in it."""
+        assert isinstance(error.orig, psycopg2.Error)
+        found = translate(error.orig, doing=f"{self._step or 'the migration'} failed")
+        if isinstance(found, PrivilegeError) and not error.orig.diag.message_hint:
+            return PrivilegeError(found.problem, hint=f"this revision needs {self._needs()}")
+        if isinstance(found, DatabaseError) and error.statement and not error.orig.diag.message_hint:
+            hint = f"SQLSTATE {found.sqlstate} at: {without_literals(error.statement)}"
+            return DatabaseError(found.problem, hint=hint, sqlstate=found.sqlstate)
+        return found
+
+    def _needs(self) -> str:
+        """Return the field `Needs` of the revision at work."""
+        known = {revision.revision: revision.fields.get("Needs") for revision in discover()}
+        return known.get(self._step.revision if self._step else None) or "more privileges than this login has"
+
+    def _gave_up(self, error: psycopg2.Error, blockers: tuple[Session, ...]) -> LockError:
+        named = "; ".join(map(str, blockers)) or "nobody that could be seen"
+        pids = " ".join(f"SELECT pg_terminate_backend({blocker.pid});" for blocker in blockers)
+        return LockError(
+            f"{self._step or 'the migration'} gave up after {self._options.tries} tries of "
+            f"{self._options.lock_timeout_ms} ms: {shown_message(error)}; in the way: {named}",
+            hint=f"let it finish and run again, or end it with {pids}" if pids else "run it again",
+        )

@@ -1,0 +1,60 @@
+"""Read what `alembic -x key=value` says into one frozen value. No database here."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from spotify_ai_agent_migrations.versions.core.errors import SettingsError
+
+_TRUE = frozenset({"", "1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run: where, against which models, for real or not, and with how much patience.
+
+    On the command line each name is written with hyphens: `-x lock-timeout-ms=500 -x dry-run`.
+    """
+
+    url: str | None = None
+    metadata: str | None = None
+    dry_run: bool = False
+    lock_timeout_ms: int = 2_000
+    statement_timeout_ms: int = 900_000
+    wait_ms: int = 300_000
+    tries: int = 8
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{field.name}={getattr(self, field.name)!r}" for field in fields(self)[1:])
+        return f"Options(url={'…' if self.url else None}, {shown})"
+
+
+def parse_options(spoken: Mapping[str, object]) -> Options:
+    """Return the options that the `-x` arguments *spoken* make.
+
+    Raises:
+        SettingsError: an unknown key, since a misspelt `dry-run` must never migrate for real; a bad value.
+    """
+    known = {field.name.replace("_", "-"): field for field in fields(Options)}
+    unknown = sorted(set(spoken) - set(known))
+    if unknown:
+        nearest = difflib.get_close_matches(unknown[0], known, n=1)
+        meant = f"did you mean -x {nearest[0]}=…?" if nearest else f"known keys: {', '.join(known)}"
+        raise SettingsError(f'"-x {unknown[0]}" is not an option', hint=meant)
+    return Options(**{known[key].name: _read(key, str(value)) for key, value in spoken.items()})  # type: ignore[arg-type]
+
+
+def _read(key: str, value: str) -> str | int | bool:
+    if key == "dry-run":
+        if value.lower() not in _TRUE | _FALSE:
+            raise SettingsError(f'"-x dry-run={value}" is neither yes nor no', hint="say -x dry-run=1")
+        return value.lower() in _TRUE
+    if key in {"url", "metadata"}:
+        return value
+    if not value.isdecimal() or int(value) == 0:
+        # 0 would mean "no limit" to PostgreSQL, and nothing waits without one.
+        raise SettingsError(f'"-x {key}={value}" is not a positive number', hint=f"say -x {key}=5000")
+    return int(value)

@@ -1,0 +1,83 @@
+"""Stand between Alembic and the revisions it runs: what happens before each, and which one is at work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from alembic import op
+from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
+
+StepFunction = Callable[[Any, MigrationContext], Iterable[MigrationStep] | None]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One revision in one direction, and the revisions it starts from."""
+
+    revision: str
+    file: Path
+    verb: str
+    starts_from: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.verb} of revision {self.file.stem}"
+
+
+def preceded(function: StepFunction, before: Callable[[MigrationContext, Step], None]) -> StepFunction:
+    """Return *function* with *before* called in front of each revision, inside its transaction."""
+
+    def steps(heads: Any, context: MigrationContext) -> Iterator[MigrationStep]:  # noqa: ANN401  (Alembic's own)
+        for step in function(heads, context) or ():
+            if isinstance(step, RevisionStep):
+                step.migration_fn = _preceded(step.migration_fn, before, context, _described(step))
+            yield step
+
+    return steps
+
+
+def _preceded(
+    raw: Callable[..., None],
+    before: Callable[[MigrationContext, Step], None],
+    context: MigrationContext,
+    step: Step,
+) -> Callable[..., None]:
+    @wraps(raw)  # Alembic logs the function's name
+    def run(**arguments: object) -> None:
+        before(context, step)
+        raw(**arguments)
+
+    return run
+
+
+def _described(step: RevisionStep) -> Step:
+    return Step(
+        revision=step.revision.revision,
+        file=Path(step.revision.path),
+        verb="upgrade" if step.is_upgrade else "downgrade",
+        starts_from=tuple(step.from_revisions_no_deps),
+    )
+
+
+@contextmanager
+def proxy_removed() -> Iterator[None]:
+    """Take `alembic.op` away from a migration that failed; Alembic leaves it on the dead connection."""
+    try:
+        yield
+    finally:
+        proxy = vars(op).get("_proxy")
+        if proxy is not None:
+            proxy._remove_proxy()
+
+
+def inside_alembic() -> bool:
+    """Tell whether a migration is running right now, so that `op` means its connection."""
+    try:
+        context = op.get_context()
+    except (NameError, AttributeError):
+        return False
+    return context.as_sql or (context.connection is not None and not context.connection.closed)
