@@ -1,0 +1,222 @@
+"""The revisions themselves: up, down and up again; offline as online; every column classified."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import shutil
+import sys
+
+import psycopg2
+import pytest
+
+from spotify_ai_agent_migrations import discover
+from spotify_ai_agent_migrations.versions.core import embedded
+from spotify_ai_agent_migrations.versions.core.fingerprint import SchemaObject, schema_objects
+from spotify_ai_agent_migrations.versions.governance import CLASSES
+from support import ROOT, Databases, connected, rows, run, run_alembic
+
+REVISIONS = [str(revision.revision) for revision in discover()]
+
+
+def schema(url: str) -> tuple[SchemaObject, ...]:
+    with connected(url, autocommit=False) as connection:
+        return schema_objects(connection)
+
+
+def succeed(*arguments: str, url: str) -> str:
+    done = run_alembic(*arguments, url=url)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_a_second_upgrade_does_nothing(empty_url: str) -> None:
+    assert "Running upgrade" in succeed("upgrade", "head", url=empty_url)
+    before = schema(empty_url)
+    assert "Running" not in succeed("upgrade", "head", url=empty_url)
+    assert schema(empty_url) == before
+
+
+def test_down_to_base_and_up_again_gives_the_same_schema(empty_url: str) -> None:
+    empty = schema(empty_url)
+    succeed("upgrade", "head", url=empty_url)
+    full = schema(empty_url)
+    assert len(full) > 400
+    succeed("downgrade", "base", url=empty_url)
+    assert schema(empty_url) == empty
+    succeed("upgrade", "head", url=empty_url)
+    assert schema(empty_url) == full
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_each_revision_goes_up_down_and_up_with_equal_schemas(empty_url: str, revision: str) -> None:
+    parent = f"{int(revision) - 1:03d}" if revision != "001" else "base"
+    if parent != "base":
+        succeed("upgrade", parent, url=empty_url)
+    before = schema(empty_url)
+    succeed("upgrade", revision, url=empty_url)
+    after = schema(empty_url)
+    assert after != before
+    succeed("downgrade", parent, url=empty_url)
+    assert schema(empty_url) == before
+    succeed("upgrade", revision, url=empty_url)
+    assert schema(empty_url) == after
+
+
+def psql() -> pathlib.Path:
+    found = embedded.program("psql") or shutil.which("psql")
+    if found is None:
+        pytest.skip("psql is neither in the wheel nor on the PATH")
+    return pathlib.Path(found)
+
+
+def test_offline_is_online_and_a_second_time_aborts_with_nothing_changed(
+    databases: Databases, url: str, tmp_path: pathlib.Path
+) -> None:
+    script = tmp_path / "script.sql"
+    done = run_alembic("upgrade", "head", "--sql")
+    assert done.returncode == 0, done.stderr
+    script.write_text(done.stdout)
+    offline = databases.url(databases.create())
+    first = run(psql(), "-X", "-q", "-d", offline, "-f", script)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert schema(offline) == schema(url)
+    assert rows(offline, "SELECT version_num FROM alembic_version") == [(REVISIONS[-1],)]
+    before = schema(offline)
+    second = run(psql(), "-X", "-q", "-d", offline, "-f", script)
+    assert second.returncode == 3
+    assert f"this script starts at revision base, and the database is at {REVISIONS[-1]}" in second.stderr
+    assert schema(offline) == before
+
+
+def test_offline_without_stopping_at_errors_still_changes_nothing_the_second_time(url: str) -> None:
+    script = run_alembic("upgrade", "head", "--sql").stdout.replace("\\set ON_ERROR_STOP on", "")
+    before = schema(url)
+    done = run(psql(), "-X", "-q", "-d", url, "-c", "SELECT 1")
+    assert done.returncode == 0
+    with connected(url) as connection:
+        for statement in script.split(";\n\n"):
+            with contextlib.suppress(psycopg2.Error):
+                connection.cursor().execute(statement)
+    assert schema(url) == before
+
+
+def test_an_offline_step_from_elsewhere_aborts(empty_url: str) -> None:
+    succeed("upgrade", "001", url=empty_url)
+    script = run_alembic("downgrade", "002:001", "--sql")
+    assert script.returncode == 0, script.stderr
+    done = run(psql(), "-X", "-q", "-d", empty_url, "-c", script.stdout.replace("\\set ON_ERROR_STOP on", ""))
+    assert "this script starts at revision 002, and the database is at 001" in done.stderr
+
+
+def test_offline_works_after_a_downgrade_to_base(empty_url: str, tmp_path: pathlib.Path) -> None:
+    succeed("upgrade", "001", url=empty_url)
+    succeed("downgrade", "base", url=empty_url)
+    script = tmp_path / "script.sql"
+    script.write_text(run_alembic("upgrade", "head", "--sql").stdout)
+    done = run(psql(), "-X", "-q", "-d", empty_url, "-f", script)
+    assert done.returncode == 0, done.stderr
+    assert rows(empty_url, "SELECT version_num FROM alembic_version") == [(REVISIONS[-1],)]
+
+
+def test_every_column_is_classified(url: str) -> None:
+    found = rows(
+        url,
+        "SELECT table_name, column_name, col_description(format('public.%I', table_name)::regclass,"
+        " ordinal_position) FROM information_schema.columns"
+        " WHERE table_schema = 'public' AND table_name <> 'alembic_version'",
+    )
+    assert len(found) > 150
+    unclassified = [
+        (table, column)
+        for table, column, comment in found
+        if str(comment).partition(": ")[0] not in CLASSES or not str(comment).partition(": ")[2]
+    ]
+    assert unclassified == []
+
+
+def test_every_table_has_a_purpose_and_belongs_to_the_owner_role(url: str) -> None:
+    found = rows(
+        url,
+        "SELECT relname, pg_get_userbyid(relowner), obj_description(oid) IS NOT NULL FROM pg_class"
+        " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v')"
+        " AND relname <> 'alembic_version'",
+    )
+    assert len(found) >= 19
+    assert [row for row in found if row[1:] != ("agent_owner", True)] == []
+
+
+def test_every_constraint_and_index_is_named_by_the_convention(url: str) -> None:
+    found = rows(
+        url,
+        "SELECT conrelid::regclass::text, conname, contype FROM pg_constraint"
+        " WHERE connamespace = 'public'::regnamespace AND conrelid <> 0 AND contype <> 'n'"
+        " UNION ALL SELECT indrelid::regclass::text, indexrelid::regclass::text, 'i' FROM pg_index"
+        " WHERE indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)",
+    )
+    ending = {"p": "_pkey", "f": "_fkey", "u": "_key", "c": "_check", "x": "_excl"}
+    wrong = [
+        (table, name)
+        for table, name, kind in found
+        if table != "alembic_version"
+        and not (
+            str(name).startswith(f"{table}_")
+            and str(name).endswith(
+                (ending[str(kind)],) if kind != "i" else ("_idx", "_key", "_pkey", "_excl")
+            )
+        )
+    ]
+    assert len(found) > 100
+    assert wrong == []
+
+
+def test_every_foreign_key_has_an_index_for_its_deletes(url: str) -> None:
+    found = rows(
+        url,
+        "SELECT conname FROM pg_constraint AS link WHERE contype = 'f' AND NOT EXISTS ("
+        " SELECT FROM pg_index WHERE indrelid = conrelid AND indpred IS NULL"
+        " AND (string_to_array(indkey::text, ' ')::smallint[])[1:cardinality(conkey)] @> conkey)",
+    )
+    assert rows(url, "SELECT count(*) > 20 FROM pg_constraint WHERE contype = 'f'") == [(True,)]
+    assert found == []
+
+
+def test_analytics_has_no_column_called_month(url: str) -> None:
+    names = rows(url, "SELECT column_name FROM information_schema.columns WHERE table_name = 'analytics'")
+    assert ("created_at",) in names
+    assert ("month",) not in names
+
+
+def test_an_erased_person_can_keep_no_personal_datum(url: str) -> None:
+    with connected(url) as connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO users (email, display_name) VALUES ('a@b.org', 'A')")
+        with pytest.raises(Exception, match="users_erased_check"):
+            cursor.execute("UPDATE users SET status = 'erased', erased_at = now()")
+        cursor.execute(
+            "UPDATE users SET status = 'erased', erased_at = now(), email = NULL, display_name = NULL"
+        )
+        assert cursor.rowcount == 1
+
+
+@pytest.mark.parametrize(
+    ("tag", "accepted"),
+    [("fr", True), ("fr-CA", True), ("zh-Hant-TW", True), ("es-419", True), ("de-DE-1996", True),
+     ("FR_fr", False), ("fr-ca", False), ("french", False)],
+)  # fmt: skip
+def test_a_locale_is_a_bcp_47_tag(url: str, tag: str, accepted: bool) -> None:
+    query = "SELECT CASE WHEN %(tag)s::locale_tag IS NOT NULL THEN true END"
+    if accepted:
+        assert rows(url, query, {"tag": tag}) == [(True,)]
+    else:
+        with pytest.raises(Exception, match="locale_tag_check"):
+            rows(url, query, {"tag": tag})
+
+
+def test_the_slug_of_a_revision_is_found_for_type_checkers_too() -> None:
+    stubs = {file.stem for file in (ROOT / "versions").glob("*.pyi")}
+    slugs = {revision.slug for revision in discover()}
+    rooms = {folder.name for folder in (ROOT / "versions").iterdir() if (folder / "__init__.py").exists()}
+    assert stubs == slugs - rooms
+    for slug in stubs:
+        done = run(sys.executable, "-c", f"from versions.{slug} import upgrade, downgrade")
+        assert done.returncode == 0, done.stderr

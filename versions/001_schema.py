@@ -1,0 +1,214 @@
+"""Extensions, schemas, roles and domains that every later revision stands on.
+
+Locks: none on tables; creates objects only.
+Reverse: lossless; drops what it made. A role or an extension that others still use stays.
+Data: none
+Needs: a UTF-8 database, CREATE on it and on schema public, and CREATEROLE unless the five roles exist.
+"""
+
+from spotify_ai_agent_migrations.versions.core.ddl import execute
+
+revision = "001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    execute(_REQUIRE_UTF8)
+    execute(_CREATE_ROLES)
+    execute(_GRANT_SCHEMA)
+    execute("CREATE SCHEMA IF NOT EXISTS ops AUTHORIZATION agent_owner")
+    execute("COMMENT ON SCHEMA ops IS 'Operations: what runs the database, apart from the domain in public'")
+    execute(_CREATE_EXTENSION)
+    execute(_CREATE_DOMAINS)
+
+
+def downgrade() -> None:
+    execute(_DROP_DOMAINS)
+    execute(_DROP_EXTENSION)
+    execute(_DROP_SCHEMA)
+    execute("REVOKE ALL ON SCHEMA public FROM agent_owner")
+    execute(_DROP_ROLES)
+
+
+# The CHECKs of the domains ask for NFC text, which PostgreSQL knows in UTF-8 only.
+_REQUIRE_UTF8 = """
+DO $revision$
+BEGIN
+    IF pg_catalog.current_setting('server_encoding') <> 'UTF8' THEN
+        RAISE EXCEPTION 'database "%" is encoded in %, not in UTF8',
+                        pg_catalog.current_database(), pg_catalog.current_setting('server_encoding')
+              USING ERRCODE = 'feature_not_supported',
+                    HINT = 'create it with ENCODING ''UTF8'' TEMPLATE template0';
+    END IF;
+END
+$revision$
+"""
+
+# Roles belong to the whole cluster: another database may have made them, or be making them right now.
+# The comment marks a role as ours, so that the way back drops no role that an administrator made.
+_CREATE_ROLES = """
+DO $revision$
+DECLARE
+    names CONSTANT text[] := ARRAY['agent_owner', 'agent_app', 'agent_readonly', 'agent_auditor', 'agent_privacy'];
+    wanted text;
+    may_create boolean;
+BEGIN
+    SELECT role.rolsuper OR role.rolcreaterole
+      INTO may_create
+      FROM pg_catalog.pg_roles AS role
+     WHERE role.rolname = current_user;
+    FOREACH wanted IN ARRAY names LOOP
+        CONTINUE WHEN EXISTS (SELECT FROM pg_catalog.pg_roles AS role WHERE role.rolname = wanted);
+        IF NOT may_create THEN
+            RAISE EXCEPTION 'role "%" does not exist, and "%" lacks CREATEROLE to create it', wanted, current_user
+                  USING ERRCODE = 'insufficient_privilege',
+                        HINT = pg_catalog.format(
+                            'as an administrator run ALTER ROLE %I CREATEROLE; or CREATE ROLE %s; GRANT agent_owner TO %I;',
+                            current_user, pg_catalog.array_to_string(names, '; CREATE ROLE '), current_user);
+        END IF;
+        BEGIN
+            EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', wanted);
+            EXECUTE pg_catalog.format('COMMENT ON ROLE %I IS %L', wanted, 'made by spotify-ai-agent-migrations');
+        EXCEPTION
+            WHEN duplicate_object OR unique_violation THEN
+                NULL;
+        END;
+    END LOOP;
+    IF NOT pg_catalog.pg_has_role(current_user, 'agent_owner', 'USAGE') THEN
+        BEGIN
+            EXECUTE pg_catalog.format('GRANT agent_owner TO %I', current_user);
+        EXCEPTION
+            WHEN insufficient_privilege THEN
+                RAISE EXCEPTION '"%" is not a member of role "agent_owner" and may not become one', current_user
+                      USING ERRCODE = 'insufficient_privilege',
+                            HINT = pg_catalog.format(
+                                'as an administrator run GRANT agent_owner TO %I;', current_user);
+        END;
+    END IF;
+END
+$revision$
+"""
+
+# A GRANT that nobody may give is a warning to PostgreSQL; here it would fail one revision later, unexplained.
+_GRANT_SCHEMA = """
+DO $revision$
+BEGIN
+    IF NOT pg_catalog.has_schema_privilege('agent_owner', 'public', 'CREATE') THEN
+        GRANT USAGE, CREATE ON SCHEMA public TO agent_owner;
+    END IF;
+    IF NOT pg_catalog.has_schema_privilege('agent_owner', 'public', 'CREATE') THEN
+        RAISE EXCEPTION 'role "agent_owner" has no CREATE on schema public, and "%" may not grant it', current_user
+              USING ERRCODE = 'insufficient_privilege',
+                    HINT = 'as an administrator run GRANT USAGE, CREATE ON SCHEMA public TO agent_owner;';
+    END IF;
+END
+$revision$
+"""
+
+_DROP_ROLES = """
+DO $revision$
+DECLARE
+    made text;
+BEGIN
+    FOR made IN
+        SELECT role.rolname
+          FROM pg_catalog.pg_roles AS role
+         WHERE role.rolname IN ('agent_owner', 'agent_app', 'agent_readonly', 'agent_auditor', 'agent_privacy')
+           AND pg_catalog.shobj_description(role.oid, 'pg_authid') = 'made by spotify-ai-agent-migrations'
+    LOOP
+        BEGIN
+            EXECUTE pg_catalog.format('DROP ROLE %I', made);
+        EXCEPTION
+            WHEN dependent_objects_still_exist OR insufficient_privilege OR object_in_use THEN
+                RAISE NOTICE 'role "%" stays: something in this cluster still depends on it', made;
+        END;
+    END LOOP;
+END
+$revision$
+"""
+
+# Trigram search over names and titles. An extension that was there before is not ours to drop.
+_CREATE_EXTENSION = """
+DO $revision$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_extension AS extension WHERE extension.extname = 'pg_trgm') THEN
+        CREATE EXTENSION pg_trgm WITH SCHEMA public;
+        COMMENT ON EXTENSION pg_trgm IS 'trigram search; made by spotify-ai-agent-migrations';
+    END IF;
+END
+$revision$
+"""
+
+_DROP_EXTENSION = """
+DO $revision$
+BEGIN
+    IF EXISTS (SELECT
+                 FROM pg_catalog.pg_extension AS extension
+                WHERE extension.extname = 'pg_trgm'
+                  AND pg_catalog.obj_description(extension.oid, 'pg_extension')
+                      = 'trigram search; made by spotify-ai-agent-migrations') THEN
+        DROP EXTENSION pg_trgm;
+    END IF;
+EXCEPTION
+    WHEN dependent_objects_still_exist THEN
+        RAISE NOTICE 'extension "pg_trgm" stays: something in this database still depends on it';
+END
+$revision$
+"""
+
+# The schema stays while anything is left in it: the history of the migrations outlives them.
+_DROP_SCHEMA = """
+DO $revision$
+BEGIN
+    DROP SCHEMA IF EXISTS ops;
+EXCEPTION
+    WHEN dependent_objects_still_exist THEN
+        RAISE NOTICE 'schema "ops" stays: it is not empty';
+END
+$revision$
+"""
+
+_CREATE_DOMAINS = r"""
+CREATE DOMAIN public.nfc_text AS text
+    CONSTRAINT nfc_text_check CHECK (VALUE IS NFC NORMALIZED);
+COMMENT ON DOMAIN public.nfc_text IS 'Text in Unicode form NFC, so that equal text is equal bytes';
+
+CREATE DOMAIN public.email_address AS text
+    CONSTRAINT email_address_check
+    CHECK (VALUE IS NFC NORMALIZED AND VALUE ~ '^[^@[:space:]]+@[^@[:space:]]+$' AND length(VALUE) <= 320);
+COMMENT ON DOMAIN public.email_address IS 'One @ with something on either side, at most 320 characters (RFC 3696)';
+
+CREATE DOMAIN public.locale_tag AS text
+    CONSTRAINT locale_tag_check
+    CHECK (VALUE ~ '^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?(-([A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*$');
+COMMENT ON DOMAIN public.locale_tag IS 'BCP 47 tag in its usual case: fr, fr-CA, zh-Hant-TW, es-419, de-DE-1996';
+
+CREATE DOMAIN public.country_code AS text
+    CONSTRAINT country_code_check CHECK (VALUE ~ '^[A-Z]{2}$');
+COMMENT ON DOMAIN public.country_code IS 'ISO 3166-1 alpha-2';
+
+CREATE DOMAIN public.isrc AS text
+    CONSTRAINT isrc_check CHECK (VALUE ~ '^[A-Z]{2}[A-Z0-9]{3}[0-9]{7}$');
+COMMENT ON DOMAIN public.isrc IS 'ISO 3901 recording code, without hyphens';
+
+CREATE DOMAIN public.upc AS text
+    CONSTRAINT upc_check CHECK (VALUE ~ '^[0-9]{12,14}$');
+COMMENT ON DOMAIN public.upc IS 'UPC-A, EAN-13 or GTIN-14 of a release';
+"""
+
+_DROP_DOMAINS = """
+DROP DOMAIN public.upc;
+DROP DOMAIN public.isrc;
+DROP DOMAIN public.country_code;
+DROP DOMAIN public.locale_tag;
+DROP DOMAIN public.email_address;
+DROP DOMAIN public.nfc_text;
+"""
+
+
+if __name__ == "__main__":
+    from spotify_ai_agent_migrations.versions.cli import revision_main
+
+    raise SystemExit(revision_main(__file__))
