@@ -1,0 +1,157 @@
+r"""Measure bulk import and export beside what a user would pick instead, interleaved in one run.
+
+    python benchmarks/bulk_import_export.py [ROWS] [ROUNDS]
+
+Runs on DATABASE_URL or on the local server. Makes the schema `bulk_benchmark` and drops it at the end.
+After each load the contents are compared; the medians and the ratios to `psql \copy` are printed.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import make_dsn
+from psycopg2.extras import execute_values
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from versions.bulk_import_export import bulk_export, bulk_import
+from versions.core.embedded import home, program, start
+from versions.core.settings import resolve_settings
+
+_COLUMNS = ("id", "user_id", "event_type", "properties", "created_at")
+_TABLE = """
+    DROP SCHEMA IF EXISTS bulk_benchmark CASCADE;
+    CREATE SCHEMA bulk_benchmark;
+    CREATE TABLE bulk_benchmark.events (
+        id bigint, user_id bigint, event_type text, properties jsonb, created_at timestamptz
+    );
+"""
+_CONTENT = "SELECT count(*), sum(hashtextextended(event::text, 0)) FROM bulk_benchmark.events AS event"
+# One row a statement: at this many rows it is measured on a part, and said so.
+_MANY_ROWS_MOST = 20_000
+
+
+def write_file(path: Path, rows: int) -> None:
+    chance = random.Random(8)  # noqa: S311
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        for number in range(rows):
+            properties = (
+                f'{{"track": {chance.randrange(10**6)}, "device": "phone", "ms": {number % 300_000}}}'
+            )
+            minute = f"2026-01-{1 + number * 28 // rows:02} {number % 24:02}:{chance.randrange(60):02}:00+00"
+            writer.writerow([number, chance.randrange(10**5), "track_played", properties, minute])
+
+
+def psql(url: str, command: str) -> None:
+    binary = shutil.which("psql") or str(program("psql"))
+    subprocess.run([binary, "-X", "-q", "-d", url, "-c", command], check=True, stdout=subprocess.DEVNULL)
+
+
+def read_rows(path: Path) -> list[tuple[str, ...]]:
+    with path.open(newline="") as file:
+        return [tuple(row) for row in csv.reader(file)][1:]
+
+
+def with_values(connection: Connection, path: Path) -> None:
+    with connection, connection.cursor() as cursor:
+        execute_values(
+            cursor, "INSERT INTO bulk_benchmark.events VALUES %s", read_rows(path), page_size=1_000
+        )
+
+
+def with_many(connection: Connection, path: Path) -> None:
+    with connection, connection.cursor() as cursor:
+        cursor.executemany("INSERT INTO bulk_benchmark.events VALUES (%s, %s, %s, %s, %s)", read_rows(path))
+
+
+def measure(
+    connection: Connection, ways: Mapping[str, Callable[[], object]], rounds: int, *, empty: bool
+) -> dict[str, list[float]]:
+    """Run each way once a round, in an order that changes, and check that all leave the same content."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    contents = set()
+    for turn in range(rounds):
+        for name in random.Random(turn).sample(list(ways), len(ways)):  # noqa: S311
+            if empty:
+                with connection, connection.cursor() as cursor:
+                    cursor.execute("TRUNCATE bulk_benchmark.events")
+            began = time.perf_counter()
+            ways[name]()
+            seconds[name].append(time.perf_counter() - began)
+            with connection, connection.cursor() as cursor:
+                cursor.execute(_CONTENT)
+                contents.add(cursor.fetchone())
+    if len(contents) != 1:
+        raise SystemExit(f"the contents differ: {contents}")
+    return seconds
+
+
+def report(title: str, seconds: dict[str, list[float]], rows: int) -> None:
+    base = statistics.median(next(iter(seconds.values())))
+    print(f"\n{title}: {rows} rows, {len(next(iter(seconds.values())))} rounds")
+    print(f"{'':28}{'median s':>10}{'least s':>10}{'rows/s':>12}{'ratio':>8}")
+    for name, found in seconds.items():
+        median = statistics.median(found)
+        print(f"{name:28}{median:10.2f}{min(found):10.2f}{rows / median:12.0f}{median / base:8.2f}")
+
+
+def main(rows: int = 200_000, rounds: int = 5) -> None:
+    url = os.environ.get("DATABASE_URL") or start(home()).url
+    conninfo = resolve_settings(url).conninfo
+    table = "bulk_benchmark.events"
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(psycopg2.connect(make_dsn(**conninfo))) as connection,
+    ):
+        path, part, out = Path(folder, "events.csv"), Path(folder, "part.csv"), Path(folder, "out.csv")
+        write_file(path, rows)
+        write_file(part, min(rows, _MANY_ROWS_MOST))
+        with connection, connection.cursor() as cursor:
+            cursor.execute(_TABLE)
+
+        def copied(source: Path) -> Callable[[], object]:
+            return lambda: psql(url, f"\\copy {table} FROM '{source}' (FORMAT csv, HEADER)")
+
+        def ours(source: Path) -> Callable[[], object]:
+            return lambda: bulk_import(table, source, url=url)
+
+        small = {
+            "psql \\copy": copied(part),
+            "bulk_import": ours(part),
+            "psycopg2 execute_values": lambda: with_values(connection, part),
+            "psycopg2 executemany": lambda: with_many(connection, part),
+        }
+        report("import", measure(connection, small, rounds, empty=True), min(rows, _MANY_ROWS_MOST))
+        large = {
+            "psql \\copy": copied(path),
+            "bulk_import": ours(path),
+            "psycopg2 execute_values": lambda: with_values(connection, path),
+        }
+        report("import", measure(connection, large, rounds, empty=True), rows)
+        export = {
+            "psql \\copy": lambda: psql(url, f"\\copy {table} TO '{out}' (FORMAT csv, HEADER)"),
+            "bulk_export": lambda: bulk_export(table, out, url=url),
+        }
+        report("export", measure(connection, export, rounds, empty=False), rows)
+        with connection, connection.cursor() as cursor:
+            cursor.execute("DROP SCHEMA bulk_benchmark CASCADE")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

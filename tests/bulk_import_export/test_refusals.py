@@ -1,0 +1,593 @@
+"""What an import refuses: the message whole, the line right, no value repeated, and nothing loaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from spotify_ai_agent_migrations import (
+    DatabaseError,
+    FileError,
+    LockError,
+    MigrationError,
+    PrivilegeError,
+    RowError,
+    TableError,
+    bulk_import,
+)
+from spotify_ai_agent_migrations.versions.bulk_import_export import source
+from support import connected, data, rows
+
+_ALBUM = """
+    CREATE TABLE artist (artist_id integer PRIMARY KEY, name text);
+    INSERT INTO artist VALUES (1, 'AC/DC');
+    CREATE TABLE album (
+        album_id integer PRIMARY KEY,
+        title varchar(40) NOT NULL,
+        artist_id integer REFERENCES artist,
+        released date,
+        price numeric(4, 2) CHECK (price >= 0),
+        extra jsonb
+    );
+    INSERT INTO album (album_id, title) VALUES (1000, 'kept');
+"""
+
+
+def _execute(url: str, statement: str) -> None:
+    with connected(url) as connection, connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def _refused(url: str, tmp_path: Path, content: bytes, table: str = "t") -> MigrationError:
+    path = tmp_path / "f.csv"
+    path.write_bytes(content)
+    with pytest.raises(MigrationError) as caught:
+        bulk_import(table, path, url=url)
+    # The path of a test is long and its own; what matters stands behind it.
+    error = caught.value
+    error.problem = error.problem.replace(str(path), "f.csv")
+    error.hint = error.hint.replace(str(path), "f.csv")
+    return error
+
+
+# Files -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "problem", "hint"),
+    [
+        (b"", '"f.csv" is empty', "give it at least a header: a line with the names of columns"),
+        (
+            b"\x1f\x8b\x08\0\0\0",
+            '"f.csv" is compressed with gzip, and CSV is expected',
+            "decompress or export it to CSV first",
+        ),
+        (
+            b"\x28\xb5\x2f\xfd\0",
+            '"f.csv" is compressed with zstd, and CSV is expected',
+            "decompress or export it to CSV first",
+        ),
+        (
+            b"PK\x03\x04\0",
+            '"f.csv" is a zip archive, as an .xlsx is, and CSV is expected',
+            "decompress or export it to CSV first",
+        ),
+        (
+            "a\n1\n".encode("utf-16"),
+            '"f.csv" is in UTF-16, and UTF-8 is expected',
+            'convert it: iconv -f UTF-16 -t UTF-8 "f.csv"',
+        ),
+        (
+            "a\n1\n".encode("utf-16-le"),
+            '"f.csv" line 1: a NUL byte, which PostgreSQL cannot store',
+            "remove it and run again",
+        ),
+        (
+            "é\n1\n".encode("latin-1"),
+            '"f.csv" line 1: bytes that are not UTF-8',
+            "convert the file, for example with: iconv -f WINDOWS-1252 -t UTF-8",
+        ),
+        (
+            b'"a\n1\n',
+            '"f.csv" line 1: a quote is opened and never closed',
+            'close it; inside, write "" for a quote',
+        ),
+        (
+            b"\n1\n",
+            '"f.csv" line 1: name 1 of the header is empty',
+            'line 1 must name columns of public.t: "a", "b"',
+        ),
+        (
+            b"a,,b\n",
+            '"f.csv" line 1: name 2 of the header is empty',
+            'line 1 must name columns of public.t: "a", "b"',
+        ),
+        (
+            b"\xef\xbb\xbf",
+            '"f.csv" line 1: name 1 of the header is empty',
+            'line 1 must name columns of public.t: "a", "b"',
+        ),
+        (
+            b"A,a\n",
+            '"f.csv" line 1 names a column twice: "a"',
+            "rename or remove all but one of the fields",
+        ),
+        (
+            b"a,artst\n",
+            '"f.csv" line 1 names what public.t has no column for: "artst"',
+            'public.t has: "a", "b"',
+        ),
+        (
+            b"anna@example.org,17\n",
+            '"f.csv" line 1 names no column of public.t',
+            'the first line must be a header; public.t has: "a", "b"',
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused(
+    empty_url: str, tmp_path: Path, content: bytes, problem: str, hint: str
+) -> None:
+    _execute(empty_url, "CREATE TABLE t (a text, b text)")
+    error = _refused(empty_url, tmp_path, content)
+    assert (type(error), error.problem, error.hint) == (FileError, problem, hint)
+    assert rows(empty_url, "SELECT count(*) FROM t") == [(0,)]
+
+
+def test_a_misspelt_name_in_the_header_is_guessed(empty_url: str, tmp_path: Path) -> None:
+    _execute(empty_url, "CREATE TABLE t (title text, artist_id integer)")
+    error = _refused(empty_url, tmp_path, b"title,artistid\n")
+    assert error.problem == '"f.csv" line 1 names what public.t has no column for: "artistid"'
+    assert error.hint == 'did you mean "artist_id" for "artistid"? public.t has: "title", "artist_id"'
+
+
+def test_a_missing_file_a_folder_and_a_forbidden_file_are_refused_without_a_database(tmp_path: Path) -> None:
+    forbidden = tmp_path / "forbidden"
+    forbidden.mkdir(mode=0o700)
+    found = [str(_unread(tmp_path / "none.csv")), str(_unread(tmp_path))]
+    if os.geteuid() == 0:
+        os.seteuid(65_534)
+        try:
+            found.append(str(_unread(forbidden / "f.csv")))
+        finally:
+            os.seteuid(0)
+    hint = "Hint: mend the path or the permissions of the file"
+    expected = [
+        f'"{tmp_path / "none.csv"}" cannot be read: no such file or directory\n{hint}',
+        f'"{tmp_path}" cannot be read: is a directory\n{hint}',
+        f'"{forbidden / "f.csv"}" cannot be read: permission denied\n{hint}',
+    ]
+    assert found == expected[: len(found)]
+
+
+def _unread(path: Path) -> FileError:
+    with pytest.raises(FileError) as caught:
+        bulk_import("t", path, url="postgresql://nobody@127.0.0.1:1/none")
+    return caught.value
+
+
+# Tables ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("table", "problem", "hint"),
+    [
+        ("artsts", "there is no table artsts", "did you mean public.artists?"),
+        ("public.artist", "there is no table public.artist", "did you mean public.artists?"),
+        ("zzz", "there is no table zzz", "this database has public.artists, public.t"),
+        ("v", "public.v is a view and cannot be loaded", "what can be loaded: tables, partitioned tables"),
+        (
+            "m",
+            "public.m is a materialized view and cannot be loaded",
+            "what can be loaded: tables, partitioned tables",
+        ),
+        (
+            "s",
+            "public.s is a sequence and cannot be loaded",
+            "what can be loaded: tables, partitioned tables",
+        ),
+        (
+            "t_i",
+            "public.t_i is an index and cannot be loaded",
+            "what can be loaded: tables, partitioned tables",
+        ),
+        (
+            "pg_class",
+            "pg_catalog.pg_class belongs to the system catalogue and cannot be loaded",
+            "name a table of yours",
+        ),
+        (
+            "my-table",
+            '"my-table" is not the name of a table',
+            """write it as in SQL: users, public.users, or in double quotes: '"my-table"'""",
+        ),
+        (
+            "",
+            '"" is not the name of a table',
+            """write it as in SQL: users, public.users, or in double quotes: '"Odd Name"'""",
+        ),
+        (
+            "a.b.c",
+            '"a.b.c" is not the name of a table',
+            """write it as in SQL: users, public.users, or in double quotes: '"a.b.c"'""",
+        ),
+        (
+            "t\0",
+            '"t\\x00" is not the name of a table',
+            """write it as in SQL: users, public.users, or in double quotes: '"t\\x00"'""",
+        ),
+        (
+            "t; DROP TABLE t",
+            '"t; DROP TABLE t" is not the name of a table',
+            """write it as in SQL: users, public.users, or in double quotes: '"t; DROP TABLE t"'""",
+        ),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_refused(
+    empty_url: str, tmp_path: Path, table: str, problem: str, hint: str
+) -> None:
+    _execute(
+        empty_url,
+        "CREATE TABLE artists (a integer); CREATE TABLE t (a integer); CREATE INDEX t_i ON t (a);"
+        "CREATE VIEW v AS SELECT a FROM t; CREATE MATERIALIZED VIEW m AS SELECT a FROM t; CREATE SEQUENCE s",
+    )
+    error = _refused(empty_url, tmp_path, b"a\n1\n", table)
+    assert (type(error), error.problem, error.hint) == (TableError, problem, hint)
+
+
+def test_an_empty_database_says_so(empty_url: str, tmp_path: Path) -> None:
+    error = _refused(empty_url, tmp_path, b"a\n1\n")
+    assert (error.problem, error.hint) == (
+        "there is no table t",
+        "this database has no tables yet; run the migrations first",
+    )
+
+
+def test_a_foreign_table_is_refused(empty_url: str, tmp_path: Path) -> None:
+    _execute(
+        empty_url,
+        "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w;"
+        "CREATE FOREIGN TABLE t (a integer) SERVER s",
+    )
+    assert (
+        _refused(empty_url, tmp_path, b"a\n1\n").problem == "public.t is a foreign table and cannot be loaded"
+    )
+
+
+def test_columns_that_must_be_filled_are_all_named_before_any_row(empty_url: str, tmp_path: Path) -> None:
+    _execute(
+        empty_url,
+        "CREATE TABLE t (id serial, a text NOT NULL, b text NOT NULL, c text NOT NULL DEFAULT 'c', d text)",
+    )
+    error = _refused(empty_url, tmp_path, b"d\nx\n")
+    assert (type(error), error.problem, error.hint) == (
+        TableError,
+        'public.t needs "a", "b", and the header of "f.csv" lacks it',
+        'add "a", "b" to the file, or give it a default in the table',
+    )
+
+
+def test_a_column_that_a_trigger_fills_may_be_missing(empty_url: str, tmp_path: Path) -> None:
+    _execute(
+        empty_url,
+        "CREATE TABLE t (a text NOT NULL, b text);"
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.a := ''set''; RETURN NEW; END';"
+        "CREATE TRIGGER f BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()",
+    )
+    (tmp_path / "t.csv").write_text("b\nx\n")
+    assert bulk_import("t", tmp_path / "t.csv", url=empty_url).rows == 1
+
+
+def test_a_generated_column_is_refused_with_the_fix(empty_url: str, tmp_path: Path) -> None:
+    _execute(empty_url, "CREATE TABLE t (a integer, twice integer GENERATED ALWAYS AS (a * 2) STORED)")
+    error = _refused(empty_url, tmp_path, b"a,twice\n1,2\n")
+    assert (type(error), error.problem, error.hint) == (
+        TableError,
+        'public.t generates "twice" itself, and "f.csv" brings values for it',
+        'remove "twice" from the file',
+    )
+
+
+def test_a_trigger_that_drops_rows_undoes_the_load(empty_url: str, tmp_path: Path) -> None:
+    _execute(
+        empty_url,
+        "CREATE TABLE t (a integer);"
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS "
+        "'BEGIN IF NEW.a = 2 THEN RETURN NULL; END IF; RETURN NEW; END';"
+        "CREATE TRIGGER f BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()",
+    )
+    error = _refused(empty_url, tmp_path, b"a\n1\n2\n3\n")
+    assert error.problem == 'public.t took 2 of the 3 rows of "f.csv"; nothing was loaded'
+    assert error.hint == "look for a trigger on public.t that drops rows"
+    assert rows(empty_url, "SELECT count(*) FROM t") == [(0,)]
+
+
+def test_row_security_that_applies_is_refused_and_the_owner_loads(
+    empty_url: str, tmp_path: Path, login: Callable[..., str]
+) -> None:
+    _execute(empty_url, "CREATE TABLE t (a integer); ALTER TABLE t ENABLE ROW LEVEL SECURITY")
+    other = login(grants=("GRANT INSERT ON t TO {role}",))
+    error = _refused(other, tmp_path, b"a\n1\n")
+    assert isinstance(error, TableError)
+    assert error.problem.startswith('row security of public.t applies to "r')
+    assert error.hint == "connect as the owner of public.t, or as a role with BYPASSRLS"
+    assert bulk_import("t", tmp_path / "f.csv", url=empty_url).rows == 1
+
+
+def test_a_login_that_may_not_load_is_told_so(
+    empty_url: str, tmp_path: Path, login: Callable[..., str]
+) -> None:
+    _execute(empty_url, "CREATE TABLE t (a integer)")
+    error = _refused(login(), tmp_path, b"a\n1\n")
+    assert (type(error), error.problem) == (
+        PrivilegeError,
+        'loading "f.csv" into public.t: permission denied for table t',
+    )
+
+
+def test_a_table_that_is_locked_is_given_up(empty_url: str, tmp_path: Path) -> None:
+    _execute(empty_url, "CREATE TABLE t (a integer)")
+    with connected(empty_url, autocommit=False) as connection, connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE t")
+        error = _refused(empty_url, tmp_path, b"a\n1\n")
+    assert (type(error), error.problem) == (
+        LockError,
+        'loading "f.csv" into public.t: canceling statement due to lock timeout',
+    )
+
+
+# Rows: what the reader refuses -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "column", "problem"),
+    [
+        (b'a,b\n1,secret\n2,sec"ret\n', 3, "b", "a quote stands inside a field that is not quoted"),
+        (b'a,b\n1,"x\ny"\n2,"secret"s\n', 4, "b", "text follows a closing quote"),
+        (b'a,b\n1,x\n2,"secret\n3,y\n', 3, "b", "a quote is opened and never closed"),
+        (b"a,b\n1,x\nsecret\n", 3, None, "1 field where the header has 2"),
+        (b"a,b\r1,x\rsecret,2,3\r", 3, None, "3 fields where the header has 2"),
+        (b"a,b\n1,x\n\n2,y\n", 3, None, "the line is blank"),
+        (b"a,b\n\n2,y\n", 2, None, "the line is blank"),
+        (b"a,b\n1,x\0secret\n", 2, "b", "a NUL byte, which PostgreSQL cannot store"),
+        (b'a,b\n1,"x\r\ny"\nsecret\xff,2\n', 4, "a", "bytes that are not UTF-8"),
+    ],
+)
+@pytest.mark.parametrize("before", [0, 70_000])
+def test_a_record_that_is_no_csv_is_refused_by_line(
+    empty_url: str, tmp_path: Path, content: bytes, line: int, column: str | None, problem: str, before: int
+) -> None:
+    _execute(empty_url, "CREATE TABLE t (a text, b text)")
+    header, rest = content[:4], content[4:]
+    error = _refused(empty_url, tmp_path, header + b"some text,more text\n" * before + rest)
+    assert isinstance(error, RowError)
+    place = f'"f.csv" line {line + before}' + (f', column "{column}"' if column else "")
+    assert error.problem == f"{place}: {problem}"
+    assert (error.line, error.column, error.path) == (line + before, column, str(tmp_path / "f.csv"))
+    assert "secret" not in str(error) + error.hint
+    assert rows(empty_url, "SELECT count(*) FROM t") == [(0,)]
+
+
+def test_a_blank_line_between_blocks_is_refused(
+    empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "_BLOCK_BYTES", 8)
+    _execute(empty_url, "CREATE TABLE t (a text, b text)")
+    error = _refused(empty_url, tmp_path, b"a,b\n1,2\n\n\n\n\n\n\n\n\n\n3,4\n")
+    assert error.problem == '"f.csv" line 3: the line is blank'
+
+
+def test_a_quote_never_closed_does_not_fill_the_memory(
+    empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "RECORD_MOST_BYTES", 1 << 20)
+    _execute(empty_url, "CREATE TABLE t (a text, b text)")
+    error = _refused(empty_url, tmp_path, b'a,b\n1,"x\n' + b"2,y\n" * 1_000_000)
+    assert error.problem == '"f.csv" line 2: the record is longer than 1 MiB'
+    assert error.hint == "look for a quote that is opened and never closed"
+
+
+def test_real_files_at_fault_are_refused_by_line(empty_url: str) -> None:
+    chart = data("billboard_hot100_by_year", "hot-100-1997.csv")
+    lyrics = data("fivethirtyeight_music", "genius_hip_hop_lyrics.csv")
+    for name, path in (("chart", chart), ("lyrics", lyrics)):
+        header = path.read_text(encoding="latin-1").splitlines()[0].strip().replace('"', "").split(",")
+        columns = ", ".join(f'"{column}" text' for column in header)
+        _execute(empty_url, f"CREATE TABLE {name} ({columns})")
+    with pytest.raises(RowError) as quote:
+        bulk_import("chart", chart, url=empty_url)
+    assert (quote.value.line, quote.value.column) == (22, "artist")
+    with pytest.raises(RowError) as encoding:
+        bulk_import("lyrics", lyrics, url=empty_url)
+    assert encoding.value.problem == f'"{lyrics}" line 13, column "line": bytes that are not UTF-8'
+
+
+# Rows: what the server refuses -----------------------------------------------------------------------
+
+_GOOD = b'1,"two\nlines",1,2020-01-01,1.5,{}\n'
+_VALUE = "mend the value and run again"
+_LINE = "mend the line and run again"
+_EMPTY = 'fill the field; "" in quotes is the empty text'
+_TWICE = 'the key is there already, and "album_pkey" allows it once'
+_REMOVE = "remove the line, or the row of public.album with this key"
+_ORPHAN = 'artist has no row with this key, and "album_artist_id_fkey" needs one'
+_HEADER = b"album_id,title,artist_id,released,price,extra\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "sqlstate", "problem", "hint"),
+    [
+        (b"s3cret,x,1,,,", "album_id", "22P02", "not a valid integer", _VALUE),
+        (b"99999999999,x,1,,,", "album_id", "22003", "out of range for integer", _VALUE),
+        (b'9,x,1,"s3 "", column extra: "" s3cret",,', "released", "22007", "not a valid date", _VALUE),
+        (b"9,x,1,2020-13-45,,", "released", "22008", "out of range for date", _VALUE),
+        (b"9," + b"s3cret" * 9 + b",1,,,", "title", "22001", "too long for character varying(40)", _VALUE),
+        (b"9,x,1,,1000,", "price", "22003", "out of range for numeric(4,2)", _VALUE),
+        (b'9,x,1,,,"{""a"": 1,\n\n s3cret}"', "extra", "22P02", "not a valid jsonb", _VALUE),
+        (b"9,,1,,,", "title", "23502", "no value where the table must have one", _EMPTY),
+        (b"9,s3cret,1,,-7,", "price", "23514", 'the row breaks the check "album_price_check"', _LINE),
+        (b"1,s3cret,1,,,", "album_id", "23505", _TWICE, _REMOVE),
+        (b"1000,s3cret,1,,,", "album_id", "23505", _TWICE, _REMOVE),
+        (b"9,s3cret,0777,,,", "artist_id", "23503", _ORPHAN, "load artist first"),
+    ],
+)
+@pytest.mark.parametrize("before", [0, 60_000])
+def test_a_row_the_server_refuses_is_named_by_line_and_column(
+    empty_url: str,
+    tmp_path: Path,
+    row: bytes,
+    column: str,
+    sqlstate: str,
+    problem: str,
+    hint: str,
+    before: int,
+) -> None:
+    _execute(empty_url, _ALBUM)
+    filler = b"".join(b"%d,x,1,,,\n" % number for number in range(2_000, 2_000 + before))
+    error = _refused(empty_url, tmp_path, _HEADER + _GOOD + filler + row + b"\n2,y,1,,,\n", "album")
+    assert isinstance(error, RowError), error
+    line = 4 + before
+    assert error.problem == f'"f.csv" line {line}, column "{column}": {problem}'
+    assert error.hint == f"{hint}; nothing was loaded"
+    assert (error.line, error.column, error.sqlstate) == (line, column, sqlstate)
+    for secret in ("s3cret", "99999999999", "777", "-7"):
+        assert secret not in str(error)
+    assert rows(empty_url, "SELECT title FROM album") == [("kept",)]
+
+
+def test_a_key_of_two_columns_is_found_by_its_line(empty_url: str, tmp_path: Path) -> None:
+    _execute(
+        empty_url,
+        "CREATE TABLE parent (a integer, b text, PRIMARY KEY (a, b)); INSERT INTO parent VALUES (1, 'x');"
+        "CREATE TABLE t (n integer, b text, a integer, FOREIGN KEY (a, b) REFERENCES parent)",
+    )
+    error = _refused(empty_url, tmp_path, b'n,b,a\n1,x,1\n2,,7\n3,"y, (z)",1\n')
+    assert error.problem == '"f.csv" line 4: parent has no row with this key, and "t_a_b_fkey" needs one'
+
+
+def test_a_key_the_file_writes_otherwise_is_not_guessed(empty_url: str, tmp_path: Path) -> None:
+    _execute(
+        empty_url,
+        "CREATE TABLE parent (d date PRIMARY KEY); CREATE TABLE t (d date REFERENCES parent)",
+    )
+    error = _refused(empty_url, tmp_path, b"d\n1 January 2020\n")
+    assert isinstance(error, RowError)
+    assert error.problem == (
+        '"f.csv" (the line cannot be told), column "d": '
+        'parent has no row with this key, and "t_d_fkey" needs one'
+    )
+    assert error.line is None
+
+
+@pytest.mark.parametrize("constraint", ["a integer UNIQUE DEFERRABLE INITIALLY DEFERRED", "a integer"])
+def test_what_is_checked_at_the_end_is_found_by_its_line(
+    empty_url: str, tmp_path: Path, constraint: str
+) -> None:
+    deferred = "REFERENCES parent DEFERRABLE INITIALLY DEFERRED"
+    reference = "" if "UNIQUE" in constraint else deferred
+    _execute(
+        empty_url, f"CREATE TABLE parent (a integer PRIMARY KEY); CREATE TABLE t ({constraint} {reference})"
+    )
+    _execute(empty_url, "INSERT INTO parent VALUES (1), (2)")
+    error = _refused(empty_url, tmp_path, b"a\n1\n2\n3\n1\n" if not reference else b"a\n1\n2\n1\n3\n")
+    assert isinstance(error, RowError)
+    assert (error.line, error.column) == (5, "a")
+    assert rows(empty_url, "SELECT count(*) FROM t") == [(0,)]
+
+
+def test_a_row_for_no_partition_is_refused(empty_url: str, tmp_path: Path) -> None:
+    _execute(
+        empty_url,
+        "CREATE TABLE t (a integer) PARTITION BY LIST (a); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1)",
+    )
+    error = _refused(empty_url, tmp_path, b"a\n1\n7\n")
+    assert error.problem == '"f.csv" line 3: no partition of public.t takes the row'
+    assert error.hint == "create the partition and run again; nothing was loaded"
+
+
+def test_a_key_twice_in_a_partition_is_found(empty_url: str, tmp_path: Path) -> None:
+    _execute(
+        empty_url,
+        "CREATE TABLE t (a integer PRIMARY KEY) PARTITION BY LIST (a);"
+        "CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1)",
+    )
+    error = _refused(empty_url, tmp_path, b"a\n1\n1\n")
+    assert error.problem == (
+        '"f.csv" line 3, column "a": the key is there already, and "t1_pkey" allows it once'
+    )
+
+
+@pytest.mark.parametrize(
+    ("when", "problem"),
+    [
+        ("BEFORE", '"f.csv" line 3: … has too few plays'),
+        (
+            "AFTER",
+            '"f.csv" (the line cannot be told): a function or trigger raised an error (SQLSTATE P0001)',
+        ),
+    ],
+)
+def test_what_a_trigger_raises_is_shown_without_the_rows_values(
+    empty_url: str, tmp_path: Path, when: str, problem: str
+) -> None:
+    _execute(
+        empty_url,
+        f"""
+        CREATE TABLE t (name text, plays integer);
+        CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF NEW.plays < 3 THEN RAISE EXCEPTION '% has too few plays', NEW.name; END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER f {when} INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()
+        """,
+    )
+    error = _refused(empty_url, tmp_path, b"name,plays\nx,7\nAnna Secret,1\n")
+    assert error.problem == problem
+    assert "Anna" not in str(error)
+
+
+def test_a_domain_and_an_enum_are_named(empty_url: str, tmp_path: Path) -> None:
+    _execute(
+        empty_url,
+        "CREATE DOMAIN mail AS text CHECK (value LIKE '%@%'); CREATE TYPE mood AS ENUM ('calm');"
+        "CREATE TABLE t (mail mail, mood mood)",
+    )
+    domain = _refused(empty_url, tmp_path, b"mail,mood\na@b,calm\nsecret,calm\n")
+    assert domain.problem == '"f.csv" line 3, column "mail": the row breaks the check "mail_check"'
+    enum = _refused(empty_url, tmp_path, b"mail,mood\na@b,secret\n")
+    assert enum.problem == '"f.csv" line 2, column "mood": not a valid mood'
+
+
+def test_a_column_with_a_hostile_name_is_named(empty_url: str, tmp_path: Path) -> None:
+    _execute(empty_url, 'CREATE TABLE "t, line 9" ("a: b" integer, "column a" integer)')
+    error = _refused(empty_url, tmp_path, b"a: b,column a\n1,2\nx,2\n", '"t, line 9"')
+    assert error.problem == '"f.csv" line 3, column "a: b": not a valid integer'
+
+
+def test_a_file_that_changed_meanwhile_gives_the_record_instead_of_a_line(
+    empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source.Source, "_unchanged", lambda _: False)
+    _execute(empty_url, "CREATE TABLE t (a integer)")
+    error = _refused(empty_url, tmp_path, b"a\n1\nx\n")
+    assert isinstance(error, RowError)
+    assert error.problem == (
+        '"f.csv" record 2 (the file cannot be read again to find its line), column "a": not a valid integer'
+    )
+    assert error.line is None
+
+
+def test_a_server_that_ends_the_session_is_no_fault_of_a_row(empty_url: str, tmp_path: Path) -> None:
+    _execute(
+        empty_url,
+        "CREATE TABLE t (a integer);"
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS "
+        "'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END';"
+        "CREATE TRIGGER f BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()",
+    )
+    error = _refused(empty_url, tmp_path, b"a\n1\n")
+    assert not isinstance(error, (RowError, DatabaseError)) or error.sqlstate == "57P01"
+    assert rows(empty_url, "SELECT count(*) FROM t") == [(0,)]

@@ -1,0 +1,88 @@
+"""Look up in the server's catalogue what an import or export has to know. Changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import psycopg2
+from psycopg2.extensions import cursor as Cursor
+
+from spotify_ai_agent_migrations.versions.bulk_import_export.plan import (
+    Column,
+    OwnedSequence,
+    Table,
+    accept_name,
+    refused_name,
+    unknown_table,
+)
+from spotify_ai_agent_migrations.versions.core.sql import queries
+
+SQL: Final = queries("spotify_ai_agent_migrations.versions.bulk_import_export")
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A constraint or unique index: its name, its columns, and the table a foreign key points at."""
+
+    name: str
+    columns: tuple[str, ...] = ()
+    target: str | None = None
+
+
+def find_table(cursor: Cursor, name: str, *, kinds: str) -> Table:
+    """Return the relation that *name* means by SQL's rules, with its columns.
+
+    Raises:
+        TableError: no name, or nobody's; relations of *kinds* are suggested.
+    """
+    schema, relation = _parts(cursor, name)
+    cursor.execute(SQL["find_relation"], {"schema": schema, "name": relation})
+    row = cursor.fetchone()
+    if row is None:
+        cursor.execute(SQL["relations"], {"kinds": list(kinds)})
+        raise unknown_table(name, [str(found) for (found,) in cursor.fetchall()])
+    oid, found_schema, found_name, qualified, kind, is_system, row_security, has_before_trigger = row
+    table = Table(
+        oid=oid,
+        schema=found_schema,
+        name=found_name,
+        qualified=qualified,
+        kind=kind,
+        is_system=is_system,
+        row_security=row_security,
+        has_before_trigger=has_before_trigger,
+    )
+    cursor.execute(SQL["columns"], {"relation": oid})
+    return replace(table, columns=tuple(Column(*found) for found in cursor.fetchall()))
+
+
+def _parts(cursor: Cursor, name: str) -> tuple[str | None, str]:
+    """Return the schema, if *name* has one, and the name of the relation."""
+    try:
+        cursor.execute(SQL["parse_name"], {"name": accept_name(name)})
+    except psycopg2.errors.InvalidParameterValue as error:
+        raise refused_name(name) from error
+    parts: list[str] = _row(cursor)[0]
+    if len(parts) > 2:
+        raise refused_name(name)
+    return (parts[0] if len(parts) == 2 else None), parts[-1]
+
+
+def read_sequence(cursor: Cursor, name: str) -> OwnedSequence:
+    """Return where the sequence *name* stands."""
+    cursor.execute(SQL["sequence"], {"name": name})
+    return OwnedSequence(name, *_row(cursor))
+
+
+def read_constraint(cursor: Cursor, schema: str, table: str, name: str) -> Constraint:
+    """Return the constraint or unique index *name*; without columns if it is not there."""
+    cursor.execute(SQL["constraint_columns"], {"schema": schema, "table": table, "constraint": name})
+    columns, target = _row(cursor)
+    return Constraint(name, tuple(columns or ()), target)
+
+
+def _row(cursor: Cursor) -> tuple[Any, ...]:
+    row = cursor.fetchone()
+    assert row is not None
+    return row

@@ -1,0 +1,171 @@
+r"""Turn CSV into the text format of COPY, a block at a time. No file and no database here.
+
+The server never sees CSV. So its own traps there (a line `\.`, mixed line ends) do not exist, each record is
+one line, and the line the server names in an error is the number of the record.
+https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record, parse
+
+NULL: Final = b"\\N"
+
+
+def to_copy_text(block: bytes, *, line: int, fields: int) -> bytes:
+    """Return the records of *block*, all of them whole, as COPY text; the first one starts on *line*.
+
+    Raises:
+        Malformed: the first record at fault.
+    """
+    ready = _whole_block(block, fields)
+    if ready is not None:
+        return ready
+    return b"".join(_one_record(record, fields) for record in parse(block, line=line))
+
+
+def greatest(text: bytes, field: int) -> int | None:
+    """Return the greatest whole number that a field (from 0) of COPY *text* holds."""
+    values = [line.split(b"\t", field + 1)[field] for line in text.split(b"\n")[:-1]]
+    try:
+        return max(map(int, values), default=None)
+    except ValueError:
+        numbers = [number for value in values if (number := _whole_number(value)) is not None]
+        return max(numbers, default=None)
+
+
+def _whole_number(value: bytes) -> int | None:
+    """Read what the server reads as an integer: since version 16 also 0x1F, 0o17, 0b11 and 1_000."""
+    for base in (10, 0):
+        try:
+            return int(value, base)
+        except ValueError:
+            continue
+    return None
+
+
+def _whole_block(block: bytes, fields: int) -> bytes | None:
+    """Convert a whole block by searching and replacing; None where a record needs a closer look.
+
+    Split at the quotes, every second part lies inside a quoted field. The parts outside, joined by one
+    quote each, are the skeleton: it has no line end but those between records and no comma but those
+    between fields, and a quoted field in it is a run of quotes, one for each of its parts.
+    """
+    if b"\0" in block or not _is_utf8(block):
+        return None
+    parts = block.split(b'"')
+    if len(parts) % 2 == 0:
+        return None
+    skeleton = _separate(b'"'.join(parts[::2]), fields)
+    lines = skeleton.split(b"\n")
+    if lines.pop() or {line.count(b"\t") for line in lines} - {fields - 1}:
+        return None
+    if len(parts) == 1:
+        return skeleton
+    # A run of several quotes is a field with a quote inside: NUL, which no block holds, keeps its place.
+    skeleton = _twice(skeleton, b'""', b'"\0"')
+    if not _runs_are_fields(skeleton):
+        return None
+    parts[::2] = skeleton.split(b'"')
+    parts[1::2] = _escape(b'"'.join(parts[1::2])).split(b'"')
+    return b"".join(parts).replace(b"\0", b'"')
+
+
+def _is_utf8(block: bytes) -> bool:
+    try:
+        return block.isascii() or bool(block.decode())
+    except UnicodeDecodeError:
+        return False
+
+
+def _separate(skeleton: bytes, fields: int) -> bytes:
+    """Put tabs for commas, LF for every line end and the mark of NULL where a field is empty."""
+    if b"\r" in skeleton:
+        skeleton = skeleton.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if b"\\" in skeleton or b"\t" in skeleton:
+        skeleton = skeleton.replace(b"\\", b"\\\\").replace(b"\t", b"\\t")
+    skeleton = b"\n" + skeleton.replace(b",", b"\t")
+    if fields == 1:
+        return _twice(skeleton, b"\n\n", b"\n\\N\n")[1:]
+    skeleton = skeleton.replace(b"\n\t", b"\n\\N\t").replace(b"\t\n", b"\t\\N\n")
+    return _twice(skeleton, b"\t\t", b"\t\\N\t")[1:]
+
+
+def _twice(text: bytes, old: bytes, new: bytes) -> bytes:
+    """Replace matches that overlap by one byte: a second pass meets what the first stepped over."""
+    return text.replace(old, new).replace(old, new) if old in text else text
+
+
+def _runs_are_fields(skeleton: bytes) -> bool:
+    """Tell whether each run of quotes fills its field: a separator before it, and one behind."""
+    runs = skeleton.count(b'"') - skeleton.count(b"\0")
+    begun = skeleton.count(b'\t"') + skeleton.count(b'\n"') + skeleton.startswith(b'"')
+    ended = skeleton.count(b'"\t') + skeleton.count(b'"\n')
+    return runs == begun == ended
+
+
+def _escape(value: bytes) -> bytes:
+    return value.replace(b"\\", b"\\\\").replace(b"\t", b"\\t").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+
+
+def _one_record(record: Record, fields: int) -> bytes:
+    _check(record, fields)
+    return b"\t".join(NULL if value is None else _escape(value) for value in record.fields) + b"\n"
+
+
+def _check(record: Record, fields: int) -> None:
+    found = len(record.fields)
+    for index, value in enumerate(record.fields):
+        check_text(value or b"", line=record.line, field=index if found == fields else None)
+    if found == fields:
+        return
+    refuse_blank_line(record.line if record.fields == (None,) else None)
+    raise Malformed(
+        record.line,
+        f"{_fields(found)} where the header has {fields}",
+        hint="give the line as many fields as the header; a field with a comma in it needs quotes",
+    )
+
+
+def check_text(value: bytes, *, line: int, field: int | None) -> None:
+    """Refuse bytes that PostgreSQL cannot store as text.
+
+    Raises:
+        Malformed: a NUL byte, or bytes that are not UTF-8.
+    """
+    if b"\0" in value:
+        raise Malformed(
+            line, "a NUL byte, which PostgreSQL cannot store", field=field, hint="remove it and run again"
+        )
+    if not _is_utf8(value) and value:
+        raise Malformed(
+            line,
+            "bytes that are not UTF-8",
+            field=field,
+            hint="convert the file, for example with: iconv -f WINDOWS-1252 -t UTF-8",
+        )
+
+
+def refuse_blank_line(line: int | None) -> None:
+    """Refuse a blank line that is not at the end of the file.
+
+    Raises:
+        Malformed: *line* is the number of one.
+    """
+    if line is not None:
+        raise Malformed(line, "the line is blank", hint="remove the line and run again")
+
+
+def _fields(count: int) -> str:
+    return "1 field" if count == 1 else f"{count} fields"
+
+
+def watch(text: bytes, fields: Sequence[int], seen: dict[int, int]) -> None:
+    """Keep in *seen* the greatest number that each of *fields* of COPY *text* and those before it held."""
+    for field in fields:
+        found = greatest(text, field)
+        if found is not None:
+            seen[field] = max(found, seen.get(field, found))
