@@ -1,0 +1,29 @@
+"""The command `agentdb`: each room under its own name."""
+
+from __future__ import annotations
+
+import typer
+
+from spotify_ai_agent_migrations.versions.bulk_import_export import command as bulk_import_export
+from spotify_ai_agent_migrations.versions.cli import db
+from spotify_ai_agent_migrations.versions.cli.report import reported, talk_on_stderr
+from spotify_ai_agent_migrations.versions.governance import command as governance
+
+app = typer.Typer(
+    name="agentdb",
+    help="The PostgreSQL side of the music-streaming AI backend.\n\n"
+    "Exit codes: 0 done, 1 refused or failed, 2 usage or settings, 3 governance findings.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command()(governance.check)
+app.add_typer(db.app, name="db")
+app.add_typer(bulk_import_export.app, name="bulk-import-export")
+
+
+def main() -> None:
+    """Run the command line."""
+    talk_on_stderr()
+    reported(lambda: app(prog_name="agentdb"))

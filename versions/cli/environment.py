@@ -1,0 +1,20 @@
+"""The face of env.py: a command line gets two lines and an exit code, a caller from Python the error."""
+
+from __future__ import annotations
+
+from functools import partial
+from logging.config import fileConfig
+from typing import Any
+
+from spotify_ai_agent_migrations.versions.cli.report import reported
+from spotify_ai_agent_migrations.versions.runner import run_environment
+
+
+def environment_main(context: Any, file: str) -> None:  # noqa: ANN401  (the module alembic.context)
+    """Run the Alembic command that *context* holds."""
+    if context.config.cmd_opts is None:
+        run_environment(context, file)
+        return
+    if context.config.file_config.has_section("loggers"):
+        fileConfig(context.config.config_file_name, disable_existing_loggers=False)
+    reported(partial(run_environment, context, file))

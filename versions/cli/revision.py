@@ -1,0 +1,76 @@
+"""`python versions/NNN_slug.py`: one revision, applied, reverted, rehearsed or written out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spotify_ai_agent_migrations.versions.cli.report import reported, talk_on_stderr
+from spotify_ai_agent_migrations.versions.core.errors import SettingsError
+from spotify_ai_agent_migrations.versions.runner import Outcome, run_revision
+from spotify_ai_agent_migrations.versions.runner.options import parse_options
+
+_SAID = {
+    Outcome.APPLIED: "applied",
+    Outcome.REVERTED: "reverted",
+    Outcome.REHEARSED: "executed and rolled back",
+}
+
+
+class Verb(str, Enum):
+    """The two directions of a revision."""
+
+    UPGRADE = "upgrade"
+    DOWNGRADE = "downgrade"
+
+
+def revision_main(file: str) -> int:
+    """Run the command line of the revision in *file*; return the exit code."""
+    talk_on_stderr()
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command(help=_help(file))(_command(Path(file)))
+    reported(partial(app, prog_name=f"python versions/{Path(file).name}"))
+    return 0
+
+
+def _command(file: Path) -> Callable[..., None]:
+    """Return the command of the revision in *file*; its signature is its command line."""
+
+    def run(
+        verb: Annotated[Verb, typer.Argument(help="apply it, or revert it")] = Verb.UPGRADE,
+        *,
+        sql: Annotated[bool, typer.Option("--sql", help="write the SQL to standard output instead")] = False,
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="execute it and roll back")] = False,
+        x: Annotated[list[str] | None, typer.Option("-x", help="key=value, as for alembic: -x url=…")] = None,
+    ) -> None:
+        spoken = dict(_pair(one) for one in x or ())
+        options = parse_options({**spoken, **({"dry-run": "1"} if dry_run else {})})
+        _say(file, verb, run_revision(file, verb.value, options, sql=sql))
+
+    return run
+
+
+def _say(file: Path, verb: Verb, outcome: Outcome) -> None:
+    if outcome is Outcome.WRITTEN:
+        return
+    unchanged = "already applied" if verb is Verb.UPGRADE else "not applied"
+    typer.echo(f"{file.stem}: {_SAID.get(outcome, f'{unchanged}, nothing to do')}")
+
+
+def _pair(spoken: str) -> tuple[str, str]:
+    key, equals, value = spoken.partition("=")
+    if not equals and key != "dry-run":
+        raise SettingsError(f'"-x {key}" has no value', hint=f"say -x {key}=…")
+    return key, value
+
+
+def _help(file: str) -> str:
+    return (
+        f"Apply revision {Path(file).stem}, if its parent is applied and it is not.\n\n"
+        "Exit codes: 0 done, 1 refused or failed, 2 usage or settings, 3 governance findings."
+    )
