@@ -1,0 +1,141 @@
+"""The READMEs say the same in both languages, and what they show is what happens."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+from support import ROOT, Checkout, data
+
+FENCE = re.compile(r"^```(?P<language>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+README, LISEZMOI = ROOT / "README.md", ROOT / "README.fr.md"
+# What CI runs word for word, since it makes the environment that everything else runs in.
+RUN_BY_CI = ("python3 -m venv", "pytest\n")
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block: its language, its text and the line it starts on."""
+
+    language: str
+    body: str
+    line: int
+
+
+def blocks(file: pathlib.Path) -> list[Block]:
+    text = file.read_text(encoding="utf-8")
+    return [
+        Block(found["language"], found["body"], text.count("\n", 0, found.start()) + 1)
+        for found in FENCE.finditer(text)
+    ]
+
+
+def prose(file: pathlib.Path) -> list[str]:
+    return FENCE.sub("", file.read_text(encoding="utf-8")).splitlines()
+
+
+def test_the_code_is_the_same_in_both_languages() -> None:
+    assert len(blocks(README)) > 20
+    assert [(one.language, one.body) for one in blocks(README)] == [
+        (one.language, one.body) for one in blocks(LISEZMOI)
+    ]
+
+
+def test_the_structure_is_the_same_in_both_languages() -> None:
+    def shape(file: pathlib.Path) -> list[str]:
+        kinds = {"#": "heading", "|": "row", "-": "item"}
+        return [
+            line.split(" ")[0] if line.startswith("#") else kinds[line[0]]
+            for line in prose(file)
+            if line and line[0] in kinds
+        ]
+
+    assert len(shape(README)) > 60
+    assert shape(README) == shape(LISEZMOI)
+
+
+def test_neither_has_a_paragraph_the_other_lacks() -> None:
+    def paragraphs(file: pathlib.Path) -> int:
+        return len(re.split(r"\n\s*\n", "\n".join(prose(file)).strip()))
+
+    assert paragraphs(README) == paragraphs(LISEZMOI)
+
+
+def test_a_capability_has_a_heading_by_its_slug() -> None:
+    headings = {line.removeprefix("## ") for line in prose(README) if line.startswith("## ")}
+    assert {"governance", "bulk-import-export"} <= headings
+    assert {"governance", "bulk-import-export"} <= {line.removeprefix("## ") for line in prose(LISEZMOI)}
+
+
+def test_every_rule_is_in_the_table() -> None:
+    from spotify_ai_agent_migrations.versions.governance.rules import RULES
+
+    for rule in RULES:
+        row = f"| {rule.CODE} | `{rule.__name__.rpartition('.')[2]}` |"
+        for file in (README, LISEZMOI):
+            assert row in file.read_text(encoding="utf-8")
+
+
+def test_ci_runs_the_two_commands_word_for_word() -> None:
+    script = (ROOT / ".ci" / "run").read_text().splitlines()
+    first, second = blocks(README)[:2]
+    assert first.body.strip() in script
+    assert second.body.strip() in script
+
+
+@pytest.fixture
+def tour(checkout: Checkout) -> Checkout:
+    shutil.copytree(ROOT / "tests" / "tour", checkout.root / "tests" / "tour")
+    return checkout
+
+
+def run_block(block: Block, tour: Checkout, url: str, chinook: pathlib.Path) -> str:
+    command = (
+        ["bash", "-e", "-c", block.body] if block.language == "sh" else [sys.executable, "-c", block.body]
+    )
+    environment = {
+        **tour.environment(url),
+        "CHINOOK": str(chinook),
+        "PATH": f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PGTZ": "UTC",
+        "COLUMNS": "100",
+    }
+    done = subprocess.run(
+        command, cwd=tour.root, env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, f"README.md:{block.line}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def matches(expected: str, found: str) -> bool:
+    """Whether *found* is *expected*, in any order of lines, `…` standing for whatever cannot be known."""
+    left = found.splitlines()
+    lines = expected.splitlines()
+    for line in sorted(lines, key=lambda one: "…" in one):
+        pattern = re.compile(re.escape(line).replace("…", ".*"))
+        hit = next((one for one in left if pattern.fullmatch(one)), None)
+        if hit is None:
+            return False
+        left.remove(hit)
+    return not left
+
+
+def test_what_is_shown_is_what_happens(tour: Checkout, empty_url: str) -> None:
+    chinook = data("chinook")
+    shown = blocks(README)
+    compared = 0
+    for block, following in zip(shown, [*shown[1:], Block("", "", 0)], strict=True):
+        if block.language not in {"sh", "python"} or block.body.startswith(RUN_BY_CI):
+            continue
+        found = run_block(block, tour, empty_url, chinook)
+        if following.language == "text":
+            assert matches(following.body, found), f"README.md:{following.line} shows otherwise:\n{found}"
+            compared += 1
+    assert compared > 12
