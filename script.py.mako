@@ -1,4 +1,7 @@
-"""${message}
+<%
+    if not (len(up_revision) == 3 and up_revision.isdigit()):
+        raise ValueError("a revision has the next three-digit number: set revision_environment = true")
+%>"""${message}
 
 Locks:
 Reverse:

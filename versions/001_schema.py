@@ -1,9 +1,10 @@
 """Extensions, schemas, roles and domains that every later revision stands on.
 
 Locks: none on tables; creates objects only.
-Reverse: lossless; drops what it made. A role or an extension that others still use stays.
+Reverse: lossless; drops what it made, and takes CREATE on schema public from agent_owner. A role or an
+    extension that others still use stays.
 Data: none
-Needs: a UTF-8 database, CREATE on it and on schema public, and CREATEROLE unless the five roles exist.
+Needs: to own a UTF-8 database; CREATEROLE, or that the five roles exist and agent_owner is granted to the login.
 """
 
 from spotify_ai_agent_migrations.versions.core.ddl import execute
@@ -17,9 +18,11 @@ depends_on = None
 def upgrade() -> None:
     execute(_REQUIRE_UTF8)
     execute(_CREATE_ROLES)
+    execute(_BELONG_TO_OWNER)
     execute(_GRANT_SCHEMA)
-    execute("CREATE SCHEMA IF NOT EXISTS ops AUTHORIZATION agent_owner")
-    execute("COMMENT ON SCHEMA ops IS 'Operations: what runs the database, apart from the domain in public'")
+    # Whoever belongs to the owner role goes on from here, not only the login that began.
+    execute("ALTER TABLE public.alembic_version OWNER TO agent_owner")
+    execute(_CREATE_SCHEMA)
     execute(_CREATE_EXTENSION)
     execute(_CREATE_DOMAINS)
 
@@ -28,6 +31,7 @@ def downgrade() -> None:
     execute(_DROP_DOMAINS)
     execute(_DROP_EXTENSION)
     execute(_DROP_SCHEMA)
+    execute("ALTER TABLE public.alembic_version OWNER TO CURRENT_USER")
     execute("REVOKE ALL ON SCHEMA public FROM agent_owner")
     execute(_DROP_ROLES)
 
@@ -76,16 +80,32 @@ BEGIN
                 NULL;
         END;
     END LOOP;
-    IF NOT pg_catalog.pg_has_role(current_user, 'agent_owner', 'USAGE') THEN
+END
+$revision$
+"""
+
+# To give tables to agent_owner takes SET, which is a privilege of its own since PostgreSQL 16; to change them
+# later takes INHERIT. Whoever made the role may grant it to itself, but is not yet granted it.
+_BELONG_TO_OWNER = """
+DO $revision$
+DECLARE
+    wanted CONSTANT text := CASE WHEN pg_catalog.current_setting('server_version_num')::integer >= 160000
+                                 THEN 'SET' ELSE 'MEMBER' END;
+BEGIN
+    IF NOT (pg_catalog.pg_has_role(current_user, 'agent_owner', wanted)
+            AND pg_catalog.pg_has_role(current_user, 'agent_owner', 'USAGE')) THEN
         BEGIN
             EXECUTE pg_catalog.format('GRANT agent_owner TO %I', current_user);
         EXCEPTION
             WHEN insufficient_privilege THEN
-                RAISE EXCEPTION '"%" is not a member of role "agent_owner" and may not become one', current_user
-                      USING ERRCODE = 'insufficient_privilege',
-                            HINT = pg_catalog.format(
-                                'as an administrator run GRANT agent_owner TO %I;', current_user);
+                NULL;
         END;
+    END IF;
+    IF NOT (pg_catalog.pg_has_role(current_user, 'agent_owner', wanted)
+            AND pg_catalog.pg_has_role(current_user, 'agent_owner', 'USAGE')) THEN
+        RAISE EXCEPTION '"%" may not act as role "agent_owner" and may not grant it to itself', current_user
+              USING ERRCODE = 'insufficient_privilege',
+                    HINT = pg_catalog.format('as an administrator run GRANT agent_owner TO %I;', current_user);
     END IF;
 END
 $revision$
@@ -137,6 +157,14 @@ BEGIN
         CREATE EXTENSION pg_trgm WITH SCHEMA public;
         COMMENT ON EXTENSION pg_trgm IS 'trigram search; made by spotify-ai-agent-migrations';
     END IF;
+    IF NOT EXISTS (SELECT
+                     FROM pg_catalog.pg_extension AS extension
+                    WHERE extension.extname = 'pg_trgm'
+                      AND extension.extnamespace = 'public'::pg_catalog.regnamespace) THEN
+        RAISE EXCEPTION 'extension "pg_trgm" is in another schema than public'
+              USING ERRCODE = 'object_not_in_prerequisite_state',
+                    HINT = 'as its owner run ALTER EXTENSION pg_trgm SET SCHEMA public;';
+    END IF;
 END
 $revision$
 """
@@ -152,17 +180,31 @@ BEGIN
         DROP EXTENSION pg_trgm;
     END IF;
 EXCEPTION
-    WHEN dependent_objects_still_exist THEN
-        RAISE NOTICE 'extension "pg_trgm" stays: something in this database still depends on it';
+    WHEN dependent_objects_still_exist OR insufficient_privilege THEN
+        RAISE NOTICE 'extension "pg_trgm" stays: something depends on it, or another role owns it';
 END
 $revision$
 """
 
-# The schema stays while anything is left in it: the history of the migrations outlives them.
+_CREATE_SCHEMA = """
+DO $revision$
+BEGIN
+    IF pg_catalog.to_regnamespace('ops') IS NULL THEN
+        CREATE SCHEMA ops AUTHORIZATION agent_owner;
+        COMMENT ON SCHEMA ops IS 'what runs the database, apart from the domain; made by spotify-ai-agent-migrations';
+    END IF;
+END
+$revision$
+"""
+
+# A schema that was there before is not ours to drop; ours stays while anything is left in it.
 _DROP_SCHEMA = """
 DO $revision$
 BEGIN
-    DROP SCHEMA IF EXISTS ops;
+    IF pg_catalog.obj_description(pg_catalog.to_regnamespace('ops'), 'pg_namespace')
+       LIKE '%made by spotify-ai-agent-migrations' THEN
+        DROP SCHEMA ops;
+    END IF;
 EXCEPTION
     WHEN dependent_objects_still_exist THEN
         RAISE NOTICE 'schema "ops" stays: it is not empty';
@@ -174,28 +216,34 @@ _CREATE_DOMAINS = r"""
 CREATE DOMAIN public.nfc_text AS text
     CONSTRAINT nfc_text_check CHECK (VALUE IS NFC NORMALIZED);
 COMMENT ON DOMAIN public.nfc_text IS 'Text in Unicode form NFC, so that equal text is equal bytes';
+ALTER DOMAIN public.nfc_text OWNER TO agent_owner;
 
 CREATE DOMAIN public.email_address AS text
     CONSTRAINT email_address_check
     CHECK (VALUE IS NFC NORMALIZED AND VALUE ~ '^[^@[:space:]]+@[^@[:space:]]+$' AND length(VALUE) <= 320);
 COMMENT ON DOMAIN public.email_address IS 'One @ with something on either side, at most 320 characters (RFC 3696)';
+ALTER DOMAIN public.email_address OWNER TO agent_owner;
 
 CREATE DOMAIN public.locale_tag AS text
     CONSTRAINT locale_tag_check
     CHECK (VALUE ~ '^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?(-([A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*$');
 COMMENT ON DOMAIN public.locale_tag IS 'BCP 47 tag in its usual case: fr, fr-CA, zh-Hant-TW, es-419, de-DE-1996';
+ALTER DOMAIN public.locale_tag OWNER TO agent_owner;
 
 CREATE DOMAIN public.country_code AS text
     CONSTRAINT country_code_check CHECK (VALUE ~ '^[A-Z]{2}$');
 COMMENT ON DOMAIN public.country_code IS 'ISO 3166-1 alpha-2';
+ALTER DOMAIN public.country_code OWNER TO agent_owner;
 
 CREATE DOMAIN public.isrc AS text
     CONSTRAINT isrc_check CHECK (VALUE ~ '^[A-Z]{2}[A-Z0-9]{3}[0-9]{7}$');
 COMMENT ON DOMAIN public.isrc IS 'ISO 3901 recording code, without hyphens';
+ALTER DOMAIN public.isrc OWNER TO agent_owner;
 
 CREATE DOMAIN public.upc AS text
     CONSTRAINT upc_check CHECK (VALUE ~ '^[0-9]{12,14}$');
 COMMENT ON DOMAIN public.upc IS 'UPC-A, EAN-13 or GTIN-14 of a release';
+ALTER DOMAIN public.upc OWNER TO agent_owner;
 """
 
 _DROP_DOMAINS = """

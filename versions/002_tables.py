@@ -161,6 +161,7 @@ def _create_reference_tables() -> None:
         sa.Column("valid_for", sa.Interval, comment="none: after which a consent has to be asked for again; NULL is never"),
         sa.PrimaryKeyConstraint("code", name="consent_purposes_pkey"),
         sa.CheckConstraint("legal_basis IN ('consent', 'contract', 'legal_obligation', 'vital_interests', 'public_task', 'legitimate_interests')", name="consent_purposes_legal_basis_check"),
+        sa.CheckConstraint("valid_for > INTERVAL '0'", name="consent_purposes_valid_for_check"),
         comment="What personal data is processed for, and on which basis",
     )
     op.create_table(
@@ -202,7 +203,13 @@ def _create_people() -> None:
         sa.CheckConstraint("length(display_name) BETWEEN 1 AND 100", name="users_display_name_check"),
         sa.CheckConstraint("birth_year BETWEEN 1900 AND 2100", name="users_birth_year_check"),
         sa.CheckConstraint("status IN ('pending', 'active', 'suspended', 'erasing', 'erased')", name="users_status_check"),
-        sa.CheckConstraint("status <> 'erased' OR (email IS NULL AND email_hmac IS NULL AND display_name IS NULL AND country_code IS NULL AND birth_year IS NULL AND erased_at IS NOT NULL)", name="users_erased_check"),
+        sa.CheckConstraint("(status = 'erased') = (erased_at IS NOT NULL)", name="users_erased_at_check"),
+        sa.CheckConstraint(
+            "status <> 'erased' OR (email IS NULL AND email_hmac IS NULL AND display_name IS NULL AND country_code IS NULL"
+            " AND birth_year IS NULL AND locale = 'en' AND time_zone = 'UTC')",
+            name="users_erased_check",
+        ),
+        sa.CheckConstraint("octet_length(email_hmac) = 32", name="users_email_hmac_check"),
         comment="One row a person; an erased person leaves a row without personal data",
     )
     op.create_index("users_country_code_idx", "users", ["country_code"])
@@ -220,6 +227,7 @@ def _create_people() -> None:
         sa.Column("connected_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False, comment="behavioural: when the user connected"),
         sa.Column("disconnected_at", sa.DateTime(timezone=True), comment="behavioural: when the user disconnected"),
         sa.PrimaryKeyConstraint("user_id", "provider", name="user_identities_pkey"),
+        sa.UniqueConstraint("provider", "provider_user_id", name="user_identities_provider_provider_user_id_key"),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="user_identities_user_id_fkey", ondelete="CASCADE"),
         sa.CheckConstraint("provider IN ('spotify', 'google', 'apple', 'lastfm', 'musicbrainz')", name="user_identities_provider_check"),
         sa.CheckConstraint("disconnected_at IS NULL OR (access_token_enc IS NULL AND refresh_token_enc IS NULL)", name="user_identities_tokens_check"),
@@ -408,7 +416,7 @@ def _create_track_details() -> None:
         sa.CheckConstraint("instrumentalness BETWEEN 0 AND 1", name="track_audio_features_instrumentalness_check"),
         sa.CheckConstraint("liveness BETWEEN 0 AND 1", name="track_audio_features_liveness_check"),
         sa.CheckConstraint("loudness BETWEEN -60 AND 10", name="track_audio_features_loudness_check"),
-        sa.CheckConstraint("tempo >= 0", name="track_audio_features_tempo_check"),
+        sa.CheckConstraint("tempo BETWEEN 0 AND 1000", name="track_audio_features_tempo_check"),
         sa.CheckConstraint("key BETWEEN -1 AND 11", name="track_audio_features_key_check"),
         sa.CheckConstraint("mode IN (0, 1)", name="track_audio_features_mode_check"),
         sa.CheckConstraint("time_signature BETWEEN 0 AND 11", name="track_audio_features_time_signature_check"),
@@ -441,11 +449,12 @@ def _create_library() -> None:
         sa.Column("playlist_id", sa.BigInteger, nullable=False, comment="none: the playlist"),
         sa.Column("rank", sa.Numeric, nullable=False, comment="none: place in the list; a fraction fits between any two"),
         sa.Column("track_id", sa.BigInteger, nullable=False, comment="behavioural: what the user put there"),
-        sa.Column("added_by", sa.BigInteger, comment="identifier: who put it there, in a collaborative list"),
+        sa.Column("added_by", sa.BigInteger, comment="identifier: who put it there, in a collaborative list; no foreign key, the list outlives them"),
         sa.Column("added_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False, comment="behavioural: when"),
         sa.PrimaryKeyConstraint("user_id", "playlist_id", "rank", name="playlist_items_pkey"),
         sa.ForeignKeyConstraint(["user_id", "playlist_id"], ["playlists.user_id", "playlists.id"], name="playlist_items_user_id_playlist_id_fkey", ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["track_id"], ["tracks.id"], name="playlist_items_track_id_fkey"),
+        sa.CheckConstraint("rank > '-Infinity' AND rank < 'Infinity'", name="playlist_items_rank_check"),
         comment="The tracks of a playlist, in order",
     )
     op.create_index("playlist_items_track_id_idx", "playlist_items", ["track_id"])
@@ -520,7 +529,11 @@ def _create_analytics() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False, comment="behavioural: when it happened"),
         sa.PrimaryKeyConstraint("user_id", "id", name="analytics_pkey"),
         sa.CheckConstraint("event_name ~ '^[a-z][a-z0-9_.]{0,99}$'", name="analytics_event_name_check"),
-        sa.CheckConstraint("pg_column_size(properties) < 65536", name="analytics_properties_check"),
+        sa.CheckConstraint(
+            # Of the text, for the stored size depends on how the value came there.
+            "jsonb_typeof(properties) = 'object' AND octet_length(properties::text) < 65536",
+            name="analytics_properties_check",
+        ),
         comment="Product events; processed on the consent for purpose analytics",
     )
     op.create_index("analytics_user_id_created_at_idx", "analytics", ["user_id", "created_at"])

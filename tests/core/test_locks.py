@@ -48,7 +48,7 @@ def test_a_waiter_keeps_no_transaction_open_and_gives_up_in_time_naming_the_hold
     assert caught.value.problem.startswith(
         f"waited 300 ms for the migration lock and gave up; nothing was changed; held by pid {pid}, user "
     )
-    assert caught.value.hint == f"let it finish, or end it with SELECT pg_terminate_backend({pid})"
+    assert caught.value.hint == f"let it finish, or end it with SELECT pg_terminate_backend({pid});"
 
 
 def test_the_lock_is_given_back_and_no_transaction_is_left(empty_url: str) -> None:

@@ -8,12 +8,14 @@ import subprocess
 from typing import Annotated
 
 import typer
+from psycopg2.extensions import make_dsn
 
 from spotify_ai_agent_migrations.versions.core import embedded
 from spotify_ai_agent_migrations.versions.core.database import connect
-from spotify_ai_agent_migrations.versions.core.errors import ServerError
+from spotify_ai_agent_migrations.versions.core.errors import ServerError, SettingsError
 from spotify_ai_agent_migrations.versions.core.fingerprint import fingerprint
 from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
+from spotify_ai_agent_migrations.versions.core.url import SECRETS
 
 Url = Annotated[str | None, typer.Option(help="in place of DATABASE_URL and .env")]
 
@@ -66,9 +68,13 @@ def show_fingerprint(url: Url = None) -> None:
 
 def _conninfo(settings: Settings) -> str:
     """Return the libpq string without the password, which every user of the machine could read."""
-    from psycopg2.extensions import make_dsn
-
-    return str(make_dsn(**{key: value for key, value in settings.conninfo.items() if key != "password"}))
+    unspoken = sorted(SECRETS & set(settings.conninfo) - {"password"})
+    if unspoken:
+        raise SettingsError(
+            f'psql can be given "{unspoken[0]}" only where others can read it',
+            hint="use a service file of libpq",
+        )
+    return make_dsn(**{key: value for key, value in settings.conninfo.items() if key != "password"})
 
 
 def _psql_environment(settings: Settings) -> dict[str, str]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import os
 import sys
 from collections.abc import Callable
 
 import typer
 from alembic.util import CommandError
+from psycopg2.extensions import set_wait_callback
+from psycopg2.extras import wait_select
 
-from spotify_ai_agent_migrations.versions.core.errors import EXIT_FAILED, MigrationError
+from spotify_ai_agent_migrations.versions.core.errors import EXIT_FAILED, EXIT_INTERRUPTED, MigrationError
 
 
 def reported(command: Callable[[], object]) -> None:
@@ -18,6 +22,13 @@ def reported(command: Callable[[], object]) -> None:
         command()
     except CommandError as error:
         raise SystemExit(report(error)) from error
+    except KeyboardInterrupt:
+        typer.echo("error: interrupted\nHint: what was not committed is undone", err=True)
+        raise SystemExit(EXIT_INTERRUPTED) from None
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python would complain once more when it closes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(EXIT_FAILED) from None
 
 
 def report(error: CommandError) -> int:
@@ -40,3 +51,14 @@ def talk_on_stderr() -> None:
         lambda said: said.getMessage().startswith("Running")
     )
     logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
+
+
+def migrate_interruptibly() -> None:
+    """Let Ctrl-C end the statement that is running, instead of waiting for its end; for this process only."""
+    set_wait_callback(wait_select)
+
+
+def write_utf8() -> None:
+    """Write SQL as UTF-8 whatever the terminal speaks: the script says so to the server."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")

@@ -2,3 +2,9 @@
 
 Knows nothing of rooms, revisions or command lines.
 """
+
+from pathlib import Path
+from typing import Final
+
+# The checkout, or the folder of the installed package.
+PACKAGE_ROOT: Final = Path(__file__).resolve().parents[2]

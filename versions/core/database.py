@@ -19,6 +19,7 @@ from spotify_ai_agent_migrations.versions.core.errors import (
     MigrationError,
     PrivilegeError,
     ServerError,
+    SettingsError,
 )
 from spotify_ai_agent_migrations.versions.core.settings import Settings
 
@@ -70,6 +71,11 @@ def open_connection(settings: Settings, *, purpose: str = "agentdb", row_securit
     spoken = " ".join(f"-c {name}={value}" for name, value in options.items())
     parameters: dict[str, Any] = {
         "connect_timeout": settings.connect_timeout_s,
+        # A dead path to the server would otherwise be waited on for as long as the kernel likes.
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 60_000,
         "application_name": purpose,
         "client_encoding": "UTF8",
         **settings.conninfo,
@@ -162,6 +168,8 @@ def _refused(error: psycopg2.OperationalError, settings: Settings) -> MigrationE
         return ServerError(
             f"{where} refused the login: {reason}", hint=f"mend user and password ({settings.source})"
         )
+    if reason.startswith("invalid "):
+        return SettingsError(f"the database URL is malformed: {reason}", hint=f"mend it ({settings.source})")
     if "does not exist" in reason:
         return ServerError(f"{where} refused: {reason}", hint="create it, or name another in DATABASE_URL")
     return ServerError(

@@ -13,10 +13,16 @@ from sqlalchemy.types import UserDefinedType
 def execute(script: str) -> None:
     """Execute SQL exactly as it is written, online and with `--sql`.
 
-    `op.execute` reads ` :name` as a parameter, even inside a literal, and offline leaves a placeholder
-    behind without a word.
+    `op.execute` reads ` :name` as a parameter, even inside a literal; offline it leaves a placeholder
+    behind without a word, and turns tabs into spaces.
     """
-    op.execute(text(script.strip().rstrip(";").replace(":", r"\:")))
+    statements = script.strip().rstrip(";")
+    context = op.get_context()
+    if context.as_sql:
+        # On a line of its own, the semicolon is not part of a comment that ends the script.
+        context.impl.static_output(f"{statements}\n;")
+    else:
+        op.execute(text(statements.replace(":", r"\:")))
 
 
 def domain(name: str) -> DOMAIN:

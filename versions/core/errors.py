@@ -26,6 +26,7 @@ EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_FINDINGS = 3
+EXIT_INTERRUPTED = 130
 
 
 class MigrationError(CommandError):
@@ -34,9 +35,9 @@ class MigrationError(CommandError):
     exit_code: ClassVar[int] = EXIT_FAILED
 
     def __init__(self, problem: str, *, hint: str) -> None:
-        super().__init__(f"{problem}\nHint: {hint}")
-        self.problem = problem
-        self.hint = hint
+        self.problem = " ".join(problem.split())
+        self.hint = " ".join(hint.split())
+        super().__init__(f"{self.problem}\nHint: {self.hint}")
 
 
 class SettingsError(MigrationError):

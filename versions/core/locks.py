@@ -17,13 +17,14 @@ from spotify_ai_agent_migrations.versions.core.errors import LockError, Migratio
 from spotify_ai_agent_migrations.versions.core.sql import queries, without_literals
 
 _SQL: Final = queries("spotify_ai_agent_migrations.versions.core")
+_HIDDEN: Final = "its query is hidden from this role, which is not a member of pg_read_all_stats"
 _POLL_S: Final = 0.1
 _POLL_MOST_S: Final = 1.0
 
 
 @dataclass(frozen=True)
 class Session:
-    """Another session of the server, as pg_stat_activity shows it."""
+    """Another session of the server, or a prepared transaction, which has no process (`pid` 0)."""
 
     pid: int
     user: str
@@ -31,7 +32,16 @@ class Session:
     state: str
     query: str
 
+    @property
+    def remedy(self) -> str:
+        """The statement that ends it."""
+        if self.pid:
+            return f"SELECT pg_terminate_backend({self.pid});"
+        return "ROLLBACK PREPARED '{}';".format(self.application.replace("'", "''"))
+
     def __str__(self) -> str:
+        if not self.pid:
+            return f'prepared transaction "{self.application}" of user "{self.user}"'
         called = f" ({self.application})" if self.application else ""
         return f'pid {self.pid}, user "{self.user}"{called}, {self.state}: {self.query}'
 
@@ -75,10 +85,9 @@ def _acquire(connection: Connection, key: int, *, wait_ms: int) -> None:
 def _held(connection: Connection, key: int, wait_ms: int) -> LockError:
     holders = _sessions(_ask(connection, "advisory_lock_holder", key=key))
     named = "; ".join(map(str, holders)) or "a session that has just ended"
-    pid = holders[0].pid if holders else None
     return LockError(
         f"waited {wait_ms} ms for the migration lock and gave up; nothing was changed; held by {named}",
-        hint=f"let it finish, or end it with SELECT pg_terminate_backend({pid})" if pid else "run it again",
+        hint=f"let it finish, or end it with {holders[0].remedy}" if holders else "run it again",
     )
 
 
@@ -141,7 +150,7 @@ def _sessions(rows: list[tuple[object, ...]]) -> tuple[Session, ...]:
             user=str(user),
             application=str(application or ""),
             state=str(state or "unknown"),
-            query=without_literals(str(query or "")),
+            query=_HIDDEN if query == "<insufficient privilege>" else without_literals(str(query or "")),
         )
         for pid, user, application, state, query in rows
     )

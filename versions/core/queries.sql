@@ -25,14 +25,23 @@ SELECT activity.pid,
    AND (held.classid::bigint << 32 | held.objid::bigint) = %(key)s::bigint;
 
 -- blockers --
--- The sessions that a waiting session waits for.
+-- The sessions that a waiting session waits for; 0 stands for the prepared transactions of this database.
 SELECT activity.pid,
        activity.usename,
        activity.application_name,
        activity.state,
        activity.query
   FROM pg_catalog.unnest(pg_catalog.pg_blocking_pids(%(pid)s::integer)) AS blocker (pid)
-  JOIN pg_catalog.pg_stat_activity AS activity ON activity.pid = blocker.pid;
+  JOIN pg_catalog.pg_stat_activity AS activity ON activity.pid = blocker.pid
+UNION ALL
+SELECT 0,
+       prepared.owner,
+       prepared.gid,
+       'prepared transaction',
+       ''
+  FROM pg_catalog.pg_prepared_xacts AS prepared
+ WHERE prepared.database = pg_catalog.current_database()
+   AND 0 = ANY (pg_catalog.pg_blocking_pids(%(pid)s::integer));
 
 -- search_path --
 -- Set the search path of this transaction and give back the one that was.

@@ -10,11 +10,10 @@ from typing import Final
 
 from dotenv import dotenv_values
 
-from spotify_ai_agent_migrations.versions.core import embedded
+from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT, embedded
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 from spotify_ai_agent_migrations.versions.core.url import EXAMPLE, parse_url, render_url
 
-PACKAGE_ROOT: Final = Path(__file__).resolve().parents[2]
 ENVIRONMENTS: Final = ("development", "staging", "production")
 
 
@@ -103,5 +102,16 @@ def read_dotenv() -> dict[str, str]:
     for folder in (PACKAGE_ROOT, Path.cwd()):
         path = folder / ".env"
         if path.is_file():
-            return {key: value for key, value in dotenv_values(path).items() if value is not None}
+            return _read_file(path)
     return {}
+
+
+def _read_file(path: Path) -> dict[str, str]:
+    try:
+        found = dotenv_values(path)
+    except (OSError, UnicodeDecodeError) as error:
+        # The text itself may hold a password.
+        raise SettingsError(
+            f'"{path}" cannot be read: {type(error).__name__}', hint="save it as UTF-8, readable by this user"
+        ) from None
+    return {key: value for key, value in found.items() if value is not None}

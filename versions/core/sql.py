@@ -10,10 +10,16 @@ from types import MappingProxyType
 from typing import Final
 
 _NAME = re.compile(r"^-- (?P<name>[a-z0-9_]+) --$", re.MULTILINE)
-_LITERAL: Final = re.compile(
-    r"""(?P<tag>\$(?:[A-Za-z_]\w*)?\$).*?(?P=tag)   # dollar quoted
-      | [EeBbXxNn]?'(?:[^'\\]|\\.|'')*(?:'|$)      # quoted, or cut off in the middle
-      | \b\d+(?:\.\d+)?\b                          # a number
+# In the order in which a statement is read: what opens first decides what the rest means.
+_PARTS: Final = re.compile(
+    r"""(?P<comment>--[^\n]*|/\*.*?(?:\*/|$))
+      | (?P<name>"(?:[^"]|"")*(?:"|$))
+      | (?P<literal>
+            \$(?P<tag>(?:[^\W\d]\w*)?)\$.*?(?:\$(?P=tag)\$|$)
+          | [Ee]'(?:[^'\\]|\\.|'')*(?:'|$)
+          | (?:[BbXxNn]|[Uu]&)?'(?:[^']|'')*(?:'|$)
+          | (?<![\w"])\d[\d_.]*(?:[Ee][+-]?\d+)?
+        )
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -31,9 +37,15 @@ def queries(package: str) -> Mapping[str, str]:
 
 
 def without_literals(statement: str, *, most: int = 200) -> str:
-    """Return *statement* on one line with every literal replaced by `?`, cut to *most* characters.
+    """Return *statement* on one line, literals replaced by `?`, comments dropped, cut to *most* characters.
 
-    A literal may be a personal datum; what is left names tables and columns only.
+    Either may hold a personal datum; what is left names tables and columns only.
     """
-    shown = " ".join(_LITERAL.sub("?", statement).split())
+    shown = " ".join(_PARTS.sub(_shown, statement).split())
     return shown if len(shown) <= most else shown[: most - 1] + "…"
+
+
+def _shown(part: re.Match[str]) -> str:
+    if part["comment"] is not None:
+        return " "
+    return part["name"] or "?"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote_to_bytes
 
 import psycopg2
 from psycopg2.extensions import parse_dsn
@@ -14,7 +14,7 @@ from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 EXAMPLE = "postgresql://user:password@host:5432/database"
 
 _SCHEME = re.compile(r"^(?P<scheme>postgres(?:ql)?)(?:\+[a-z0-9_]+)?://", re.IGNORECASE)
-_SECRETS = frozenset(
+SECRETS = frozenset(
     {"password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"}
 )
 _PORTS = re.compile(r"\d{1,5}(,\d{1,5})*")
@@ -32,10 +32,10 @@ def parse_url(url: str) -> dict[str, str]:
     match = _SCHEME.match(url.strip())
     if match is None:
         raise _malformed("it does not start with postgresql://")
-    rest = _requote_login(url.strip()[match.end() :])
     try:
+        rest = _requote_login(url.strip()[match.end() :])
         found = parse_dsn(f"postgresql://{rest}")
-    except psycopg2.Error:
+    except (psycopg2.Error, UnicodeError):
         # libpq quotes the offending part, which may be the password: its words and the cause stay out.
         raise _malformed("libpq cannot read it") from None
     if not _PORTS.fullmatch(found.get("port", "5432")):
@@ -46,9 +46,10 @@ def parse_url(url: str) -> dict[str, str]:
 def render_url(conninfo: Mapping[str, str]) -> str:
     """Write *conninfo* as a URL with no password, fit to be shown."""
     host, port = conninfo.get("host", ""), conninfo.get("port", "")
-    shown = {key: value for key, value in conninfo.items() if key not in _SECRETS}
+    shown = {key: value for key, value in conninfo.items() if key not in SECRETS}
     query = {key: shown[key] for key in shown if key not in {"host", "port", "user", "dbname"}}
-    authority = f"{host}:{port}" if port else host
+    named = f"[{host}]" if ":" in host else host
+    authority = f"{named}:{port}" if port else named
     if "/" in host or "," in host:
         authority = ""
         query |= {key: shown[key] for key in ("host", "port") if key in shown}
@@ -69,7 +70,7 @@ def _requote_login(rest: str) -> str:
     if not at:
         return rest
     user, colon, password = login.partition(":")
-    requoted = quote(unquote(user), safe="") + colon + quote(unquote(password), safe="")
+    requoted = quote(unquote_to_bytes(user), safe="") + colon + quote(unquote_to_bytes(password), safe="")
     return requoted + at + location + mark + query
 
 

@@ -11,7 +11,8 @@ from alembic.config import Config
 from sqlalchemy import MetaData, String
 from sqlalchemy.dialects.postgresql import DOMAIN
 
-from spotify_ai_agent_migrations.versions.core.errors import SettingsError
+from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
+from spotify_ai_agent_migrations.versions.core.errors import RevisionError, SettingsError
 from spotify_ai_agent_migrations.versions.governance import discover
 
 OPERATIONS_SCHEMA: Final = "ops"
@@ -69,7 +70,16 @@ def load_metadata(named: str) -> MetaData:
 
 
 def number_revision(_: object, __: object, directives: list[Any]) -> None:
-    """Give a new revision the next three-digit number instead of a random id."""
+    """Give a new revision the next three-digit number instead of a random id.
+
+    Raises:
+        RevisionError: this is an installed package, whose revisions nobody would ever see again.
+    """
+    if not (PACKAGE_ROOT / "pyproject.toml").is_file():
+        raise RevisionError(
+            f'"{PACKAGE_ROOT}" is an installed package, not a checkout',
+            hint="write new revisions in a checkout of it",
+        )
     newest = max((revision.number or 0 for revision in discover()), default=0)
     for directive in directives:
         directive.rev_id = f"{newest + 1:03d}"

@@ -6,7 +6,7 @@ from typing import Any
 
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.runner import gate, offline, online
-from spotify_ai_agent_migrations.versions.runner.autogenerate import comparison
+from spotify_ai_agent_migrations.versions.runner.autogenerate import comparison, number_revision
 from spotify_ai_agent_migrations.versions.runner.options import Options, parse_options
 from spotify_ai_agent_migrations.versions.runner.steps import proxy_removed
 
@@ -27,6 +27,13 @@ def run_environment(context: Any, file: str) -> None:  # noqa: ANN401  (the modu
     mutating = "destination_rev" in request
     gate.refuse_findings(mutating=mutating)
     with proxy_removed():
+        if _is_plain_revision(request):
+            # Only a comparison with models needs a database.
+            context.configure(
+                dialect_name="postgresql", as_sql=True, process_revision_directives=number_revision
+            )
+            context.run_migrations()
+            return
         if context.is_offline_mode():
             offline.write_script(context, request["fn"], options)
             return
@@ -53,3 +60,9 @@ def _options(context: Any) -> Options:  # noqa: ANN401  (the module alembic.cont
 def _request(context: Any) -> dict[str, Any]:  # noqa: ANN401  (the module alembic.context)
     """Return a copy of what the command told Alembic, which has no public name before it is configured."""
     return dict(vars(context)["_proxy"].context_opts)
+
+
+def _is_plain_revision(request: dict[str, Any]) -> bool:
+    """Tell `alembic revision` from its form with `--autogenerate`, and from `alembic check`."""
+    asked = request.get("revision_context")
+    return asked is not None and not asked.command_args["autogenerate"]

@@ -9,8 +9,8 @@ from typing import Final
 from alembic.script import ScriptDirectory
 from psycopg2.extensions import connection as Connection
 
+from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
 from spotify_ai_agent_migrations.versions.core.errors import GovernanceError, RevisionError
-from spotify_ai_agent_migrations.versions.core.settings import PACKAGE_ROOT
 from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.governance import check, structural
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from alembic.runtime.migration import MigrationContext
@@ -10,7 +12,7 @@ from sqlalchemy import text
 from spotify_ai_agent_migrations.versions.core.locks import lock_key
 from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.runner.options import Options
-from spotify_ai_agent_migrations.versions.runner.steps import Step, StepFunction, preceded
+from spotify_ai_agent_migrations.versions.runner.steps import Step, StepFunction, surrounded
 
 VERSION_TABLE: Final = "alembic_version"
 
@@ -20,7 +22,7 @@ _SQL: Final = queries("spotify_ai_agent_migrations.versions.runner")
 def write_script(context: Any, function: StepFunction, options: Options) -> None:  # noqa: ANN401  (a module)
     """Write the script of *function* to Alembic's output.
 
-    psql stops at the first error; any other client sees the guard of each following step fail as well.
+    For psql, which stops at the first error: the script's first line tells it to.
     """
     context.configure(
         dialect_name="postgresql",
@@ -28,7 +30,7 @@ def write_script(context: Any, function: StepFunction, options: Options) -> None
         # With the default paramstyle every % of a literal would be doubled.
         dialect_opts={"paramstyle": "named"},
         transaction_per_migration=True,
-        fn=preceded(function, _guard),
+        fn=surrounded(function, _guard),
     )
     migration = context.get_context()
     migration.impl.static_output("\\set ON_ERROR_STOP on\n")
@@ -38,13 +40,16 @@ def write_script(context: Any, function: StepFunction, options: Options) -> None
         lock_timeout_ms=options.lock_timeout_ms,
         statement_timeout_ms=options.statement_timeout_ms,
     )
-    _write(migration, "offline_start", expected=",".join(migration.get_current_heads()))
+    start = ",".join(migration.get_current_heads())
+    _write(migration, "offline_start", key=lock_key(VERSION_TABLE), expected=start)
     with context.begin_transaction():
         context.run_migrations()
 
 
-def _guard(context: MigrationContext, step: Step) -> None:
+@contextmanager
+def _guard(context: MigrationContext, step: Step) -> Iterator[None]:
     _write(context, "offline_step", key=lock_key(VERSION_TABLE), expected=",".join(step.starts_from))
+    yield
 
 
 def _write(context: MigrationContext, name: str, **values: str | int) -> None:

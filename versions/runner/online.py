@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import psycopg2
 import sqlalchemy
+from alembic.runtime.migration import MigrationContext
 from psycopg2.extensions import connection as Connection
 
 from spotify_ai_agent_migrations.versions.core.database import (
@@ -31,11 +32,12 @@ from spotify_ai_agent_migrations.versions.core.retry import RETRYABLE, Patience
 from spotify_ai_agent_migrations.versions.core.settings import Settings
 from spotify_ai_agent_migrations.versions.core.sql import without_literals
 from spotify_ai_agent_migrations.versions.governance import discover
+from spotify_ai_agent_migrations.versions.runner.alone import Alone
 from spotify_ai_agent_migrations.versions.runner.gate import known_revisions, refuse_unknown_revision
 from spotify_ai_agent_migrations.versions.runner.offline import VERSION_TABLE
 from spotify_ai_agent_migrations.versions.runner.options import Options
 from spotify_ai_agent_migrations.versions.runner.rehearsal import rehearse
-from spotify_ai_agent_migrations.versions.runner.steps import Step, StepFunction, preceded
+from spotify_ai_agent_migrations.versions.runner.steps import Step, StepFunction, surrounded
 
 _log: Final = logging.getLogger("spotify_ai_agent_migrations")
 
@@ -101,10 +103,11 @@ class _Attempts:
     ) -> None:
         self._context = context
         self._connection = connection
-        self._function = preceded(function, self._begin)
+        self._function = surrounded(function, self._around)
         self._settings = settings
         self._options = options
         self._step: Step | None = None
+        self._alone = Alone(connection)
 
     def run(self) -> None:
         """Try until it is done, the patience ends or an error comes that waiting does not cure."""
@@ -116,8 +119,10 @@ class _Attempts:
             if failure is None:
                 return
             pause_s = next(pauses_s, None)
-            if not isinstance(failure.orig, psycopg2.Error) or failure.orig.pgcode not in RETRYABLE:
+            retryable = isinstance(failure.orig, psycopg2.Error) and failure.orig.pgcode in RETRYABLE
+            if not retryable or self._alone.committed:
                 raise self._failed(failure) from failure
+            assert isinstance(failure.orig, psycopg2.Error)
             if pause_s is None:
                 raise self._gave_up(failure.orig, watch.seen) from failure
             _log.info(
@@ -147,20 +152,28 @@ class _Attempts:
                 self._connection.rollback()
         return None
 
-    def _begin(self, _: object, step: Step) -> None:
+    @contextmanager
+    def _around(self, migration: MigrationContext, step: Step) -> Iterator[None]:
         self._step = step
+        if self._options.dry_run:
+            yield
+        else:
+            with self._alone.watching(migration, step):
+                yield
 
     def _watch(self) -> BlockerWatch:
         return BlockerWatch(
             _driver_connection(self._connection).info.backend_pid,
             lambda: open_connection(self._settings, purpose="agentdb blocker watch"),
-            after_s=self._options.lock_timeout_ms / 2_000,
+            after_s=max(self._options.lock_timeout_ms / 2_000, 0.05),
         )
 
     def _failed(self, error: sqlalchemy.exc.DBAPIError) -> MigrationError:
         """Say which revision failed, why, and at which statement, without a literal in it."""
         assert isinstance(error.orig, psycopg2.Error)
         found = translate(error.orig, doing=f"{self._step or 'the migration'} failed")
+        if self._alone.committed:
+            return DatabaseError(found.problem, hint=self._alone.remedy(), sqlstate=error.orig.pgcode)
         if isinstance(found, PrivilegeError) and not error.orig.diag.message_hint:
             return PrivilegeError(found.problem, hint=f"this revision needs {self._needs()}")
         if isinstance(found, DatabaseError) and error.statement and not error.orig.diag.message_hint:
@@ -175,9 +188,9 @@ class _Attempts:
 
     def _gave_up(self, error: psycopg2.Error, blockers: tuple[Session, ...]) -> LockError:
         named = "; ".join(map(str, blockers)) or "nobody that could be seen"
-        pids = " ".join(f"SELECT pg_terminate_backend({blocker.pid});" for blocker in blockers)
+        remedies = " ".join(blocker.remedy for blocker in blockers)
         return LockError(
             f"{self._step or 'the migration'} gave up after {self._options.tries} tries of "
             f"{self._options.lock_timeout_ms} ms: {shown_message(error)}; in the way: {named}",
-            hint=f"let it finish and run again, or end it with {pids}" if pids else "run it again",
+            hint=f"let it finish and run again, or end it with {remedies}" if blockers else "run it again",
         )

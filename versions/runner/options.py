@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
+from spotify_ai_agent_migrations.versions.core.settings import Settings
 
 _TRUE = frozenset({"", "1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
@@ -22,8 +23,8 @@ class Options:
     url: str | None = None
     metadata: str | None = None
     dry_run: bool = False
-    lock_timeout_ms: int = 2_000
-    statement_timeout_ms: int = 900_000
+    lock_timeout_ms: int = Settings.lock_timeout_ms
+    statement_timeout_ms: int = Settings.statement_timeout_ms
     wait_ms: int = 300_000
     tries: int = 8
 

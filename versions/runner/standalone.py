@@ -13,8 +13,8 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, MigrationStep
 from alembic.script import Script, ScriptDirectory
 
+from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
 from spotify_ai_agent_migrations.versions.core.errors import RevisionError
-from spotify_ai_agent_migrations.versions.core.settings import PACKAGE_ROOT
 from spotify_ai_agent_migrations.versions.runner import gate
 from spotify_ai_agent_migrations.versions.runner.environment import OPTIONS_ATTRIBUTE
 from spotify_ai_agent_migrations.versions.runner.options import Options

@@ -1,9 +1,9 @@
-"""Stand between Alembic and the revisions it runs: what happens before each, and which one is at work."""
+"""Stand between Alembic and the revisions it runs: what happens around each, and which one is at work."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -11,8 +11,13 @@ from typing import Any
 
 from alembic import op
 from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
+from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError
+
+from spotify_ai_agent_migrations.versions.core.errors import RevisionError
 
 StepFunction = Callable[[Any, MigrationContext], Iterable[MigrationStep] | None]
+Around = Callable[[MigrationContext, "Step"], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -28,30 +33,46 @@ class Step:
         return f"{self.verb} of revision {self.file.stem}"
 
 
-def preceded(function: StepFunction, before: Callable[[MigrationContext, Step], None]) -> StepFunction:
-    """Return *function* with *before* called in front of each revision, inside its transaction."""
+def surrounded(function: StepFunction, around: Around) -> StepFunction:
+    """Return *function* with each revision run inside of *around*, in the revision's own transaction."""
 
     def steps(heads: Any, context: MigrationContext) -> Iterator[MigrationStep]:  # noqa: ANN401  (Alembic's own)
         for step in function(heads, context) or ():
             if isinstance(step, RevisionStep):
-                step.migration_fn = _preceded(step.migration_fn, before, context, _described(step))
+                step.migration_fn = _surrounded(step.migration_fn, around, context, _described(step))
             yield step
 
     return steps
 
 
-def _preceded(
-    raw: Callable[..., None],
-    before: Callable[[MigrationContext, Step], None],
-    context: MigrationContext,
-    step: Step,
+def _surrounded(
+    raw: Callable[..., None], around: Around, context: MigrationContext, step: Step
 ) -> Callable[..., None]:
     @wraps(raw)  # Alembic logs the function's name
     def run(**arguments: object) -> None:
-        before(context, step)
-        raw(**arguments)
+        with around(context, step), _own_errors_named(step):
+            raw(**arguments)
 
     return run
+
+
+@contextmanager
+def _own_errors_named(step: Step) -> Iterator[None]:
+    """Turn what the revision's own Python raises into an error that names the revision.
+
+    Raises:
+        RevisionError: with the revision's words, as of `raise NotImplementedError("the values are gone")`.
+    """
+    try:
+        yield
+    except (CommandError, DBAPIError):
+        raise
+    except Exception as error:
+        said = f": {error}" if str(error) else ""
+        raise RevisionError(
+            f"{step} raised {type(error).__name__}{said}",
+            hint=f"read {step.file.name}; what was not committed is undone",
+        ) from error
 
 
 def _described(step: RevisionStep) -> Step:
