@@ -13,8 +13,9 @@ import pytest
 from spotify_ai_agent_migrations import discover
 from spotify_ai_agent_migrations.versions.core import embedded
 from spotify_ai_agent_migrations.versions.core.fingerprint import SchemaObject, schema_objects
+from spotify_ai_agent_migrations.versions.core.locks import advisory_lock, lock_key
 from spotify_ai_agent_migrations.versions.governance import CLASSES
-from support import ROOT, Databases, connected, rows, run, run_alembic
+from support import ROOT, Checkout, Databases, connected, rows, run, run_alembic
 
 REVISIONS = [str(revision.revision) for revision in discover()]
 
@@ -187,15 +188,108 @@ def test_analytics_has_no_column_called_month(url: str) -> None:
     assert ("month",) not in names
 
 
-def test_an_erased_person_can_keep_no_personal_datum(url: str) -> None:
+PERSONAL = {
+    "email": "'a@b.org'", "email_hmac": "sha256('a')", "display_name": "'A'", "country_code": "'FR'",
+    "birth_year": "1990", "locale": "'fr'", "time_zone": "'Europe/Paris'",
+}  # fmt: skip
+
+
+def test_an_erased_person_keeps_nothing_but_random_keys(url: str) -> None:
+    classified = rows(
+        url,
+        "SELECT attname FROM pg_attribute WHERE attrelid = 'users'::regclass AND attnum > 0"
+        " AND col_description(attrelid, attnum) NOT LIKE 'none: %'",
+    )
+    assert {str(name) for (name,) in classified} == {*PERSONAL, "id", "public_id"}
+    erase = "UPDATE users SET status = 'erased', erased_at = now()"
     with connected(url) as connection, connection.cursor() as cursor:
-        cursor.execute("INSERT INTO users (email, display_name) VALUES ('a@b.org', 'A')")
-        with pytest.raises(Exception, match="users_erased_check"):
-            cursor.execute("UPDATE users SET status = 'erased', erased_at = now()")
-        cursor.execute(
-            "UPDATE users SET status = 'erased', erased_at = now(), email = NULL, display_name = NULL"
-        )
+        cursor.execute("INSERT INTO countries (code, name) VALUES ('FR', 'France')")
+        for column, value in PERSONAL.items():
+            cursor.execute(f"DELETE FROM users; INSERT INTO users ({column}) VALUES ({value})")
+            with pytest.raises(psycopg2.errors.CheckViolation, match="users_erased_check"):
+                cursor.execute(erase)
+        cursor.execute("DELETE FROM users; INSERT INTO users DEFAULT VALUES")
+        cursor.execute(erase)
         assert cursor.rowcount == 1
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO users (erased_at) VALUES (now())",
+        "INSERT INTO users (email_hmac) VALUES ('x')",
+        "INSERT INTO analytics (event_name, properties) VALUES ('a', '[1]')",
+        "INSERT INTO analytics (event_name, properties)"
+        " VALUES ('a', jsonb_build_object('k', repeat('x', 65536)))",
+        "INSERT INTO consent_purposes VALUES ('x', 'consent', 'x', INTERVAL '-1 day')",
+        "INSERT INTO albums (title, release_date, source) VALUES ('x', '2020-01-01', 'internal')",
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused(url: str, statement: str) -> None:
+    with pytest.raises(psycopg2.errors.CheckViolation):
+        rows(url, statement)
+
+
+def test_a_login_elsewhere_belongs_to_one_person(url: str) -> None:
+    rows(url, "INSERT INTO users (id) VALUES (1), (2)")
+    login = "INSERT INTO user_identities (user_id, provider, provider_user_id) VALUES (%s, 'spotify', 'luis')"
+    rows(url, login, (1,))
+    with pytest.raises(
+        psycopg2.errors.UniqueViolation, match="user_identities_provider_provider_user_id_key"
+    ):
+        rows(url, login, (2,))
+
+
+def test_what_another_made_before_is_left_alone_on_the_way_back(empty_url: str) -> None:
+    rows(empty_url, "CREATE SCHEMA ops; COMMENT ON SCHEMA ops IS 'ours'; CREATE EXTENSION pg_trgm")
+    before = schema(empty_url)
+    succeed("upgrade", "head", url=empty_url)
+    succeed("downgrade", "base", url=empty_url)
+    assert schema(empty_url) == before
+
+
+def test_an_extension_in_another_schema_is_refused_with_the_fix(empty_url: str) -> None:
+    rows(empty_url, "CREATE SCHEMA extensions; CREATE EXTENSION pg_trgm SCHEMA extensions")
+    done = run_alembic("upgrade", "head", url=empty_url)
+    assert done.stderr.splitlines()[-2:] == [
+        'error: upgrade of revision 001_schema failed: extension "pg_trgm" is in another schema than public',
+        "Hint: as its owner run ALTER EXTENSION pg_trgm SET SCHEMA public;",
+    ]
+
+
+def test_offline_text_is_as_it_was_written(
+    checkout: Checkout, empty_url: str, tmp_path: pathlib.Path
+) -> None:
+    text = "tab\there, %s, :name, é, \\ and it''s"
+    number = checkout.add(f"execute(\"COMMENT ON SCHEMA ops IS E'{text}' -- a note\")\nexecute('SELECT 1')")
+    script = tmp_path / "script.sql"
+    done = checkout.alembic("upgrade", "head", "--sql")
+    assert done.returncode == 0, done.stderr
+    script.write_text(done.stdout)
+    loaded = run(psql(), "-X", "-q", "-d", empty_url, "-f", script, PGCLIENTENCODING="LATIN1")
+    assert loaded.returncode == 0, loaded.stderr
+    comment = "SELECT obj_description('ops'::regnamespace)"
+    offline = rows(empty_url, comment)
+    assert checkout.alembic("downgrade", str(int(number) - 1).zfill(3), url=empty_url).returncode == 0
+    rows(empty_url, "COMMENT ON SCHEMA ops IS NULL")
+    assert checkout.alembic("upgrade", "head", url=empty_url).returncode == 0
+    assert offline == rows(empty_url, comment)
+    assert "tab\there" in str(offline[0][0])
+
+
+def test_an_offline_script_waits_for_no_running_migration(empty_url: str, tmp_path: pathlib.Path) -> None:
+    succeed("upgrade", "001", url=empty_url)
+    succeed("downgrade", "base", url=empty_url)
+    script = tmp_path / "script.sql"
+    script.write_text(run_alembic("upgrade", "head", "--sql").stdout)
+    with (
+        connected(empty_url, autocommit=False) as running,
+        advisory_lock(running, lock_key("alembic_version"), wait_ms=0),
+    ):
+        done = run(psql(), "-X", "-q", "-d", empty_url, "-f", script)
+    assert done.returncode == 3
+    assert "another migration of this database is running" in done.stderr
+    assert rows(empty_url, "SELECT to_regclass('alembic_version')::text") == [("alembic_version",)]
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ time.sleep(float(sys.argv[2]))
 @pytest.fixture
 def folder() -> Iterator[pathlib.Path]:
     """A place for a server of the test's own; short, for its Unix socket."""
-    parent = pathlib.Path(tempfile.mkdtemp(prefix="agentdb-"))
+    parent = pathlib.Path(tempfile.mkdtemp(prefix="agent's db-"))
     parent.chmod(0o755)
     yield parent / "pg"
     embedded.stop(parent / "pg")
@@ -146,3 +146,21 @@ def test_a_server_that_does_not_start_is_an_error_that_names_its_log(folder: pat
         embedded.start(folder)
     assert caught.value.problem == f'the local PostgreSQL in "{folder}" does not start'
     assert caught.value.hint == f'read "{folder / "data" / "log"}"; to begin anew, remove "{folder}"'
+
+
+@pytest.mark.parametrize("content", ["5", '["x"]', "[1", ""])
+def test_a_count_cut_short_is_mended(folder: pathlib.Path, content: str) -> None:
+    assert child(folder).communicate(timeout=60)[0] == "started\n"
+    (folder / "data" / ".handle_pids.json").write_text(content)
+    out, err = child(folder).communicate(timeout=60)
+    assert out == "started\n", err
+    assert not is_running(folder)
+
+
+def test_a_path_too_long_for_a_socket_works(folder: pathlib.Path) -> None:
+    deep = folder.parent / ("d" * 90)
+    deep.mkdir(mode=0o755)
+    try:
+        assert child(deep / "pg").communicate(timeout=60)[0] == "started\n"
+    finally:
+        embedded.stop(deep / "pg")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import sys
+import traceback
 
 import pytest
 
@@ -40,6 +41,14 @@ def test_the_argument_comes_before_the_environment_and_the_environment_before_th
 def test_a_dollar_and_a_hash_in_the_file_are_kept_in_quotes(dotenv: pathlib.Path) -> None:
     dotenv.write_text("DATABASE_URL='postgresql://u:a$b#c@h/d'\n")
     assert resolve_settings(environ={}).conninfo["password"] == "a$b#c"
+
+
+def test_a_file_that_is_not_utf8_is_refused_without_being_shown(dotenv: pathlib.Path) -> None:
+    dotenv.write_bytes(b"DATABASE_URL=postgresql://u:hunter2\xff@h/d\n")
+    with pytest.raises(SettingsError) as caught:
+        resolve_settings(environ={})
+    assert caught.value.problem == f'"{dotenv}" cannot be read: UnicodeDecodeError'
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_neither_repr_nor_shown_url_holds_the_password() -> None:

@@ -26,7 +26,13 @@ def test_every_statement_of_a_room_has_a_purpose_and_a_body(room: str) -> None:
         (r"SELECT E'a\'b', 12.5, col1", "SELECT ?, ?, col1"),
         ("DO $body$ secret $$ more $body$", "DO ?"),
         ("SELECT 'cut off in the mid", "SELECT ?"),
-        ('SELECT "Column 1" FROM t2', 'SELECT "Column ?" FROM t2'),
+        (r"SELECT 'C:\', 'luis@x.org' FROM t", "SELECT ?, ? FROM t"),
+        ("SELECT 1 -- luis@x.org, it's me\n, 'secret'", "SELECT ? , ?"),
+        ("SELECT 1 /* luis@x.org, it's me */, 'secret'", "SELECT ? , ?"),
+        ("SELECT \"it's\", 'secret'", 'SELECT "it\'s", ?'),
+        ("SELECT $é$secret$é$, $1", "SELECT ?, $?"),
+        ("SELECT U&'secret', x'ff', 1.5e-7, a1", "SELECT ?, ?, ?, a1"),
+        ('SELECT "Column 1" FROM t2', 'SELECT "Column 1" FROM t2'),
     ],
 )
 def test_literals_become_question_marks(statement: str, shown: str) -> None:

@@ -38,6 +38,10 @@ def test_a_socket_is_read_from_the_query_and_from_the_host() -> None:
     assert parse_url("postgresql://u@%2Frun%2Fpg/d") == {"user": "u", "dbname": "d", "host": "/run/pg"}
 
 
+def test_an_ipv6_address_is_shown_in_brackets() -> None:
+    assert render_url(parse_url("postgresql://u@[::1]:5433/d")) == "postgresql://u@[::1]:5433/d"
+
+
 def test_a_list_of_hosts_is_kept() -> None:
     found = parse_url("postgresql://u@a:1,b:2/d?target_session_attrs=read-write")
     assert (found["host"], found["port"]) == ("a,b", "1,2")
@@ -50,6 +54,7 @@ def test_a_list_of_hosts_is_kept() -> None:
         ("host=h password=hunter2", "the database URL is malformed: it does not start with postgresql://"),
         ("postgresql://u:hunter2@h:abc/d", "the database URL is malformed: its port is not a number"),
         ("postgresql://u:hunter2@h/d?nonsense=1", "the database URL is malformed: libpq cannot read it"),
+        ("postgresql://u:hunter2\udcff@h/d", "the database URL is malformed: libpq cannot read it"),
         ("postgresql://u:hunter2@h/%zz", "the database URL is malformed: libpq cannot read it"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -224,3 +225,129 @@ def test_no_bound_can_be_taken_away(value: str, url: str) -> None:
             "Hint: say -x lock-timeout-ms=5000",
         ],
     )
+
+
+INDEX = """
+with op.get_context().autocommit_block():
+    execute("CREATE INDEX CONCURRENTLY IF NOT EXISTS users_time_zone_idx ON users (time_zone)")
+"""
+
+
+def test_a_concurrent_index_that_was_cut_off_is_never_taken_for_done(checkout: Checkout, url: str) -> None:
+    number = checkout.add(INDEX)
+    upgrade = ("-x", "lock-timeout-ms=300", "upgrade", "head")
+    with connected(url, autocommit=False) as writer:
+        writer.cursor().execute("LOCK users IN ROW EXCLUSIVE MODE")
+        cut_off = checkout.alembic(*upgrade, url=url)
+    assert cut_off.returncode == 1
+    assert "trying again" not in cut_off.stderr
+    drop = "a half-built index is left: DROP INDEX CONCURRENTLY users_time_zone_idx;"
+    assert drop in cut_off.stderr.splitlines()[-1]
+    again = checkout.alembic(*upgrade, url=url)
+    assert (again.returncode, again.stderr.splitlines()[-2:]) == (
+        1,
+        [
+            f'error: upgrade of revision {number}_added failed: index "users_time_zone_idx" is there and invalid',
+            "Hint: a build of it was cut off: DROP INDEX CONCURRENTLY users_time_zone_idx; then run it again",
+        ],
+    )
+    assert rows(url, "SELECT version_num FROM alembic_version") == [("002",)]
+    with connected(url) as connection:
+        connection.cursor().execute("DROP INDEX CONCURRENTLY users_time_zone_idx")
+    assert checkout.alembic(*upgrade, url=url).returncode == 0
+    assert rows(url, "SELECT version_num FROM alembic_version") == [(number,)]
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        (
+            "execute(\"COMMENT ON TABLE users IS 'mixed'\")\n" + INDEX.strip(),
+            "an autocommit block follows other statements, which it would commit",
+        ),
+        (
+            INDEX.strip() + "\nexecute(\"COMMENT ON TABLE users IS 'mixed'\")",
+            "a statement follows an autocommit block, and could fail when the block is done",
+        ),
+    ],
+)
+def test_a_revision_that_mixes_transactions_is_refused(
+    checkout: Checkout, url: str, body: str, what: str
+) -> None:
+    number = checkout.add(body)
+    done = checkout.alembic("upgrade", "head", url=url)
+    assert (done.returncode, done.stderr.splitlines()[-2:]) == (
+        1,
+        [
+            f"error: upgrade of revision {number}_added mixes transactions: {what}",
+            "Hint: give the autocommit block a revision of its own; what was committed stays",
+        ],
+    )
+    assert rows(url, "SELECT obj_description('users'::regclass) = 'mixed'") == [(False,)]
+    assert rows(url, "SELECT version_num FROM alembic_version") == [("002",)]
+
+
+def test_two_blocks_one_after_the_other_are_no_mixture(checkout: Checkout, url: str) -> None:
+    number = checkout.add(INDEX.strip() + "\n" + INDEX.strip().replace("time_zone", "status"))
+    done = checkout.alembic("upgrade", "head", url=url)
+    assert done.returncode == 0, done.stderr
+    assert rows(url, "SELECT version_num FROM alembic_version") == [(number,)]
+    assert rows(url, "SELECT to_regclass('users_status_idx')::text") == [("users_status_idx",)]
+
+
+def test_what_a_revision_raises_itself_is_two_lines(checkout: Checkout, url: str) -> None:
+    number = checkout.add(
+        "execute('SELECT 1')", downgrade="raise NotImplementedError('the old values are gone')"
+    )
+    assert checkout.alembic("upgrade", "head", url=url).returncode == 0
+    done = checkout.alembic("downgrade", "-1", url=url)
+    assert (done.returncode, done.stderr.splitlines()[-2:]) == (
+        1,
+        [
+            f"error: downgrade of revision {number}_added raised NotImplementedError: the old values are gone",
+            f"Hint: read {number}_added.py; what was not committed is undone",
+        ],
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_interrupted_by_the_keyboard_it_ends_at_once_and_leaves_nothing(checkout: Checkout, url: str) -> None:
+    number = checkout.add("execute('LOCK users; CREATE TABLE extra (); SELECT pg_sleep(30)')")
+    process = checkout.start("upgrade", "head", url=url)
+    sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    until(lambda: rows(url, sleeping) == [(1,)])
+    process.send_signal(signal.SIGINT)
+    started = time.monotonic()
+    _, err = process.communicate(timeout=60)
+    assert time.monotonic() - started < 10
+    assert process.returncode == 1
+    assert err.splitlines()[-2] == (
+        f"error: upgrade of revision {number}_added failed: canceling statement due to user request"
+    )
+    assert "Traceback" not in err
+    assert rows(url, sleeping) == [(0,)]
+    assert rows(url, "SELECT to_regclass('extra')") == [(None,)]
+
+
+def test_a_reader_of_the_script_that_goes_away_makes_no_noise() -> None:
+    closed = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m alembic upgrade head --sql | head -1"],
+        cwd=ROOT, env=environment(None), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert closed.stdout == "\\set ON_ERROR_STOP on\n"
+    assert "Traceback" not in closed.stderr
+
+
+def test_a_prepared_transaction_in_the_way_is_named(checkout: Checkout, url: str) -> None:
+    if rows(url, "SHOW max_prepared_transactions") == [("0",)]:
+        pytest.skip("this server allows no prepared transactions")
+    checkout.add("execute('LOCK users')")
+    with connected(url, autocommit=False) as other:
+        other.cursor().execute("LOCK users; PREPARE TRANSACTION 'left over'")
+    try:
+        done = checkout.alembic("-x", "lock-timeout-ms=200", "-x", "tries=1", "upgrade", "head", url=url)
+        assert 'in the way: prepared transaction "left over" of user ' in done.stderr
+        assert done.stderr.splitlines()[-1].endswith("ROLLBACK PREPARED 'left over';")
+    finally:
+        with connected(url) as connection:
+            connection.cursor().execute("ROLLBACK PREPARED 'left over'")
