@@ -61,7 +61,7 @@ def stop() -> None:
 
 @app.command("fingerprint")
 def show_fingerprint(url: Url = None) -> None:
-    """Show a hash over every object of the schema: equal hash, equal schema."""
+    """Show a hash over the whole schema: equal hash, equal schema."""
     with connect(resolve_settings(url)) as connection:
         typer.echo(fingerprint(connection))
 
