@@ -13,6 +13,8 @@ BASE = """
     CREATE TYPE s.e AS ENUM ('a', 'b');
     CREATE TABLE s.t (id bigserial CONSTRAINT t_pkey PRIMARY KEY, v integer, w s.d);
     CREATE INDEX t_v_idx ON s.t (v);
+    CREATE TABLE s.child (t_id bigint CONSTRAINT child_t_id_fkey REFERENCES s.t);
+    CREATE TYPE s.span AS RANGE (subtype = date);
     CREATE VIEW s.view AS SELECT id FROM s.t;
     CREATE FUNCTION s.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
     CREATE TRIGGER t_f BEFORE INSERT ON s.t FOR EACH ROW EXECUTE FUNCTION s.f();
@@ -32,6 +34,8 @@ CHANGES = {
     "view": "CREATE OR REPLACE VIEW s.view AS SELECT id + 0 AS id FROM s.t",
     "function": "CREATE OR REPLACE FUNCTION s.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
     "trigger off": "ALTER TABLE s.t DISABLE TRIGGER t_f",
+    "foreign key off": "ALTER TABLE s.child DISABLE TRIGGER ALL",
+    "range": "DROP TYPE s.span; CREATE TYPE s.span AS RANGE (subtype = bigint)",
     "row security": "ALTER TABLE s.t ENABLE ROW LEVEL SECURITY",
     "policy": "ALTER POLICY p ON s.t USING (v > 1)",
     "table grant": "GRANT SELECT ON s.t TO PUBLIC",

@@ -22,8 +22,10 @@ class SchemaObject(NamedTuple):
 
 
 def schema_objects(connection: Connection) -> tuple[SchemaObject, ...]:
-    """Return every object of the schema, sorted: tables to policies, grants, owners and comments included.
+    """Return the objects of the schema, sorted, with their grants, owners and comments.
 
+    They are schemas, relations, columns, constraints, indexes, triggers, policies, rules, routines, types,
+    statistics objects, publications, event triggers, extensions and default privileges.
     Left out are the server's own objects, those of extensions, and Alembic's version table.
     Works in the caller's transaction, and leaves its search path as it was.
     Definitions are comparable between databases of one server version.

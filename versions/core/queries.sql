@@ -129,6 +129,9 @@ SELECT 'constraint',
        pg_catalog.jsonb_build_array(
            pg_catalog.pg_get_constraintdef(linked.oid), linked.convalidated, linked.condeferrable,
            linked.condeferred, linked.conislocal, linked.connoinherit,
+           -- Its triggers can be switched off one by one, which leaves a foreign key in name only.
+           (SELECT pg_catalog.jsonb_agg(own.tgenabled ORDER BY own.tgenabled)
+              FROM pg_catalog.pg_trigger AS own WHERE own.tgconstraint = linked.oid),
            pg_catalog.obj_description(linked.oid, 'pg_constraint')
        )::text
   FROM pg_catalog.pg_constraint AS linked
@@ -199,6 +202,8 @@ SELECT 'type',
        pg_catalog.jsonb_build_array(
            type.typtype, pg_catalog.format_type(nullif(type.typbasetype, 0), type.typtypmod), type.typnotnull,
            type.typdefault, pg_catalog.pg_get_userbyid(type.typowner),
+           (SELECT pg_catalog.jsonb_build_array(span.rngsubtype::pg_catalog.regtype::text, span.rngsubopc, span.rngcollation)
+              FROM pg_catalog.pg_range AS span WHERE span.rngtypid = type.oid),
            (SELECT pg_catalog.jsonb_agg(label.enumlabel ORDER BY label.enumsortorder)
               FROM pg_catalog.pg_enum AS label WHERE label.enumtypid = type.oid),
            (SELECT pg_catalog.jsonb_agg(item::text ORDER BY item::text)
@@ -237,8 +242,14 @@ SELECT 'publication',
        pg_catalog.jsonb_build_array(
            publication.puballtables, publication.pubinsert, publication.pubupdate, publication.pubdelete,
            publication.pubtruncate, publication.pubviaroot,
-           (SELECT pg_catalog.jsonb_agg(member.prrelid::pg_catalog.regclass::text ORDER BY 1)
-              FROM pg_catalog.pg_publication_rel AS member WHERE member.prpubid = publication.oid)
+           (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(
+                       member.prrelid::pg_catalog.regclass::text,
+                       pg_catalog.pg_get_expr(member.prqual, member.prrelid), member.prattrs::text)
+                       ORDER BY member.prrelid::pg_catalog.regclass::text)
+              FROM pg_catalog.pg_publication_rel AS member WHERE member.prpubid = publication.oid),
+           (SELECT pg_catalog.jsonb_agg(member.pnnspid::pg_catalog.regnamespace::text
+                       ORDER BY member.pnnspid::pg_catalog.regnamespace::text)
+              FROM pg_catalog.pg_publication_namespace AS member WHERE member.pnpubid = publication.oid)
        )::text
   FROM pg_catalog.pg_publication AS publication
 UNION ALL
