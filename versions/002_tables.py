@@ -54,7 +54,9 @@ def upgrade() -> None:
     _create_reference_tables()
     _create_people()
     _create_consent()
-    _create_catalogue()
+    _create_artists()
+    _create_albums()
+    _create_tracks()
     _create_track_details()
     _create_library()
     _create_listens()
@@ -280,7 +282,7 @@ def _create_consent() -> None:
     op.create_index("consent_events_locale_idx", "consent_events", ["locale"])
 
 
-def _create_catalogue() -> None:
+def _create_artists() -> None:
     op.create_table(
         "artists",
         sa.Column("id", sa.BigInteger, autoincrement=True, nullable=False, comment="none: key"),
@@ -310,6 +312,9 @@ def _create_catalogue() -> None:
     op.create_index("artists_original_locale_idx", "artists", ["original_locale"])
     op.create_index("artists_country_code_idx", "artists", ["country_code"])
     op.create_index("artists_source_idx", "artists", ["source"])
+
+
+def _create_albums() -> None:
     op.create_table(
         "albums",
         sa.Column("id", sa.BigInteger, autoincrement=True, nullable=False, comment="none: key"),
@@ -337,6 +342,9 @@ def _create_catalogue() -> None:
     )
     op.create_index("albums_title_idx", "albums", ["title"], postgresql_using="gin", postgresql_ops={"title": "gin_trgm_ops"})
     op.create_index("albums_source_idx", "albums", ["source"])
+
+
+def _create_tracks() -> None:
     op.create_table(
         "tracks",
         sa.Column("id", sa.BigInteger, autoincrement=True, nullable=False, comment="none: key"),

@@ -241,6 +241,7 @@ def test_a_concurrent_index_that_was_cut_off_is_never_taken_for_done(checkout: C
         cut_off = checkout.alembic(*upgrade, url=url)
     assert cut_off.returncode == 1
     assert "trying again" not in cut_off.stderr
+    assert "; in the way: pid " in cut_off.stderr.splitlines()[-2]
     drop = "a half-built index is left: DROP INDEX CONCURRENTLY users_time_zone_idx;"
     assert drop in cut_off.stderr.splitlines()[-1]
     again = checkout.alembic(*upgrade, url=url)
@@ -288,7 +289,10 @@ def test_a_revision_that_mixes_transactions_is_refused(
 
 
 def test_two_blocks_one_after_the_other_are_no_mixture(checkout: Checkout, url: str) -> None:
-    number = checkout.add(INDEX.strip() + "\n" + INDEX.strip().replace("time_zone", "status"))
+    look = "execute('SELECT 1')"
+    number = checkout.add(
+        "\n".join((look, INDEX.strip(), INDEX.strip().replace("time_zone", "status"), look))
+    )
     done = checkout.alembic("upgrade", "head", url=url)
     assert done.returncode == 0, done.stderr
     assert rows(url, "SELECT version_num FROM alembic_version") == [(number,)]

@@ -21,6 +21,10 @@ from spotify_ai_agent_migrations.versions.runner.steps import Step
 _SQL: Final = queries("spotify_ai_agent_migrations.versions.runner")
 
 
+# What only looks may stand beside a block: whether there is anything to do, and whether it was done.
+_LOOKING: Final = ("SELECT", "SHOW")
+
+
 class Alone:
     """Whether the step at work has left its transaction, and what it did outside."""
 
@@ -74,6 +78,8 @@ class Alone:
             return
         if self._inside:
             self._outside.append(statement)
+        elif statement.lstrip().upper().startswith(_LOOKING):
+            return
         elif self.committed:
             raise self._mixed(
                 "a statement follows an autocommit block, and could fail when the block is done"

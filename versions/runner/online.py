@@ -121,7 +121,7 @@ class _Attempts:
             pause_s = next(pauses_s, None)
             retryable = isinstance(failure.orig, psycopg2.Error) and failure.orig.pgcode in RETRYABLE
             if not retryable or self._alone.committed:
-                raise self._failed(failure) from failure
+                raise self._failed(failure, watch.seen) from failure
             assert isinstance(failure.orig, psycopg2.Error)
             if pause_s is None:
                 raise self._gave_up(failure.orig, watch.seen) from failure
@@ -168,12 +168,14 @@ class _Attempts:
             after_s=max(self._options.lock_timeout_ms / 2_000, 0.05),
         )
 
-    def _failed(self, error: sqlalchemy.exc.DBAPIError) -> MigrationError:
+    def _failed(self, error: sqlalchemy.exc.DBAPIError, blockers: tuple[Session, ...]) -> MigrationError:
         """Say which revision failed, why, and at which statement, without a literal in it."""
         assert isinstance(error.orig, psycopg2.Error)
         found = translate(error.orig, doing=f"{self._step or 'the migration'} failed")
         if self._alone.committed:
-            return DatabaseError(found.problem, hint=self._alone.remedy(), sqlstate=error.orig.pgcode)
+            named = f"; in the way: {'; '.join(map(str, blockers))}" if blockers else ""
+            problem, hint = found.problem + named, self._alone.remedy()
+            return DatabaseError(problem, hint=hint, sqlstate=error.orig.pgcode)
         if isinstance(found, PrivilegeError) and not error.orig.diag.message_hint:
             return PrivilegeError(found.problem, hint=f"this revision needs {self._needs()}")
         if isinstance(found, DatabaseError) and error.statement and not error.orig.diag.message_hint:
