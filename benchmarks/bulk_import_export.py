@@ -3,12 +3,14 @@ r"""Measure bulk import and export beside what a user would pick instead, interl
     python benchmarks/bulk_import_export.py [ROWS] [ROUNDS]
 
 Runs on DATABASE_URL or on the local server. Makes the schema `bulk_benchmark` and drops it at the end.
-After each load the contents are compared; the medians and the ratios to `psql \copy` are printed.
+After each load the tables are compared, after each export the lines of the files. The medians and the
+ratios to `psql \copy` are printed.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import os
 import random
 import shutil
@@ -29,7 +31,7 @@ from psycopg2.extras import execute_values
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from versions.bulk_import_export import bulk_export, bulk_import
-from versions.core.embedded import home, program, start
+from versions.core.embedded import program
 from versions.core.settings import resolve_settings
 
 _COLUMNS = ("id", "user_id", "event_type", "properties", "created_at")
@@ -58,9 +60,24 @@ def write_file(path: Path, rows: int) -> None:
             writer.writerow([number, chance.randrange(10**5), "track_played", properties, minute])
 
 
-def psql(url: str, command: str) -> None:
+def psql(conninfo: Mapping[str, str], command: str) -> None:
+    """Run *command*; the password goes by the environment, which other users cannot list."""
     binary = shutil.which("psql") or str(program("psql"))
-    subprocess.run([binary, "-X", "-q", "-d", url, "-c", command], check=True, stdout=subprocess.DEVNULL)
+    named = make_dsn(**{name: value for name, value in conninfo.items() if name != "password"})
+    login = {"PGPASSWORD": conninfo["password"]} if "password" in conninfo else {}
+    arguments = [binary, "-X", "-q", "-d", named, "-c", command]
+    subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL, env={**os.environ, **login})
+
+
+def table_content(connection: Connection) -> object:
+    with connection, connection.cursor() as cursor:
+        cursor.execute(_CONTENT)
+        return cursor.fetchone()
+
+
+def file_content(path: Path) -> object:
+    """Return what identifies the rows of *path*, in whatever order they were written."""
+    return hashlib.sha256(b"".join(sorted(path.read_bytes().splitlines(keepends=True)))).hexdigest()
 
 
 def read_rows(path: Path) -> list[tuple[str, ...]]:
@@ -81,7 +98,12 @@ def with_many(connection: Connection, path: Path) -> None:
 
 
 def measure(
-    connection: Connection, ways: Mapping[str, Callable[[], object]], rounds: int, *, empty: bool
+    connection: Connection,
+    ways: Mapping[str, Callable[[], object]],
+    rounds: int,
+    *,
+    content: Callable[[], object],
+    empty: bool,
 ) -> dict[str, list[float]]:
     """Run each way once a round, in an order that changes, and check that all leave the same content."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
@@ -94,9 +116,7 @@ def measure(
             began = time.perf_counter()
             ways[name]()
             seconds[name].append(time.perf_counter() - began)
-            with connection, connection.cursor() as cursor:
-                cursor.execute(_CONTENT)
-                contents.add(cursor.fetchone())
+            contents.add(content())
     if len(contents) != 1:
         raise SystemExit(f"the contents differ: {contents}")
     return seconds
@@ -112,8 +132,9 @@ def report(title: str, seconds: dict[str, list[float]], rows: int) -> None:
 
 
 def main(rows: int = 200_000, rounds: int = 5) -> None:
-    url = os.environ.get("DATABASE_URL") or start(home()).url
-    conninfo = resolve_settings(url).conninfo
+    conninfo = resolve_settings(None).conninfo
+    # The times in both files are to be spelt the same.
+    in_utc = {**conninfo, "options": f"{conninfo.get('options', '')} -c timezone=UTC".strip()}
     table = "bulk_benchmark.events"
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -126,10 +147,13 @@ def main(rows: int = 200_000, rounds: int = 5) -> None:
             cursor.execute(_TABLE)
 
         def copied(source: Path) -> Callable[[], object]:
-            return lambda: psql(url, f"\\copy {table} FROM '{source}' (FORMAT csv, HEADER)")
+            return lambda: psql(conninfo, f"\\copy {table} FROM '{source}' (FORMAT csv, HEADER)")
 
         def ours(source: Path) -> Callable[[], object]:
-            return lambda: bulk_import(table, source, url=url)
+            return lambda: bulk_import(table, source)
+
+        def loaded() -> object:
+            return table_content(connection)
 
         small = {
             "psql \\copy": copied(part),
@@ -137,18 +161,26 @@ def main(rows: int = 200_000, rounds: int = 5) -> None:
             "psycopg2 execute_values": lambda: with_values(connection, part),
             "psycopg2 executemany": lambda: with_many(connection, part),
         }
-        report("import", measure(connection, small, rounds, empty=True), min(rows, _MANY_ROWS_MOST))
+        report(
+            "import",
+            measure(connection, small, rounds, content=loaded, empty=True),
+            min(rows, _MANY_ROWS_MOST),
+        )
         large = {
             "psql \\copy": copied(path),
             "bulk_import": ours(path),
             "psycopg2 execute_values": lambda: with_values(connection, path),
         }
-        report("import", measure(connection, large, rounds, empty=True), rows)
+        report("import", measure(connection, large, rounds, content=loaded, empty=True), rows)
         export = {
-            "psql \\copy": lambda: psql(url, f"\\copy {table} TO '{out}' (FORMAT csv, HEADER)"),
-            "bulk_export": lambda: bulk_export(table, out, url=url),
+            "psql \\copy": lambda: psql(in_utc, f"\\copy {table} TO '{out}' (FORMAT csv, HEADER)"),
+            "bulk_export": lambda: bulk_export(table, out),
         }
-        report("export", measure(connection, export, rounds, empty=False), rows)
+        report(
+            "export",
+            measure(connection, export, rounds, content=lambda: file_content(out), empty=False),
+            rows,
+        )
         with connection, connection.cursor() as cursor:
             cursor.execute("DROP SCHEMA bulk_benchmark CASCADE")
 

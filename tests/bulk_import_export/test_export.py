@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,13 +18,16 @@ import pytest
 from spotify_ai_agent_migrations import (
     ExportResult,
     FileError,
+    LockError,
     MigrationError,
     PrivilegeError,
     TableError,
     bulk_export,
     bulk_import,
 )
-from support import connected, data, rows
+from spotify_ai_agent_migrations.versions.bulk_import_export import run, target
+from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
+from support import ROOT, connected, data, environment, rows
 
 
 def _execute(url: str, statement: str, values: object = None) -> None:
@@ -133,7 +140,7 @@ def test_a_file_that_was_there_is_replaced_and_only_by_a_whole_one(empty_url: st
     _execute(empty_url, "CREATE VIEW v AS SELECT 1 / (100000 - a) AS x FROM t")
     with pytest.raises(MigrationError) as caught:
         bulk_export("v", path, url=empty_url)
-    assert caught.value.problem == "division by zero"
+    assert caught.value.problem == "exporting public.v: division by zero"
     assert (path.read_text(), list(tmp_path.iterdir())) == ("before", [path])
     assert bulk_export("t", path, url=empty_url).rows == 100_000
     assert path.read_text().startswith("a\n1\n")
@@ -172,7 +179,7 @@ def test_a_full_disk_leaves_nothing_behind(
         "CREATE TABLE t (a text); INSERT INTO t SELECT repeat('x', 1000) FROM generate_series(1, 5000)",
     )
     full = os.open("/dev/full", os.O_WRONLY)
-    monkeypatch.setattr("tempfile.mkstemp", lambda **_: (full, str(tmp_path / "made")))
+    monkeypatch.setattr(target, "_unnamed", lambda _: (full, None))
     with pytest.raises(FileError) as caught:
         bulk_export("t", tmp_path / "t.csv", url=empty_url)
     assert caught.value.problem == f'"{tmp_path / "t.csv"}" cannot be written: no space left on device'
@@ -208,7 +215,9 @@ def test_rows_that_row_security_would_hide_are_never_silently_missing(
     assert rows(other, "SELECT a FROM t") == [(1,)]
     with pytest.raises(PrivilegeError) as caught:
         bulk_export("t", tmp_path / "t.csv", url=other)
-    assert caught.value.problem == 'query would be affected by row-level security policy for table "t"'
+    assert caught.value.problem == (
+        'exporting public.t: query would be affected by row-level security policy for table "t"'
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -220,3 +229,109 @@ def test_an_export_sees_one_moment_and_hinders_nobody(empty_url: str, tmp_path: 
     thread.join()
     numbers = [int(line) for line in (tmp_path / "t.csv").read_text().splitlines()[1:]]
     assert (len(numbers), max(numbers) - min(numbers)) == (200_000, 199_999)
+
+
+def _slow(url: str) -> None:
+    _execute(
+        url,
+        "CREATE VIEW v AS SELECT repeat('x', 100000) AS x, pg_sleep(0.05)::text AS y"
+        " FROM generate_series(1, 2000)",
+    )
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_an_interrupted_export_does_not_wait_for_the_rest(
+    empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    class Failing:
+        def write(self, _: bytes) -> int:
+            raise error
+
+    def begin(self: target.Target, *values: object, **named: object) -> None:
+        before(self, *values, **named)  # type: ignore[arg-type]
+        self._file = Failing()  # type: ignore[assignment]
+
+    before = target.Target.__init__
+    monkeypatch.setattr(target.Target, "__init__", begin)
+    _slow(empty_url)
+    began = time.monotonic()
+    with pytest.raises((KeyboardInterrupt, FileError)):
+        bulk_export("v", tmp_path / "t.csv", url=empty_url)
+    assert time.monotonic() - began < 20
+    assert list(tmp_path.iterdir()) == []
+
+
+_EXPORT = """
+import sys
+from versions.bulk_import_export import bulk_export
+bulk_export("v", sys.argv[1], url=sys.argv[2])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="no files without a name on this system")
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_killed_export_leaves_nothing_behind(empty_url: str, tmp_path: Path, how: signal.Signals) -> None:
+    _slow(empty_url)
+    command = [sys.executable, "-c", _EXPORT, str(tmp_path / "t.csv"), empty_url]
+    process = subprocess.Popen(command, env=environment(None), cwd=ROOT)
+    at_work = "SELECT 1 FROM pg_stat_progress_copy WHERE datname = current_database()"
+    deadline = time.monotonic() + 30
+    while not rows(empty_url, at_work) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(how)
+    assert process.wait(timeout=30) == -how
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_files_need_a_name_they_get_one(
+    empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target, "_unnamed", lambda _: None)
+    _execute(empty_url, "CREATE TABLE t (a integer)")
+    bulk_export("t", tmp_path / "t.csv", url=empty_url)
+    assert list(tmp_path.iterdir()) == [tmp_path / "t.csv"]
+    with pytest.raises(TableError):
+        bulk_export("none", tmp_path / "t.csv", url=empty_url)
+    assert list(tmp_path.iterdir()) == [tmp_path / "t.csv"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_file_that_is_replaced_keeps_its_owner(empty_url: str, tmp_path: Path) -> None:
+    _execute(empty_url, "CREATE TABLE t (a integer)")
+    path = tmp_path / "t.csv"
+    path.write_text("before")
+    os.chown(path, 1234, 5678)
+    bulk_export("t", path, url=empty_url)
+    found = path.stat()
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (1234, 5678, 0o600)
+
+
+def test_a_path_that_leads_nowhere_is_refused_with_the_reason(empty_url: str, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(FileError) as loop:
+        bulk_export("t", tmp_path / "loop", url=empty_url)
+    assert loop.value.problem == f'"{tmp_path / "loop"}" cannot be written: too many levels of symbolic links'
+    with pytest.raises(FileError) as nul:
+        bulk_export("t", "a\0b", url=empty_url)
+    assert nul.value.problem == '"a\\x00b" cannot be written: its name holds a NUL byte'
+    with pytest.raises(FileError) as read:
+        bulk_import("t", "a\0b", url=empty_url)
+    assert read.value.problem == '"a\\x00b" cannot be read: its name holds a NUL byte'
+
+
+def test_an_export_outlasts_the_statement_timeout_and_names_who_locks(
+    empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "resolve_settings", lambda url: resolve_settings(url, statement_timeout_ms=200))
+    _execute(empty_url, "CREATE TABLE t (a integer); CREATE VIEW v AS SELECT pg_sleep(0.5)::text AS a")
+    assert bulk_export("v", tmp_path / "v.csv", url=empty_url).rows == 1
+    with connected(empty_url, autocommit=False) as connection, connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE t")
+        pid = connection.info.backend_pid
+        with pytest.raises(LockError) as caught:
+            bulk_export("t", tmp_path / "t.csv", url=empty_url)
+    assert caught.value.problem.startswith(
+        "exporting public.t: waited 2000 ms for a lock on public.t and gave up; nothing was changed; "
+        f"in the way: pid {pid}, "
+    )
+    assert "pg_terminate_backend" in caught.value.hint

@@ -6,28 +6,29 @@ What the server says is read without its words, which follow the language it is 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 import psycopg2
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import Constraint
-from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Column, Table, shown
+from spotify_ai_agent_migrations.versions.bulk_import_export.keys import equal_of, first_of, key_of
+from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Column, Table, quoted
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Record
+from spotify_ai_agent_migrations.versions.bulk_import_export.refusal import elsewhere, is_custom, words
 from spotify_ai_agent_migrations.versions.bulk_import_export.source import Source
-from spotify_ai_agent_migrations.versions.core.database import translate
 from spotify_ai_agent_migrations.versions.core.errors import MigrationError, RowError
 
 NOT_NULL: Final = "23502"
 FOREIGN_KEY: Final = "23503"
 UNIQUE: Final = "23505"
-CHECK: Final = "23514"
 EXCLUSION: Final = "23P01"
-RAISED: Final = "P0001"
 
-# Data, constraints, limits of one row, and what functions and triggers raise. The rest is not a row's fault.
-_ROW_CLASSES: Final = ("22", "23", "54", "P0")
+# What waits, time-outs, resources, connections and the server itself do: no row's fault, wherever it strikes.
+_NOT_A_ROWS: Final = ("55P03", "40", "57", "53", "58", "08")
+# Data, constraints, limits of one row, and what functions raise: a row's fault, even where no line is named.
+_A_ROWS: Final = ("22", "23", "54", "P0")
 _OF_TYPE: Final = {
     "22P02": "not a valid {type}",
     "22007": "not a valid {type}",
@@ -51,23 +52,30 @@ class Load:
 
 @dataclass(frozen=True)
 class _Place:
-    """What the server says of the place: the number of the record, and the column."""
+    """What the server says of the place: the number of the record, the column, and what was at work.
+
+    `reading` says that the value of the column was being read; `inside`, that a function or trigger ran.
+    """
 
     number: int | None = None
     column: Column | None = None
+    reading: bool = False
+    inside: bool = False
 
 
 def blame(error: psycopg2.Error, load: Load, constraint: Constraint | None) -> MigrationError:
     """Return the error of this package for what the server refused; *constraint* is the one it names.
 
-    An error without a line (a foreign key is checked last) is looked for in the file by its key.
+    The place decides: whatever strikes while a record is loaded is an error of its line. An error without
+    a line (a foreign key is checked last) is looked for in the file by its key.
     """
     sqlstate = error.pgcode or ""
-    if not sqlstate.startswith(_ROW_CLASSES):
-        return translate(error, doing=f'loading "{load.source.path}" into {load.table.qualified}')
     place = _place(error, load, constraint)
+    of_a_row = place.number or place.inside or sqlstate.startswith(_A_ROWS) or is_custom(sqlstate)
+    if not sqlstate or sqlstate.startswith(_NOT_A_ROWS) or not of_a_row:
+        return elsewhere(error, doing=f'loading "{load.source.path}" into {load.table.qualified}')
     record = load.source.record(place.number) if place.number else _record_of_key(error, load, constraint)
-    reason, hint = _reason(error, load, place, constraint, record)
+    reason, hint = _reason(error, load, place, constraint)
     return RowError(
         f"{_where(load, place, record)}: {reason}",
         hint=f"{hint}; nothing was loaded",
@@ -85,12 +93,14 @@ def _place(error: psycopg2.Error, load: Load, constraint: Constraint | None) -> 
     """
     columns = {column.name: column for column in load.table.columns}
     pattern = rf"^COPY {re.escape(load.table.name)}\D*?(\d+)(.*)"
-    match = re.search(pattern, error.diag.context or "", re.MULTILINE)
-    number, name = (int(match[1]), _named(match[2], columns)) if match else (None, None)
-    name = name or error.diag.column_name
+    context = error.diag.context or ""
+    match = re.search(pattern, context, re.MULTILINE)
+    number, read = (int(match[1]), _named(match[2], columns)) if match else (None, None)
+    name = read or error.diag.column_name
     if name is None and constraint is not None and len(constraint.columns) == 1:
         name = constraint.columns[0]
-    return _Place(number, columns.get(name or ""))
+    inside = read is None and bool(context[: match.start()] if match else context)
+    return _Place(number, columns.get(name or ""), reading=read is not None, inside=inside)
 
 
 def _named(rest: str, names: Iterable[str]) -> str | None:
@@ -110,32 +120,49 @@ def _where(load: Load, place: _Place, record: Record | None) -> str:
         line = f" record {place.number} (the file cannot be read again to find its line)"
     else:
         line = " (the line cannot be told)"
-    column = f', column "{shown(place.column.name)}"' if place.column else ""
+    column = f", column {quoted(place.column.name)}" if place.column else ""
     return f'"{load.source.path}"{line}{column}'
 
 
 def _reason(
-    error: psycopg2.Error, load: Load, place: _Place, constraint: Constraint | None, record: Record | None
+    error: psycopg2.Error, load: Load, place: _Place, constraint: Constraint | None
 ) -> tuple[str, str]:
+    """Say why in words of our own: the server's may repeat values, and a trigger's are anybody's."""
     sqlstate = error.pgcode or ""
-    if sqlstate.startswith("22"):
-        return _wrong_value(sqlstate, place.column), "mend the value and run again"
+    if place.inside or sqlstate.startswith("P0"):
+        rule = f", by {quoted(constraint.name)}" if constraint else ""
+        return (
+            f"a trigger or function refused the row{rule} (SQLSTATE {sqlstate})",
+            "mend the line and run again",
+        )
     if sqlstate.startswith("23"):
         return _broken_rule(sqlstate, load.table, constraint)
-    fields = record.fields if record else None
-    return _said(error, fields), "mend the line and run again"
+    if place.reading or sqlstate.startswith("22"):
+        return _wrong_value(sqlstate, place), "mend the value and run again"
+    if sqlstate.startswith("54"):
+        return _limit(error, constraint), "mend the line and run again"
+    return f"{words(sqlstate)} (SQLSTATE {sqlstate})", "mend the line and run again"
 
 
-def _wrong_value(sqlstate: str, column: Column | None) -> str:
+def _wrong_value(sqlstate: str, place: _Place) -> str:
     """Say what SQLSTATE means: the message itself repeats the value."""
-    if column is not None and sqlstate in _OF_TYPE:
-        return _OF_TYPE[sqlstate].format(type=column.type)
-    words = re.sub(r"(?<!^)(?=[A-Z])", " ", psycopg2.errors.lookup(sqlstate).__name__).lower()
-    return f"{words} (SQLSTATE {sqlstate})"
+    if place.column is not None and sqlstate in _OF_TYPE:
+        return _OF_TYPE[sqlstate].format(type=place.column.type)
+    if place.column is not None and not sqlstate.startswith(("22", "54", "0A")):
+        # A name that means nothing, for a regclass; a syntax error, for a tsquery.
+        return f"not a valid {place.column.type} (SQLSTATE {sqlstate})"
+    return f"{words(sqlstate)} (SQLSTATE {sqlstate})"
+
+
+def _limit(error: psycopg2.Error, constraint: Constraint | None) -> str:
+    """Return the server's message about a limit; what it quotes may be a value, unless it is the index."""
+    message = " ".join((error.diag.message_primary or "").split())
+    name = f'"{constraint.name}"' if constraint else ""
+    return re.sub("[\"'«»„“”].*[\"'«»„“”]", lambda found: found[0] if found[0] == name else '"…"', message)
 
 
 def _broken_rule(sqlstate: str, table: Table, constraint: Constraint | None) -> tuple[str, str]:
-    named = f'"{shown(constraint.name)}"' if constraint else ""
+    named = quoted(constraint.name) if constraint else ""
     if sqlstate == NOT_NULL:
         return "no value where the table must have one", 'fill the field; "" in quotes is the empty text'
     if sqlstate == UNIQUE:
@@ -151,55 +178,16 @@ def _broken_rule(sqlstate: str, table: Table, constraint: Constraint | None) -> 
     return f"the row breaks the check {named}", "mend the line and run again"
 
 
-def _said(error: psycopg2.Error, fields: Sequence[bytes | None] | None) -> str:
-    """Return the server's message without the values of the record; without a record, none of it.
-
-    What a function or trigger raises may repeat any of them.
-    """
-    if fields is None and (error.pgcode or "").startswith("P0"):
-        return f"a function or trigger raised an error (SQLSTATE {error.pgcode})"
-    message = " ".join((error.diag.message_primary or "").split())
-    values = {" ".join(value.decode().split()) for value in fields or () if value}
-    for value in sorted(values - {""}, key=len, reverse=True):
-        message = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "…", message)
-    return message
-
-
 def _record_of_key(error: psycopg2.Error, load: Load, constraint: Constraint | None) -> Record | None:
-    """Find the record by `Key (a, b)=(1, 2)` in the detail: the first one that has this key.
-
-    For a key that is there twice, the last one.
-    """
+    """Find the record by `Key (a, b)=(1, 2)` in the detail; for a key that is there twice, the second one."""
     names = [column.name for column in load.columns]
-    if constraint is None or not constraint.columns or not set(constraint.columns) <= set(names):
+    key = key_of(error.diag.message_detail)
+    if key is None or constraint is None or not set(constraint.columns) <= set(names):
         return None
     places = [names.index(name) for name in constraint.columns]
-    _, found, key = (error.diag.message_detail or "").partition(")=(")
-    if not found:
+    types = [load.columns[place].type for place in places]
+    if not places:
         return None
-    has_key = (record for record in load.source.again() if _has_key(record, places, key))
-    record = next(has_key, None)
     if error.pgcode == FOREIGN_KEY:
-        return record
-    for record in has_key:  # noqa: B007  (the last one is meant)
-        pass
-    return record
-
-
-def _has_key(record: Record, places: Sequence[int], key: str) -> bool:
-    values = [record.fields[place] for place in places]
-    if None in values:
-        return False
-    texts = [value.decode() for value in values if value is not None]
-    if key.startswith(", ".join(texts) + ")"):
-        return True
-    # The server writes a value its own way: 007 as 7, a UUID in lower case.
-    return key.casefold().startswith(", ".join(map(_canonical, texts)) + ")")
-
-
-def _canonical(text: str) -> str:
-    text = text.strip().casefold()
-    try:
-        return str(int(text))
-    except ValueError:
-        return text
+        return next(iter(first_of(load.source.again, places, types, key)), None)
+    return next(reversed(equal_of(load.source.again, places, types, key)), None)

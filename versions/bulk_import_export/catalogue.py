@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
+from psycopg2.sql import SQL as Statement  # noqa: N811  (the named statements are SQL here)
+from psycopg2.sql import Identifier
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import (
     Column,
@@ -72,14 +74,23 @@ def _parts(cursor: Cursor, name: str) -> tuple[str | None, str]:
 def read_sequence(cursor: Cursor, name: str) -> OwnedSequence:
     """Return where the sequence *name* stands."""
     cursor.execute(SQL["sequence"], {"name": name})
-    return OwnedSequence(name, *_row(cursor))
+    schema, relation, may_select, increment, greatest, last, may_step, may_set = _row(cursor)
+    if may_select:
+        cursor.execute(Statement(SQL["sequence_position"]).format(sequence=Identifier(schema, relation)))
+        given, is_called = _row(cursor)
+        last = given if is_called else given - increment
+    return OwnedSequence(name, increment, greatest, last, may_step, may_set)
 
 
-def read_constraint(cursor: Cursor, schema: str, table: str, name: str) -> Constraint:
-    """Return the constraint or unique index *name*; without columns if it is not there."""
+def read_constraint(cursor: Cursor, schema: str, table: str, name: str) -> Constraint | None:
+    """Return the constraint or unique index *name*, or None; a domain's has no columns.
+
+    What a function raises may call anything a constraint.
+    """
     cursor.execute(SQL["constraint_columns"], {"schema": schema, "table": table, "constraint": name})
     columns, target = _row(cursor)
-    return Constraint(name, tuple(columns or ()), target)
+    cursor.execute(SQL["constraint_exists"], {"constraint": name})
+    return Constraint(name, tuple(columns or ()), target) if _row(cursor)[0] else None
 
 
 def _row(cursor: Cursor) -> tuple[Any, ...]:

@@ -8,11 +8,14 @@ https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from math import ceil
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record, parse
 
 NULL: Final = b"\\N"
+_PAST_ANY: Final = 1 << 63
 
 
 def to_copy_text(block: bytes, *, line: int, fields: int) -> bytes:
@@ -38,13 +41,22 @@ def greatest(text: bytes, field: int) -> int | None:
 
 
 def _whole_number(value: bytes) -> int | None:
-    """Read what the server reads as an integer: since version 16 also 0x1F, 0o17, 0b11 and 1_000."""
+    """Read what the server reads as a number; since version 16 also 0x1F, 0o17, 0b11 and 1_000."""
+    if value == NULL:
+        return None
     for base in (10, 0):
         try:
             return int(value, base)
         except ValueError:
             continue
-    return None
+    try:
+        number = Decimal(value.decode())
+    except InvalidOperation:
+        return None
+    if not number.is_finite():
+        return None
+    # Past any sequence, and never written out: 1e999999 has a million digits.
+    return _PAST_ANY if number > _PAST_ANY else ceil(max(number, Decimal(-_PAST_ANY)))
 
 
 def _whole_block(block: bytes, fields: int) -> bytes | None:

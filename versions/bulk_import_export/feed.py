@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.copy_text import to_copy_text, watch
-from spotify_ai_agent_migrations.versions.bulk_import_export.plan import shown
+from spotify_ai_agent_migrations.versions.bulk_import_export.plan import quoted
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed
 from spotify_ai_agent_migrations.versions.bulk_import_export.source import Block, Source
 from spotify_ai_agent_migrations.versions.core.errors import FileError, MigrationError, RowError
@@ -62,7 +62,7 @@ def row_error(fault: Malformed, source: Source) -> RowError:
     header = source.header
     named = fault.field is not None and fault.field < len(header)
     column = header[fault.field] if named and fault.field is not None else None
-    place = f'"{source.path}" line {fault.line}' + (f', column "{shown(column)}"' if column else "")
+    place = f'"{source.path}" line {fault.line}' + (f", column {quoted(column)}" if column else "")
     return RowError(
         f"{place}: {fault.problem}", hint=fault.hint, path=str(source.path), line=fault.line, column=column
     )

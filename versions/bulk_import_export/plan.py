@@ -57,10 +57,12 @@ class Table:
 
 @dataclass(frozen=True)
 class OwnedSequence:
-    """A sequence that fills a column: where it stands, and what the login may do with it."""
+    """A sequence that fills a column: where it stands, and what the login may do with it.
+
+    `last` is the value given out last; before the first one, the one below it; None where it is hidden.
+    """
 
     name: str
-    start: int
     increment: int
     greatest: int
     last: int | None
@@ -163,26 +165,31 @@ def fillable(table: Table) -> tuple[Column, ...]:
 
 
 def plan_move(sequence: OwnedSequence, loaded: int) -> Move | None:
-    """Return the move after which *sequence* gives values past *loaded*; None where it does already.
+    """Return the move to make; None when *sequence* gives values past *loaded*.
 
-    Never a move back, and none for a sequence that counts down.
+    Never a move back, and none for a sequence that counts down. Where it stands is hidden from a login
+    without SELECT until a first step is made: that is the move then, and the next one follows from there.
 
     Raises:
         PrivilegeError: the login may not make that move.
     """
-    step, target = sequence.increment, min(loaded, sequence.greatest)
-    # What was given out last; before the first value, as if it had been the one below the first.
-    last = sequence.start - step if sequence.last is None else sequence.last
-    if step < 0 or target <= last or (sequence.last is None and target < sequence.start):
+    step, last = sequence.increment, sequence.last
+    if step < 0 or (last is not None and min(loaded, sequence.greatest) <= last):
         return None
-    steps = -((last - target) // step)
-    if last + steps * step > sequence.greatest:
-        steps -= 1
+    steps = 1 if last is None else _steps(sequence, last, loaded)
+    if steps == 0:
+        return None
     # A step never goes back, whatever others do meanwhile. To be set is quick, and only safe far ahead.
     by_steps = steps <= _STEPS_MOST or not sequence.may_set
     if not sequence.may_step or (by_steps and steps > _STEPS_PATIENT):
         raise refused_sequence(sequence.name)
-    return Move(steps=steps if by_steps else 0, value=last + steps * step)
+    return Move(steps=steps if by_steps else 0, value=(last or 0) + steps * step)
+
+
+def _steps(sequence: OwnedSequence, last: int, loaded: int) -> int:
+    """Return how many steps lead from *last* to *loaded* or past it, short of the end of the sequence."""
+    steps = -((last - min(loaded, sequence.greatest)) // sequence.increment)
+    return steps - (last + steps * sequence.increment > sequence.greatest)
 
 
 def refuse_unmovable(sequence: OwnedSequence) -> None:
@@ -210,8 +217,9 @@ def shown(text: str) -> str:
 
 
 def quoted(name: str) -> str:
-    """Return *name* as a message shows it."""
-    return f'"{shown(name)}"'
+    """Return *name* as a message shows it, and as SQL would have it: a quote inside is doubled."""
+    doubled = shown(name).replace('"', '""')
+    return f'"{doubled}"'
 
 
 def names_of(columns: Sequence[Column]) -> str:

@@ -41,7 +41,8 @@ SELECT pg_catalog.format('%%I.%%I', namespace.nspname, relation.relname)
  ORDER BY 1;
 
 -- columns --
--- The columns of a relation in order, with the sequence that each one owns, itself or by its root.
+-- The columns of a relation in order, each with the sequence that numbers it, itself or by its root: one that
+-- it owns, or one that the default of a number asks.
 SELECT attribute.attname,
        pg_catalog.format_type(attribute.atttypid, attribute.atttypmod),
        (attribute.attnotnull OR type.typnotnull)
@@ -52,16 +53,35 @@ SELECT attribute.attname,
        (
            SELECT pg_catalog.format('%%I.%%I', namespace.nspname, sequence.relname)
              FROM pg_catalog.pg_attribute AS owner
+             LEFT JOIN pg_catalog.pg_attrdef AS filling
+               ON filling.adrelid = owner.attrelid
+              AND filling.adnum = owner.attnum
+              AND type.typcategory = 'N'
              JOIN pg_catalog.pg_depend AS link
-               ON link.refclassid = 'pg_catalog.pg_class'::regclass
-              AND link.refobjid = owner.attrelid
-              AND link.refobjsubid = owner.attnum
-              AND link.classid = 'pg_catalog.pg_class'::regclass
-              AND link.deptype IN ('a', 'i')
-             JOIN pg_catalog.pg_class AS sequence ON sequence.oid = link.objid AND sequence.relkind = 'S'
+               ON (
+                      link.refclassid = 'pg_catalog.pg_class'::regclass
+                      AND link.refobjid = owner.attrelid
+                      AND link.refobjsubid = owner.attnum
+                      AND link.classid = 'pg_catalog.pg_class'::regclass
+                      AND link.deptype IN ('a', 'i')
+                  )
+               OR (
+                      link.classid = 'pg_catalog.pg_attrdef'::regclass
+                      AND link.objid = filling.oid
+                      AND link.refclassid = 'pg_catalog.pg_class'::regclass
+                      AND link.deptype = 'n'
+                  )
+             JOIN pg_catalog.pg_class AS sequence
+               ON sequence.oid = CASE
+                      WHEN link.classid = 'pg_catalog.pg_attrdef'::regclass THEN link.refobjid
+                      ELSE link.objid
+                  END
+              AND sequence.relkind = 'S'
              JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = sequence.relnamespace
             WHERE owner.attrelid IN (attribute.attrelid, pg_catalog.pg_partition_root(attribute.attrelid))
               AND owner.attname = attribute.attname
+            -- The default is what numbers a column, if it asks another sequence than the one it owns.
+            ORDER BY link.classid = 'pg_catalog.pg_attrdef'::regclass DESC
             LIMIT 1
        )
   FROM pg_catalog.pg_attribute AS attribute
@@ -73,7 +93,9 @@ SELECT attribute.attname,
 
 -- sequence --
 -- Where a sequence stands, and whether the login may step it and set it.
-SELECT sequence.seqstart,
+SELECT namespace.nspname,
+       relation.relname,
+       pg_catalog.has_sequence_privilege(sequence.seqrelid, 'SELECT'),
        sequence.seqincrement,
        sequence.seqmax,
        CASE
@@ -83,7 +105,15 @@ SELECT sequence.seqstart,
        pg_catalog.has_sequence_privilege(sequence.seqrelid, 'USAGE'),
        pg_catalog.has_sequence_privilege(sequence.seqrelid, 'UPDATE')
   FROM pg_catalog.pg_sequence AS sequence
+  JOIN pg_catalog.pg_class AS relation ON relation.oid = sequence.seqrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relation.relnamespace
  WHERE sequence.seqrelid = %(name)s::regclass;
+
+-- sequence_position --
+-- The value that a sequence gave out last, or before it was ever called, the one it will give out first.
+SELECT sequence.last_value,
+       sequence.is_called
+  FROM {sequence} AS sequence;
 
 -- lock_sequence --
 -- Let one import at a time read and move a sequence, to the end of its transaction.
@@ -131,14 +161,30 @@ SELECT pg_catalog.array_agg(attribute.attname::text ORDER BY key.place),
  WHERE relation.relname = %(table)s::text
    AND namespace.nspname = %(schema)s::text;
 
+-- constraint_exists --
+-- Whether a constraint or unique index has this name, on whatever table or domain.
+SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint AS con WHERE con.conname = %(constraint)s::text)
+    OR EXISTS (
+           SELECT 1
+             FROM pg_catalog.pg_index AS index
+             JOIN pg_catalog.pg_class AS named ON named.oid = index.indexrelid
+            WHERE named.relname = %(constraint)s::text
+       );
+
 -- import_session --
--- A time without a zone is the same moment on every server.
+-- A value of the file means the same on every server, whatever its own settings. A load may last: the server
+-- ends it when its client is gone.
+SET LOCAL statement_timeout = 0;
 SET LOCAL timezone = 'UTC';
+SET LOCAL datestyle = 'ISO, MDY';
+SET LOCAL array_nulls = on;
+SET LOCAL xmloption = 'content';
 
 -- export_session --
 -- What is written reads back as the same value on any server, whatever its own settings.
+SET LOCAL statement_timeout = 0;
 SET LOCAL timezone = 'UTC';
-SET LOCAL datestyle = 'ISO';
+SET LOCAL datestyle = 'ISO, MDY';
 SET LOCAL intervalstyle = 'iso_8601';
 SET LOCAL bytea_output = 'hex';
 SET LOCAL extra_float_digits = 1;

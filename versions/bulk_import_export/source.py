@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.copy_text import check_text, refuse_blank_line
+from spotify_ai_agent_migrations.versions.bulk_import_export.plan import shown
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import (
     Malformed,
     Record,
@@ -90,6 +91,18 @@ class Source:
                 yield block
             if len(block.data) < len(raw.data):
                 blank = blank or block.line + count_lines(block.data)
+
+    def refuse_changed(self) -> None:
+        """Refuse a file that is not as it was opened: what was read is not the whole of it. A pipe passes.
+
+        Raises:
+            FileError: it grew, shrank or was written to.
+        """
+        if self._file.seekable() and not self._unchanged():
+            raise FileError(
+                f'"{self.path}" changed while it was read',
+                hint="wait until it is written; nothing was loaded",
+            )
 
     def mark(self, block: Block, records: int) -> None:
         """Remember that *block* holds *records*."""
@@ -211,13 +224,20 @@ def open_source(path: Path) -> Iterator[Source]:
     """
     try:
         file = path.open("rb", buffering=0)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise FileError(
-            f'"{path}" cannot be read: {(error.strerror or "no reason given").lower()}',
+            f'"{shown(str(path))}" cannot be read: {reason_of(error)}',
             hint="mend the path or the permissions of the file",
         ) from error
     with file:
         yield Source(file, path)
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a file cannot be opened, in the words of the system."""
+    if isinstance(error, ValueError):
+        return "its name holds a NUL byte" if "null" in str(error) else "its name cannot be encoded"
+    return ((error.strerror if isinstance(error, OSError) else None) or "no reason given").lower()
 
 
 def _read_all(file: BinaryIO, size_bytes: int) -> bytes:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from spotify_ai_agent_migrations.versions.bulk_import_export.plan import shown
+from spotify_ai_agent_migrations.versions.bulk_import_export.source import reason_of
 from spotify_ai_agent_migrations.versions.core.errors import FileError
 
 # The driver writes a row at a time.
 _BUFFER_BYTES: Final = 1 << 20
+_PREFIX: Final = ".export-"
+_SUFFIX: Final = ".csv.part"
 
 
 class Target:
@@ -21,7 +27,7 @@ class Target:
     The driver may wrap what `write` raises, so the error is kept in `error`.
     """
 
-    def __init__(self, path: Path, file: BinaryIO, *, made: Path, place: Path) -> None:
+    def __init__(self, path: Path, file: BinaryIO, *, made: Path | None, place: Path) -> None:
         self.path = path
         self.error: FileError | None = None
         self._file = file
@@ -45,8 +51,10 @@ class Target:
         try:
             self._file.flush()
             os.fsync(self._file.fileno())
+            _keep_owner(self._file.fileno(), self._place)
             size_bytes = os.fstat(self._file.fileno()).st_size
-            self._made.replace(self._place)
+            made = self._made or _named(self._file.fileno(), self._place.parent)
+            _replace(made, self._place)
             _sync_folder(self._place.parent)
         except OSError as error:
             raise _unwritable(self.path, error) from error
@@ -57,27 +65,80 @@ class Target:
 def open_target(path: Path) -> Iterator[Target]:
     """Open a new file in the folder of *path* for the block; without `finish`, nothing is left of it.
 
-    Only its owner may read it: a table may hold personal data.
+    Only its owner may read it: a table may hold personal data. Where the file system can (Linux), it has no
+    name until `finish`, and so nothing is left of it by a process that is killed either; elsewhere such a
+    process leaves a `.export-….csv.part` behind.
 
     Raises:
         FileError: the folder is missing or may not be written, or *path* is no regular file.
     """
     try:
-        # A link stays a link: the file behind it is replaced.
-        place = path.resolve()
-        if place.exists() and not place.is_file():
-            raise FileError(f'"{path}" is not a regular file', hint="name a file to write or to replace")
-        number, name = tempfile.mkstemp(prefix=".export-", suffix=".csv.part", dir=place.parent)
-    except (OSError, RuntimeError) as error:
+        place = _place(path)
+        number, made = _unnamed(place.parent) or _made(place.parent)
+    except (OSError, ValueError) as error:
         raise _unwritable(path, error) from error
     file = os.fdopen(number, "wb", buffering=_BUFFER_BYTES)
     try:
-        yield Target(path, file, made=Path(name), place=place)
+        yield Target(path, file, made=made, place=place)
     finally:
         # What did not fit on the disk once does not fit at the end either.
         with suppress(OSError):
             file.close()
-        Path(name).unlink(missing_ok=True)
+        if made is not None:
+            made.unlink(missing_ok=True)
+
+
+def _place(path: Path) -> Path:
+    """Return where the file goes: a link stays a link, and the file behind it is replaced."""
+    try:
+        place = path.resolve()
+    except RuntimeError:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
+    if place.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    if place.exists() and not place.is_file():
+        raise FileError(f'"{path}" is not a regular file', hint="name a file to write or to replace")
+    return place
+
+
+def _unnamed(folder: Path) -> tuple[int, None] | None:
+    """Open a file without a name in *folder*; None where it could not be given one later."""
+    flag = getattr(os, "O_TMPFILE", None)
+    if flag is None or not Path("/proc/self/fd").is_dir():
+        return None
+    try:
+        return os.open(folder, flag | os.O_WRONLY | os.O_CLOEXEC, 0o600), None
+    except OSError:
+        # A file system without such files; what else is wrong, the other way will say.
+        return None
+
+
+def _made(folder: Path) -> tuple[int, Path]:
+    number, name = tempfile.mkstemp(prefix=_PREFIX, suffix=_SUFFIX, dir=folder)
+    return number, Path(name)
+
+
+def _named(number: int, folder: Path) -> Path:
+    """Give the open file *number* a name in *folder*, whole as it is by now."""
+    made = folder / f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}"
+    # Only with a folder given does Python follow the link to the file; the path is whole without it.
+    os.link(f"/proc/self/fd/{number}", made, src_dir_fd=number, follow_symlinks=True)
+    return made
+
+
+def _replace(made: Path, place: Path) -> None:
+    try:
+        made.replace(place)
+    except BaseException:
+        made.unlink(missing_ok=True)
+        raise
+
+
+def _keep_owner(number: int, place: Path) -> None:
+    """Give the file to the owner and group of the one that it replaces, which only root can."""
+    if place.exists() and os.geteuid() == 0:
+        before = place.stat()
+        os.fchown(number, before.st_uid, before.st_gid)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -90,8 +151,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _unwritable(path: Path, error: Exception) -> FileError:
-    reason = (error.strerror if isinstance(error, OSError) else None) or "no reason given"
     return FileError(
-        f'"{path}" cannot be written: {reason.lower()}',
+        f'"{shown(str(path))}" cannot be written: {reason_of(error)}',
         hint="mend the path, the permissions or the space on the disk",
     )
