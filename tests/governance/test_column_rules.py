@@ -46,7 +46,7 @@ def test_a_comment_without_class_or_purpose_is_refused(folder: Folder, comment: 
 
 
 @pytest.mark.parametrize(
-    "extra", ['comment=f"contact: {1}"', "comment=PURPOSE", 'comment="contact: " + "a"', "**given"]
+    "extra", ['comment=f"contact: {1}"', "comment=PURPOSE", 'comment="contact: " + a', "**given"]
 )
 def test_a_comment_that_is_computed_is_refused(folder: Folder, extra: str) -> None:
     folder.upgrade(f'op.create_table("users", sa.Column("email", sa.Text, {extra}))')

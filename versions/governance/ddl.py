@@ -1,18 +1,17 @@
-"""Read what literal SQL defines: columns, constraints and comments. Executes nothing.
+"""Read what a statement of SQL defines: columns, constraints and comments. Executes nothing.
 
-What is not seen: text put together at run time, the inside of a dollar-quoted body (`DO`, functions),
-`CREATE TABLE … OF type`, and the columns of a partition, which are its parent's.
+What is not seen: the inside of a dollar-quoted body (`DO`, functions), `CREATE TABLE … OF type`, and the
+columns of a partition, which are its parent's.
 """
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
-from spotify_ai_agent_migrations.versions.governance.finding import Place
-from spotify_ai_agent_migrations.versions.governance.revision import Revision
+from spotify_ai_agent_migrations.versions.governance.strings import SqlText
 from spotify_ai_agent_migrations.versions.governance.tokens import (
     Token,
     Tokens,
@@ -21,35 +20,14 @@ from spotify_ai_agent_migrations.versions.governance.tokens import (
     outside_brackets,
     qualified,
     split,
-    statements,
 )
 
 _LASTING: Final = frozenset({"GLOBAL", "LOCAL", "UNLOGGED", "FOREIGN"})
+_PASSING: Final = frozenset({"TEMP", "TEMPORARY"})
 _KINDS: Final = {
     "PRIMARY": "pkey", "UNIQUE": "key", "CHECK": "check", "REFERENCES": "fkey", "FOREIGN": "fkey",
     "EXCLUDE": "excl",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class SqlText:
-    """One string of a revision that may hold SQL."""
-
-    revision: Revision
-    node: ast.Constant | ast.JoinedStr
-    text: str
-
-    @property
-    def statements(self) -> Iterator[Tokens]:
-        """Yield the statements of the text."""
-        return statements(self.text)
-
-    def place(self, token: Token) -> Place:
-        """Return where *token* stands, to the line where the string spans lines."""
-        lines = self.text.count("\n", 0, token.offset)
-        spans = (self.node.end_lineno or self.node.lineno) - self.node.lineno
-        exact = 0 < lines <= spans
-        return Place(self.node.lineno + lines) if exact else self.revision.place(self.node)
 
 
 @dataclass(frozen=True)
@@ -63,12 +41,16 @@ class Element:
     def column(self) -> str | None:
         """Return the name of the column this defines, if it does not define something else."""
         other = {*_KINDS, "CONSTRAINT", "LIKE"}
-        return None if self.tokens[0].word in other else self.tokens[0].name or None
+        constraint = self.tokens[0].word in other or begins(self.tokens, "NOT", "NULL")
+        return None if constraint else self.tokens[0].name or None
 
     @property
     def copies_columns(self) -> bool:
         """Tell whether this is a `LIKE` that leaves the comments of the columns behind."""
-        kept = {"ALL", "COMMENTS"} & {token.word for token in self.tokens}
+        kept = False
+        for said, what in pairwise(token.word for token in self.tokens):
+            if said in {"INCLUDING", "EXCLUDING"} and what in {"ALL", "COMMENTS"}:
+                kept = said == "INCLUDING"
         return begins(self.tokens, "LIKE") and not kept
 
 
@@ -83,18 +65,9 @@ class Constraint:
     token: Token
 
 
-def sql_texts(revision: Revision) -> Iterator[SqlText]:
-    """Yield every string of *revision* but the docstrings."""
-    stack: list[ast.AST] = [revision.tree] if revision.tree else []
-    while stack:
-        node = stack.pop()
-        if isinstance(node, ast.JoinedStr):
-            yield SqlText(revision, node, "".join(map(_part, node.values)))
-        elif isinstance(node, ast.Constant):
-            if isinstance(node.value, str):
-                yield SqlText(revision, node, node.value)
-        elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
-            stack.extend(reversed(list(ast.iter_child_nodes(node))))
+def statements(text: SqlText) -> Iterator[Tokens]:
+    """Yield the statements of *text*, also those inside a `CREATE SCHEMA`."""
+    return (inner for statement in text.statements for inner in _unfolded(statement))
 
 
 def elements(statement: Tokens) -> Iterator[Element]:
@@ -108,10 +81,10 @@ def elements(statement: Tokens) -> Iterator[Element]:
 
 
 def made_from_query(statement: Tokens) -> str | None:
-    """Return the table that *statement* makes with `AS`, taking its columns from a query."""
+    """Return the table that *statement* makes with `AS` or `INTO`, taking its columns from a query."""
     table = _table(statement, "CREATE")
     if table is None:
-        return None
+        return _selected_into(statement)
     _, rest = bracketed(table[1])
     return table[0] if any(token.word == "AS" for token in outside_brackets(rest)) else None
 
@@ -152,11 +125,44 @@ def column_comments(statement: Tokens) -> Iterator[tuple[str, str]]:
             yield column, "".join(token.value or "" for token in rest[1:])
 
 
-def _part(node: ast.expr) -> str:
-    if isinstance(node, ast.Constant):
-        return str(node.value)
-    inner = node.value if isinstance(node, ast.FormattedValue) else node
-    return f"{{{inner.id}}}" if isinstance(inner, ast.Name) else "{…}"
+def _unfolded(statement: Tokens) -> Iterator[Tokens]:
+    """Yield *statement*, and after a `CREATE SCHEMA` each statement inside it, with the schema's name."""
+    starts = [0]
+    if begins(statement, "CREATE", "SCHEMA"):
+        within = [at for at, depth in enumerate(_depths(statement)) if at and not depth]
+        starts += [at for at in within if statement[at].word in {"CREATE", "GRANT"}]
+    for start, end in zip(starts, [*starts[1:], len(statement)], strict=True):
+        yield _in_schema(statement, statement[start:end]) if start else statement[start:end]
+
+
+def _depths(tokens: Tokens) -> Iterator[int]:
+    depth = 0
+    for token in tokens:
+        depth += (token.text == "(") - (token.text == ")")
+        yield depth
+
+
+def _in_schema(schema: Tokens, statement: Tokens) -> Tokens:
+    """Return *statement* with the name of a `CREATE SCHEMA` before that of its table, unless it has one."""
+    named = _without(_without(schema[2:], "IF", "NOT", "EXISTS"), "AUTHORIZATION")
+    table = _table(statement, "CREATE")
+    if table is None or "." in table[0] or not named:
+        return statement
+    at = len(statement) - len(table[1]) - 1
+    dot = Token(".", named[0].offset)
+    return [*statement[:at], named[0], dot, *statement[at:]]
+
+
+def _selected_into(statement: Tokens) -> str | None:
+    """Return the lasting table of a `SELECT … INTO`."""
+    if not (begins(statement, "SELECT") or begins(statement, "WITH")):
+        return None
+    level = outside_brackets(statement)
+    for before, at in zip(level, range(1, len(level)), strict=False):
+        if level[at].word == "INTO" and before.word not in {"INSERT", "MERGE"}:
+            rest = _without(_without(level[at + 1 :], "UNLOGGED"), "TABLE")
+            return None if rest and rest[0].word in _PASSING else qualified(rest)[0] or None
+    return None
 
 
 def _table(statement: Tokens, verb: str) -> tuple[str, Tokens] | None:
@@ -169,7 +175,9 @@ def _table(statement: Tokens, verb: str) -> tuple[str, Tokens] | None:
     if not begins(rest, "TABLE"):
         return None
     rest = _without(_without(rest[1:], "IF", "NOT", "EXISTS"), "IF", "EXISTS")
-    return qualified(_without(rest, "ONLY"))
+    name, rest = qualified(_without(rest, "ONLY"))
+    everywhere = bool(rest) and rest[0].text == "*"
+    return None if name.startswith("pg_temp.") else (name, rest[1:] if everywhere else rest)
 
 
 def _added(action: Tokens) -> Tokens:

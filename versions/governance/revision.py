@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from inspect import cleandoc
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from spotify_ai_agent_migrations.versions.governance import syntax
+from spotify_ai_agent_migrations.versions.governance import bindings, source, syntax
 from spotify_ai_agent_migrations.versions.governance.finding import Place
+from spotify_ai_agent_migrations.versions.governance.strings import SqlText, sql_texts
+from spotify_ai_agent_migrations.versions.governance.tokens import Token
 
 FIELDS: Final = ("Locks", "Reverse", "Data", "Needs")
 
@@ -60,14 +63,57 @@ class Revision:
 
     def place_of(self, variable: str) -> Place:
         """Return where *variable* is assigned; the top of the file where it is not."""
-        value = syntax.assignments(self.tree).get(variable) if self.tree else None
+        value = bindings.assignments(self.tree).get(variable) if self.tree else None
         return Place() if value is None else self.place(value)
 
-    def place(self, node: ast.expr | ast.stmt) -> Place:
+    def place(self, node: ast.AST) -> Place:
         """Return where *node* begins; Python counts its columns in bytes."""
-        lines = _NEWLINE.split(self.source)
-        before = lines[node.lineno - 1].encode("utf-8", "replace")[: node.col_offset]
-        return Place(node.lineno, len(before.decode("utf-8", "replace")) + 1)
+        line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
+        before = self.lines[line - 1].encode("utf-8", "replace")[:column]
+        return Place(line, len(before.decode("utf-8", "replace")) + 1)
+
+    def place_in(self, text: SqlText, token: Token) -> Place:
+        """Return where *token* of *text* stands, to the line where the string spans lines."""
+        line = text.line(token.offset)
+        return self.place(text.node) if line is None else Place(line)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """Return the lines of the source, as Python counts them."""
+        return _NEWLINE.split(self.source)
+
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Return every node of the tree, parents first."""
+        return tuple(bindings.walk(self.tree)) if self.tree else ()
+
+    def rebindings(self, name: str) -> list[ast.AST]:
+        """Return what binds a name of the module once more; see `bindings.rebindings`."""
+        return bindings.rebindings(self.tree, self._scope, name) if self.tree else []
+
+    @cached_property
+    def _scope(self) -> tuple[ast.AST, ...]:
+        return tuple(bindings.module_scope(self.tree, self.nodes)) if self.tree else ()
+
+    @cached_property
+    def calls(self) -> tuple[syntax.Call, ...]:
+        """Return every call of the file."""
+        return syntax.calls(self.tree, self.nodes) if self.tree else ()
+
+    @cached_property
+    def bindings(self) -> Mapping[str, list[ast.expr]]:
+        """Return every value given to a plain name; see `bindings.bindings`."""
+        return bindings.bindings(self.nodes)
+
+    @cached_property
+    def constants(self) -> Mapping[str, str]:
+        """Return the strings assigned once, at the top of the module, by name."""
+        return bindings.constants(self.tree, self.bindings) if self.tree else {}
+
+    @cached_property
+    def sql_texts(self) -> tuple[SqlText, ...]:
+        """Return every string that may hold SQL."""
+        return tuple(sql_texts(self.tree)) if self.tree else ()
 
 
 @dataclass(frozen=True)
@@ -83,7 +129,7 @@ class History:
         """Yield each revision that could be parsed, with its tree."""
         return ((made, made.tree) for made in self.revisions if made.tree is not None)
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         """Return what the revisions are called; one that cannot be read goes by its number."""
         return frozenset(revision.name for revision in self.revisions)
@@ -91,20 +137,29 @@ class History:
     def previous(self, revision: Revision) -> str | None:
         """Return the nearest lower number, as text: what *revision* is expected to follow."""
         own = -1 if revision.number is None else revision.number
-        lower = [made.number for made in self.revisions if made.number is not None and made.number < own]
-        return f"{max(lower):03}" if lower else None
+        at = bisect_left(self._numbers, own)
+        return f"{self._numbers[at - 1]:03}" if at else None
 
     def next(self, revision: Revision) -> Revision | None:
         """Return the revision with the nearest higher number: what is expected to follow *revision*."""
         own = 0 if revision.number is None else revision.number
-        higher = [made for made in self.revisions if made.number is not None and made.number > own]
-        return min(higher, key=lambda made: (made.number or 0, made.file_name), default=None)
+        at = bisect_right(self._numbers, own)
+        return self._numbered[at] if at < len(self._numbered) else None
 
     def parent(self, revision: Revision) -> str | None:
         """Return what *revision* follows, taking the previous number where it does not say."""
         said = "down_revision" in revision.assigned
         known = revision.down_revision is None or revision.down_revision in self.names
         return revision.down_revision if said and known else self.previous(revision)
+
+    @cached_property
+    def _numbered(self) -> list[Revision]:
+        numbered = (made for made in self.revisions if made.number is not None)
+        return sorted(numbered, key=lambda made: (made.number or 0, made.file_name))
+
+    @cached_property
+    def _numbers(self) -> list[int]:
+        return [made.number or 0 for made in self._numbered]
 
 
 def discover(folder: Path | None = None) -> tuple[Revision, ...]:
@@ -135,9 +190,9 @@ def read(path: Path) -> Revision:
     match = _FILE.fullmatch(path.name)
     number, slug = (int(match["number"]), match["slug"]) if match else (None, path.stem)
     try:
-        source = _text(path)
-        tree = _parsed(source, path)
-    except _UnreadableError as trouble:
+        written = source.text(path)
+        tree = source.parsed(written, path)
+    except source.UnreadableError as trouble:
         return Revision(
             path, path.name, number, slug,
             problem=trouble.problem, remedy=trouble.remedy, problem_line=trouble.line,
@@ -148,18 +203,8 @@ def read(path: Path) -> Revision:
         path, path.name, number, slug,
         revision=values.get("revision"), down_revision=values.get("down_revision"),
         assigned=frozenset(values), title=title, fields=MappingProxyType(dict(_fields(documentation))),
-        tree=tree, source=source,
+        tree=tree, source=written,
     )  # fmt: skip
-
-
-class _UnreadableError(Exception):
-    """Python cannot read a file. Never leaves this module."""
-
-    def __init__(self, problem: str, remedy: str, line: int = 1) -> None:
-        super().__init__(problem)
-        self.problem = problem
-        self.remedy = remedy
-        self.line = line
 
 
 def _modules(folder: Path) -> list[Path]:
@@ -173,44 +218,10 @@ def _modules(folder: Path) -> list[Path]:
     return sorted(path for path in found if not path.name.startswith(("__init__", ".#")))
 
 
-def _text(path: Path) -> str:
-    try:
-        raw = path.read_bytes()
-    except OSError as exc:
-        reason = exc.strerror or type(exc).__name__
-        raise _UnreadableError(f"cannot be read: {reason}", f"make {path.name} a readable file") from exc
-    if b"\0" in raw:
-        line = raw.count(b"\n", 0, raw.index(b"\0")) + 1
-        raise _UnreadableError("holds a NUL byte", f"remove it from line {line} of {path.name}", line)
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        line = raw.count(b"\n", 0, exc.start) + 1
-        byte = f"byte 0x{raw[exc.start]:02x} in line {line}"
-        raise _UnreadableError(f"is not UTF-8: {byte}", f"save {path.name} as UTF-8", line) from exc
-
-
-def _parsed(source: str, path: Path) -> ast.Module:
-    """Parse *source*, and compile it too: `return` outside a function is found only then."""
-    remedy = f'correct it; "python -m py_compile {path.parent.name}/{path.name}" shows the place'
-    try:
-        with warnings.catch_warnings():
-            # An invalid escape is a warning, and an error only to those who turned warnings into errors.
-            warnings.simplefilter("ignore")
-            tree = ast.parse(source, path.name)
-            compile(tree, path.name, "exec", dont_inherit=True)
-    except SyntaxError as exc:
-        raise _UnreadableError(f"is not valid Python: {exc.msg}", remedy, exc.lineno or 1) from exc
-    except (ValueError, RecursionError, MemoryError) as exc:
-        reason = type(exc).__name__
-        raise _UnreadableError(f"is more than Python can parse: {reason}", remedy) from exc
-    return tree
-
-
 def _variables(tree: ast.Module) -> dict[str, str | None]:
     """Return `revision` and `down_revision` where they are literals; only the latter may be None."""
     found: dict[str, str | None] = {}
-    for name, value in syntax.assignments(tree).items():
+    for name, value in bindings.assignments(tree).items():
         if name not in {"revision", "down_revision"} or not isinstance(value, ast.Constant):
             continue
         if isinstance(value.value, str) or (value.value is None and name == "down_revision"):

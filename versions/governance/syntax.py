@@ -2,20 +2,24 @@
 
 Names are followed through imports (anywhere in the file, aliases and `*` included), through plain
 assignments (`Column = sa.Column`) and through `with op.batch_alter_table(…) as batch`.
-What is reached another way (`getattr`, a dictionary, a parameter) is not seen.
+What is reached another way (`getattr`, a dictionary, a parameter) is not seen, nor is a temporary table.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeGuard
+
+from spotify_ai_agent_migrations.versions.governance.bindings import assigned, children
 
 _BATCH: Final = "alembic.batch"
+_BATCH_CONTEXT: Final = "alembic.batch_context"
 _STARRED: Final = (
-    "CheckConstraint", "Column", "ExcludeConstraint", "ForeignKey", "ForeignKeyConstraint", "Index",
-    "PrimaryKeyConstraint", "UniqueConstraint", "add_column", "batch_alter_table", "create_table", "op",
+    "Boolean", "CheckConstraint", "Column", "Enum", "ExcludeConstraint", "ForeignKey", "ForeignKeyConstraint",
+    "Index", "PrimaryKeyConstraint", "UniqueConstraint", "add_column", "batch_alter_table", "create_table",
+    "op",
 )  # fmt: skip
 _TABLE_SECOND: Final = frozenset(
     f"alembic.op.create_{thing}"
@@ -57,44 +61,24 @@ class Call:
         return self.name.startswith(f"{_BATCH}.")
 
 
-def assignments(tree: ast.Module) -> dict[str, ast.expr]:
-    """Return the values assigned at the top of the module, by name; the last one counts."""
-    return {name: value for statement in tree.body for name, value in _assigned(statement)}
+def calls(tree: ast.Module, nodes: Iterable[ast.AST]) -> tuple[Call, ...]:
+    """Return every call of the file, whose *nodes* these are."""
+    return tuple(_calls(tree, origins(nodes)))
 
 
-def functions(tree: ast.Module) -> dict[str, ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Return the functions defined at the top of the module, by name; the last one counts."""
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    return {statement.name: statement for statement in tree.body if isinstance(statement, kinds)}
-
-
-def bindings(tree: ast.Module) -> dict[str, list[ast.expr]]:
-    """Return every value given to a plain name anywhere in the file; the items of a loop as one list."""
-    found: dict[str, list[ast.expr]] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.For) and isinstance(node.target, ast.Name):
-            found.setdefault(node.target.id, []).append(node.iter)
-        for name, value in _assigned(node):
-            found.setdefault(name, []).append(value)
-    return found
-
-
-def calls(tree: ast.Module) -> tuple[Call, ...]:
-    """Return every call of the file."""
-    return tuple(_calls(tree, origins(tree)))
-
-
-def origins(tree: ast.Module) -> dict[str, str]:
+def origins(nodes: Iterable[ast.AST]) -> dict[str, str]:
     """Return the full name behind each name of the file that was imported, assigned or bound to a batch."""
     found: dict[str, str] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import | ast.ImportFrom):
             found.update(_imported(node))
         elif isinstance(node, ast.With):
             found.update(_batches(node, found))
-        for name, value in _assigned(node):
+        for name, value in assigned(node):
             if origin := dotted(value, found):
                 found[name] = origin
+            elif _is_batch_call(value, found):
+                found[name] = _BATCH_CONTEXT
     return found
 
 
@@ -110,8 +94,8 @@ def dotted(node: ast.expr, names: Mapping[str, str]) -> str:
 
 
 def keyword(call: ast.Call, name: str) -> ast.expr | None:
-    """Return the value given for keyword *name*."""
-    return next((given.value for given in call.keywords if given.arg == name), None)
+    """Return the value given for keyword *name*, also in a literal `**{…}`."""
+    return next((value for given in call.keywords for key, value in _given(given) if key == name), None)
 
 
 def argument(call: ast.Call, position: int, *names: str) -> ast.expr | None:
@@ -123,7 +107,7 @@ def argument(call: ast.Call, position: int, *names: str) -> ast.expr | None:
 
 def hides_keywords(call: ast.Call) -> bool:
     """Tell whether the call takes keywords from somewhere else (`**more`)."""
-    return any(given.arg is None for given in call.keywords)
+    return any(given.arg is None and not isinstance(given.value, ast.Dict) for given in call.keywords)
 
 
 def literal(node: ast.expr | None) -> str | None:
@@ -136,15 +120,11 @@ def literals(node: ast.expr | None) -> list[str | None]:
     return [literal(item) for item in node.elts] if isinstance(node, ast.List | ast.Tuple) else []
 
 
-def _assigned(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
-    targets: list[ast.expr] = []
-    if isinstance(node, ast.Assign):
-        targets = node.targets
-    elif isinstance(node, ast.AnnAssign):
-        targets = [node.target]
-    for target in targets:
-        if isinstance(target, ast.Name) and (value := getattr(node, "value", None)) is not None:
-            yield target.id, value
+def _given(keyword: ast.keyword) -> Iterator[tuple[str | None, ast.expr]]:
+    if keyword.arg is not None:
+        yield keyword.arg, keyword.value
+    elif isinstance(keyword.value, ast.Dict):
+        yield from zip(map(literal, keyword.value.keys), keyword.value.values, strict=True)
 
 
 def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
@@ -161,15 +141,14 @@ def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
 
 def _batches(node: ast.With, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for item in node.items:
-        if isinstance(item.optional_vars, ast.Name) and _batch_call(item, names) is not None:
+        made = item.context_expr
+        known = _is_batch_call(made, names) or dotted(made, names) == _BATCH_CONTEXT
+        if known and isinstance(item.optional_vars, ast.Name):
             yield item.optional_vars.id, _BATCH
 
 
-def _batch_call(item: ast.withitem, names: Mapping[str, str]) -> ast.Call | None:
-    made = item.context_expr
-    if isinstance(made, ast.Call) and dotted(made.func, names) == "alembic.op.batch_alter_table":
-        return made
-    return None
+def _is_batch_call(made: ast.expr, names: Mapping[str, str]) -> TypeGuard[ast.Call]:
+    return isinstance(made, ast.Call) and dotted(made.func, names) == "alembic.op.batch_alter_table"
 
 
 def _calls(tree: ast.Module, names: Mapping[str, str]) -> Iterator[Call]:
@@ -179,19 +158,34 @@ def _calls(tree: ast.Module, names: Mapping[str, str]) -> Iterator[Call]:
         node, table = stack.pop()
         if isinstance(node, ast.Call):
             name = dotted(node.func, names)
+            if _is_temporary(node, name):
+                continue
             table = _table(node, name) or table
             yield Call(node, name, table)
         elif isinstance(node, ast.With):
-            made = [call for item in node.items if (call := _batch_call(item, names)) is not None]
-            table = literal(argument(made[0], 0, "table_name")) if made else table
-        stack.extend((child, table) for child in ast.iter_child_nodes(node))
+            opened = (item.context_expr for item in node.items)
+            made = [call for call in opened if _is_batch_call(call, names)]
+            table = _qualified(made[0], argument(made[0], 0, "table_name")) if made else table
+        stack.extend((child, table) for child in children(node))
 
 
 def _table(call: ast.Call, name: str) -> str | None:
     if name in {"alembic.op.create_table", "alembic.op.add_column", "alembic.op.alter_column"}:
-        return literal(argument(call, 0, "table_name"))
+        return _qualified(call, argument(call, 0, "table_name"))
     if name in _TABLE_SECOND:
-        return literal(argument(call, 1, "table_name", "source_table"))
+        return _qualified(call, argument(call, 1, "table_name", "source_table"))
     if name.startswith("sqlalchemy.") and name.endswith(".Table"):
-        return literal(argument(call, 0, "name"))
+        return _qualified(call, argument(call, 0, "name"))
     return None
+
+
+def _qualified(call: ast.Call, named: ast.expr | None) -> str | None:
+    """Return the table's name, after its schema where that is written and is not `public`."""
+    name, schema = literal(named), literal(keyword(call, "schema"))
+    return name if name is None or schema in {None, "public"} else f"{schema}.{name}"
+
+
+def _is_temporary(call: ast.Call, name: str) -> bool:
+    """Tell whether the call creates a table that goes away with the session."""
+    prefixes = literals(keyword(call, "prefixes"))
+    return name == "alembic.op.create_table" and bool({"TEMP", "TEMPORARY"} & {*prefixes})

@@ -1,7 +1,7 @@
 """Split SQL text into statements of tokens: comments, quoted names, strings, dollar quotes and brackets.
 
 What an f-string puts in stands in braces and counts as part of a name. The inside of a dollar quote
-(the body of a function or a `DO`) is one string and is not looked into.
+(the body of a function or a `DO`) is one string and is not looked into. Every text is read in linear time.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 _TOKEN: Final = re.compile(
-    r"""(?P<skip>\s+ | --[^\n]* | /\*.*?\*/)
-      | (?P<dollar>(?P<tag>\$(?:[^\W\d]\w*)?\$)(?P<body>.*?)(?P=tag))
-      | (?P<string>[Ee]'(?:[^'\\]|\\.|'')*' | (?:[BbNnXx]|[Uu]&)?'(?:[^']|'')*')
-      | (?P<quoted>"(?:[^"]|"")*")
+    r"""(?P<skip>\s+ | --[^\n]*)
+      | (?P<comment>/\*)
+      | (?P<tag>\$(?:[^\W\d]\w*)?\$)
+      | (?P<string>[Ee]'(?:[^'\\]|\\.|'')*' | (?:[BbNnXx]|[Uu]&)?'[^']*(?:''[^']*)*')
+      | (?P<quoted>"[^"]*(?:""[^"]*)*")
       | (?P<word>(?:[^\W\d]|\{[^{}]*\})(?:[\w$]|\{[^{}]*\})*)
       | (?P<mark>.)
     """,
     re.VERBOSE | re.DOTALL,
 )
+_COMMENT_MARK: Final = re.compile(r"/\*|\*/")
 
 
 class Token(NamedTuple):
@@ -38,12 +40,14 @@ Tokens = Sequence[Token]
 def statements(text: str) -> Iterator[Tokens]:
     """Yield the tokens of each statement of *text*, without comments and the closing semicolon."""
     found: list[Token] = []
-    for match in _TOKEN.finditer(text):
-        if match[0] == ";":
+    depth = 0
+    for token in _tokens(text):
+        depth = _depth(depth, token.word, found)
+        if token.text == ";" and depth == 0:
             yield found
             found = []
-        elif match["skip"] is None:
-            found.append(_token(match))
+        else:
+            found.append(token)
     yield found
 
 
@@ -102,6 +106,40 @@ def qualified(tokens: Tokens) -> tuple[str, Tokens]:
     return ".".join(parts[1:] if len(parts) > 1 and parts[0] == "public" else parts), rest
 
 
+def _tokens(text: str) -> Iterator[Token]:
+    """Yield the tokens of *text*; a comment or a dollar quote that is never closed takes the rest."""
+    at = 0
+    while (match := _TOKEN.match(text, at)) is not None:
+        at = match.end()
+        if match["comment"]:
+            at = _end_of_comment(text, match.start())
+        elif match["tag"]:
+            close = text.find(match[0], at)
+            end = len(text) if close < 0 else close + len(match[0])
+            body = text[at : len(text) if close < 0 else close]
+            yield Token(text[match.start() : end], match.start(), value=body)
+            at = end
+        elif match["skip"] is None:
+            yield _token(match)
+
+
+def _end_of_comment(text: str, start: int) -> int:
+    """Return where the comment at *start* ends; PostgreSQL lets comments hold comments."""
+    depth = 0
+    for mark in _COMMENT_MARK.finditer(text, start):
+        depth += 1 if mark[0] == "/*" else -1
+        if depth == 0:
+            return mark.end()
+    return len(text)
+
+
+def _depth(depth: int, word: str, before: Sequence[Token]) -> int:
+    """Return how deep in a `BEGIN ATOMIC … END` body *word* leaves us; its semicolons end no statement."""
+    if depth:
+        return depth + (word == "CASE") - (word == "END")
+    return int(word == "ATOMIC" and bool(before) and before[-1].word == "BEGIN")
+
+
 def _token(match: re.Match[str]) -> Token:
     text, offset = match[0], match.start()
     if match["word"]:
@@ -110,4 +148,4 @@ def _token(match: re.Match[str]) -> Token:
         return Token(text, offset, name=text[1:-1].replace('""', '"'))
     if match["string"]:
         return Token(text, offset, value=text[text.index("'") + 1 : -1].replace("''", "'"))
-    return Token(text, offset, value=match["body"])
+    return Token(text, offset)

@@ -3,6 +3,7 @@
 Why: a released revision has to run in ten years as it ran today. What it imports from an application changes
 or goes away; a relative import fails, for Alembic loads a revision by path, outside any package.
 Fix: write the few lines or values into the revision, or call a room of this package by its full name.
+Not seen: a module reached as an attribute (`alembic.util.sys`), and what `getattr` or `__builtins__` give.
 """
 
 from __future__ import annotations
@@ -21,18 +22,30 @@ STRUCTURAL = False
 _found: Final = Reporter(CODE, __name__)
 _ALLOWED: Final = frozenset({"__future__", "alembic", "spotify_ai_agent_migrations", "sqlalchemy"})
 _CALLS: Final = frozenset({"__import__", "import_module"})
+_RUNS: Final = frozenset({"compile", "eval", "exec"})
+# What the allowed packages import for themselves, and would hand on.
+_HANDED_ON: Final = frozenset(
+    {"builtins", "importlib", "io", "os", "pathlib", "shutil", "socket", "subprocess", "sys"}
+)
 
 
 def find(history: History) -> Iterator[Finding]:
-    """Yield a finding for each other import, wherever it stands."""
-    for revision, tree in history.readable:
-        for node in ast.walk(tree):
+    """Yield a finding for each other import, wherever it stands, and for code that is run from text."""
+    for revision, _ in history.readable:
+        for node in revision.nodes:
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _RUNS:
+                yield _found(
+                    revision.path,
+                    f'"{revision.file_name}" calls "{node.func.id}"',
+                    hint=f"write the code itself instead of {node.func.id}(…) in {revision.file_name}",
+                    at=revision.place(node),
+                )
             for name in _foreign(node):
                 yield _found(
                     revision.path,
                     f'"{revision.file_name}" imports "{name}"',
                     hint=f"{_fix(name)} in {revision.file_name}",
-                    at=revision.place(node),  # type: ignore[arg-type]
+                    at=revision.place(node),
                 )
 
 
@@ -44,6 +57,8 @@ def _foreign(node: ast.AST) -> Iterator[str]:
         name = "." * node.level + (node.module or "")
         if not _is_allowed(name):
             yield name
+        else:
+            yield from (f"{name}.{alias.name}" for alias in node.names if alias.name in _HANDED_ON)
     elif isinstance(node, ast.Call) and _called(node.func) in _CALLS:
         yield syntax.literal(syntax.argument(node, 0, "name")) or "a name made at run time"
 

@@ -2,12 +2,14 @@
 
 Why: erasure, export and retention read the classes from the catalogue; a column without one is a column they
 miss. The check reads the file and runs nothing, so it has to see each column: a literal `sa.Column`, in the
-operation or in a function of the same file, with a literal comment.
+operation or in a function of the same file, with a comment that is a literal, a sum of literals, or a
+constant of the module. A comment given later in the file, by op.alter_column or by SQL, counts too.
 Fix: begin the column's comment with its class and a colon, then say what the column is for:
 
     sa.Column("email", sa.Text, comment="contact: where notices are sent")
 
 The classes are none, identifier, contact, location, behavioural, content and derived.
+Not seen: temporary tables, and the other columns of a function that builds one column here.
 """
 
 from __future__ import annotations
@@ -17,8 +19,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from spotify_ai_agent_migrations.versions.governance import syntax
+from spotify_ai_agent_migrations.versions.governance import bindings, syntax
 from spotify_ai_agent_migrations.versions.governance.classification import CHOICE, complaint, is_classified
+from spotify_ai_agent_migrations.versions.governance.comments import comments_of
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
 from spotify_ai_agent_migrations.versions.governance.revision import History, Revision
 from spotify_ai_agent_migrations.versions.governance.syntax import Call
@@ -36,11 +39,12 @@ _BESIDE_COLUMNS: Final = (
 def find(history: History) -> Iterator[Finding]:
     """Yield a finding for each column without a class, and for each that cannot be seen."""
     for revision, tree in history.readable:
-        calls = syntax.calls(tree)
-        sight = _Sight({call.node: call for call in calls}, syntax.bindings(tree), syntax.functions(tree))
+        calls = revision.calls
+        comments = comments_of(revision) if calls else {}
+        sight = _Sight({call.node: call for call in calls}, revision.bindings, bindings.functions(tree))
         for call in calls:
             if call.is_column:
-                yield from _unclassified(revision, call)
+                yield from _unclassified(revision, call, comments)
             for hidden in (item for item in _items(call) if not sight.sees(item)):
                 yield _found(
                     revision.path,
@@ -51,13 +55,15 @@ def find(history: History) -> Iterator[Finding]:
                 )
 
 
-def _unclassified(revision: Revision, call: Call) -> Iterator[Finding]:
+def _unclassified(revision: Revision, call: Call, comments: Mapping[str, str]) -> Iterator[Finding]:
     given = syntax.keyword(call.node, "comment")
-    comment = syntax.literal(given)
+    name = syntax.literal(syntax.argument(call.node, 0, "name"))
+    own = bindings.folded(given, revision.constants)
+    comment = own if own is not None else comments.get(f"{call.table}.{name}")
     if comment is not None and is_classified(comment):
         return
-    name = syntax.literal(syntax.argument(call.node, 0, "name"))
     computed = (given is not None and not isinstance(given, ast.Constant)) or syntax.hides_keywords(call.node)
+    computed = computed and comment is None
     problem = "has a comment that is not a literal" if computed else complaint(comment)
     shown = "…" if name is None else name
     yield _found(
@@ -105,13 +111,23 @@ class _Sight:
         if isinstance(node, ast.Name):
             values = [] if node.id in through else self.bindings.get(node.id, [])
             return bool(values) and all(self.sees(v, through=through | {node.id}) for v in values)
-        return isinstance(node, ast.Call) and self._sees_call(node)
+        return isinstance(node, ast.Call) and self._sees_call(node, through=through)
 
-    def _sees_call(self, node: ast.Call) -> bool:
-        helper = self.functions.get(node.func.id) if isinstance(node.func, ast.Name) else None
-        if helper is not None:
-            return any(self._defines(inner) for inner in ast.walk(helper))
+    def _sees_call(self, node: ast.Call, *, through: frozenset[str]) -> bool:
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if (helper := self.functions.get(name)) is not None:
+            return name not in through and self._sees_helper(helper, through=through | {name})
+        if name in {"list", "tuple"} and len(node.args) == 1:
+            return self.sees(node.args[0], through=through)
         return self._defines(node)
+
+    def _sees_helper(
+        self, helper: ast.FunctionDef | ast.AsyncFunctionDef, *, through: frozenset[str]
+    ) -> bool:
+        if any(self._defines(inner) for inner in ast.walk(helper)):
+            return True
+        given = [node.value for node in ast.walk(helper) if isinstance(node, ast.Return) and node.value]
+        return bool(given) and all(self.sees(value, through=through) for value in given)
 
     def _defines(self, node: ast.AST) -> bool:
         call = self.calls.get(node) if isinstance(node, ast.Call) else None

@@ -45,7 +45,7 @@ def find(history: History) -> Iterator[Finding]:
 def _problem(name: str, text: str | None) -> str | None:
     if text is None:
         return f'the docstring has no field "{name}"'
-    if not text:
+    if not text.strip(".… "):
         return f'the field "{name}" is empty'
     words = _WORDS.get(name, ())
     if words and not re.match(rf"(?:{'|'.join(words)})\b", text):

@@ -23,19 +23,28 @@ _NAME: Final = re.compile(r"[0-9]{3}_[a-z][a-z0-9_]*\.py")
 
 def find(history: History) -> Iterator[Finding]:
     """Yield a finding for each revision with another name."""
+    newest = max((made.number for made in history.revisions if made.number is not None), default=0)
     for revision in history.revisions:
         if not _NAME.fullmatch(revision.file_name):
+            number = _number(revision)
+            newest += number is None
+            shown = f"{newest if number is None else number:03}_{_slug(revision)}.py"
             yield _found(
                 revision.path,
                 f'"{revision.file_name}" is not named NNN_slug.py',
-                hint=f"rename {revision.file_name} to {_better(revision)}",
+                hint=f"rename {revision.file_name} to {shown}",
             )
 
 
-def _better(revision: Revision) -> str:
-    """Return the name nearest to the present one."""
-    digits, rest = re.fullmatch(r"([0-9]*)(.*)", revision.path.stem, re.DOTALL).groups()  # type: ignore[union-attr]
-    own = revision.revision or digits
-    number = f"{int(own):03}" if own.isascii() and own.isdigit() else "NNN"
-    slug = re.sub(r"[^a-z0-9]+", "_", rest.lower()).strip("_0123456789")
-    return f"{number}_{slug or 'slug'}.py"
+def _number(revision: Revision) -> int | None:
+    """Return the number the revision already goes by, in its text or its file's name."""
+    digits = re.match(r"[0-9]{1,3}(?![0-9a-zA-Z])", revision.path.stem)
+    own = revision.revision or (digits[0] if digits else "")
+    return int(own) if re.fullmatch(r"[0-9]{1,3}", own) else revision.number
+
+
+def _slug(revision: Revision) -> str:
+    """Return the slug nearest to the present name, without a number or the hash Alembic makes up."""
+    rest = re.sub(r"^(?:[0-9a-f]{8,}(?=_)|[0-9]+)", "", revision.path.stem)
+    slug = re.sub(r"[^a-z0-9]+", "_", rest.lower()).strip("_").lstrip("_0123456789")
+    return slug or "slug"

@@ -5,6 +5,8 @@ from one database to the next. `primary_key=True`, `unique=True` and `index=True
 Fix: write the name, `{table}_{column}_{pkey|key|fkey|check|excl|idx}`, in the constraint:
 
     sa.UniqueConstraint("email", name="users_email_key")
+
+Not seen: keywords from elsewhere (`**more`, but for a literal), and a name that is computed.
 """
 
 from __future__ import annotations
@@ -57,8 +59,8 @@ _FLAGS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 
 def find(history: History) -> Iterator[Finding]:
     """Yield a finding for each constraint or index without a name, or with one that is too long."""
-    for revision, tree in history.readable:
-        calls = syntax.calls(tree)
+    for revision in history.revisions:
+        calls = revision.calls
         inside = {node: _name_of(call) for call in calls if call.is_column for node in call.node.args}
         for call in calls:
             built = call.name.rpartition(".")[2]
@@ -69,6 +71,9 @@ def find(history: History) -> Iterator[Finding]:
                 named = syntax.argument(call.node, position, "name")
                 columns = _columns(call.node, built) or [inside[n] for n in [call.node] if n in inside]
                 yield from _named(revision, call, kind, named, columns)
+            elif _makes_check(call):
+                named = syntax.argument(call.node, 1 if built == "Boolean" else 99, "name")
+                yield from _named(revision, call, "check", named, [])
             elif (operation := call.operation()) in _OPERATIONS:
                 kind, position = _OPERATIONS[operation or ""]
                 named = syntax.argument(call.node, 0, "constraint_name", "index_name")
@@ -81,7 +86,7 @@ def _named(
 ) -> Iterator[Finding]:
     """Yield a finding if *named* is no name, or a literal that is too long."""
     problem, hint = naming.too_long(_text(named)), f"shorten it in {revision.file_name}"
-    if named is None or (isinstance(named, ast.Constant) and named.value is None):
+    if _is_nothing(named, revision.bindings):
         problem = naming.unnamed(kind, call.table, columns)
         wanted = naming.suggested(kind, call.table, columns)
         what = f"op.{call.operation()}" if call.operation() else f"sa.{call.name.rpartition('.')[2]}"
@@ -122,6 +127,30 @@ def _columns(node: ast.Call, built: str) -> list[str | None]:
     if built == "ForeignKeyConstraint":
         return syntax.literals(syntax.argument(node, 0, "columns"))
     return [syntax.literal(item) for item in node.args[1:]] if built == "Index" else []
+
+
+def _makes_check(call: Call) -> bool:
+    """Tell whether this is a type that brings a check constraint with it."""
+    created = syntax.argument(call.node, 0 if call.is_sqlalchemy("Boolean") else 99, "create_constraint")
+    if not (isinstance(created, ast.Constant) and created.value):
+        return False
+    native = syntax.keyword(call.node, "native_enum")
+    is_text = isinstance(native, ast.Constant) and not native.value
+    return call.is_sqlalchemy("Boolean") or (call.is_sqlalchemy("Enum") and is_text)
+
+
+def _function(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def _is_nothing(named: ast.expr | None, bound: Mapping[str, list[ast.expr]]) -> bool:
+    """Tell whether a name is None or empty, also in `op.f(…)` and through a variable."""
+    if isinstance(named, ast.Call) and named.args and _function(named) in {"conv", "f"}:
+        return _is_nothing(named.args[0], bound)
+    if isinstance(named, ast.Name):
+        values = bound.get(named.id, [])
+        return bool(values) and all(isinstance(value, ast.Constant) and not value.value for value in values)
+    return named is None or (isinstance(named, ast.Constant) and not named.value)
 
 
 def _text(named: ast.expr | None) -> str | None:

@@ -5,8 +5,9 @@ Fix: write `CONSTRAINT {table}_{column}_{pkey|key|fkey|check|excl}` before it, o
 
     email text NOT NULL CONSTRAINT users_email_key UNIQUE
 
-Seen: CREATE TABLE, ALTER TABLE … ADD and CREATE INDEX in strings of the file, f-strings included.
-Not seen: strings put together at run time, bodies in dollar quotes (DO, functions), domains, and NOT NULL.
+Seen: CREATE TABLE, ALTER TABLE … ADD and CREATE INDEX in strings of the file, f-strings and sums included.
+Not seen: strings put together otherwise (join, format, %), bodies in dollar quotes (DO, functions),
+domains, NOT NULL, and what is raised, printed or logged.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from types import MappingProxyType
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.governance import ddl, naming
-from spotify_ai_agent_migrations.versions.governance.ddl import Constraint, SqlText
+from spotify_ai_agent_migrations.versions.governance.ddl import Constraint
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
-from spotify_ai_agent_migrations.versions.governance.revision import History
+from spotify_ai_agent_migrations.versions.governance.revision import History, Revision
+from spotify_ai_agent_migrations.versions.governance.strings import SqlText
 
 CODE = "MIG017"
 STRUCTURAL = False
@@ -32,30 +34,30 @@ _WRITTEN: Final[Mapping[str, str]] = MappingProxyType(
 def find(history: History) -> Iterator[Finding]:
     """Yield a finding for each constraint or index without a name, or with one that is too long."""
     for revision in history.revisions:
-        for text in ddl.sql_texts(revision):
+        for text in revision.sql_texts:
             for constraint in _defined(text):
-                yield from _named(text, constraint)
+                yield from _named(revision, text, constraint)
 
 
 def _defined(text: SqlText) -> Iterator[Constraint]:
-    for statement in text.statements:
+    for statement in ddl.statements(text):
         for element in ddl.elements(statement):
             yield from ddl.constraints(element)
         if (index := ddl.index(statement)) is not None:
             yield index
 
 
-def _named(text: SqlText, constraint: Constraint) -> Iterator[Finding]:
+def _named(revision: Revision, text: SqlText, constraint: Constraint) -> Iterator[Finding]:
     problem, hint = naming.too_long(constraint.name), "shorten it"
     if constraint.name is None:
         problem = naming.unnamed(constraint.kind, constraint.table, constraint.columns)
         hint = f"write {_fix(constraint)}"
     if problem is not None:
         yield _found(
-            text.revision.path,
+            revision.path,
             problem,
-            hint=f"{hint} in {text.revision.file_name}",
-            at=text.place(constraint.token),
+            hint=f"{hint} in {revision.file_name}",
+            at=revision.place_in(text, constraint.token),
         )
 
 
