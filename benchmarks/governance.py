@@ -17,11 +17,9 @@ from pathlib import Path
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from versions.governance import check
-
 
 REVISION = '''"""Add column c{number} to users.
 
@@ -81,7 +79,8 @@ def main(count: int, rounds: int) -> None:
             ours.append(timed(lambda: check(folder)))
             theirs.append(timed(lambda: load(folder)))
     checked, loaded = statistics.median(ours), statistics.median(theirs)
-    print(f"{count} revisions: check {checked:.2f} s, Alembic loads {loaded:.2f} s, ratio {checked / loaded:.2f}")
+    ratio = checked / loaded
+    print(f"{count} revisions: check {checked:.2f} s, Alembic loads {loaded:.2f} s, ratio {ratio:.2f}")
 
 
 if __name__ == "__main__":

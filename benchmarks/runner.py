@@ -19,10 +19,11 @@ from pathlib import Path
 
 import psycopg2
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from versions.core.embedded import home, start
+
+ROOT = Path(__file__).resolve().parents[1]
 
 DATABASE = "runner_benchmark"
 BARE = """
@@ -44,7 +45,8 @@ def bare_configuration(folder: Path) -> Path:
     (folder / "script.py.mako").write_text("")
     ini = folder / "alembic.ini"
     ini.write_text(
-        f"[alembic]\nscript_location = {folder}\nversion_locations = {ROOT / 'versions'}\npath_separator = os\n"
+        f"[alembic]\nscript_location = {folder}\n"
+        f"version_locations = {ROOT / 'versions'}\npath_separator = os\n"
     )
     return ini
 
