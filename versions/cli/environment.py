@@ -6,7 +6,7 @@ from functools import partial
 from logging.config import fileConfig
 from typing import Any
 
-from spotify_ai_agent_migrations.versions.cli.report import migrate_interruptibly, reported, write_utf8
+from spotify_ai_agent_migrations.versions.cli.report import interruptible, reported, write_utf8
 from spotify_ai_agent_migrations.versions.runner import run_environment
 
 
@@ -17,7 +17,7 @@ def environment_main(context: Any, file: str) -> None:  # noqa: ANN401  (the mod
         return
     if context.config.file_config.has_section("loggers"):
         fileConfig(context.config.config_file_name, disable_existing_loggers=False)
-    migrate_interruptibly()
     if context.is_offline_mode():
         write_utf8()
-    reported(partial(run_environment, context, file))
+    with interruptible():
+        reported(partial(run_environment, context, file))

@@ -6,7 +6,8 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import typer
 from alembic.util import CommandError
@@ -53,9 +54,14 @@ def talk_on_stderr() -> None:
     logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
 
 
-def migrate_interruptibly() -> None:
-    """Let Ctrl-C end the statement that is running, instead of waiting for its end; for this process only."""
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C end the statement that is running, instead of waiting for its end. No COPY in the block."""
     set_wait_callback(wait_select)
+    try:
+        yield
+    finally:
+        set_wait_callback(None)
 
 
 def write_utf8() -> None:

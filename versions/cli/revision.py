@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from spotify_ai_agent_migrations.versions.cli.report import (
-    migrate_interruptibly,
+    interruptible,
     reported,
     talk_on_stderr,
     write_utf8,
@@ -37,11 +37,11 @@ class Verb(str, Enum):
 def revision_main(file: str) -> int:
     """Run the command line of the revision in *file*; return the exit code."""
     talk_on_stderr()
-    migrate_interruptibly()
     write_utf8()
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command(help=_help(file))(_command(Path(file)))
-    reported(partial(app, prog_name=f"python versions/{Path(file).name}"))
+    with interruptible():
+        reported(partial(app, prog_name=f"python versions/{Path(file).name}"))
     return 0
 
 
