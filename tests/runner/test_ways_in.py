@@ -38,7 +38,11 @@ def test_alembic_takes_head_a_number_and_a_step(empty_url: str) -> None:
 
 def test_alembic_shows_where_the_database_is(url: str) -> None:
     assert run_alembic("current", url=url).stdout == "002 (head)\n"
-    history = run_alembic("history", url=url).stdout.splitlines()
+    assert "002 (head) (current)" in run_alembic("history", "-i", url=url).stdout.replace(
+        "(current) (head)", "(head) (current)"
+    )
+    nowhere = "postgresql://nobody@127.0.0.1:1/nowhere"
+    history = run_alembic("history", url=nowhere).stdout.splitlines()
     assert history == [
         "001 -> 002 (head), Core tables: people and consent, the catalogue, listening, the audit trail and analytics.",
         "<base> -> 001, Extensions, schemas, roles and domains that every later revision stands on.",

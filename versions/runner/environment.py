@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from alembic.config import Config
+
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.runner import gate, offline, online
 from spotify_ai_agent_migrations.versions.runner.autogenerate import comparison, number_revision
@@ -27,8 +29,7 @@ def run_environment(context: Any, file: str) -> None:  # noqa: ANN401  (the modu
     mutating = "destination_rev" in request
     gate.refuse_findings(mutating=mutating)
     with proxy_removed():
-        if _is_plain_revision(request):
-            # Only a comparison with models needs a database.
+        if _needs_no_database(context.config, request):
             context.configure(
                 dialect_name="postgresql", as_sql=True, process_revision_directives=number_revision
             )
@@ -62,7 +63,18 @@ def _request(context: Any) -> dict[str, Any]:  # noqa: ANN401  (the module alemb
     return dict(vars(context)["_proxy"].context_opts)
 
 
-def _is_plain_revision(request: dict[str, Any]) -> bool:
-    """Tell `alembic revision` from its form with `--autogenerate`, and from `alembic check`."""
+def _needs_no_database(config: Config, request: dict[str, Any]) -> bool:
+    """Tell `alembic revision` from its form with `--autogenerate`, and `alembic history` from one with `-i`.
+
+    Alembic runs env.py for both, since new revisions are numbered here.
+    """
     asked = request.get("revision_context")
-    return asked is not None and not asked.command_args["autogenerate"]
+    if asked is not None:
+        return not asked.command_args["autogenerate"]
+    command = getattr(config.cmd_opts, "cmd", None)
+    return (
+        command is not None
+        and command[0].__name__ == "history"
+        and not config.cmd_opts.indicate_current
+        and "current" not in (config.cmd_opts.rev_range or "")
+    )
