@@ -71,10 +71,10 @@ def _needs_no_database(config: Config, request: dict[str, Any]) -> bool:
     asked = request.get("revision_context")
     if asked is not None:
         return not asked.command_args["autogenerate"]
-    command = getattr(config.cmd_opts, "cmd", None)
+    spoken = config.cmd_opts
     return (
-        command is not None
-        and command[0].__name__ == "history"
-        and not config.cmd_opts.indicate_current
-        and "current" not in (config.cmd_opts.rev_range or "")
+        spoken is not None
+        and spoken.cmd[0].__name__ == "history"
+        and not spoken.indicate_current
+        and "current" not in (spoken.rev_range or "")
     )
