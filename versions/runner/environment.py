@@ -74,6 +74,7 @@ def _needs_no_database(config: Config, request: dict[str, Any]) -> bool:
     spoken = config.cmd_opts
     return (
         spoken is not None
+        and hasattr(spoken, "cmd")
         and spoken.cmd[0].__name__ == "history"
         and not spoken.indicate_current
         and "current" not in (spoken.rev_range or "")
