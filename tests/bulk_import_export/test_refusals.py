@@ -50,6 +50,7 @@ def _refused(url: str, tmp_path: Path, content: bytes, table: str = "t") -> Migr
     error = caught.value
     error.problem = error.problem.replace(str(path), "f.csv")
     error.hint = error.hint.replace(str(path), "f.csv")
+    error.args = tuple(str(part).replace(str(path), "f.csv") for part in error.args)
     return error
 
 
