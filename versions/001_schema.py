@@ -193,6 +193,14 @@ BEGIN
         CREATE SCHEMA ops AUTHORIZATION agent_owner;
         COMMENT ON SCHEMA ops IS 'what runs the database, apart from the domain; made by spotify-ai-agent-migrations';
     END IF;
+    IF NOT pg_catalog.has_schema_privilege('agent_owner', 'ops', 'CREATE') THEN
+        GRANT USAGE, CREATE ON SCHEMA ops TO agent_owner;
+    END IF;
+    IF NOT pg_catalog.has_schema_privilege('agent_owner', 'ops', 'CREATE') THEN
+        RAISE EXCEPTION 'role "agent_owner" has no CREATE on schema ops, and "%" may not grant it', current_user
+              USING ERRCODE = 'insufficient_privilege',
+                    HINT = 'as its owner run GRANT USAGE, CREATE ON SCHEMA ops TO agent_owner;';
+    END IF;
 END
 $revision$
 """
@@ -204,6 +212,8 @@ BEGIN
     IF pg_catalog.obj_description(pg_catalog.to_regnamespace('ops'), 'pg_namespace')
        LIKE '%made by spotify-ai-agent-migrations' THEN
         DROP SCHEMA ops;
+    ELSE
+        REVOKE ALL ON SCHEMA ops FROM agent_owner;
     END IF;
 EXCEPTION
     WHEN dependent_objects_still_exist THEN

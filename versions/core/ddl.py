@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from alembic import op
@@ -23,6 +25,18 @@ def execute(script: str) -> None:
         context.impl.static_output(f"{statements}\n;")
     else:
         op.execute(text(statements.replace(":", r"\:")))
+
+
+@contextmanager
+def as_owner() -> Iterator[None]:
+    """Make and drop objects as `agent_owner`, so that nothing belongs to whoever happens to migrate.
+
+    The role ends with the block, and with the transaction if a statement fails. Its default privileges hold
+    for what the block makes. An extension or a schema takes the login's own privileges: make it outside.
+    """
+    execute("SET LOCAL ROLE agent_owner")
+    yield
+    execute("RESET ROLE")
 
 
 def domain(name: str) -> DOMAIN:
