@@ -21,6 +21,10 @@ from psycopg2.extensions import make_dsn
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
+_NUMBERS = sorted(file.name[:3] for file in (ROOT / "versions").glob("[0-9][0-9][0-9]_*.py"))
+HEAD = _NUMBERS[-1]
+BEFORE_HEAD = _NUMBERS[-2]
+NEXT = f"{int(HEAD) + 1:03d}"
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import zipfile
 
 import pytest
 
-from support import ROOT, environment, run
+from support import HEAD, ROOT, environment, run
 
 PACKAGE = "spotify_ai_agent_migrations"
 SHIPPED = {".py", ".pyi", ".sql"}
@@ -56,7 +56,7 @@ def test_the_installed_wheel_migrates_and_is_the_same_revision_by_revision(
     ini.write_text(f"[alembic]\nscript_location = {PACKAGE}:.\npath_separator = os\n")
     for arguments, shown in [
         (("upgrade", "head"), ""),
-        (("current",), "002 (head)\n"),
+        (("current",), f"{HEAD} (head)\n"),
         (("downgrade", "base"), ""),
         (("current",), ""),
     ]:

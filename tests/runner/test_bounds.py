@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from support import ROOT, Checkout, connected, environment, rows, run_alembic
+from support import BEFORE_HEAD, HEAD, ROOT, Checkout, connected, environment, rows, run_alembic
 
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'agentdb migrate'"
 
@@ -34,8 +34,8 @@ def test_ten_upgrades_at_once_all_succeed_and_each_revision_runs_once(empty_url:
     assert [process.returncode for process in processes] == [0] * 10, said
     everything = "".join(said)
     assert everything.count("Running upgrade  -> 001") == 1
-    assert everything.count("Running upgrade 001 -> 002") == 1
-    assert rows(empty_url, "SELECT version_num FROM alembic_version") == [("002",)]
+    assert everything.count(f"Running upgrade {BEFORE_HEAD} -> {HEAD}") == 1
+    assert rows(empty_url, "SELECT version_num FROM alembic_version") == [(HEAD,)]
     deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
     assert rows(empty_url, deadlocks) == [(0,)]
 
@@ -99,7 +99,7 @@ def test_giving_up_names_the_blocker_and_changes_nothing(checkout: Checkout, url
     )
     assert problem.endswith("idle in transaction: SELECT ? FROM users")
     assert hint == f"Hint: let it finish and run again, or end it with SELECT pg_terminate_backend({pid});"
-    assert rows(url, "SELECT version_num FROM alembic_version") == [("002",)]
+    assert rows(url, "SELECT version_num FROM alembic_version") == [(HEAD,)]
     target = "SELECT coalesce(attstattarget, -1) FROM pg_attribute WHERE attname = 'email'"
     assert rows(url, f"{target} AND attrelid = 'users'::regclass") == [(-1,)]
 
@@ -157,7 +157,7 @@ def test_the_migration_lock_is_waited_for_within_its_bound(url: str) -> None:
     with connected(url, autocommit=False) as holder:
         with advisory_lock(holder, lock_key("alembic_version"), wait_ms=0):
             done = run_alembic("-x", "wait-ms=300", "upgrade", "head", url=url)
-            assert run_alembic("current", url=url).stdout == "002 (head)\n"
+            assert run_alembic("current", url=url).stdout == f"{HEAD} (head)\n"
     assert done.returncode == 1
     assert done.stderr.splitlines()[-2].startswith(
         "error: waited 300 ms for the migration lock and gave up; nothing was changed; held by pid "
@@ -209,7 +209,7 @@ def test_offline_an_autocommit_block_stands_outside_the_transactions(checkout: C
             execute("CREATE INDEX CONCURRENTLY users_time_zone_idx ON users (time_zone)")
         """
     )
-    text = checkout.alembic("upgrade", f"002:{number}", "--sql").stdout
+    text = checkout.alembic("upgrade", f"{HEAD}:{number}", "--sql").stdout
     before, _, after = text.partition("CREATE INDEX CONCURRENTLY")
     assert before.rstrip().endswith("COMMIT;")
     assert after.partition(";")[2].lstrip().startswith("BEGIN;")
@@ -252,7 +252,7 @@ def test_a_concurrent_index_that_was_cut_off_is_never_taken_for_done(checkout: C
             "Hint: a build of it was cut off: DROP INDEX CONCURRENTLY users_time_zone_idx; then run it again",
         ],
     )
-    assert rows(url, "SELECT version_num FROM alembic_version") == [("002",)]
+    assert rows(url, "SELECT version_num FROM alembic_version") == [(HEAD,)]
     with connected(url) as connection:
         connection.cursor().execute("DROP INDEX CONCURRENTLY users_time_zone_idx")
     assert checkout.alembic(*upgrade, url=url).returncode == 0
@@ -285,7 +285,7 @@ def test_a_revision_that_mixes_transactions_is_refused(
         ],
     )
     assert rows(url, "SELECT obj_description('users'::regclass) = 'mixed'") == [(False,)]
-    assert rows(url, "SELECT version_num FROM alembic_version") == [("002",)]
+    assert rows(url, "SELECT version_num FROM alembic_version") == [(HEAD,)]
 
 
 def test_two_blocks_one_after_the_other_are_no_mixture(checkout: Checkout, url: str) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from support import ROOT, Checkout, Databases, connected, rows, run_alembic
+from support import HEAD, NEXT, ROOT, Checkout, Databases, connected, rows, run_alembic
+
+AFTER_NEXT = f"{int(NEXT) + 1:03d}"
 
 
 def nothing_happened(url: str) -> bool:
@@ -22,7 +24,7 @@ def test_a_finding_of_error_level_stops_the_upgrade(checkout: Checkout, empty_ur
     done = checkout.alembic("upgrade", "head", url=empty_url)
     assert done.returncode == 3
     problem, hint = two_lines(done.stderr)
-    assert problem.startswith("error: versions/003_added.py:")
+    assert problem.startswith(f"error: versions/{NEXT}_added.py:")
     assert '"city"' in problem
     assert problem.endswith("; nothing was executed")
     assert hint.endswith("; `agentdb check` lists every finding")
@@ -32,7 +34,7 @@ def test_a_finding_of_error_level_stops_the_upgrade(checkout: Checkout, empty_ur
 def test_looking_is_allowed_with_such_a_finding(checkout: Checkout, url: str) -> None:
     checkout.add("op.add_column('users', sa.Column('city', sa.Text))")
     done = checkout.alembic("current", url=url)
-    assert (done.returncode, done.stdout) == (0, "002\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, f"{HEAD}\n"), done.stderr
 
 
 @pytest.mark.parametrize("command", [("upgrade", "head"), ("current",), ("check",)])
@@ -50,13 +52,15 @@ def test_a_revision_that_cannot_be_read_stops_every_command(
 
 def test_two_heads_are_refused(checkout: Checkout, empty_url: str) -> None:
     checkout.add("execute('SELECT 1')")
-    file = checkout.versions / "004_other.py"
+    file = checkout.versions / f"{AFTER_NEXT}_other.py"
     file.write_text(
-        (checkout.versions / "003_added.py").read_text().replace('revision = "003"', 'revision = "004"', 1)
+        (checkout.versions / f"{NEXT}_added.py")
+        .read_text()
+        .replace(f'revision = "{NEXT}"', f'revision = "{AFTER_NEXT}"', 1)
     )
     done = checkout.alembic("upgrade", "head", url=empty_url)
     assert done.returncode == 3
-    assert "004_other.py" in done.stderr
+    assert f"{AFTER_NEXT}_other.py" in done.stderr
     assert nothing_happened(empty_url)
 
 
@@ -68,7 +72,7 @@ def test_a_database_from_the_future_is_refused(url: str) -> None:
         assert (done.returncode, two_lines(done.stderr)) == (
             1,
             [
-                "error: the database is at revision 013, and this code knows up to 002",
+                f"error: the database is at revision 013, and this code knows up to {HEAD}",
                 "Hint: use the release that has revision 013",
             ],
         )
@@ -78,9 +82,9 @@ def test_a_database_from_the_future_is_refused(url: str) -> None:
 def test_a_stamp_with_purge_is_the_way_out_of_an_unknown_revision(url: str) -> None:
     with connected(url) as connection:
         connection.cursor().execute("UPDATE alembic_version SET version_num = '013'")
-    done = run_alembic("stamp", "--purge", "002", url=url)
+    done = run_alembic("stamp", "--purge", HEAD, url=url)
     assert done.returncode == 0, done.stderr
-    assert rows(url, "SELECT version_num FROM alembic_version") == [("002",)]
+    assert rows(url, "SELECT version_num FROM alembic_version") == [(HEAD,)]
 
 
 def test_another_checkout_than_the_installed_one_is_refused(checkout: Checkout, empty_url: str) -> None:
@@ -152,6 +156,30 @@ def test_a_schema_that_the_login_may_not_grant_is_named(login: Callable[..., str
     assert hint == "Hint: as an administrator run GRANT USAGE, CREATE ON SCHEMA public TO agent_owner;"
 
 
+@pytest.mark.usefixtures("owner_role")
+@pytest.mark.parametrize("forced", [True, False])
+def test_a_backfill_changes_every_row_or_fails_where_row_security_hides_them(
+    checkout: Checkout, empty_url: str, login: Callable[..., str], forced: bool
+) -> None:
+    url = login("CREATEROLE", grants=(OWN_DATABASE, BELONG))
+    assert checkout.alembic("upgrade", "head", url=url).returncode == 0
+    rows(empty_url, "INSERT INTO users (id) VALUES (1), (2)")
+    if forced:
+        rows(empty_url, "ALTER TABLE users FORCE ROW LEVEL SECURITY")
+    checkout.add("execute(\"UPDATE users SET time_zone = 'Europe/Paris'\")")
+    done = checkout.alembic("upgrade", "head", url=url)
+    found = rows(empty_url, "SELECT time_zone, count(*) FROM users GROUP BY time_zone")
+    if not forced:
+        assert (done.returncode, found) == (0, [("Europe/Paris", 2)]), done.stderr
+        return
+    assert (done.returncode, found) == (1, [("UTC", 2)])
+    problem, hint = two_lines(done.stderr)
+    assert 'row-level security policy for table "users"' in problem
+    assert hint.startswith(
+        "Hint: nothing was changed; say ALTER TABLE … NO FORCE ROW LEVEL SECURITY before it"
+    )
+
+
 def test_a_database_that_is_not_utf8_is_refused(databases: Databases, empty_url: str) -> None:
     with connected(empty_url) as connection, connection.cursor() as cursor:
         cursor.execute(
@@ -170,17 +198,17 @@ def test_a_database_that_is_not_utf8_is_refused(databases: Databases, empty_url:
 
 
 def test_the_package_can_be_imported_with_a_broken_revision_in_the_tree(checkout: Checkout) -> None:
-    (checkout.versions / "003_broken.py").write_text("def upgrade(:\n")
+    (checkout.versions / f"{NEXT}_broken.py").write_text("def upgrade(:\n")
     code = "import spotify_ai_agent_migrations as p; print(len(p.discover()), len(p.check()) > 0, p.__file__)"
     done = checkout.python("-c", code)
-    assert done.stdout.split()[:2] == ["3", "True"], done.stderr
+    assert done.stdout.split()[:2] == [str(int(HEAD)), "True"], done.stderr
     assert done.stdout.split()[2].startswith(str(checkout.root))
 
 
 def test_a_revision_is_never_executed_by_the_check(checkout: Checkout) -> None:
     checkout.add("execute('SELECT 1')")
-    file = checkout.versions / "003_added.py"
+    file = checkout.versions / f"{NEXT}_added.py"
     file.write_text(file.read_text() + "\nraise SystemExit('executed')\n")
     checked = checkout.python("-m", "spotify_ai_agent_migrations", "check")
     assert "executed" not in checked.stdout + checked.stderr
-    assert "3 revisions" in checked.stdout
+    assert f"{int(NEXT)} revisions" in checked.stdout

@@ -36,8 +36,8 @@ INSERT INTO playlist_items (user_id, playlist_id, rank, track_id)
 SELECT 100, playlist_id, row_number() OVER (PARTITION BY playlist_id ORDER BY track_id), track_id
   FROM chinook.playlist_track;
 
--- Chinook knows no consent. Here whoever gave a company refused marketing, on the day of the first invoice.
-INSERT INTO consent (user_id, purpose, granted, policy_version, locale, channel, recorded_at)
+-- An answer is an event, and consent follows. Chinook knows none: here whoever gave a company refused marketing, on the day of the first invoice.
+INSERT INTO consent_events (user_id, purpose, granted, policy_version, locale, channel, recorded_at)
 SELECT customer.customer_id + 100, 'marketing', customer.company IS NULL, '2021-01', 'en', 'import',
        min(invoice.invoice_date) AT TIME ZONE 'UTC'
   FROM chinook.customer
@@ -53,11 +53,6 @@ SELECT invoice.customer_id + 100, 'track.purchased',
   JOIN chinook.invoice_line AS line USING (invoice_id)
  WHERE invoice.invoice_date >= '2025-01-01'
  ORDER BY line.invoice_line_id;
-
-INSERT INTO audit_log (entity_type, entity_id, action, changed_columns, actor_type)
-SELECT 'user', id, 'import', ARRAY['email', 'display_name'], 'admin'
-  FROM users
- ORDER BY id;
 
 DO $tour$
 BEGIN

@@ -32,6 +32,10 @@ SERIALIZATION_FAILURE: Final = "40001"
 _INVALID_PASSWORD: Final = ("28P01", "28000")
 _INSUFFICIENT_PRIVILEGE: Final = "42501"
 _DATA_EXCEPTION: Final = "22"
+_SHOW_ROWS: Final = (
+    "nothing was changed; say ALTER TABLE … NO FORCE ROW LEVEL SECURITY before it and FORCE after it, "
+    "or connect as a role with BYPASSRLS"
+)
 # From the first quotation mark of any language to the last: a value may hold some itself.
 _QUOTED: Final = re.compile("[\"'«»„“”].*[\"'«»„“”]", re.DOTALL)
 
@@ -59,14 +63,17 @@ def connect(
             connection.close()
 
 
-def open_connection(settings: Settings, *, purpose: str = "agentdb", row_security: bool = True) -> Connection:
-    """Open one connection that the caller closes; see `connect`."""
+def open_connection(
+    settings: Settings, *, purpose: str = "agentdb", row_security: bool = True, actor: str | None = None
+) -> Connection:
+    """Open one connection that the caller closes; see `connect`. The audit trail calls its user *actor*."""
     options = {
         "lock_timeout": settings.lock_timeout_ms,
         "statement_timeout": settings.statement_timeout_ms,
         "idle_in_transaction_session_timeout": settings.idle_in_transaction_timeout_ms,
         "search_path": "public",
         "row_security": "on" if row_security else "off",
+        **({"app.actor_type": actor} if actor else {}),
     }
     spoken = " ".join(f"-c {name}={value}" for name, value in options.items())
     parameters: dict[str, Any] = {
@@ -97,13 +104,14 @@ def open_connection(settings: Settings, *, purpose: str = "agentdb", row_securit
 
 
 def engine(settings: Settings, *, purpose: str = "agentdb") -> sqlalchemy.Engine:
-    """Return an engine whose every connection is a new one from `open_connection`.
+    """Return an engine for migrations, whose every connection is a new one from `open_connection`.
 
+    Where row security would hide rows from a backfill, the statement fails instead of changing none.
     The engine's own URL is bare: it holds no secret to print, and means psycopg2 in SQLAlchemy 2.0 and 2.1.
     """
     return sqlalchemy.create_engine(
         "postgresql+psycopg2://",
-        creator=lambda: open_connection(settings, purpose=purpose),
+        creator=lambda: open_connection(settings, purpose=purpose, row_security=False, actor="migration"),
         poolclass=NullPool,
         hide_parameters=True,
     )
@@ -127,6 +135,8 @@ def translate(error: psycopg2.Error, *, doing: str | None = None) -> MigrationEr
     sqlstate = error.pgcode
     message = shown_message(error)
     problem = f"{doing}: {message}" if doing else message
+    if hides_rows(error):
+        return PrivilegeError(problem, hint=_SHOW_ROWS)
     if sqlstate == _INSUFFICIENT_PRIVILEGE:
         return PrivilegeError(problem, hint=error.diag.message_hint or "connect as a role that may do this")
     if sqlstate in {LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED}:
@@ -138,6 +148,12 @@ def translate(error: psycopg2.Error, *, doing: str | None = None) -> MigrationEr
         )
     hint = error.diag.message_hint or f"SQLSTATE {sqlstate}; what was not committed is undone"
     return DatabaseError(problem, hint=hint, sqlstate=sqlstate)
+
+
+def hides_rows(error: psycopg2.Error) -> bool:
+    """Tell whether the server refused a statement because row security would have hidden rows from it."""
+    # Its code says "insufficient privilege", as many others do, and its text comes in any language.
+    return error.pgcode == _INSUFFICIENT_PRIVILEGE and error.diag.source_function == "check_enable_rls"
 
 
 def shown_message(error: psycopg2.Error) -> str:

@@ -16,6 +16,7 @@ from psycopg2.extensions import connection as Connection
 
 from spotify_ai_agent_migrations.versions.core.database import (
     engine,
+    hides_rows,
     open_connection,
     shown_message,
     translate,
@@ -176,6 +177,8 @@ class _Attempts:
             named = f"; in the way: {'; '.join(map(str, blockers))}" if blockers else ""
             problem, hint = found.problem + named, self._alone.remedy()
             return DatabaseError(problem, hint=hint, sqlstate=error.orig.pgcode)
+        if hides_rows(error.orig):
+            return found
         if isinstance(found, PrivilegeError) and not error.orig.diag.message_hint:
             return PrivilegeError(found.problem, hint=f"this revision needs {self._needs()}")
         if isinstance(found, DatabaseError) and error.statement and not error.orig.diag.message_hint:

@@ -17,7 +17,9 @@ SET standard_conforming_strings = on;
 SET search_path = public;
 SET lock_timeout = :lock_timeout_ms;
 SET statement_timeout = :statement_timeout_ms;
-SET idle_in_transaction_session_timeout = 300000
+SET idle_in_transaction_session_timeout = 300000;
+SET row_security = off;
+SET app.actor_type = 'migration'
 
 -- offline_start --
 -- Refuse a database that is not where the script starts. Alembic creates its table in the first step, so an
