@@ -481,9 +481,10 @@ def _create_places() -> None:
 # 2 asin(d / 2); the mean radius of the Earth is 6371.0088 km (IUGG).
 _PLACES = """
 ALTER TABLE public.places ADD COLUMN unit_xyz public.cube GENERATED ALWAYS AS (
-    public.cube(ARRAY[cos(radians(latitude)) * cos(radians(longitude)),
-                      cos(radians(latitude)) * sin(radians(longitude)),
-                      sin(radians(latitude))])) STORED;
+    CASE WHEN latitude IS NOT NULL AND longitude IS NOT NULL
+         THEN public.cube(ARRAY[cos(radians(latitude)) * cos(radians(longitude)),
+                                cos(radians(latitude)) * sin(radians(longitude)),
+                                sin(radians(latitude))]) END) STORED;
 COMMENT ON COLUMN public.places.unit_xyz IS 'none: the position as a point of the unit sphere, to find what is near';
 CREATE INDEX places_unit_xyz_idx ON public.places USING gist (unit_xyz);
 COMMENT ON INDEX public.places_unit_xyz_idx IS 'nearest places, by distance';
