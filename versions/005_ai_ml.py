@@ -127,7 +127,7 @@ def _create_models() -> None:
         "ai_models",
         sa.Column("id", sa.BigInteger, autoincrement=True, nullable=False, comment="none: key"),
         sa.Column("name", sa.Text, nullable=False, comment="none: name the code asks for it by"),
-        sa.Column("kind", sa.Text, nullable=False, comment="none: what it does"),
+        sa.Column("task", sa.Text, nullable=False, comment="none: what it does"),
         sa.Column("provider", sa.Text, comment="none: who offers it; NULL is ourselves"),
         sa.Column("owner", sa.Text, nullable=False, comment="none: team that answers for it"),
         sa.Column("risk_class", sa.Text, server_default="limited", nullable=False, comment="none: risk class (EU AI Act)"),
@@ -137,7 +137,7 @@ def _create_models() -> None:
         sa.PrimaryKeyConstraint("id", name="ai_models_pkey"),
         sa.UniqueConstraint("name", name="ai_models_name_key"),
         sa.CheckConstraint("name ~ '^[a-z0-9][a-z0-9._-]{0,99}$'", name="ai_models_name_check"),
-        sa.CheckConstraint("kind IN ('llm', 'embedding', 'recommender', 'classifier', 'reranker')", name="ai_models_kind_check"),
+        sa.CheckConstraint("task IN ('llm', 'embedding', 'recommender', 'classifier', 'reranker')", name="ai_models_task_check"),
         sa.CheckConstraint("risk_class IN ('minimal', 'limited', 'high')", name="ai_models_risk_class_check"),
         comment="Models in use, ours and those of others",
     )
@@ -792,17 +792,17 @@ SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
     called CONSTANT text := format('track_embeddings_v%s', version_id);
     found_version public.model_versions;
-    found_kind text;
+    found_task text;
 BEGIN
     SELECT version.* INTO found_version
       FROM public.model_versions AS version
      WHERE version.id = version_id
        FOR NO KEY UPDATE;
-    SELECT model.kind INTO found_kind FROM public.ai_models AS model WHERE model.id = found_version.model_id;
-    IF found_kind IS DISTINCT FROM 'embedding' OR found_version.dimensions IS NULL OR found_version.status NOT IN ('pending', 'ready') THEN
+    SELECT model.task INTO found_task FROM public.ai_models AS model WHERE model.id = found_version.model_id;
+    IF found_task IS DISTINCT FROM 'embedding' OR found_version.dimensions IS NULL OR found_version.status NOT IN ('pending', 'ready') THEN
         RAISE EXCEPTION 'model version % computes no embeddings', version_id
               USING ERRCODE = 'object_not_in_prerequisite_state',
-                    HINT = 'it takes a model of kind "embedding", and a version that has dimensions and is pending or ready';
+                    HINT = 'it takes a model whose task is "embedding", and a version that has dimensions and is pending or ready';
     END IF;
     IF to_regclass('public.' || called) IS NOT NULL THEN
         RETURN called;
@@ -1182,9 +1182,10 @@ def _create_recommendations() -> None:
         sa.CheckConstraint(
             "CASE WHEN jsonb_typeof(items) = 'array'"
             " THEN jsonb_array_length(items) BETWEEN 1 AND 500"
+            # One filter after another: a chain of && gains brackets each time it is dumped and restored.
             " AND jsonb_array_length(items) = jsonb_array_length(jsonb_path_query_array(items,"
-            " 'strict $[*] ? (@.type() == \"object\" && @.track.type() == \"number\" && @.reasons.type() == \"array\""
-            " && @.reasons.size() > 0 && !exists(@.reasons[*] ? (@.type() != \"string\")))'))"
+            " 'strict $[*] ? (@.type() == \"object\") ? (@.track.type() == \"number\") ? (@.reasons.type() == \"array\")"
+            " ? (@.reasons.size() > 0) ? (!exists(@.reasons[*] ? (@.type() != \"string\")))'))"
             " ELSE false END",
             name="recommendations_items_check",
         ),
