@@ -54,6 +54,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     with as_owner():
         execute(_FORGET_RETENTION)
+        execute(_DROP_AUDITED)
         execute(_DROP_FUNCTIONS)
         for table in reversed(_TABLES):
             op.drop_table(table)
@@ -1481,6 +1482,26 @@ END
 $revision$
 """
 
+_DROP_AUDITED = """
+DO $revision$
+BEGIN
+    PERFORM ops.unaudit_table_v1('public.recommendations');
+    PERFORM ops.unaudit_table_v1('public.user_features');
+    PERFORM ops.unaudit_table_v1('public.agent_tool_calls');
+    PERFORM ops.unaudit_table_v1('public.agent_messages');
+    PERFORM ops.unaudit_table_v1('public.agent_conversations');
+    PERFORM ops.unaudit_table_v1('public.recommendation_reasons');
+    PERFORM ops.unaudit_table_v1('public.feature_definitions');
+    PERFORM ops.unaudit_table_v1('public.prompt_labels');
+    PERFORM ops.unaudit_table_v1('public.prompt_versions');
+    PERFORM ops.unaudit_table_v1('public.model_aliases');
+    PERFORM ops.unaudit_table_v1('public.model_version_sources');
+    PERFORM ops.unaudit_table_v1('public.model_versions');
+    PERFORM ops.unaudit_table_v1('public.ai_models');
+END
+$revision$
+"""
+
 # Who sees what -----------------------------------------------------------------------------------------
 
 _ROW_SECURITY = """
@@ -1629,19 +1650,6 @@ DROP FUNCTION public.set_model_alias_v1(text, text, integer);
 
 # The triggers went with their tables, partitions included.
 _DROP_TRIGGER_FUNCTIONS = """
-DROP FUNCTION ops.recommendations_audit();
-DROP FUNCTION ops.user_features_audit();
-DROP FUNCTION ops.agent_tool_calls_audit();
-DROP FUNCTION ops.agent_messages_audit();
-DROP FUNCTION ops.agent_conversations_audit();
-DROP FUNCTION ops.recommendation_reasons_audit();
-DROP FUNCTION ops.feature_definitions_audit();
-DROP FUNCTION ops.prompt_labels_audit();
-DROP FUNCTION ops.prompt_versions_audit();
-DROP FUNCTION ops.model_aliases_audit();
-DROP FUNCTION ops.model_version_sources_audit();
-DROP FUNCTION ops.model_versions_audit();
-DROP FUNCTION ops.ai_models_audit();
 DROP FUNCTION ops.user_features_ml_use();
 DROP FUNCTION ops.track_features_ml_use();
 DROP FUNCTION ops.model_version_sources_ml_use();
