@@ -19,6 +19,8 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import make_dsn
 
+from spotify_ai_agent_migrations.versions.core import embedded
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
 _NUMBERS = sorted(file.name[:3] for file in (ROOT / "versions").glob("[0-9][0-9][0-9]_*.py"))
@@ -107,6 +109,20 @@ def run_alembic(
 ) -> subprocess.CompletedProcess[str]:
     """Run Alembic's own command line in the checkout."""
     return run(sys.executable, "-m", "alembic", *arguments, url=url, cwd=cwd, **more)
+
+
+def client(name: str, url: str) -> pathlib.Path:
+    """PostgreSQL's program *name*, of the server's own version: a newer one writes what an older does not read."""
+    major = int(str(rows(url, "SHOW server_version_num")[0][0])) // 10_000
+    places = [
+        pathlib.Path(f"/usr/lib/postgresql/{major}/bin/{name}"),
+        embedded.program(name),
+        shutil.which(name),
+    ]
+    for place in places:
+        if place and pathlib.Path(place).exists() and f") {major}." in run(place, "--version").stdout:
+            return pathlib.Path(place)
+    pytest.skip(f"there is no {name} of version {major}")
 
 
 def data(*parts: str) -> pathlib.Path:

@@ -562,7 +562,8 @@ COMMENT ON FUNCTION ops.agent_messages_stay() IS 'Refuse to rewrite a message; i
 CREATE TRIGGER agent_messages_stay BEFORE UPDATE ON public.agent_messages
     FOR EACH ROW WHEN (OLD.parts <> NEW.parts AND NEW.redacted_at IS NULL
                        OR OLD.redacted_at IS NOT NULL AND NEW.redacted_at IS NULL
-                       OR (OLD.user_id, OLD.conversation_id, OLD.seq, OLD.role) IS DISTINCT FROM (NEW.user_id, NEW.conversation_id, NEW.seq, NEW.role))
+                       OR OLD.user_id <> NEW.user_id OR OLD.conversation_id <> NEW.conversation_id
+                       OR OLD.seq <> NEW.seq OR OLD.role <> NEW.role)
     EXECUTE FUNCTION ops.agent_messages_stay();
 
 CREATE FUNCTION public.append_message_v1(
@@ -1182,8 +1183,8 @@ def _create_recommendations() -> None:
         sa.CheckConstraint("surface ~ '^[a-z][a-z0-9_.]{0,62}$'", name="recommendations_surface_check"),
         sa.CheckConstraint(
             "CASE WHEN jsonb_typeof(items) = 'array'"
-            " THEN jsonb_array_length(items) BETWEEN 1 AND 500"
-            # One filter after another: a chain of && gains brackets each time it is dumped and restored.
+            " THEN jsonb_array_length(items) >= 1 AND jsonb_array_length(items) <= 500"
+            # Flat, and one filter after another: what is nested is written otherwise once it was dumped and restored.
             " AND jsonb_array_length(items) = jsonb_array_length(jsonb_path_query_array(items,"
             " 'strict $[*] ? (@.type() == \"object\") ? (@.track.type() == \"number\") ? (@.reasons.type() == \"array\")"
             " ? (@.reasons.size() > 0) ? (!exists(@.reasons[*] ? (@.type() != \"string\")))'))"
@@ -1253,8 +1254,14 @@ $function$;
 COMMENT ON FUNCTION ops.recommendations_stay() IS 'Refuse to change anything of a recommendation but its feedback';
 
 CREATE TRIGGER recommendations_stay BEFORE UPDATE ON public.recommendations
-    FOR EACH ROW WHEN ((OLD.user_id, OLD.id, OLD.model_version_id, OLD.surface, OLD.items, OLD.profiling_used, OLD.main_parameters, OLD.served_at)
-                       IS DISTINCT FROM (NEW.user_id, NEW.id, NEW.model_version_id, NEW.surface, NEW.items, NEW.profiling_used, NEW.main_parameters, NEW.served_at))
+    FOR EACH ROW WHEN (OLD.user_id <> NEW.user_id
+                       OR OLD.id <> NEW.id
+                       OR OLD.model_version_id <> NEW.model_version_id
+                       OR OLD.surface <> NEW.surface
+                       OR OLD.items <> NEW.items
+                       OR OLD.profiling_used <> NEW.profiling_used
+                       OR OLD.main_parameters <> NEW.main_parameters
+                       OR OLD.served_at <> NEW.served_at)
     EXECUTE FUNCTION ops.recommendations_stay();
 
 CREATE FUNCTION public.explain_recommendation_v1(person_id bigint, recommendation bigint, wanted_locale text DEFAULT 'en') RETURNS jsonb

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import pathlib
-import shutil
 
 import pytest
 from ai_ml.scene import add_model, add_tracks, embed, has_pgvector, one, vectors
 
-from spotify_ai_agent_migrations.versions.core import embedded
 from spotify_ai_agent_migrations.versions.core.fingerprint import SchemaObject, schema_objects
-from support import Databases, connected, rows, run, run_alembic
+from support import Databases, client, connected, rows, run, run_alembic
 
 
 def schema(url: str) -> tuple[SchemaObject, ...]:
@@ -60,20 +58,6 @@ def test_a_login_that_may_not_make_the_extension_migrates_all_the_same(without_p
     assert not has_pgvector(without_pgvector)
     version = fill(without_pgvector)
     assert one(without_pgvector, "SELECT count(*) FROM similar_to_v1('{1,0,0,0}', %s, 5)", (version,)) == 5
-
-
-def client(name: str, url: str) -> pathlib.Path:
-    """PostgreSQL's program *name*, of the server's own version: a newer one writes what an older does not read."""
-    major = int(one(url, "SHOW server_version_num")) // 10_000
-    places = [
-        pathlib.Path(f"/usr/lib/postgresql/{major}/bin/{name}"),
-        embedded.program(name),
-        shutil.which(name),
-    ]
-    for place in places:
-        if place and pathlib.Path(place).exists() and f") {major}." in run(place, "--version").stdout:
-            return pathlib.Path(place)
-    pytest.skip(f"there is no {name} of version {major}")
 
 
 def test_a_dump_restores_to_the_same_schema_and_the_same_neighbours(
