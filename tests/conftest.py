@@ -90,8 +90,9 @@ def databases(server: dict[str, str]) -> Iterator[Databases]:
 
 
 @pytest.fixture
-def empty_url(databases: Databases) -> Iterator[str]:
-    """The URL of an empty database."""
+def empty_url(databases: Databases, template: str) -> Iterator[str]:
+    """The URL of an empty database, on a server where the roles are in use: no test beside takes them away."""
+    del template
     name = databases.create()
     yield databases.url(name)
     databases.drop(name)
@@ -101,7 +102,10 @@ def empty_url(databases: Databases) -> Iterator[str]:
 def template(databases: Databases) -> str:
     """The name of a database migrated to head, kept free of connections to be cloned."""
     name = databases.create()
-    done = run_alembic("upgrade", "head", url=databases.url(name))
+    with connected(databases.url("postgres")) as connection:
+        # Other workers of this session may use the same server, and roles belong to all of it.
+        connection.cursor().execute("SELECT pg_advisory_lock(1)")
+        done = run_alembic("upgrade", "head", url=databases.url(name))
     assert done.returncode == 0, done.stderr
     return name
 
