@@ -302,6 +302,10 @@ BEGIN
               USING ERRCODE = 'object_not_in_prerequisite_state',
                     HINT = 'an entry of the trail names a row by its key: add one';
     END IF;
+    IF octet_length(called || '_audit_truncate') > 63 THEN
+        RAISE EXCEPTION 'the name of table "%" is too long to name its triggers after', target
+              USING ERRCODE = 'name_too_long', HINT = 'rename it: 48 bytes leave room';
+    END IF;
     IF NOT operations <@ ARRAY['insert', 'update', 'delete', 'truncate'] THEN
         RAISE EXCEPTION 'operations "%" are not all known', operations
               USING ERRCODE = 'invalid_parameter_value', HINT = 'choose from insert, update, delete and truncate';
@@ -325,6 +329,7 @@ BEGIN
     SELECT coalesce(string_agg(format(
                CASE WHEN type.typcategory IN ('S', 'E', 'R')
                          OR EXISTS (SELECT FROM pg_opclass AS class
+                                     JOIN pg_am AS method ON method.oid = class.opcmethod AND method.amname = 'btree'
                                      WHERE class.opcintype = coalesce(nullif(type.typbasetype, 0), type.oid) AND class.opcdefault)
                     THEN 'CASE WHEN old_row.%1$I IS DISTINCT FROM new_row.%1$I THEN %1$L END'
                     ELSE 'CASE WHEN old_row.%1$I::text IS DISTINCT FROM new_row.%1$I::text THEN %1$L END'
@@ -680,6 +685,7 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
     digits integer := 0;
+    unit numeric;
     lower_step numeric;
     steps numeric;
 BEGIN
@@ -700,13 +706,15 @@ BEGIN
     END IF;
     LOOP
         -- How many numbers of so many digits lie strictly between the two.
-        lower_step := floor(lower_rank * 10::numeric ^ digits);
-        steps := ceil(upper_rank * 10::numeric ^ digits) - lower_step - 1;
+        -- Written out, for a quotient or a power would be rounded.
+        unit := ('1e-' || digits)::numeric;
+        lower_step := floor(lower_rank * ('1e' || digits)::numeric);
+        steps := ceil(upper_rank * ('1e' || digits)::numeric) - lower_step - 1;
         EXIT WHEN steps >= wanted;
         digits := digits + 1;
     END LOOP;
     RETURN QUERY
-    SELECT trim_scale(round((lower_step + div(place * (steps + 1), wanted + 1)) / 10::numeric ^ digits, digits))
+    SELECT trim_scale((lower_step + div(place * (steps + 1), wanted + 1)) * unit)
       FROM generate_series(1, wanted) AS place;
 END
 $function$;
@@ -1289,7 +1297,8 @@ DROP VIEW public.analyst_users;
 # Who may do what ---------------------------------------------------------------------------------------
 
 _GRANTS = """
-REVOKE USAGE ON TYPE public.nfc_text, public.email_address, public.locale_tag, public.country_code, public.isrc, public.upc
+REVOKE USAGE ON TYPE public.nfc_text, public.email_address, public.locale_tag, public.country_code, public.isrc, public.upc,
+                     public.audit_action, public.audit_actor
     FROM PUBLIC;
 GRANT USAGE ON TYPE public.nfc_text, public.email_address, public.locale_tag, public.country_code, public.isrc, public.upc
     TO agent_app, agent_readonly, agent_privacy;
@@ -1333,7 +1342,8 @@ REVOKE ALL ON ALL TABLES IN SCHEMA public FROM agent_app, agent_readonly, agent_
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM agent_app;
 REVOKE USAGE ON TYPE public.nfc_text, public.email_address, public.locale_tag, public.country_code, public.isrc, public.upc
     FROM agent_app, agent_readonly, agent_privacy;
-GRANT USAGE ON TYPE public.nfc_text, public.email_address, public.locale_tag, public.country_code, public.isrc, public.upc
+GRANT USAGE ON TYPE public.nfc_text, public.email_address, public.locale_tag, public.country_code, public.isrc, public.upc,
+                    public.audit_action, public.audit_actor
     TO PUBLIC;
 """
 

@@ -51,16 +51,23 @@ def found(url: str, wanted: Sequence[float], version: int, count: int = 10) -> l
     return rows(url, "SELECT * FROM similar_to_v1(%s::real[], %s, %s)", (list(wanted), version, count))
 
 
+def alike(neighbours: list[tuple[object, ...]], exact: list[tuple[object, ...]]) -> bool:
+    # The index is approximate; without it the search is exact.
+    same = {row[0] for row in neighbours} & {row[0] for row in exact}
+    return len(neighbours) == len(exact) and len(same) >= 0.7 * len(exact)
+
+
 def assert_the_neighbours_are_right(url: str) -> None:
     version, stored = fill(url)
     for wanted in vectors(10, DIMENSIONS, seed=6):
         neighbours = found(url, wanted, version)
-        assert [track for track, _ in neighbours] == nearest(stored, wanted, 10)
+        exact = nearest(stored, wanted, 10)
+        assert alike(neighbours, [(track,) for track in exact])
         for track, distance in neighbours:
             assert distance == pytest.approx(cosine_distance(stored[int(str(track))], wanted), abs=1e-6)
     track, value = next(iter(stored.items()))
     others = rows(url, "SELECT track_id FROM similar_tracks_v1(%s, %s, 10)", (track, version))
-    assert [other for (other,) in others] == nearest({**stored, track: [-x for x in value]}, value, 10)
+    assert alike(others, [(other,) for other in nearest({**stored, track: [-x for x in value]}, value, 10)])
 
 
 def test_the_neighbours_are_right_with_pgvector(with_pgvector: str) -> None:
@@ -120,12 +127,12 @@ def test_the_index_is_added_once_pgvector_is_there(without_pgvector: str) -> Non
     rows(without_pgvector, "GRANT USAGE ON SCHEMA extensions TO agent_owner, agent_app")
     for _ in range(2):
         assert one(without_pgvector, "SELECT index_embedding_partition_v1(%s)", (version,)) is True
-    assert found(without_pgvector, wanted, version) == exact
+    assert alike(found(without_pgvector, wanted, version), exact)
     used = f"Index Scan using track_embeddings_v{version}_embedding_idx"
     assert used in plans(without_pgvector, version, wanted)
     with acting(without_pgvector) as connection:
         query = "SELECT * FROM similar_to_v1(%s::real[], %s)"
-        assert ask(connection, query, (wanted, version)) == exact
+        assert alike(ask(connection, query, (wanted, version)), exact)
     rows(without_pgvector, "REVOKE USAGE ON SCHEMA extensions FROM agent_app")
     with acting(without_pgvector) as connection:
         assert ask(connection, query, (wanted, version)) == exact

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -144,23 +145,23 @@ def test_a_misspelt_name_in_the_header_is_guessed(empty_url: str, tmp_path: Path
     assert error.hint == 'did you mean "artist_id" for "artistid"? public.t has: "title", "artist_id"'
 
 
-def test_a_missing_file_a_folder_and_a_forbidden_file_are_refused_without_a_database(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    forbidden = Path("forbidden")
-    forbidden.mkdir(mode=0o700)
-    found = [str(_unread(Path("none.csv"))), str(_unread(Path()))]
-    if os.geteuid() == 0:
-        os.seteuid(65_534)
-        try:
-            found.append(str(_unread(forbidden / "f.csv")))
-        finally:
-            os.seteuid(0)
+def test_a_missing_file_a_folder_and_a_forbidden_file_are_refused_without_a_database() -> None:
+    # A short path is shown whole.
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        forbidden = folder / "forbidden"
+        forbidden.mkdir(mode=0o700)
+        found = [str(_unread(folder / "none.csv")), str(_unread(folder))]
+        if os.geteuid() == 0:
+            os.seteuid(65_534)
+            try:
+                found.append(str(_unread(forbidden / "f.csv")))
+            finally:
+                os.seteuid(0)
     hint = "Hint: mend the path or the permissions of the file"
     expected = [
-        f'"none.csv" cannot be read: no such file or directory\n{hint}',
-        f'"." cannot be read: is a directory\n{hint}',
+        f'"{folder / "none.csv"}" cannot be read: no such file or directory\n{hint}',
+        f'"{folder}" cannot be read: is a directory\n{hint}',
         f'"{forbidden / "f.csv"}" cannot be read: permission denied\n{hint}',
     ]
     assert found == expected[: len(found)]

@@ -201,7 +201,7 @@ def test_the_package_can_be_imported_with_a_broken_revision_in_the_tree(checkout
     (checkout.versions / f"{NEXT}_broken.py").write_text("def upgrade(:\n")
     code = "import spotify_ai_agent_migrations as p; print(len(p.discover()), len(p.check()) > 0, p.__file__)"
     done = checkout.python("-c", code)
-    assert done.stdout.split()[:2] == [str(int(HEAD)), "True"], done.stderr
+    assert done.stdout.split()[:2] == [str(int(NEXT)), "True"], done.stderr
     assert done.stdout.split()[2].startswith(str(checkout.root))
 
 
