@@ -261,13 +261,11 @@ def test_what_is_made_later_is_not_granted_to_everybody_either(logins: dict[str,
 def test_every_function_with_its_owners_rights_fixes_its_search_path(scene: str) -> None:
     found = rows(
         scene,
-        "SELECT oid::regprocedure::text, proconfig FROM pg_proc WHERE prosecdef"
-        " AND pronamespace IN ('public'::regnamespace, 'ops'::regnamespace)",
+        "SELECT oid::regprocedure::text, 'search_path=pg_catalog, pg_temp' = ANY (proconfig) FROM pg_proc"
+        " WHERE prosecdef AND pronamespace IN ('public'::regnamespace, 'ops'::regnamespace)",
     )
     assert len(found) > 20
-    assert [
-        name for name, settings in found if "search_path=pg_catalog, pg_temp" not in (settings or [])
-    ] == []  # type: ignore[operator]
+    assert [name for name, fixed in found if not fixed] == []
 
 
 def test_what_the_application_calls_has_a_version(scene: str) -> None:
