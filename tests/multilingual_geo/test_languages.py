@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 
 import psycopg2
 import pytest
@@ -200,11 +201,9 @@ def test_the_seeds_can_be_planted_again(url: str) -> None:
     counted = "SELECT (SELECT count(*) FROM countries), (SELECT count(*) FROM locales), (SELECT count(*) FROM content_translations)"
     before = rows(url, counted)
     rows(url, "UPDATE countries SET name = 'Deutschland' WHERE code = 'DE'")
-    from importlib import import_module
-
-    revision = import_module("versions.004_multilingual_geo")
+    revision = import_module("spotify_ai_agent_migrations.versions.004_multilingual_geo")
     with connected(url) as connection, connection.cursor() as cursor:
         for seed in (revision._SOURCES, revision._COUNTRIES, revision._LANGUAGES, revision._SEED_LOCALES):
-            cursor.execute(seed.replace("%", "%%"))
+            cursor.execute(seed)
     assert rows(url, counted) == before
     assert rows(url, "SELECT name FROM countries WHERE code = 'DE'") == [("Deutschland",)]
