@@ -42,8 +42,8 @@ DRIFTS = {
 }  # fmt: skip
 
 
-def say(url: str, *arguments: str, **more: str) -> tuple[int, str, str]:
-    done = run(sys.executable, "-m", "spotify_ai_agent_migrations", "governance", *arguments, url=url, **more)
+def say(url: str, *arguments: str) -> tuple[int, str, str]:
+    done = run(sys.executable, "-m", "spotify_ai_agent_migrations", "governance", *arguments, url=url)
     return done.returncode, done.stdout, done.stderr
 
 
