@@ -67,7 +67,7 @@ class Journal:
     ) -> Written:
         """Add *entry*, as a part of the transaction of *within*, else at once; return it as it stands.
 
-        With *objects*, what the schema is now is kept too.
+        With *objects*, what the schema is now is kept too; with an empty sequence, that nobody knows it.
 
         Raises:
             PrivilegeError: the journal is not there, and this login may not make it.
@@ -134,6 +134,8 @@ def _add(cursor: Any, entry: Entry, origin: Origin) -> Written:  # noqa: ANN401 
 
 
 def _kept(connection: Connection, objects: Sequence[SchemaObject]) -> dict[str, object]:
+    if not objects:
+        return {"described_by": None, "fingerprint": None, "objects": None}
     return {
         "described_by": described_by(connection),
         "fingerprint": hashed(objects),
