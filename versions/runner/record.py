@@ -47,7 +47,7 @@ class Record:
         left = last_unfinished(self._connection)
         self._connection.rollback()
         if left is not None:
-            self._journal.write(replace(left.entry, state=self._left(left.entry.revision), reason=_KILLED))
+            self._journal.write(replace(left.entry, state=self._end_of(left.entry.revision), reason=_KILLED))
 
     def start(self, step: Step) -> None:
         """Write that *step* is tried; call it in the transaction of the step, before its first statement."""
@@ -113,7 +113,7 @@ class Record:
     def _elapsed_ms(self) -> int:
         return round((time.monotonic() - self._began_s) * 1_000)
 
-    def _left(self, revision: str | None) -> Any:  # noqa: ANN401  (a State)
+    def _end_of(self, revision: str | None) -> Any:  # noqa: ANN401  (a State)
         """Return what a killed attempt left: everything is undone, unless it left its transaction."""
         try:
             script = self._scripts.get_revision(revision) if revision else None
