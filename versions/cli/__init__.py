@@ -1,7 +1,7 @@
 """The command lines: `agentdb`, `python versions/NNN_slug.py`, and what `alembic` shows when it fails.
 
 Mounts the rooms. The only place that prints errors and chooses exit codes:
-0 done, 1 refused or failed, 2 usage or settings, 3 governance findings.
+0 done, 1 refused or failed, 2 usage or settings, 3 governance findings or stale documentation.
 Each is loaded when it is asked for: `alembic upgrade` needs no room.
 """
 
