@@ -7,6 +7,7 @@ import typer
 from spotify_ai_agent_migrations.versions.bulk_import_export import command as bulk_import_export
 from spotify_ai_agent_migrations.versions.cli import db
 from spotify_ai_agent_migrations.versions.cli.report import reported, talk_on_stderr
+from spotify_ai_agent_migrations.versions.distribution import command as distribution
 from spotify_ai_agent_migrations.versions.governance import command as governance
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.command()(governance.check)
 app.add_typer(db.app, name="db")
 app.add_typer(bulk_import_export.app, name="bulk-import-export")
+app.add_typer(distribution.app, name="distribution")
 
 
 def main() -> None:
