@@ -6,7 +6,7 @@
     write_plan().sql                     the statements that would distribute them, to be read
 
 When: with every revision, long before there is a second machine; a key is cheap to choose and dear to change.
-Locks: none; it reads the catalogue in one transaction that may write nothing.
+Locks: ACCESS SHARE, in one transaction that may write nothing: reading and writing go on.
 Citus is not needed, and its verdict is not asked: the rules are what its documentation and its source say.
 """
 

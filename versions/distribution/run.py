@@ -58,9 +58,10 @@ def lint(lines: Iterable[Line] = (), *, subject: str = SUBJECT, url: str | None 
 
     *lines* say where tables live; the others are placed by *subject*, the column that names whose row it is.
 
-    Locks: ACCESS SHARE on catalogues; nobody waits. Citus is not needed.
+    Locks: ACCESS SHARE; waits for whoever alters a table, within bounds. Citus is not needed.
 
     Raises:
+        LockError: a table was being altered for longer than that.
         TableError: a line names a table that is not there.
         SettingsError: a line puts a table together with one that is not distributed.
     """
