@@ -33,8 +33,9 @@ def test_every_room_with_a_revision_has_its_slug() -> None:
     slugs = {revision.slug for revision in discover()}
     foundation = {"core", "governance", "runner", "cli"}
     to_come = {"bulk_import_export"}
+    looks_only = {"distribution"}
     rooms = {file.parent.name for file in VERSIONS.glob("*/__init__.py")}
-    assert rooms - foundation - slugs <= to_come
+    assert rooms - foundation - slugs - looks_only <= to_come
 
 
 def test_every_module_opens_with_a_sentence() -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
@@ -27,6 +26,8 @@ from spotify_ai_agent_migrations.versions.distribution.plan import (
 
 SQL: Final = queries("spotify_ai_agent_migrations.versions.distribution")
 
+Part = TypeVar("Part")
+
 
 def read_catalogue(connection: Connection) -> Catalogue:
     """Return the schema as it is now, by name.
@@ -35,13 +36,41 @@ def read_catalogue(connection: Connection) -> Catalogue:
     """
     with connection.cursor() as cursor:
         cursor.execute(SQL["reading"])
-        parts = {part: _by_table(cursor, part, make) for part, make in _PARTS.items()}
-        tables = tuple(
-            replace(table, **{part: of_table.get(oid, ()) for part, of_table in parts.items()})
-            for oid, table in _tables(cursor).items()
+        return Catalogue(
+            tables=_tables(cursor),
+            views=tuple(View(name, stored, tuple(read)) for name, stored, read in _rows(cursor, "views")),
+            routines=tuple(Routine(*row) for row in _rows(cursor, "routines")),
         )
-        views = tuple(View(name, stored, tuple(read)) for name, stored, read in _rows(cursor, "views"))
-        return Catalogue(tables, views, tuple(Routine(*row) for row in _rows(cursor, "routines")))
+
+
+def _tables(cursor: Cursor) -> tuple[Table, ...]:
+    bare = {row[0]: _table(row[1:]) for row in _rows(cursor, "tables")}
+    columns = _parts(cursor, "columns", _column)
+    keys = _parts(cursor, "keys", _key)
+    foreign_keys = _parts(cursor, "foreign_keys", _foreign_key)
+    triggers = _parts(cursor, "triggers", lambda row: Trigger(*row))
+    policies = _parts(cursor, "policies", lambda row: Policy(*row))
+    return tuple(
+        replace(
+            table,
+            columns=columns.get(oid, ()),
+            keys=keys.get(oid, ()),
+            foreign_keys=foreign_keys.get(oid, ()),
+            triggers=triggers.get(oid, ()),
+            policies=policies.get(oid, ()),
+        )
+        for oid, table in bare.items()
+    )
+
+
+def _parts(
+    cursor: Cursor, query: str, make: Callable[[tuple[Any, ...]], Part]
+) -> Mapping[int, tuple[Part, ...]]:
+    """Return what *make* makes of the rows of *query*, by their first column, which it is not given."""
+    found: defaultdict[int, list[Part]] = defaultdict(list)
+    for row in _rows(cursor, query):
+        found[row[0]].append(make(row[1:]))
+    return {oid: tuple(made) for oid, made in found.items()}
 
 
 def _rows(cursor: Cursor, query: str) -> list[tuple[Any, ...]]:
@@ -49,23 +78,13 @@ def _rows(cursor: Cursor, query: str) -> list[tuple[Any, ...]]:
     return cursor.fetchall()
 
 
-def _by_table(
-    cursor: Cursor, query: str, make: Callable[[tuple[Any, ...]], object]
-) -> dict[int, tuple[object, ...]]:
-    """Return what *make* makes of the rows of *query*, by their first column, which it is not given."""
-    found: defaultdict[int, list[object]] = defaultdict(list)
-    for oid, *row in _rows(cursor, query):
-        found[oid].append(make(tuple(row)))
-    return {oid: tuple(made) for oid, made in found.items()}
-
-
-def _tables(cursor: Cursor) -> dict[int, Table]:
-    return {oid: Table(*row[:-1], rewrite_rules=tuple(row[-1])) for oid, *row in _rows(cursor, "tables")}
+def _table(row: tuple[Any, ...]) -> Table:
+    return replace(Table(*row[:-1]), rewrite_rules=tuple(row[-1]))
 
 
 def _column(row: tuple[Any, ...]) -> Column:
     *told, sequence, of_type = row
-    return Column(*told, sequence=Sequence(sequence, of_type) if sequence is not None else None)
+    return replace(Column(*told), sequence=Sequence(sequence, of_type) if sequence is not None else None)
 
 
 def _key(row: tuple[Any, ...]) -> Key:
@@ -76,15 +95,3 @@ def _key(row: tuple[Any, ...]) -> Key:
 def _foreign_key(row: tuple[Any, ...]) -> ForeignKey:
     name, quoted, columns, target, target_columns, *told = row
     return ForeignKey(name, quoted, tuple(columns), target, tuple(target_columns), *told)
-
-
-# The parts of a table: its field, which is also the name of the query, and what makes one of a row.
-_PARTS: Final[Mapping[str, Callable[[tuple[Any, ...]], object]]] = MappingProxyType(
-    {
-        "columns": _column,
-        "keys": _key,
-        "foreign_keys": _foreign_key,
-        "triggers": lambda row: Trigger(*row),
-        "policies": lambda row: Policy(*row),
-    }
-)
