@@ -41,6 +41,20 @@ CASES = [
         _function("PERFORM FROM users AS person WHERE person.id = 4 FOR KEY SHARE"),
     ),
     Case(
+        "CIT019",
+        "a-join-names-no-value",
+        _function(
+            "PERFORM FROM notes AS note JOIN tags AS tag ON note.user_id = tag.user_id FOR UPDATE OF note"
+        ),
+        (
+            "warning",
+            "public.work()",
+            'locks rows of public.notes FOR UPDATE without one value of "user_id"',
+            "add user_id = … to it; take batches by ranges of the key",
+        ),
+        _function("PERFORM FROM notes AS note WHERE note.user_id = asked.who FOR UPDATE"),
+    ),
+    Case(
         "CIT020",
         "ctid",
         "CREATE FUNCTION work() RETURNS void LANGUAGE sql BEGIN ATOMIC"

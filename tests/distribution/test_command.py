@@ -25,8 +25,8 @@ def test_errors_end_with_3_and_are_written_with_what_citus_says_and_the_fix(sche
     schema.execute(PEOPLE + "CREATE TABLE badges (id serial PRIMARY KEY, given_by bigint REFERENCES users)")
     assert _run("lint", "--url", schema.url) == (
         3,
-        'public.badges: warning CIT008: column "id" is integer, and a worker numbers with 64 bits\n'
-        "    Citus: nextval: reached maximum value …, a worker counts from 2^48 on\n"
+        'public.badges: warning CIT008: column "id" is integer, and no worker can number it\n'
+        "    Citus: nextval: reached maximum value … not supported for column defaults of type int; the sequence … is already used for a different type\n"
         "    Hint: ALTER TABLE public.badges ALTER COLUMN id TYPE bigint; ALTER SEQUENCE public.badges_id_seq AS bigint;\n"
         'public.badges: error CIT009: foreign key "badges_given_by_fkey" points from a reference table at public.users, '
         "which is distributed\n"

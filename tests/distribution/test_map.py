@@ -85,7 +85,7 @@ def test_a_line_wins_over_what_is_derived_and_a_later_line_over_an_earlier(schem
         "USERS  distributed by ID  # folded as in SQL",
         '"My App"."The List" distributed by "Who" with users',
     ) == {
-        '"My': 'App"."The List"  distributed by "Who" with public.users',
+        '"My App"."The List"': 'distributed by "Who" with public.users',
         "public.notes": "reference",
         "public.users": "distributed by id",
     }

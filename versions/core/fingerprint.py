@@ -71,6 +71,8 @@ def lasting(objects: Iterable[SchemaObject]) -> tuple[SchemaObject, ...]:
     """Return *objects* without partitions and what belongs to them, which come and go with the data."""
     every = tuple(objects)
     partitions = {thing.identity for thing in every if _is_partition(thing)}
+    # An index that was made on a partition alone has no parent.
+    partitions |= {thing.identity for thing in every if thing.kind == "index" and _table(thing) in partitions}
     return tuple(thing for thing in every if not _belongs(thing, partitions))
 
 
@@ -88,6 +90,9 @@ def _belongs(thing: SchemaObject, partitions: Container[str]) -> bool:
     if thing.kind in {"column", "constraint", "trigger", "policy", "rule"}:
         owner = _OWNER.match(thing.identity)
         return owner is not None and owner[0] in partitions
-    # An index that was made on a partition alone has no parent.
-    indexed = _INDEXED.search(json.loads(thing.definition)[0]) if thing.kind == "index" else None
-    return indexed is not None and indexed[1] in partitions
+    return False
+
+
+def _table(index: SchemaObject) -> str | None:
+    found = _INDEXED.search(json.loads(index.definition)[0])
+    return found[1] if found else None

@@ -153,7 +153,8 @@ SELECT 'index',
        relation.called,
        pg_catalog.jsonb_build_array(
            pg_catalog.pg_get_indexdef(pg_index.indexrelid), pg_index.indisvalid, pg_index.indisready,
-           pg_index.indisclustered, pg_index.indisreplident
+           pg_index.indisclustered, pg_index.indisreplident,
+           pg_catalog.obj_description(relation.oid, 'pg_class')
        )::text
   FROM relation
   JOIN pg_catalog.pg_index ON pg_index.indexrelid = relation.oid

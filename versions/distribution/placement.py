@@ -154,6 +154,7 @@ def map_lines(layout: Layout) -> tuple[str, ...]:
     undecided = {
         table.qualified: f"# {table.qualified} is undecided: say reference, local or distributed by …"
         for table in layout.undecided()
+        if table.root is None
     }
     return tuple(visible(line) for _, line in sorted({**decided, **undecided}.items()))
 

@@ -6,8 +6,9 @@ A name comes twice where SQL is written with it: as it is (`name`), and as SQL w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 Partitioning = Literal["RANGE", "LIST", "HASH"]
@@ -151,9 +152,13 @@ class Catalogue:
     views: tuple[View, ...] = ()
     routines: tuple[Routine, ...] = ()
 
+    @cached_property
+    def _by_name(self) -> Mapping[str, Table]:
+        return {table.qualified: table for table in self.tables}
+
     def table(self, qualified: str) -> Table | None:
         """Return the table of that name, or None."""
-        return next((table for table in self.tables if table.qualified == qualified), None)
+        return self._by_name.get(qualified)
 
     def find(self, schema: str, name: str) -> Table | None:
         """Return the table of that schema and name as they are, or None."""

@@ -47,7 +47,17 @@ SELECT relation.oid::bigint,
  ORDER BY 5;
 
 -- columns --
--- The columns of all tables in order, each with the sequence that its default asks or its identity owns.
+-- The columns of all tables in order, each with the sequence that its default asks or its identity owns. A
+-- domain is hashed as what it is made of, at whatever depth.
+WITH RECURSIVE made (type, base) AS (
+    SELECT type.oid, type.oid
+      FROM pg_catalog.pg_type AS type
+     WHERE type.typtype <> 'd'
+     UNION ALL
+    SELECT type.oid, made.base
+      FROM made
+      JOIN pg_catalog.pg_type AS type ON type.typbasetype = made.type AND type.typtype = 'd'
+)
 SELECT attribute.attrelid::bigint,
        attribute.attname,
        pg_catalog.quote_ident(attribute.attname),
@@ -59,11 +69,15 @@ SELECT attribute.attrelid::bigint,
                  FROM pg_catalog.pg_opclass AS class
                  JOIN pg_catalog.pg_am AS method ON method.oid = class.opcmethod AND method.amname = 'hash'
                 WHERE class.opcdefault
-                  AND (class.opcintype = coalesce(nullif(type.typbasetype, 0), type.oid)
-                       OR type.typtype = 'e' AND class.opcintype = 'pg_catalog.anyenum'::pg_catalog.regtype
-                       OR type.typcategory = 'A' AND class.opcintype = 'pg_catalog.anyarray'::pg_catalog.regtype
-                       OR coalesce(nullif(type.typbasetype, 0), type.oid) = 'pg_catalog.varchar'::pg_catalog.regtype
-                          AND class.opcintype = 'pg_catalog.text'::pg_catalog.regtype)),
+                  AND class.opcintype IN (
+                          type.oid,
+                          CASE
+                              WHEN type.oid = 'pg_catalog.varchar'::pg_catalog.regtype
+                              THEN 'pg_catalog.text'::pg_catalog.regtype
+                              WHEN type.typtype = 'e' THEN 'pg_catalog.anyenum'::pg_catalog.regtype
+                              WHEN type.typtype = 'r' THEN 'pg_catalog.anyrange'::pg_catalog.regtype
+                              WHEN type.typcategory = 'A' THEN 'pg_catalog.anyarray'::pg_catalog.regtype
+                          END)),
        coalesce((SELECT rule.collisdeterministic
                    FROM pg_catalog.pg_collation AS rule
                   WHERE rule.oid = attribute.attcollation), true),
@@ -72,7 +86,8 @@ SELECT attribute.attrelid::bigint,
        numbering.type
   FROM pg_catalog.pg_attribute AS attribute
   JOIN pg_catalog.pg_class AS relation ON relation.oid = attribute.attrelid AND relation.relkind IN ('r', 'p')
-  JOIN pg_catalog.pg_type AS type ON type.oid = attribute.atttypid
+  JOIN made ON made.type = attribute.atttypid
+  JOIN pg_catalog.pg_type AS type ON type.oid = made.base
   LEFT JOIN pg_catalog.pg_attrdef AS preset
     ON preset.adrelid = attribute.attrelid AND preset.adnum = attribute.attnum
   LEFT JOIN LATERAL (

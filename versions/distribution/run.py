@@ -46,7 +46,7 @@ def read_lines(file: Path | None, places: Iterable[str] = ()) -> tuple[Line, ...
     if file is None:
         return given
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise FileError(f'"{file}" cannot be read: {reason}', hint="name a map in UTF-8") from error

@@ -19,6 +19,8 @@ from spotify_ai_agent_migrations.versions.runner import journal
 
 _SQL: Final = queries("spotify_ai_agent_migrations.versions.runner")
 
+_DRAFT: Final = "require_recorded_checksum"
+
 
 @dataclass(frozen=True)
 class Edited:
@@ -29,13 +31,19 @@ class Edited:
     cosmetic: bool
 
 
-def refuse_findings(*, mutating: bool) -> None:
+def refuse_findings(*, mutating: bool, drafts: bool = True) -> None:
     """Refuse when a rule of error level is broken; to look only, when Alembic cannot load the history.
+
+    Without *drafts*, a revision whose checksum is not recorded is refused too.
 
     Raises:
         GovernanceError: names the first finding and counts the rest.
     """
-    findings = tuple(finding for finding in check() if finding.severity == "error")
+    findings = tuple(
+        finding
+        for finding in check()
+        if finding.severity == "error" or (finding.rule == _DRAFT and not drafts)
+    )
     refused = findings if mutating else structural(findings)
     if not refused:
         return

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any, Final
 
 import psycopg2
@@ -91,12 +92,10 @@ def migrate(
         # `stamp --purge` is the way out of a version table that nobody knows any more.
         if not purge:
             refuse_unknown_revision(raw, known_revisions(scripts))
-        refuse_edited_revisions(raw, scripts)
-        settle_drift(raw, journal, settings, options)
+            refuse_edited_revisions(raw, scripts)
         record = None if options.dry_run else Record(journal, raw, scripts)
-        if record is not None:
-            record.mend()
-        _Attempts(context, connection, function, settings, options, record).run()
+        settle = partial(settle_drift, raw, journal, settings, options)
+        _Attempts(context, connection, function, settings, options, record, settle).run()
 
 
 def _driver_connection(connection: sqlalchemy.Connection) -> Connection:
@@ -116,6 +115,7 @@ class _Attempts:
         settings: Settings,
         options: Options,
         record: Record | None,
+        settle: Callable[[], None],
     ) -> None:
         self._context = context
         self._connection = connection
@@ -123,6 +123,8 @@ class _Attempts:
         self._settings = settings
         self._options = options
         self._record = record
+        # Reading the schema waits for whoever holds a table for themselves, and so is part of a try.
+        self._settle: Callable[[], None] | None = settle
         self._step: Step | None = None
         self._alone = Alone(connection)
 
@@ -166,6 +168,7 @@ class _Attempts:
             # Alembic would take it for the caller's, run everything and commit nothing, without a word.
             raise RuntimeError("the migration's connection is in a transaction already")
         try:
+            self._begin()
             if self._record is None:
                 rehearse(self._context, self._connection, self._function)
             else:
@@ -179,10 +182,21 @@ class _Attempts:
                     self._context.run_migrations()
         except sqlalchemy.exc.DBAPIError as error:
             return error
+        except psycopg2.Error as error:
+            # Of the runner's own statements, which go past SQLAlchemy.
+            return sqlalchemy.exc.DBAPIError(None, None, error)
         finally:
             if not self._connection.invalidated:
                 self._connection.rollback()
         return None
+
+    def _begin(self) -> None:
+        """Compare the schema with the journal, once."""
+        if self._settle is not None:
+            if self._record is not None:
+                self._record.mend()
+            self._settle()
+            self._settle = None
 
     @contextmanager
     def _around(self, migration: MigrationContext, step: Step) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Rules about the source of functions, statement by statement; what a function builds as text is not seen."""
+"""Rules about the source of functions, statement by statement; what stands in quotes there is not seen."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ def _uses(layout: Layout) -> Iterator[tuple[str, str, Table, Column]]:
     spread = [(table, column) for table, column in layout.distributed() if table.root is None]
     for routine in layout.catalogue.routines:
         for statement in statements(routine.source):
+            folded = statement.lower()
             for table, column in spread:
-                if names(statement, table.schema, table.name):
+                if table.name.lower() in folded and names(statement, table.schema, table.name):
                     yield routine.qualified, statement, table, column
 
 
@@ -57,10 +58,10 @@ def _locking(layout: Layout) -> Iterator[tuple[str, str, str]]:
 
 
 def _names_one(statement: str, column: Column) -> bool:
-    return (
-        re.search(rf"(?<![\w])\"?{re.escape(column.name)}\"?\s*=(?!\s*ANY\b)", statement, re.IGNORECASE)
-        is not None
-    )
+    """Tell whether the column equals something else than the same column of another table."""
+    name = rf'"?{re.escape(column.name)}"?'
+    elsewhere = rf"(?!new\.|old\.)[\w\"]+\.{name}(?!\w)"
+    return re.search(rf"(?<!\w){name}\s*=\s*(?!any\b|{elsewhere})", statement, re.IGNORECASE) is not None
 
 
 @rule(

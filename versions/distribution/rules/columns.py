@@ -46,7 +46,12 @@ def require_place(layout: Layout) -> Iterator[Draft]:
             )
 
 
-@rule("CIT002", citus="Distribution column must not use GENERATED ALWAYS AS (...) STORED", see=DDL)
+@rule(
+    "CIT002",
+    citus="a distribution column has a hash function and a deterministic collation, is not GENERATED ALWAYS "
+    "AS (...) STORED, and takes no NULL",
+    see=DDL,
+)
 def require_distributable_column(layout: Layout) -> Iterator[Draft]:
     """The distribution column exists, is hashed, is not generated and never NULL."""
     for table in layout.roots("distributed"):
@@ -155,7 +160,12 @@ def _to_sequence(table: Table, column: Column, sequence: str) -> str:
     return f"{alter} DROP IDENTITY; {create} {move} {alter} SET DEFAULT nextval('{literal}');"
 
 
-@rule("CIT008", citus="nextval: reached maximum value …, a worker counts from 2^48 on", see=LIMITS)
+@rule(
+    "CIT008",
+    citus="nextval: reached maximum value … not supported for column defaults of type int; "
+    "the sequence … is already used for a different type",
+    see=LIMITS,
+)
 def require_bigint_sequence(layout: Layout) -> Iterator[Draft]:
     """What a sequence numbers is bigint, and so is the sequence; one sequence numbers one type."""
     users: dict[Sequence, list[tuple[Table, Column]]] = {}
@@ -177,7 +187,7 @@ def _small(table: Table, column: Column, sequence: Sequence) -> Iterator[Draft]:
     alter = f"ALTER SEQUENCE {sequence.qualified} AS bigint;"
     of = ("column", column.name)
     if column.type in {"smallint", "integer"}:
-        problem = f'column "{column.name}" is {column.type}, and a worker numbers with 64 bits'
+        problem = f'column "{column.name}" is {column.type}, and no worker can number it'
         widen = f"ALTER TABLE {table.qualified} ALTER COLUMN {column.quoted} TYPE bigint;"
         yield warning(table.qualified, problem, f"{widen} {alter}", of=of)
     elif column.type == "bigint" and sequence.type != "bigint":

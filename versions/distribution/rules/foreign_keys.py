@@ -116,7 +116,8 @@ def require_column_in_foreign_key(layout: Layout) -> Iterator[Draft]:
 @rule(
     "CIT012",
     citus="cannot create foreign key constraint: SET NULL or SET DEFAULT is not supported in ON DELETE "
-    "operation when distribution key is included in the foreign key constraint",
+    "operation when distribution key is included in the foreign key constraint, nor SET DEFAULT on columns "
+    "that default to sequences",
     see=DDL,
 )
 def ban_setting_of_foreign_key(layout: Layout) -> Iterator[Draft]:

@@ -29,7 +29,7 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         ),
         "constraint": _CONSTRAINT,
         "domain constraint": _CONSTRAINT,
-        "index": ("definition", "valid", "ready", "clustered", "replica identity"),
+        "index": ("definition", "valid", "ready", "clustered", "replica identity", "comment"),
         "trigger": ("definition", "enabled", "comment"),
         "policy": ("command", "permissive", "roles", "using", "check"),
         "rule": ("definition", "enabled"),
@@ -95,8 +95,9 @@ def _found(
 ) -> Iterator[Difference]:
     for key in sorted({*before, *after}):
         kind, identity = key
-        # An index that came or went is told once, as an index.
-        twice = kind == "relation" and (("index", identity) in before) != (("index", identity) in after)
+        # An index is a relation too, and told once.
+        index = ("index", identity)
+        twice = kind == "relation" and before.get(index) != after.get(index)
         if before.get(key) != after.get(key) and not twice:
             found = Difference(kind, identity, _named(kind, before.get(key)), _named(kind, after.get(key)))
             # A column that comes or goes moves the ones behind it.

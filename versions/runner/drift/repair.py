@@ -61,6 +61,16 @@ def _implied(one: Difference, relations: Container[str], constraints: Container[
     return goes_with_its_relation and owner(one.identity) in relations
 
 
+def _is_not_null_of(one: Difference, columns: Container[str]) -> bool:
+    """Tell whether *one* is a NOT NULL, a constraint since PostgreSQL 18, that a column differs in too."""
+    said = one.was or one.now
+    assert said is not None
+    name = str(said.get("definition")).removeprefix("NOT NULL ")
+    return (
+        one.kind == "constraint" and name != said["definition"] and f"{owner(one.identity)}.{name}" in columns
+    )
+
+
 def _repair(one: Difference) -> Iterator[str]:
     maker = _MAKERS.get(one.kind)
     if maker is None:
@@ -109,6 +119,10 @@ def _index(one: Difference) -> Iterator[str]:
         if one.now is not None:
             yield drop
         yield re.sub(r"^(CREATE (?:UNIQUE )?INDEX) ", r"\1 CONCURRENTLY ", one.was["definition"]) + ";"
+        if one.was["comment"]:
+            yield from comment("INDEX", one.identity, one.was)
+    elif one.fields == ("comment",):
+        yield from comment("INDEX", one.identity, one.was)
     elif "valid" in one.fields or "ready" in one.fields:
         yield f"REINDEX INDEX CONCURRENTLY {one.identity};"
     else:
@@ -151,13 +165,16 @@ def _routine(one: Difference) -> Iterator[str]:
     if one.was is None:
         yield f"DROP ROUTINE {one.identity};"
         return
-    if one.now is None or "definition" in one.fields:
+    again = one.now is None
+    if again or "definition" in one.fields:
         yield f"{one.was['definition'].rstrip()};"
-    if "owner" in one.fields or one.now is None:
+    if again or "owner" in one.fields:
         yield f"ALTER ROUTINE {one.identity} OWNER TO {quoted(one.was['owner'])};"
-    if "grants" in one.fields:
-        yield from grants("ROUTINE", one.identity, one.was["grants"] or [], (one.now or {})["grants"] or [])
-    if "comment" in one.fields:
+    if again or "grants" in one.fields:
+        # A new routine may be executed by everybody.
+        after = one.now["grants"] if one.now is not None else ["=X/nobody"]
+        yield from grants("ROUTINE", one.identity, one.was["grants"] or [], after or [])
+    if "comment" in one.fields or (again and one.was["comment"]):
         yield from comment("ROUTINE", one.identity, one.was)
 
 
