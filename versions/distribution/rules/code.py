@@ -61,7 +61,7 @@ def _names_one(statement: str, column: Column) -> bool:
     """Tell whether the column equals something else than the same column of another table."""
     name = rf'"?{re.escape(column.name)}"?'
     elsewhere = rf"(?!new\.|old\.)[\w\"]+\.{name}(?!\w)"
-    return re.search(rf"(?<!\w){name}\s*=\s*(?!any\b|{elsewhere})", statement, re.IGNORECASE) is not None
+    return re.search(rf"(?<!\w){name}\s*=(?!\s*(?:any\b|{elsewhere}))", statement, re.IGNORECASE) is not None
 
 
 @rule(
