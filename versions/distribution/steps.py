@@ -61,12 +61,11 @@ def make_plan(layout: Layout, report: Report) -> Plan:
     refused = {
         (found.table, found.kind, found.name) for found in report.findings if found.severity == "error"
     }
-    kept = [
-        (table, key)
-        for table, key in _foreign_keys(layout)
-        if not _is(refused, table, "foreign key", key.name)
+    links = [
+        (table, key, _is(refused, table, "foreign key", key.name)) for table, key in _foreign_keys(layout)
     ]
-    lost = [pair for pair in _foreign_keys(layout) if pair not in kept]
+    kept = [(table, key) for table, key, lost in links if not lost]
+    lost = [(table, key) for table, key, lost in links if lost]
     unmended = tuple(
         found for found in report.findings if found.severity == "error" and not _mends(layout, found)
     )
@@ -119,9 +118,11 @@ def _removed(steps: tuple[Step, ...]) -> Section:
     """Return the section of *steps*, with how many things of which kind it takes away."""
     kinds = {"step_drop_trigger": "triggers", "step_drop_policy": "policies"}
     count = Counter(
-        kinds.get(step.statement, "unique") for step in steps if step.statement != "step_create_index"
+        kinds.get(step.statement, "unique keys") for step in steps if step.statement != "step_create_index"
     )
-    said = ", ".join(f"{count[kind]} {kind}" for kind in ("triggers", "policies", "unique") if count[kind])
+    said = ", ".join(
+        f"{count[kind]} {kind}" for kind in ("triggers", "policies", "unique keys") if count[kind]
+    )
     remark = f"{said}: `agentdb distribution lint` says what has to take their place first"
     return Section("What Citus refuses goes for good", steps, (remark,) if steps else ())
 
