@@ -8,6 +8,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export import command as b
 from spotify_ai_agent_migrations.versions.cli import db
 from spotify_ai_agent_migrations.versions.cli import governance as governed
 from spotify_ai_agent_migrations.versions.cli.report import reported, talk_on_stderr
+from spotify_ai_agent_migrations.versions.distribution import command as distribution
 from spotify_ai_agent_migrations.versions.docs import command as docs
 from spotify_ai_agent_migrations.versions.governance import command as governance
 
@@ -26,6 +27,7 @@ app.command()(docs.docs)
 app.add_typer(governed.app, name="governance")
 app.add_typer(db.app, name="db")
 app.add_typer(bulk_import_export.app, name="bulk-import-export")
+app.add_typer(distribution.app, name="distribution")
 
 
 def main() -> None:
