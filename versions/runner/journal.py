@@ -28,6 +28,7 @@ from psycopg2.extras import Json, RealDictCursor
 from psycopg2.sql import SQL, Identifier, Placeholder
 
 from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
+from spotify_ai_agent_migrations.versions.core.database import remedy_of_ownership
 from spotify_ai_agent_migrations.versions.core.errors import PrivilegeError
 from spotify_ai_agent_migrations.versions.core.fingerprint import SchemaObject, described_by, hashed
 from spotify_ai_agent_migrations.versions.core.sql import queries
@@ -157,8 +158,7 @@ def _prepare(connection: Connection) -> None:
             raise
         raise PrivilegeError(
             f"the migration journal cannot be made: {error.diag.message_primary}",
-            hint=f'as an administrator run ALTER DATABASE … OWNER TO "{connection.info.user}", '
-            f'or GRANT CREATE ON DATABASE … TO "{connection.info.user}"',
+            hint=remedy_of_ownership(connection),
         ) from error
 
 

@@ -55,7 +55,8 @@ class Record:
         if self._fingerprint is None and step.left < _DESCRIBED:
             self._fingerprint = hashed(lasting(schema_objects(self._connection)))
         self._began_s = time.monotonic()
-        self._attempt = Entry(
+        self._attempt = None
+        attempt = Entry(
             direction=step.verb,
             state="started",
             revision=step.revision,
@@ -63,7 +64,8 @@ class Record:
             code=code_checksum(step.file),
             fingerprint_before=self._fingerprint,
         )
-        self._journal.write(self._attempt)
+        self._journal.write(attempt)
+        self._attempt = attempt
 
     def applied(self, *, step: MigrationInfo, heads: set[str], **_: Any) -> None:  # noqa: ANN401  (Alembic's)
         """Write that a step is done, within its transaction; Alembic calls it, for stamps too."""
@@ -83,6 +85,9 @@ class Record:
     def failed(self, error: BaseException, *, dirty: bool) -> None:
         """Write how the attempt ended, unless it is applied; that must never hide *error* itself."""
         self._fingerprint = None
+        if self._attempt is None:
+            # Nothing was started, for there was no place to say so.
+            return
         try:
             left = self._journal.unfinished()
             if left is not None:
