@@ -12,6 +12,7 @@ from spotify_ai_agent_migrations.versions.runner.autogenerate import comparison,
 from spotify_ai_agent_migrations.versions.runner.options import Options, parse_options
 from spotify_ai_agent_migrations.versions.runner.steps import proxy_removed
 
+AROUND_ATTRIBUTE = "spotify_ai_agent_migrations.around"
 OPTIONS_ATTRIBUTE = "spotify_ai_agent_migrations.options"
 
 
@@ -46,7 +47,10 @@ def run_environment(context: Any, file: str) -> None:  # noqa: ANN401  (the modu
         with online.connected(settings) as connection:
             if mutating:
                 purge = bool(request.get("purge"))
-                online.migrate(context, connection, request["fn"], settings, options, purge=purge)
+                around = context.config.attributes.get(AROUND_ATTRIBUTE)
+                online.migrate(
+                    context, connection, request["fn"], settings, options, purge=purge, around=around
+                )
             else:
                 online.look(context, connection, **comparison(context.config, options.metadata))
 

@@ -90,9 +90,7 @@ class Journal:
 
     def locks_of(self, pid: int) -> dict[str, list[str]]:
         """Return which relations that others see a session has locked, and in which modes."""
-        with self._connection.cursor() as cursor:
-            cursor.execute(_SQL["locks_of"], {"pid": pid})
-            found = {str(name): list(modes) for name, modes in cursor.fetchall()}
+        found = locks_of(self._connection, pid)
         self._connection.commit()
         return found
 
@@ -160,6 +158,13 @@ def _prepare(connection: Connection) -> None:
             f"the migration journal cannot be made: {error.diag.message_primary}",
             hint=remedy_of_ownership(connection),
         ) from error
+
+
+def locks_of(connection: Connection, pid: int) -> dict[str, list[str]]:
+    """Return which relations that *connection* sees another session has locked, and in which modes."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SQL["locks_of"], {"pid": pid})
+        return {str(name): list(modes) for name, modes in cursor.fetchall()}
 
 
 def exists(connection: Connection) -> bool:

@@ -6,7 +6,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -47,7 +47,7 @@ from spotify_ai_agent_migrations.versions.runner.offline import VERSION_TABLE
 from spotify_ai_agent_migrations.versions.runner.options import Options
 from spotify_ai_agent_migrations.versions.runner.record import Record
 from spotify_ai_agent_migrations.versions.runner.rehearsal import rehearse
-from spotify_ai_agent_migrations.versions.runner.steps import Step, StepFunction, surrounded
+from spotify_ai_agent_migrations.versions.runner.steps import Around, Step, StepFunction, surrounded
 
 _log: Final = logging.getLogger("spotify_ai_agent_migrations")
 
@@ -75,8 +75,9 @@ def migrate(
     options: Options,
     *,
     purge: bool,
+    around: Around | None = None,
 ) -> None:
-    """Run the steps of *function* under the migration lock.
+    """Run the steps of *function* under the migration lock, each inside of *around*.
 
     Locks: one session advisory lock; whatever a revision takes, each for one transaction and each waited
     for no longer than `lock_timeout_ms`.
@@ -94,9 +95,9 @@ def migrate(
         if not purge:
             refuse_unknown_revision(raw, known_revisions(scripts))
             refuse_edited_revisions(raw, scripts)
-        record = None if options.dry_run else Record(journal, raw, scripts)
+        record = None if options.dry_run else Record(journal, raw, scripts, reason=options.reason)
         settle = partial(settle_drift, raw, journal, settings, options)
-        _Attempts(context, connection, function, settings, options, record, settle).run()
+        _Attempts(context, connection, function, settings, options, record, settle, around).run()
 
 
 def _driver_connection(connection: sqlalchemy.Connection) -> Connection:
@@ -117,6 +118,7 @@ class _Attempts:
         options: Options,
         record: Record | None,
         settle: Callable[[], None],
+        beside: Around | None,
     ) -> None:
         self._context = context
         self._connection = connection
@@ -124,6 +126,7 @@ class _Attempts:
         self._settings = settings
         self._options = options
         self._record = record
+        self._beside = beside
         # Reading the schema waits for whoever holds a table for themselves, and so is part of a try.
         self._settle: Callable[[], None] | None = settle
         self._step: Step | None = None
@@ -202,12 +205,13 @@ class _Attempts:
     @contextmanager
     def _around(self, migration: MigrationContext, step: Step) -> Iterator[None]:
         self._step = step
-        if self._record is None:
+        with ExitStack() as around:
+            if self._record is not None:
+                self._record.start(step)
+                around.enter_context(self._alone.watching(migration, step))
+            if self._beside is not None:
+                around.enter_context(self._beside(migration, step))
             yield
-        else:
-            self._record.start(step)
-            with self._alone.watching(migration, step):
-                yield
 
     def _watch(self) -> BlockerWatch:
         return BlockerWatch(

@@ -33,7 +33,15 @@ _KILLED: Final = "its process ended without a word"
 class Record:
     """The entries of one migration, whose connection is *connection*."""
 
-    def __init__(self, journal: Journal, connection: Connection, scripts: ScriptDirectory) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        connection: Connection,
+        scripts: ScriptDirectory,
+        *,
+        reason: str | None = None,
+    ) -> None:
+        self._reason = reason
         self._journal = journal
         self._connection = connection
         self._scripts = scripts
@@ -63,6 +71,7 @@ class Record:
             checksum=checksum(step.file),
             code=code_checksum(step.file),
             fingerprint_before=self._fingerprint,
+            reason=self._reason,
         )
         self._journal.write(attempt)
         self._attempt = attempt

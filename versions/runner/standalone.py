@@ -16,9 +16,9 @@ from alembic.script import Script, ScriptDirectory
 from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
 from spotify_ai_agent_migrations.versions.core.errors import RevisionError
 from spotify_ai_agent_migrations.versions.runner import gate
-from spotify_ai_agent_migrations.versions.runner.environment import OPTIONS_ATTRIBUTE
+from spotify_ai_agent_migrations.versions.runner.environment import AROUND_ATTRIBUTE, OPTIONS_ATTRIBUTE
 from spotify_ai_agent_migrations.versions.runner.options import Options
-from spotify_ai_agent_migrations.versions.runner.steps import inside_alembic
+from spotify_ai_agent_migrations.versions.runner.steps import Around, inside_alembic
 
 # Alembic keeps the running migration in globals of its modules.
 _ONE_AT_A_TIME: Final = threading.RLock()
@@ -71,6 +71,26 @@ def run_revision(
         ):
             scripts.run_env()
     return _outcome(verb, ran=single.ran, dry_run=options.dry_run, sql=sql)
+
+
+def run_downgrade(target: str, options: Options, *, around: Around) -> None:
+    """Revert the revisions down to *target*, each inside of *around* and in the order of `alembic downgrade`.
+
+    Raises:
+        MigrationError: as for `alembic downgrade`, and whatever *around* raises; the step is undone.
+    """
+    with _ONE_AT_A_TIME:
+        gate.refuse_findings(mutating=True)
+        config = Config(str(PACKAGE_ROOT / "alembic.ini"))
+        config.attributes[OPTIONS_ATTRIBUTE] = options
+        config.attributes[AROUND_ATTRIBUTE] = around
+        scripts = ScriptDirectory.from_config(config)
+
+        def steps(heads: Any, _: MigrationContext) -> Any:  # noqa: ANN401  (Alembic's own)
+            return scripts._downgrade_revs(target, heads)
+
+        with EnvironmentContext(config, scripts, fn=steps, destination_rev=target):
+            scripts.run_env()
 
 
 class _Single:

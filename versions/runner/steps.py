@@ -22,12 +22,13 @@ Around = Callable[[MigrationContext, "Step"], AbstractContextManager[None]]
 
 @dataclass(frozen=True)
 class Step:
-    """One revision in one direction, the revisions it starts from, and how many steps are left after it."""
+    """One revision in one direction, the revisions around it, and how many steps are left after it."""
 
     revision: str
     file: Path
     verb: Literal["upgrade", "downgrade"]
     starts_from: tuple[str, ...]
+    ends_at: tuple[str, ...]
     left: int
 
     def __str__(self) -> str:
@@ -83,6 +84,7 @@ def _described(step: RevisionStep, left: int) -> Step:
         file=Path(step.revision.path),
         verb="upgrade" if step.is_upgrade else "downgrade",
         starts_from=tuple(step.from_revisions_no_deps),
+        ends_at=tuple(step.to_revisions_no_deps),
         left=left,
     )
 

@@ -1,0 +1,223 @@
+"""Plan a way back by trying it, then go it: one revision a transaction, what it destroys kept first."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import psycopg2
+from alembic.config import Config
+from alembic.script import Script, ScriptDirectory
+from psycopg2.extensions import connection as Connection
+from psycopg2.sql import SQL, Identifier
+
+from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
+from spotify_ai_agent_migrations.versions.core.database import connect, open_connection
+from spotify_ai_agent_migrations.versions.core.errors import RevisionError
+from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
+from spotify_ai_agent_migrations.versions.governance import discover
+from spotify_ai_agent_migrations.versions.rollback import plan as decide
+from spotify_ai_agent_migrations.versions.rollback.keep import Keeper
+from spotify_ai_agent_migrations.versions.rollback.observe import Observed, Observer
+from spotify_ai_agent_migrations.versions.rollback.plan import Loss, Reverse, RollbackPlan, StepPlan
+from spotify_ai_agent_migrations.versions.rollback.tables import STATEMENTS, named, value
+from spotify_ai_agent_migrations.versions.runner import Options, run_downgrade
+from spotify_ai_agent_migrations.versions.runner.gate import (
+    applied_revisions,
+    known_revisions,
+    refuse_edited_revisions,
+    refuse_unknown_revision,
+)
+
+_log: Final = logging.getLogger("spotify_ai_agent_migrations")
+
+
+@dataclass(frozen=True)
+class RollbackResult:
+    """What was rolled back: the plan, and the schema that keeps what it destroyed, if it destroyed anything."""
+
+    plan: RollbackPlan
+    quarantine: str | None
+
+
+def plan_rollback(target: str = "-1", options: Options | None = None) -> RollbackPlan:
+    """Return the way back to *target*: a revision, "base", or "-N" for N steps.
+
+    The way back is executed and rolled back, so that what it destroys is known and not guessed. Takes its
+    locks for that moment, each waited for no longer than `lock_timeout_ms`; counts the rows at risk after that,
+    without a lock.
+
+    Raises:
+        RevisionError: an irreversible step, an edited or unknown revision, or no such target.
+        DatabaseError: a step does not run, as where an object that is not ours depends on what goes.
+        LockError: a lock was not free in time.
+    """
+    return _planned(target, options or Options())[0]
+
+
+def rollback(
+    target: str = "-1",
+    options: Options | None = None,
+    *,
+    accept_data_loss: str | None = None,
+    copy_timeout_ms: int = 2_000,
+) -> RollbackResult:
+    """Go back to *target*, see `plan_rollback`; what is destroyed is kept in a schema of its own first.
+
+    Rows are at risk only with *accept_data_loss*, the digest of the plan, which goes stale when rows change. A
+    table that is dropped is moved instead, instant; a column, or rows that are deleted or changed, are
+    copied, for which writers wait *copy_timeout_ms* at most, or the step is undone. Every step has to end in
+    the schema that was journaled for its revision. Killed in between, the same call goes on with what is left.
+
+    Writes: schema `rollback_<run>`, and the journal; one transaction a revision.
+
+    Raises:
+        RevisionError: rows are at risk and not accepted; and whatever `plan_rollback` raises. Nothing is done.
+    """
+    options = options or Options()
+    planned, observed, settings = _planned(target, options)
+    earlier = _accepted_before(settings, accept_data_loss)
+    decide.refuse_unaccepted(planned, accept_data_loss, earlier)
+    if not planned.steps:
+        return RollbackResult(planned, None)
+    run = uuid.uuid4().hex[:12]
+    schema = f"rollback_{run}"
+    _restore_point(settings, schema)
+    digests = ",".join((*planned.digests[1:], *earlier))
+    keeper = Keeper(
+        schema,
+        {step.revision: (step, observed[step.revision]) for step in planned.steps},
+        copy_timeout_ms=copy_timeout_ms,
+    )
+    reason = f"rollback {run}; accepted {accept_data_loss or 'nothing'}; left {digests or 'nothing'}"
+    run_downgrade(planned.target, replace(options, reason=reason), around=keeper)
+    with connect(settings, purpose="agentdb rollback") as connection, connection.cursor() as cursor:
+        kept = bool(value(cursor, STATEMENTS["has_quarantine"], {"schema": schema}))
+    return RollbackResult(planned, schema if kept else None)
+
+
+def _planned(target: str, options: Options) -> tuple[RollbackPlan, Mapping[str, Observed], Settings]:
+    settings = resolve_settings(
+        options.url,
+        lock_timeout_ms=options.lock_timeout_ms,
+        statement_timeout_ms=options.statement_timeout_ms,
+    )
+    scripts = ScriptDirectory.from_config(Config(str(PACKAGE_ROOT / "alembic.ini")))
+    with connect(settings, purpose="agentdb rollback") as connection:
+        refuse_unknown_revision(connection, known_revisions(scripts))
+        refuse_edited_revisions(connection, scripts)
+        heads = applied_revisions(connection)
+    start = ", ".join(heads) or "base"
+    steps = _way_back(scripts, heads, target)
+    end = str(steps[-1].down_revision or "base") if steps else start
+    reverses = {str(one.revision): one.fields.get("Reverse", "lossy") for one in discover()}
+    decide.refuse_irreversible([(step.revision, reverses.get(step.revision, "lossy")) for step in steps])
+    if not steps:
+        return RollbackPlan(start, start), {}, settings
+    with closing(open_connection(settings, purpose="agentdb rollback")) as beside:
+        beside.autocommit = True
+        observer = Observer(beside)
+        run_downgrade(end, replace(options, dry_run=True), around=observer)
+    observed = {one.step.revision: one for one in observer.steps}
+    with connect(settings, purpose="agentdb rollback", row_security=False) as connection:
+        made = tuple(_step(connection, step, reverses, observed[step.revision]) for step in steps)
+    return RollbackPlan(start, end, made), observed, settings
+
+
+def _way_back(scripts: ScriptDirectory, heads: tuple[str, ...], target: str) -> tuple[Script, ...]:
+    """Return the revisions to revert, newest first."""
+    every = tuple(scripts.iterate_revisions(heads, "base")) if heads else ()
+    if target.startswith("-") and target[1:].isdigit():
+        return every[: int(target[1:])]
+    if target == "base":
+        return every
+    names = [script.revision for script in every]
+    if target not in names:
+        known = target in known_revisions(scripts)
+        raise RevisionError(
+            f'the database is at {", ".join(heads) or "base"}, and "{target}" is '
+            f"{'not behind it' if known else 'no revision'}",
+            hint=f"name one of {', '.join(names)} or base" if names else "there is nothing to roll back",
+        )
+    return every[: names.index(target)]
+
+
+def _step(
+    connection: Connection, script: Script, reverses: Mapping[str, str], observed: Observed
+) -> StepPlan:
+    losses = tuple(loss for loss in _losses(connection, observed) if loss.rows)
+    said = reverses.get(script.revision, "lossy")
+    reverse: Reverse = "lossless" if said.startswith("lossless") and not losses else "lossy"
+    return StepPlan(
+        revision=script.revision,
+        slug=Path(script.path).stem[4:],
+        reverse=reverse,
+        losses=losses,
+        locks=observed.locks,
+        grants=observed.grants,
+        duration_ms=observed.duration_ms,
+        written_since=_written_since(connection, script),
+    )
+
+
+def _losses(connection: Connection, observed: Observed) -> list[Loss]:
+    with connection.cursor() as cursor:
+        found = [
+            Loss("table", table, None, _count(connection, table, None), _bytes(connection, table))
+            for table in observed.tables
+        ]
+        found += [
+            Loss("column", table, column, _count(connection, table, column), 0)
+            for table, column in observed.columns
+        ]
+        for table, (deleted, updated) in sorted(observed.touched.items()):
+            if table not in observed.tables and not table.startswith("public.alembic_version"):
+                found.append(Loss("deleted", table, None, deleted, 0))
+                found.append(Loss("updated", table, None, updated, 0))
+    return found
+
+
+def _count(connection: Connection, table: str, column: str | None) -> int:
+    counted = SQL("count({})").format(Identifier(column)) if column else SQL("count(*)")
+    with connection.cursor() as cursor:
+        return int(value(cursor, SQL("SELECT {} FROM {}").format(counted, named(table))))
+
+
+def _bytes(connection: Connection, table: str) -> int:
+    with connection.cursor() as cursor:
+        in_parts = int(value(cursor, STATEMENTS["table_bytes"], {"table": table}))
+        return in_parts or int(value(cursor, STATEMENTS["is_plain_bytes"], {"table": table}))
+
+
+def _written_since(connection: Connection, script: Script) -> int:
+    """Return how many rows a revision's own `point_of_no_return`, a query that counts, finds."""
+    query = getattr(script.module, "point_of_no_return", None)
+    if query is None:
+        return 0
+    with connection.cursor() as cursor:
+        return int(value(cursor, str(query)) or 0)
+
+
+def _accepted_before(settings: Settings, accepted: str | None) -> tuple[str, ...]:
+    """Return the digests of what was left of a rollback that was accepted with this digest and cut off."""
+    if not accepted:
+        return ()
+    with connect(settings, purpose="agentdb rollback") as connection, connection.cursor() as cursor:
+        if value(cursor, "SELECT pg_catalog.to_regclass('ops.migration_journal')") is None:
+            return ()
+        reason = str(value(cursor, STATEMENTS["accepted_before"].replace("%%", "%")) or "")
+    said, _, left = reason.partition("; left ")
+    return tuple(left.split(",")) if said.endswith(f"accepted {accepted}") or accepted in left else ()
+
+
+def _restore_point(settings: Settings, name: str) -> None:
+    """Name this moment in the write-ahead log, where the login may; a courtesy for whoever restores a backup."""
+    with closing(open_connection(settings, purpose="agentdb rollback")) as connection:
+        connection.autocommit = True
+        with suppress(psycopg2.Error), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_catalog.pg_create_restore_point(%(name)s)", {"name": name})
