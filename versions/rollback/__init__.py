@@ -1,18 +1,18 @@
-"""Roll revisions back without fear: what would be lost is counted before, kept after, and the result is proved.
+"""Roll revisions back without fear: what is lost is counted before and kept after, and the result is proved.
 
     plan_rollback("003")                       the way back, tried and rolled back; what it loses, in rows
     rollback("003", accept_data_loss=DIGEST)   go it; what it destroys is kept in schema rollback_<run>
     restore(settings, run)                     put that back, once the revisions are applied again
 
-When: an upgrade was wrong and has to go, now. A plan never changes anything; nothing is half rolled back because
-a later step could not run, since all of them were tried first.
-Locks: those of the downgrades, each waited for within `lock_timeout`; a table that is dropped is moved instead.
+When: an upgrade was wrong and has to go, now. A plan changes nothing; nothing is half rolled back because a
+later step could not run, since all of them were tried first.
+Locks: those of the downgrades, each waited for within `lock_timeout`; a dropped table is moved instead.
 """
 
 from __future__ import annotations
 
 from spotify_ai_agent_migrations.versions.rollback.plan import Loss, RollbackPlan, StepPlan
-from spotify_ai_agent_migrations.versions.rollback.restore import purge, quarantines, restore
+from spotify_ai_agent_migrations.versions.rollback.quarantine import purge, quarantines, restore
 from spotify_ai_agent_migrations.versions.rollback.run import RollbackResult, plan_rollback, rollback
 
 __all__ = [

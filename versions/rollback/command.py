@@ -11,7 +11,7 @@ import typer
 
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.rollback import plan as decide
-from spotify_ai_agent_migrations.versions.rollback import restore as kept
+from spotify_ai_agent_migrations.versions.rollback import quarantine as kept
 from spotify_ai_agent_migrations.versions.rollback.plan import RollbackPlan
 from spotify_ai_agent_migrations.versions.rollback.run import plan_rollback, rollback
 from spotify_ai_agent_migrations.versions.runner.options import parse_options

@@ -1,4 +1,4 @@
-"""Keep what a step of a rollback destroys, in the step's own transaction: moved where that is instant, else copied."""
+"""Keep what a step of a rollback destroys, in its transaction: moved where that is instant, else copied."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Keeper:
                 f'"{loss.table}" has no primary key, so the values of "{loss.column}" cannot be kept',
                 hint=f"add one, or export {loss.table} and drop the values first",
             )
-        kept_as = _kept_name(loss)
+        kept_as = _kept_name(revision, loss)
         cursor.execute(SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(named(loss.table)))
         cursor.execute(SQL("SET LOCAL statement_timeout = {}").format(Literal(self._copy_timeout_ms)))
         cursor.execute(
@@ -121,7 +121,8 @@ class Keeper:
             dropped = DROP_TABLE.fullmatch(said)
             if dropped is None or qualified(dropped["table"]) != loss.table:
                 return said, parameters
-            self._move(raw_cursor, revision, loss)
+            with _as_login(raw_cursor):
+                self._move(raw_cursor, revision, loss)
             return "SELECT 1", parameters
 
         event.listen(connection, "before_cursor_execute", move, retval=True)
@@ -131,7 +132,7 @@ class Keeper:
             event.remove(connection, "before_cursor_execute", move)
 
     def _move(self, cursor: Cursor, revision: str, loss: Loss) -> None:
-        kept_as = _kept_name(loss)
+        kept_as = _kept_name(revision, loss)
         key = key_columns(cursor, loss.table)
         cursor.execute(SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(named(loss.table)))
         cursor.execute(STATEMENTS["attachments"], {"table": loss.table})
@@ -157,7 +158,7 @@ class Keeper:
     def _watching(self, cursor: Cursor, revision: str, loss: Loss) -> Iterator[None]:
         """Keep the rows that the step deletes or changes, as they were, by a trigger of this transaction."""
         every = columns(cursor, loss.table)
-        kept_as = _kept_name(loss)
+        kept_as = _kept_name(revision, loss)
         kept = Identifier(self._schema, kept_as)
         function = Identifier(self._schema, f"keep_{kept_as}"[:63])
         trigger = Identifier(f"rollback_{loss.kind}")
@@ -183,7 +184,7 @@ class Keeper:
         self._note(cursor, revision, loss, kept_as, key=key)
 
     def _keep_sequences(self, cursor: Cursor, revision: str, observed: Observed) -> None:
-        cursor.execute(STATEMENTS["sequences"].replace("%%", "%"))
+        cursor.execute(STATEMENTS["sequences"])
         last = dict(cursor.fetchall())
         for name in observed.sequences:
             if name in last:
@@ -220,6 +221,19 @@ class Keeper:
         )
 
 
+@contextmanager
+def _as_login(cursor: Cursor) -> Iterator[None]:
+    """Act as whoever is connected: the role that a revision takes on owns the tables, and no quarantine."""
+    role, login = (
+        str(value(cursor, "SELECT current_user::text")),
+        str(value(cursor, "SELECT session_user::text")),
+    )
+    cursor.execute("RESET ROLE")
+    yield
+    if role != login:
+        cursor.execute(SQL("SET LOCAL ROLE {}").format(Identifier(role)))
+
+
 def _movable(cursor: Cursor, table: str) -> bool:
     """Tell whether nothing of a table has to be rewritten or left behind to be moved."""
     if value(cursor, STATEMENTS["is_partitioned"], {"table": table}):
@@ -227,13 +241,10 @@ def _movable(cursor: Cursor, table: str) -> bool:
     return not any(column.needs_copy for column in columns(cursor, table))
 
 
-def _kept_name(loss: Loss) -> str:
+def _kept_name(revision: str, loss: Loss) -> str:
     """Return the name a loss is kept under, which says where it came from."""
-    parts = [
-        *named(loss.table).strings,
-        loss.column or "",
-        loss.kind if loss.kind in {"deleted", "updated"} else "",
-    ]
+    how = loss.kind if loss.kind in {"deleted", "updated"} else ""
+    parts = [f"r{revision}", *named(loss.table).strings, loss.column or "", how]
     return "__".join(part for part in parts if part)[:55]
 
 
@@ -246,5 +257,5 @@ def _prove(cursor: Cursor, raw: Any, step: Step) -> None:  # noqa: ANN401  (psyc
     if known is not None and comparable and hashed(lasting(schema_objects(raw))) != known:
         raise RevisionError(
             f"{step} ends in another schema than {parent or 'base'} had; nothing of it is done",
-            hint="`agentdb governance drift` shows what differed before it; mend the downgrade of the revision",
+            hint="`agentdb governance drift` shows what differed before it; mend the downgrade",
         )

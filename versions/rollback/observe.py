@@ -42,11 +42,7 @@ class Observed:
     @property
     def tables(self) -> tuple[str, ...]:
         """The tables it drops."""
-        return tuple(
-            one.identity
-            for one in self.removed
-            if one.kind == "relation" and one.was and one.was["kind"] in "rp"
-        )
+        return self._relations("rp")
 
     @property
     def columns(self) -> tuple[tuple[str, str], ...]:
@@ -60,11 +56,7 @@ class Observed:
     @property
     def sequences(self) -> tuple[str, ...]:
         """The sequences it drops."""
-        return tuple(
-            one.identity
-            for one in self.removed
-            if one.kind == "relation" and one.was and one.was["kind"] == "S"
-        )
+        return self._relations("S")
 
     @property
     def grants(self) -> tuple[str, ...]:
@@ -73,15 +65,18 @@ class Observed:
             f"{grant.partition('=')[0]} on {one.identity}"
             for one in self.removed
             if one.was
-            for grant in one.was.get("grants") or ()
+            for grant in _listed(one.was.get("grants"))
             if not _OURS.match(grant) and not grant.startswith(f"{one.was.get('owner')}=")
         )
 
     def _is_view(self, relation: str) -> bool:
-        return any(
-            one.identity == relation and one.was is not None and one.was["kind"] in "vm"
+        return relation in self._relations("vm")
+
+    def _relations(self, kinds: str) -> tuple[str, ...]:
+        return tuple(
+            one.identity
             for one in self.removed
-            if one.kind == "relation"
+            if one.kind == "relation" and one.was and one.was["kind"] in kinds
         )
 
 
@@ -92,6 +87,7 @@ class Observer:
         self._beside = beside
         self._before: tuple[SchemaObject, ...] | None = None
         self._touched: dict[str, tuple[int, int]] = {}
+        self._locks: dict[str, list[str]] = {}
         self.steps: list[Observed] = []
 
     @contextmanager
@@ -107,25 +103,49 @@ class Observer:
         duration_ms = round((time.monotonic() - began_s) * 1_000)
         after = lasting(schema_objects(raw))
         touched = _touched(raw)
+        locks = locks_of(self._beside, raw.info.backend_pid)
+        columns = {thing.identity for thing in before if thing.kind == "column"}
         self.steps.append(
             Observed(
                 step,
                 tuple(one for one in differences(before, after) if one.now is None),
-                {name: now for name, now in touched.items() if now != self._touched.get(name)},
+                _since(self._touched, touched),
                 frozenset(droppable),
-                tuple(
-                    (name, tuple(modes))
-                    for name, modes in locks_of(self._beside, raw.info.backend_pid).items()
-                ),
+                tuple((name, tuple(modes)) for name, modes in _new(self._locks, locks, columns)),
                 duration_ms,
             )
         )
-        self._before, self._touched = after, touched
+        self._before, self._touched, self._locks = after, touched, locks
+
+
+Counts = Mapping[str, tuple[int, int]]
+
+
+def _since(before: Counts, now: Counts) -> dict[str, tuple[int, int]]:
+    """Return how many rows more were deleted and changed, by table."""
+    counts = {name: before.get(name, (0, 0)) for name in now}
+    more = {name: (now[name][0] - counts[name][0], now[name][1] - counts[name][1]) for name in now}
+    return {name: found for name, found in more.items() if found != (0, 0)}
+
+
+def _new(
+    before: Mapping[str, list[str]], now: Mapping[str, list[str]], columns: set[str]
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield the locks on tables that were not held before; an index goes with its table."""
+    with_columns = {column.rsplit(".", 1)[0] for column in columns}
+    for name, modes in now.items():
+        if name in with_columns and modes != before.get(name):
+            yield name, modes
+
+
+def _listed(grants: object) -> list[str]:
+    """Return the grants of an object; those of a column are one text."""
+    return grants if isinstance(grants, list) else []
 
 
 def _touched(raw: Connection) -> dict[str, tuple[int, int]]:
     with raw.cursor() as cursor:
-        cursor.execute(STATEMENTS["touched_rows"].replace("%%", "%"))
+        cursor.execute(STATEMENTS["touched_rows"])
         return {str(name): (int(deleted), int(updated)) for name, deleted, updated in cursor.fetchall()}
 
 

@@ -2,7 +2,7 @@
 
 -- touched_rows --
 -- How many rows of each table this transaction has deleted and changed so far.
-SELECT pg_catalog.format('%%I.%%I', touched.schemaname, touched.relname),
+SELECT pg_catalog.format('%I.%I', touched.schemaname, touched.relname),
        touched.n_tup_del,
        touched.n_tup_upd
   FROM pg_catalog.pg_stat_xact_user_tables AS touched
@@ -14,7 +14,7 @@ SELECT pg_catalog.format('%%I.%%I', touched.schemaname, touched.relname),
 SELECT coalesce(sum(pg_catalog.pg_total_relation_size(part.relid)), 0)::bigint
   FROM pg_catalog.pg_partition_tree(%(table)s::pg_catalog.regclass) AS part;
 
--- is_plain_bytes --
+-- plain_table_bytes --
 -- The size of a table that is not partitioned, in bytes.
 SELECT pg_catalog.pg_total_relation_size(%(table)s::pg_catalog.regclass);
 
@@ -109,7 +109,7 @@ SELECT class.relkind = 'p'
 
 -- sequences --
 -- Every sequence outside of the system's schemas, and the last number it gave.
-SELECT pg_catalog.format('%%I.%%I', sequence.schemaname, sequence.sequencename),
+SELECT pg_catalog.format('%I.%I', sequence.schemaname, sequence.sequencename),
        sequence.last_value
   FROM pg_catalog.pg_sequences AS sequence
  WHERE sequence.last_value IS NOT NULL
@@ -132,7 +132,7 @@ SELECT entry.reason
   FROM ops.migration_journal AS entry
  WHERE entry.direction = 'downgrade'
    AND entry.state = 'applied'
-   AND entry.reason LIKE 'rollback %%'
+   AND entry.reason LIKE 'rollback %'
  ORDER BY entry.id DESC
  LIMIT 1;
 
@@ -162,8 +162,8 @@ SELECT pg_catalog.to_regnamespace(%(schema)s) IS NOT NULL;
 -- The schemas that keep what rollbacks destroyed.
 SELECT namespace.nspname
   FROM pg_catalog.pg_namespace AS namespace
- WHERE namespace.nspname ~ '^rollback_[0-9a-f]{{12}}$'
-   AND pg_catalog.to_regclass(pg_catalog.format('%%I.contents', namespace.nspname)) IS NOT NULL
+ WHERE namespace.nspname ~ '^rollback_[0-9a-f]{12}$'
+   AND pg_catalog.to_regclass(pg_catalog.format('%I.contents', namespace.nspname)) IS NOT NULL
  ORDER BY namespace.nspname;
 
 -- checksum --
@@ -185,9 +185,9 @@ SELECT item.id, item.revision, item.kind, item.source, item.column_name, item.ke
  ORDER BY item.id;
 
 -- keep_function --
--- Keep the rows of a statement as they were before it.
+-- Keep the rows of a statement as they were before it; whoever deletes them may not look into the quarantine.
 CREATE FUNCTION {function}() RETURNS trigger
-LANGUAGE plpgsql
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
     INSERT INTO {kept} SELECT {columns} FROM gone;
@@ -220,3 +220,8 @@ SELECT attribute.attname,
  WHERE attribute.attrelid = %(table)s::pg_catalog.regclass
    AND attribute.attnum > 0
    AND NOT attribute.attisdropped;
+
+-- move_on --
+-- Let a sequence go on behind what it gave out, then and since.
+SELECT pg_catalog.setval(%(name)s::pg_catalog.regclass,
+                         greatest(%(last)s, coalesce(pg_catalog.pg_sequence_last_value(%(name)s::pg_catalog.regclass), 0)));

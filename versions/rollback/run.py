@@ -39,7 +39,7 @@ _log: Final = logging.getLogger("spotify_ai_agent_migrations")
 
 @dataclass(frozen=True)
 class RollbackResult:
-    """What was rolled back: the plan, and the schema that keeps what it destroyed, if it destroyed anything."""
+    """What was rolled back, and the schema that keeps what it destroyed, if it destroyed anything."""
 
     plan: RollbackPlan
     quarantine: str | None
@@ -49,8 +49,8 @@ def plan_rollback(target: str = "-1", options: Options | None = None) -> Rollbac
     """Return the way back to *target*: a revision, "base", or "-N" for N steps.
 
     The way back is executed and rolled back, so that what it destroys is known and not guessed. Takes its
-    locks for that moment, each waited for no longer than `lock_timeout_ms`; counts the rows at risk after that,
-    without a lock.
+    locks for that moment, each waited for no longer than `lock_timeout_ms`; counts the rows at risk after
+    that, without a lock.
 
     Raises:
         RevisionError: an irreversible step, an edited or unknown revision, or no such target.
@@ -69,15 +69,16 @@ def rollback(
 ) -> RollbackResult:
     """Go back to *target*, see `plan_rollback`; what is destroyed is kept in a schema of its own first.
 
-    Rows are at risk only with *accept_data_loss*, the digest of the plan, which goes stale when rows change. A
-    table that is dropped is moved instead, instant; a column, or rows that are deleted or changed, are
-    copied, for which writers wait *copy_timeout_ms* at most, or the step is undone. Every step has to end in
-    the schema that was journaled for its revision. Killed in between, the same call goes on with what is left.
+    Rows are put at risk only with *accept_data_loss*, the digest of the plan, which goes stale when rows
+    change. A table that is dropped is moved instead, instant; a column, or rows that are deleted or changed,
+    are copied, for which writers wait *copy_timeout_ms* at most, or the step is undone. Every step has to end
+    in the schema that was journaled for its revision. Killed in between, the same call goes on with what is
+    left.
 
     Writes: schema `rollback_<run>`, and the journal; one transaction a revision.
 
     Raises:
-        RevisionError: rows are at risk and not accepted; and whatever `plan_rollback` raises. Nothing is done.
+        RevisionError: rows are at risk and not accepted; and whatever `plan_rollback` raises: no step ran.
     """
     options = options or Options()
     planned, observed, settings = _planned(target, options)
@@ -166,19 +167,18 @@ def _step(
 
 
 def _losses(connection: Connection, observed: Observed) -> list[Loss]:
-    with connection.cursor() as cursor:
-        found = [
-            Loss("table", table, None, _count(connection, table, None), _bytes(connection, table))
-            for table in observed.tables
-        ]
-        found += [
-            Loss("column", table, column, _count(connection, table, column), 0)
-            for table, column in observed.columns
-        ]
-        for table, (deleted, updated) in sorted(observed.touched.items()):
-            if table not in observed.tables and not table.startswith("public.alembic_version"):
-                found.append(Loss("deleted", table, None, deleted, 0))
-                found.append(Loss("updated", table, None, updated, 0))
+    found = [
+        Loss("table", table, None, _count(connection, table, None), _bytes(connection, table))
+        for table in observed.tables
+    ]
+    found += [
+        Loss("column", table, column, _count(connection, table, column), 0)
+        for table, column in observed.columns
+    ]
+    for table, (deleted, updated) in sorted(observed.touched.items()):
+        if table not in {*observed.tables, "public.alembic_version"}:
+            found.append(Loss("deleted", table, None, deleted, 0))
+            found.append(Loss("updated", table, None, updated, 0))
     return found
 
 
@@ -191,7 +191,7 @@ def _count(connection: Connection, table: str, column: str | None) -> int:
 def _bytes(connection: Connection, table: str) -> int:
     with connection.cursor() as cursor:
         in_parts = int(value(cursor, STATEMENTS["table_bytes"], {"table": table}))
-        return in_parts or int(value(cursor, STATEMENTS["is_plain_bytes"], {"table": table}))
+        return in_parts or int(value(cursor, STATEMENTS["plain_table_bytes"], {"table": table}))
 
 
 def _written_since(connection: Connection, script: Script) -> int:
@@ -210,13 +210,13 @@ def _accepted_before(settings: Settings, accepted: str | None) -> tuple[str, ...
     with connect(settings, purpose="agentdb rollback") as connection, connection.cursor() as cursor:
         if value(cursor, "SELECT pg_catalog.to_regclass('ops.migration_journal')") is None:
             return ()
-        reason = str(value(cursor, STATEMENTS["accepted_before"].replace("%%", "%")) or "")
+        reason = str(value(cursor, STATEMENTS["accepted_before"]) or "")
     said, _, left = reason.partition("; left ")
     return tuple(left.split(",")) if said.endswith(f"accepted {accepted}") or accepted in left else ()
 
 
 def _restore_point(settings: Settings, name: str) -> None:
-    """Name this moment in the write-ahead log, where the login may; a courtesy for whoever restores a backup."""
+    """Name this moment in the write-ahead log, where the login may, for whoever restores a backup to it."""
     with closing(open_connection(settings, purpose="agentdb rollback")) as connection:
         connection.autocommit = True
         with suppress(psycopg2.Error), connection.cursor() as cursor:

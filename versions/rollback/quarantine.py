@@ -58,7 +58,7 @@ class Restored:
 def quarantines(settings: Settings) -> tuple[tuple[str, tuple[Kept, ...]], ...]:
     """Return what every rollback kept, by its schema."""
     with connect(settings, purpose="agentdb rollback") as connection, connection.cursor() as cursor:
-        cursor.execute(STATEMENTS["quarantines"].replace("{{", "{").replace("}}", "}"))
+        cursor.execute(STATEMENTS["quarantines"])
         return tuple((str(name), _contents(cursor, str(name))) for (name,) in cursor.fetchall())
 
 
@@ -75,23 +75,23 @@ def restore(settings: Settings, run: str) -> Restored:
         TableError: what was kept is not what it was when it was kept; nothing was restored.
     """
     schema = _schema(run)
-    with connect(settings, purpose="agentdb rollback", row_security=False) as connection:
-        with connection.cursor() as cursor:
-            if not value(cursor, STATEMENTS["has_quarantine"], {"schema": schema}):
-                raise RevisionError(
-                    f'there is no quarantine "{schema}"', hint="`agentdb rollback list` names them"
-                )
-            items = _contents(cursor, schema)
-            _require_back(cursor, items)
-            tables = _in_order(cursor, {item.source for item in items if item.kept_as})
-            with _silenced(cursor, tables):
-                found = tuple(_restored(cursor, schema, items, tables))
-            for item in items:
-                if item.kind == "sequence":
-                    _move_on(cursor, item)
-            cursor.execute(
-                SQL("UPDATE {} SET restored_at = pg_catalog.now()").format(Identifier(schema, "contents"))
-            )
+    with (
+        connect(settings, purpose="agentdb rollback", row_security=False) as connection,
+        connection.cursor() as cursor,
+    ):
+        if not value(cursor, STATEMENTS["has_quarantine"], {"schema": schema}):
+            raise _no_quarantine(schema)
+        items = _contents(cursor, schema)
+        _require_back(cursor, items)
+        tables = _in_order(cursor, {item.source for item in items if item.kept_as})
+        with _silenced(cursor, tables):
+            found = tuple(_restored(cursor, schema, items, tables))
+        for item in items:
+            if item.kind == "sequence":
+                cursor.execute(STATEMENTS["move_on"], {"name": item.source, "last": item.rows})
+        cursor.execute(
+            SQL("UPDATE {} SET restored_at = pg_catalog.now()").format(Identifier(schema, "contents"))
+        )
     return Restored(found)
 
 
@@ -109,8 +109,12 @@ def purge(settings: Settings, run: str | None = None) -> tuple[str, ...]:
                 cursor.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(name)))
             gone.append(name)
     if wanted and not gone:
-        raise RevisionError(f'there is no quarantine "{wanted}"', hint="`agentdb rollback list` names them")
+        raise _no_quarantine(wanted)
     return tuple(gone)
+
+
+def _no_quarantine(schema: str) -> RevisionError:
+    return RevisionError(f'there is no quarantine "{schema}"', hint="`agentdb rollback list` names them")
 
 
 def _expired(item: Kept) -> bool:
@@ -193,7 +197,8 @@ def _put_back(cursor: Cursor, schema: str, item: Kept) -> int:
     assert item.kept_as is not None
     kept = Identifier(schema, item.kept_as)
     rows, checksum = counted(cursor, kept)
-    if rows != item.rows or (item.checksum is not None and checksum != item.checksum):
+    # A table that was moved was not read: nobody but its owner could change it since.
+    if not item.moved and (rows, checksum) != (item.rows, item.checksum):
         raise TableError(
             f'"{schema}"."{item.kept_as}" is not what was kept: {rows} rows, and {item.rows} were',
             hint="somebody changed it since; restore from a backup",
@@ -219,24 +224,12 @@ def _upsert(cursor: Cursor, item: Kept, kept: Identifier, shared: tuple[Column, 
     values = SQL(", ").join(
         SQL("{}::{}").format(Identifier(column.name), SQL(types[column.name])) for column in shared
     )
-    changed = [column for column in shared if column.name not in key]
-    action = SQL("DO UPDATE SET {}").format(
-        SQL(", ").join(
-            SQL("{} = EXCLUDED.{}").format(Identifier(column.name), Identifier(column.name))
-            for column in changed
-        )
-    )
+    # With nothing but a key, a row that is there is the row that was kept.
+    changed = [column.name for column in shared if column.name not in key] or list(key)
+    renewed = SQL(", ").join(SQL("{0} = EXCLUDED.{0}").format(Identifier(name)) for name in changed)
+    conflict = SQL(" ON CONFLICT ({}) DO UPDATE SET {}").format(SQL(", ").join(map(Identifier, key)), renewed)
     return SQL("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {}{}").format(
-        named(item.source),
-        names(shared),
-        values,
-        kept,
-        SQL(" ON CONFLICT ({}) {}").format(
-            SQL(", ").join(map(Identifier, key)),
-            action if changed else SQL("DO UPDATE SET {0} = EXCLUDED.{0}").format(Identifier(key[0])),
-        )
-        if key
-        else SQL(""),
+        named(item.source), names(shared), values, kept, conflict if key else SQL("")
     )
 
 
@@ -255,14 +248,6 @@ def _own_types(cursor: Cursor, table: str) -> dict[str, str]:
     return dict(cursor.fetchall())
 
 
-def _move_on(cursor: Cursor, item: Kept) -> None:
-    cursor.execute(
-        "SELECT pg_catalog.setval(%(name)s, greatest(%(last)s, (SELECT coalesce(last_value, 0) FROM pg_catalog.pg_sequences"
-        " WHERE pg_catalog.format('%%I.%%I', schemaname, sequencename) = %(name)s)))",
-        {"name": item.source, "last": item.rows},
-    )
-
-
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
@@ -271,9 +256,7 @@ def summary(items: Iterable[Kept]) -> str:
     """Return what a quarantine keeps on one line."""
     every = list(items)
     rows = sum(item.rows for item in every if item.kept_as)
-    until = min((item.keep_until for item in every), default=None)
-    back = " restored" if any(item.restored_at for item in every) else ""
-    return f"{rows} rows of {len({item.source for item in every if item.kept_as})} tables, kept until {until:%Y-%m-%d}{back}"
-
-
-__all__ = ["Kept", "Restored", "purge", "quarantines", "restore", "summary"]
+    tables = len({item.source for item in every if item.kept_as})
+    until = min((f"{item.keep_until:%Y-%m-%d}" for item in every), default="now")
+    back = ", restored" if any(item.restored_at for item in every) else ""
+    return f"{rows} rows of {tables} tables, kept until {until}{back}"
