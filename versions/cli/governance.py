@@ -64,6 +64,13 @@ def drift(url: Url = None) -> None:
 
 
 @app.command()
+def verify(url: Url = None) -> None:
+    """Ask every applied revision that can tell whether what it promises holds."""
+    asked = inspection.verify_revisions(resolve_settings(url))
+    typer.echo(f"asked: {', '.join(asked) or 'none'}; what they promise holds")
+
+
+@app.command()
 def accept(
     revision: Annotated[str, typer.Argument(help="an applied revision whose file changed")],
     reason: Reason,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +27,9 @@ _SAID = {
     Outcome.REHEARSED: "executed and rolled back",
 }
 
+# Rooms whose numbered script does more than apply itself.
+_ROOMS = {"rollback": "spotify_ai_agent_migrations.versions.rollback.command"}
+
 
 class Verb(str, Enum):
     """The two directions of a revision."""
@@ -39,14 +43,38 @@ def revision_main(file: str) -> int:
     talk_on_stderr()
     write_utf8()
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command(help=_help(file))(_command(Path(file)))
+    room = _room(Path(file))
+    if room is None:
+        app.command(help=_help(file))(_command(Path(file)))
+    else:
+        # The room's commands, and both directions of the revision beside them.
+        app = room
+        for verb in Verb:
+            app.command(verb.value, help=f"{verb.value.capitalize()} this revision alone.")(
+                _command(Path(file), verb)
+            )
     with interruptible():
         reported(partial(app, prog_name=f"python versions/{Path(file).name}"))
     return 0
 
 
-def _command(file: Path) -> Callable[..., None]:
-    """Return the command of the revision in *file*; its signature is its command line."""
+def _room(file: Path) -> typer.Typer | None:
+    """Return the commands that the script of a room's revision has; None where it has none of its own."""
+    command = import_module(_ROOMS[file.stem[4:]]) if file.stem[4:] in _ROOMS else None
+    return command.script if command is not None else None
+
+
+def _command(file: Path, only: Verb | None = None) -> Callable[..., None]:
+    """Return the command of the revision in *file*, for both directions or for one of them."""
+
+    def run_only(
+        *,
+        sql: Annotated[bool, typer.Option("--sql", help="write the SQL to standard output instead")] = False,
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="execute it and roll back")] = False,
+        x: Annotated[list[str] | None, typer.Option("-x", help="key=value, as for alembic: -x url=…")] = None,
+    ) -> None:
+        assert only is not None
+        run(only, sql=sql, dry_run=dry_run, x=x)
 
     def run(
         verb: Annotated[Verb, typer.Argument(help="apply it, or revert it")] = Verb.UPGRADE,
@@ -59,7 +87,7 @@ def _command(file: Path) -> Callable[..., None]:
         options = parse_options({**spoken, **({"dry-run": "1"} if dry_run else {})})
         _say(file, verb, run_revision(file, verb.value, options, sql=sql))
 
-    return run
+    return run if only is None else run_only
 
 
 def _say(file: Path, verb: Verb, outcome: Outcome) -> None:

@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from psycopg2.extensions import connection as Connection
 
 from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
-from spotify_ai_agent_migrations.versions.core.database import connect, open_connection
+from spotify_ai_agent_migrations.versions.core.database import connect, engine, open_connection, translated
 from spotify_ai_agent_migrations.versions.core.errors import RevisionError
 from spotify_ai_agent_migrations.versions.core.locks import advisory_lock, lock_key
 from spotify_ai_agent_migrations.versions.core.settings import Settings
@@ -24,6 +24,7 @@ from spotify_ai_agent_migrations.versions.runner.entry import Entry, Fault, Writ
 from spotify_ai_agent_migrations.versions.runner.gate import applied_revisions, edited_revisions
 from spotify_ai_agent_migrations.versions.runner.offline import VERSION_TABLE
 from spotify_ai_agent_migrations.versions.runner.options import Options, require_reason
+from spotify_ai_agent_migrations.versions.runner.steps import refuse_unverified
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,26 @@ def accept_revision(settings: Settings, revision: str, *, reason: str) -> None:
                 hint=f"those that changed: {names}",
             )
         into.write(_accepted(revision, changed[revision], reason))
+
+
+def verify_revisions(settings: Settings) -> tuple[str, ...]:
+    """Run `verify(connection)` of every applied revision that has one, and return which were asked.
+
+    Raises:
+        RevisionError: what one of them promises does not hold.
+    """
+    scripts = ScriptDirectory.from_config(Config(str(PACKAGE_ROOT / "alembic.ini")))
+    asked = []
+    with translated(), engine(settings, purpose="agentdb governance").connect() as connection:
+        raw = connection.connection.driver_connection
+        assert isinstance(raw, Connection)
+        heads = applied_revisions(raw)
+        for script in reversed(tuple(scripts.iterate_revisions(heads, "base")) if heads else ()):
+            verify = getattr(script.module, "verify", None)
+            if verify is not None:
+                refuse_unverified(script.revision, verify, connection)
+                asked.append(script.revision)
+    return tuple(asked)
 
 
 def _accepted(revision: str, file: Path, reason: str) -> Entry:

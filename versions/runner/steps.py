@@ -9,6 +9,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Literal
 
+import sqlalchemy
 from alembic import op
 from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
 from alembic.util import CommandError
@@ -42,10 +43,49 @@ def surrounded(function: StepFunction, around: Around) -> StepFunction:
         every = list(function(heads, context) or ())
         for left, step in zip(reversed(range(len(every))), every, strict=True):
             if isinstance(step, RevisionStep):
-                step.migration_fn = _surrounded(step.migration_fn, around, context, _described(step, left))
+                step.migration_fn = _surrounded(
+                    _verified(step, context), around, context, _described(step, left)
+                )
             yield step
 
     return steps
+
+
+def _verified(step: RevisionStep, context: MigrationContext) -> Callable[..., None]:
+    """Return an upgrade with the revision's own `verify(connection)` behind it, in the same transaction."""
+    raw: Callable[..., None] = step.migration_fn
+    verify = getattr(step.revision.module, "verify", None)
+    if not step.is_upgrade or verify is None or context.as_sql:
+        return raw
+
+    @wraps(raw)
+    def run(**arguments: object) -> None:
+        raw(**arguments)
+        refuse_unverified(step.revision.revision, verify, context.connection)
+
+    return run
+
+
+def refuse_unverified(
+    revision: str, verify: Callable[[sqlalchemy.Connection], object], connection: sqlalchemy.Connection | None
+) -> None:
+    """Run a revision's own `verify(connection)`.
+
+    Raises:
+        RevisionError: it gave back False, or failed an assertion.
+    """
+    assert connection is not None
+    try:
+        held = verify(connection)
+    except AssertionError as error:
+        held, said = False, f": {error}" if str(error) else ""
+    else:
+        said = ""
+    if held is False:
+        raise RevisionError(
+            f"what revision {revision} promises does not hold{said}",
+            hint=f"read verify() of revision {revision}; what was not committed is undone",
+        )
 
 
 def _surrounded(
