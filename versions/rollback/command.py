@@ -13,7 +13,7 @@ from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.rollback import plan as decide
 from spotify_ai_agent_migrations.versions.rollback import quarantine as kept
 from spotify_ai_agent_migrations.versions.rollback.plan import RollbackPlan
-from spotify_ai_agent_migrations.versions.rollback.run import plan_rollback, rollback
+from spotify_ai_agent_migrations.versions.rollback.run import RollbackResult, plan_rollback, rollback
 from spotify_ai_agent_migrations.versions.runner.options import parse_options
 
 _EXIT_CODES = "Exit codes: 0 done, 1 refused or failed, 2 usage or settings."
@@ -35,6 +35,36 @@ _Digest = Annotated[
 _Copy = Annotated[int, typer.Option("--copy-timeout-ms", help="how long writers may wait for a copy")]
 
 
+# `python versions/006_rollback.py`: without a sub-command it shows the way one step back, asks, and goes it.
+script = typer.Typer(help="Roll back.", epilog=_EXIT_CODES, rich_markup_mode=None, add_completion=False,
+                     pretty_exceptions_enable=False)  # fmt: skip
+
+
+@script.callback(invoke_without_command=True)
+def back(
+    context: typer.Context,
+    *,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="how many revisions")] = 1,
+    yes: Annotated[bool, typer.Option("--yes", help="where nobody can be asked: accept the plan")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="show the plan, and stop")] = False,
+    url: _Url = None,
+    x: _X = None,
+    written: _Json = False,
+) -> None:
+    """Show what rolling back the last revision loses, ask, and roll back."""
+    if context.invoked_subcommand is not None:
+        return
+    options = parse_options(spoken(url, x))
+    planned = plan_rollback(f"-{steps}", options)
+    show(planned, written=written)
+    if dry_run or not planned.steps:
+        return
+    if not yes:
+        typer.confirm(f"Roll back to {planned.target}?", abort=True, err=True)
+    said(rollback(planned.target, options, accept_data_loss=planned.digest))
+
+
+@script.command("plan", epilog=_EXIT_CODES)
 @app.command("plan", epilog=_EXIT_CODES)
 def plan_command(
     target: Annotated[str, typer.Argument(help='a revision, "base", or -N for N steps')] = "-1",
@@ -47,6 +77,7 @@ def plan_command(
     show(plan_rollback(target, parse_options(spoken(url, x))), written=written)
 
 
+@script.command("to", epilog=_EXIT_CODES)
 @app.command("to", epilog=_EXIT_CODES)
 def to_command(
     target: Annotated[str, typer.Argument(help='a revision, "base", or -N for N steps')],
@@ -57,17 +88,11 @@ def to_command(
     copy_timeout_ms: _Copy = 2_000,
 ) -> None:
     """Go back to TARGET; what is destroyed is kept first."""
-    done = rollback(
-        target,
-        parse_options(spoken(url, x)),
-        accept_data_loss=accept_data_loss,
-        copy_timeout_ms=copy_timeout_ms,
-    )
-    typer.echo(f"rolled back from {done.plan.start} to {done.plan.target}")
-    if done.quarantine:
-        typer.echo(f"kept in {done.quarantine}: agentdb rollback restore {done.quarantine}")
+    options = parse_options(spoken(url, x))
+    said(rollback(target, options, accept_data_loss=accept_data_loss, copy_timeout_ms=copy_timeout_ms))
 
 
+@script.command("restore", epilog=_EXIT_CODES)
 @app.command("restore", epilog=_EXIT_CODES)
 def restore_command(run: Annotated[str, typer.Argument(help="rollback_…")], url: _Url = None) -> None:
     """Put back what a rollback kept, once the revisions are applied again."""
@@ -99,6 +124,13 @@ def show(plan: RollbackPlan, *, written: bool) -> None:
         return
     for line in decide.lines(plan):
         typer.echo(line)
+
+
+def said(done: RollbackResult) -> None:
+    """Say what was rolled back, and where what it destroyed is kept."""
+    typer.echo(f"rolled back from {done.plan.start} to {done.plan.target}")
+    if done.quarantine:
+        typer.echo(f"kept in {done.quarantine}: agentdb rollback restore {done.quarantine}")
 
 
 def spoken(url: str | None, x: Iterable[str] | None) -> dict[str, str]:

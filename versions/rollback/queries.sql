@@ -225,3 +225,14 @@ SELECT attribute.attname,
 -- Let a sequence go on behind what it gave out, then and since.
 SELECT pg_catalog.setval(%(name)s::pg_catalog.regclass,
                          greatest(%(last)s, coalesce(pg_catalog.pg_sequence_last_value(%(name)s::pg_catalog.regclass), 0)));
+
+-- kept_rows --
+-- How many rows and values a quarantine holds.
+SELECT coalesce(sum(item.rows), 0)::bigint
+  FROM {schema}.contents AS item
+ WHERE item.kept_as IS NOT NULL;
+
+-- ledger --
+-- Write down that a rollback was done.
+INSERT INTO ops.rollbacks (run, started_from, target, digest, rows_at_risk, rows_kept)
+VALUES (%(run)s, %(started_from)s, %(target)s, %(digest)s, %(rows_at_risk)s, %(rows_kept)s);

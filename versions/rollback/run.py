@@ -25,7 +25,7 @@ from spotify_ai_agent_migrations.versions.rollback import plan as decide
 from spotify_ai_agent_migrations.versions.rollback.keep import Keeper
 from spotify_ai_agent_migrations.versions.rollback.observe import Observed, Observer
 from spotify_ai_agent_migrations.versions.rollback.plan import Loss, Reverse, RollbackPlan, StepPlan
-from spotify_ai_agent_migrations.versions.rollback.tables import STATEMENTS, named, value
+from spotify_ai_agent_migrations.versions.rollback.tables import STATEMENTS, named, statement, value
 from spotify_ai_agent_migrations.versions.runner import Options, run_downgrade
 from spotify_ai_agent_migrations.versions.runner.gate import (
     applied_revisions,
@@ -97,9 +97,23 @@ def rollback(
     )
     reason = f"rollback {run}; accepted {accept_data_loss or 'nothing'}; left {digests or 'nothing'}"
     run_downgrade(planned.target, replace(options, reason=reason), around=keeper)
+    return RollbackResult(planned, schema if _closed(settings, planned, run) else None)
+
+
+def _closed(settings: Settings, planned: RollbackPlan, run: str) -> bool:
+    """Write the rollback into the ledger, if that is still there; tell whether anything was kept."""
     with connect(settings, purpose="agentdb rollback") as connection, connection.cursor() as cursor:
-        kept = bool(value(cursor, STATEMENTS["has_quarantine"], {"schema": schema}))
-    return RollbackResult(planned, schema if kept else None)
+        kept = bool(value(cursor, STATEMENTS["has_quarantine"], {"schema": f"rollback_{run}"}))
+        if value(cursor, "SELECT pg_catalog.to_regclass('ops.rollbacks')") is not None:
+            entry = {"run": run, "started_from": planned.start, "target": planned.target}
+            numbers = {"digest": planned.digest, "rows_at_risk": planned.rows_at_risk}
+            rows = (
+                int(value(cursor, statement("kept_rows", schema=Identifier(f"rollback_{run}"))))
+                if kept
+                else 0
+            )
+            cursor.execute(STATEMENTS["ledger"], {**entry, **numbers, "rows_kept": rows})
+    return kept
 
 
 def _planned(target: str, options: Options) -> tuple[RollbackPlan, Mapping[str, Observed], Settings]:
