@@ -11,6 +11,7 @@ from support import Checkout, Databases, run
 
 COMMANDS = [
     ("check",),
+    ("docs",),
     ("governance", "journal"),
     ("governance", "drift"),
     ("governance", "accept"),
@@ -54,7 +55,10 @@ def test_the_list_of_commands_is_whole() -> None:
 
 def test_the_exit_codes_are_documented() -> None:
     shown = " ".join(agentdb("--help")[1].split())
-    assert "0 done, 1 refused or failed, 2 usage or settings, 3 governance findings" in shown
+    assert (
+        "0 done, 1 refused or failed, 2 usage or settings, 3 governance findings or stale documentation"
+        in shown
+    )
 
 
 def test_an_unknown_command_is_usage() -> None:
