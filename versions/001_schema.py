@@ -143,6 +143,11 @@ BEGIN
         EXCEPTION
             WHEN dependent_objects_still_exist OR insufficient_privilege OR object_in_use THEN
                 RAISE NOTICE 'role "%" stays: something in this cluster still depends on it', made;
+            WHEN undefined_object OR internal_error THEN
+                -- Another database of the cluster dropped it meanwhile, for which the server has no code of its own.
+                IF EXISTS (SELECT FROM pg_catalog.pg_roles AS role WHERE role.rolname = made) THEN
+                    RAISE;
+                END IF;
         END;
     END LOOP;
 END
