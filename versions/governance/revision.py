@@ -18,7 +18,11 @@ from types import MappingProxyType
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.governance import bindings, source, syntax
+from spotify_ai_agent_migrations.versions.governance.acts import Act, Part
+from spotify_ai_agent_migrations.versions.governance.course import Course, course
+from spotify_ai_agent_migrations.versions.governance.facts import Facts, read_facts
 from spotify_ai_agent_migrations.versions.governance.finding import Place
+from spotify_ai_agent_migrations.versions.governance.flow import Source
 from spotify_ai_agent_migrations.versions.governance.strings import SqlText, sql_texts
 from spotify_ai_agent_migrations.versions.governance.tokens import Token
 
@@ -96,9 +100,14 @@ class Revision:
         return tuple(bindings.module_scope(self.tree, self.nodes)) if self.tree else ()
 
     @cached_property
+    def origins(self) -> Mapping[str, str]:
+        """Return the full names behind the names of the file; see `syntax.origins`."""
+        return syntax.origins(self.nodes)
+
+    @cached_property
     def calls(self) -> tuple[syntax.Call, ...]:
         """Return every call of the file."""
-        return syntax.calls(self.tree, self.nodes) if self.tree else ()
+        return syntax.calls(self.tree, self.origins) if self.tree else ()
 
     @cached_property
     def bindings(self) -> Mapping[str, list[ast.expr]]:
@@ -115,6 +124,34 @@ class Revision:
         """Return every string that may hold SQL."""
         return tuple(sql_texts(self.tree)) if self.tree else ()
 
+    @cached_property
+    def upgrade(self) -> Course:
+        """Return what `upgrade()` does."""
+        return self._course("upgrade")
+
+    @cached_property
+    def downgrade(self) -> Course:
+        """Return what `downgrade()` does."""
+        return self._course("downgrade")
+
+    def place_of_act(self, act: Act, part: Part = None) -> Place:
+        """Return where *act* is written, or the *part* of it that is meant."""
+        text = act.where.step.text
+        if text is None or isinstance(part, ast.expr):
+            return self.place(part if isinstance(part, ast.expr) else act.where.step.node)
+        return self.place_in(text, act.tokens[0] if part is None else part)
+
+    def _course(self, function: str) -> Course:
+        return Course() if self._source is None else course(self._source, self.constants, function)
+
+    @cached_property
+    def _source(self) -> Source | None:
+        if self.tree is None:
+            return None
+        calls = {call.node: call for call in self.calls}
+        texts = {text.node: text for text in self.sql_texts}
+        return Source(self.tree, self.origins, calls, texts, self.bindings)
+
 
 @dataclass(frozen=True)
 class History:
@@ -128,6 +165,11 @@ class History:
     def readable(self) -> Iterator[tuple[Revision, ast.Module]]:
         """Yield each revision that could be parsed, with its tree."""
         return ((made, made.tree) for made in self.revisions if made.tree is not None)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """Return what the revisions say together; see `facts.read_facts`."""
+        return read_facts(self.revisions)
 
     @cached_property
     def names(self) -> frozenset[str]:
