@@ -1,4 +1,4 @@
-"""What a revision does, one value a step, whether it was written as an operation or as SQL. No reading here."""
+"""What a revision does, one value a step, be it written as an operation or as SQL. No reading here."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ class Default:
 
 @dataclass(frozen=True, eq=False)
 class Constraint:
-    """A constraint; `kind` is a key of `naming.KINDS`, or `not null`. `refers` is the table it points at, and
-    `part` where it stands.
+    """A constraint; `kind` is a key of `naming.KINDS`, or `not null`.
 
+    `refers` is the table that a foreign key points at, `part` where the constraint stands.
     `cascades` tells of a foreign key that deletes what points at a row together with the row.
     `checks` is the column that a CHECK or a NOT NULL keeps from being NULL, where it does nothing else.
     """

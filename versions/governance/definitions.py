@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.governance import column_types, ddl
@@ -20,7 +21,9 @@ from spotify_ai_agent_migrations.versions.governance.tokens import (
 _AFTER_VALUE: Final = frozenset(
     {"CHECK", "COLLATE", "CONSTRAINT", "GENERATED", "NOT", "NULL", "PRIMARY", "REFERENCES", "UNIQUE"}
 )
-_NO_FUNCTIONS: Final = frozenset({"AND", "ANY", "ARRAY", "AS", "CASE", "IN", "NOT", "OR", "ROW", "THEN", "WHEN"})
+_NO_FUNCTIONS: Final = frozenset(
+    {"AND", "ANY", "ARRAY", "AS", "CASE", "IN", "NOT", "OR", "ROW", "THEN", "WHEN"}
+)
 
 
 def column(element: Element) -> Column | None:
@@ -31,7 +34,7 @@ def column(element: Element) -> Column | None:
     kind, rest = column_types.from_sql(element.tokens[1:])
     words = tuple(token.word for token in outside_brackets(rest))
     inline = tuple(_inline(element))
-    required = ("NOT", "NULL") in zip(words, words[1:], strict=False)
+    required = ("NOT", "NULL") in pairwise(words)
     if kind.name in column_types.SERIALS:
         required, default = True, Default("sequence")
     else:
@@ -41,7 +44,9 @@ def column(element: Element) -> Column | None:
 
 def constraint(tokens: Tokens) -> Constraint | None:
     """Return the constraint that *tokens* define, if they do not define a column."""
-    name, rest = (tokens[1].name, tokens[2:]) if begins(tokens, "CONSTRAINT") and tokens[1:] else (None, tokens)
+    name, rest = (
+        (tokens[1].name, tokens[2:]) if begins(tokens, "CONSTRAINT") and tokens[1:] else (None, tokens)
+    )
     level = [token.word for token in outside_brackets(rest)]
     not_valid = level[-2:] == ["NOT", "VALID"]
     if begins(rest, "NOT", "NULL"):

@@ -1,4 +1,4 @@
-"""What the whole history says of a table, a function or a domain: created here, secured there. Runs nothing."""
+"""What the whole history says of a table, a function or a domain: made here, secured there. Runs nothing."""
 
 from __future__ import annotations
 
@@ -142,7 +142,12 @@ def _column(table: Table, revision: Revision, act: Act, column: Column) -> None:
     table.columns[column.name] = (revision, act, column)
     for inline in column.constraints:
         own = Constraint(
-            inline.kind, inline.name, (column.name,), inline.refers, cascades=inline.cascades, part=inline.part
+            inline.kind,
+            inline.name,
+            (column.name,),
+            inline.refers,
+            cascades=inline.cascades,
+            part=inline.part,
         )
         table.constraints.append((revision, act, own))
         if inline.kind in {"idx", "key", "pkey"}:
@@ -169,7 +174,7 @@ def _validated(facts: Facts, table: str | None, name: str) -> None:
 def _altered(
     facts: Facts, revision: Revision, act: AlterColumn | AddColumn | AddConstraint | DropColumn | RenameColumn
 ) -> None:
-    """Follow a column or a constraint of a table; of one that the history did not make, only what is checked."""
+    """Follow what a table is; of one that the history did not make, only what is checked."""
     table = facts.tables.get(act.table or "")
     match act:
         case AlterColumn():
@@ -269,4 +274,3 @@ def _policies_of_rows(rows: ast.expr | None) -> Iterator[str]:
         if isinstance(row, ast.Dict):
             pairs = zip(map(syntax.literal, row.keys), map(syntax.literal, row.values), strict=True)
             yield from (value for key, value in pairs if key == "table_name" and value is not None)
-

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from spotify_ai_agent_migrations.versions.governance import bindings, op_columns, syntax
+from spotify_ai_agent_migrations.versions.governance import bindings, syntax
 from spotify_ai_agent_migrations.versions.governance.acts import (
     Act,
     AddColumn,
@@ -90,7 +90,12 @@ class _Reader:
         if (text := bindings.folded(node, self.reading.constants)) is not None:
             return [text]
         if isinstance(node, ast.Call) and node.args and depth < _DEEPEST:
-            known = isinstance(node.func, ast.Name) and node.func.id in {"list", "reversed", "sorted", "tuple"}
+            known = isinstance(node.func, ast.Name) and node.func.id in {
+                "list",
+                "reversed",
+                "sorted",
+                "tuple",
+            }
             return self.names(node.args[0], depth + 1) if known or self._is_marked(node) else [None]
         if isinstance(node, ast.List | ast.Tuple | ast.Set) and depth < _DEEPEST:
             return [name for item in node.elts for name in self.names(item, depth + 1)] or [None]
@@ -173,7 +178,9 @@ def _create_index(read: _Reader) -> Iterator[Act]:
     columns = read.columns(read.argument(2, "columns"))
     method = syntax.literal(keyword(read.node, "postgresql_using")) or "btree"
     condition = keyword(read.node, "postgresql_where")
-    covers = method in {"btree", "hash"} and (condition is None or read.reading.not_null(condition) in columns)
+    covers = method in {"btree", "hash"} and (
+        condition is None or read.reading.not_null(condition) in columns
+    )
     concurrently = read.flag("postgresql_concurrently")
     for table in read.tables(1):
         index = Index(name, table or "", columns, read.flag("unique"), covers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -20,10 +20,11 @@ _TOLD: Final = frozenset(
 
 @dataclass(frozen=True)
 class SqlText:
-    """One string of a revision that may hold SQL; what is put in at run time stands in braces."""
+    """One string of a revision that may hold SQL; what is put in at run time, `unknown`, stands in braces."""
 
     node: ast.expr
     text: str
+    unknown: tuple[ast.expr, ...] = ()
 
     @property
     def statements(self) -> tuple[Tokens, ...]:
@@ -49,7 +50,7 @@ def sql_texts(tree: ast.Module) -> Iterator[SqlText]:
         node = stack.pop()
         terms = parts(node)
         if any(map(is_string, terms)):
-            yield SqlText(terms[0], "".join(map(_written, terms)))
+            yield SqlText(terms[0], "".join(map(_written, terms)), tuple(_unknown(terms)))
             stack.extend(term for term in reversed(terms) if not is_string(term))
         elif not is_told(node):
             stack.extend(terms[::-1] or reversed(children(node)))
@@ -80,6 +81,15 @@ def is_told(node: ast.AST) -> bool:
         ) in _TOLD
     lone = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     return lone or isinstance(node, ast.Raise | ast.Constant)
+
+
+def _unknown(terms: Iterable[ast.expr]) -> Iterator[ast.expr]:
+    """Yield what is no literal among the terms of a sum, and what an f-string puts in."""
+    for term in terms:
+        if isinstance(term, ast.JoinedStr):
+            yield from (part.value for part in term.values if isinstance(part, ast.FormattedValue))
+        elif not is_string(term):
+            yield term
 
 
 def _written(node: ast.expr) -> str:

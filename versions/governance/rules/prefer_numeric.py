@@ -1,0 +1,56 @@
+"""An amount of money is numeric, and neither money nor a float.
+
+Why: money has the currency and the decimals of the server it stands on, so that a dump changes its value
+elsewhere. A float cannot hold a tenth, and its sum depends on the order of the rows.
+Fix: say numeric, and the currency beside it:
+
+    sa.Column("price", sa.Numeric(12, 2), comment="none: …")
+
+Seen: the type money, and real or double precision in a column whose name holds amount, balance, cost, fee,
+price, revenue, salary, tax or a currency (usd, eur, gbp), as a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from spotify_ai_agent_migrations.versions.governance import hints
+from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
+from spotify_ai_agent_migrations.versions.governance.new_columns import new_columns
+from spotify_ai_agent_migrations.versions.governance.revision import History
+
+CODE = "MIG070"
+STRUCTURAL = False
+
+_found: Final = Reporter(CODE, __name__)
+
+
+_AMOUNTS: Final = frozenset(
+    {"amount", "balance", "cost", "eur", "fee", "gbp", "price", "revenue", "salary", "tax", "usd"}
+)
+_FLOATS: Final = frozenset({"double precision", "real"})
+
+
+def _is_amount(made: NewColumn) -> bool:
+    words = {word.removesuffix("s") for word in made.column.name.lower().split("_")}
+    kind = made.column.type.name
+    return kind == "money" or (kind in _FLOATS and bool(words & _AMOUNTS))
+
+
+def find(history: History) -> Iterator[Finding]:
+    """Yield a finding for each such column."""
+    for made in new_columns(history):
+        if _is_amount(made):
+            name = made.column.name
+            fix = (
+                f'sa.Column("{name}", sa.Numeric(12, 2), …)'
+                if not made.act.tokens
+                else f"{name} numeric(12, 2)"
+            )
+            yield _found(
+                made.revision.path,
+                f'"{name}" of {hints.quoted(made.table)} is {made.column.type}, which does not keep an amount of money',
+                hint=f"write {fix} in {made.revision.file_name}",
+                at=made.place,
+            )

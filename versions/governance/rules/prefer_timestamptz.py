@@ -1,0 +1,43 @@
+"""An instant is timestamptz, and not timestamp.
+
+Why: timestamp keeps the digits of a clock and forgets where it hung: the same value is another instant for
+a client in another time zone, and twice the same in the hour when summer time ends.
+Fix: say so; it takes no more room:
+
+    sa.Column("played_at", sa.DateTime(timezone=True), comment="behavioural: when")
+
+Seen: also columns whose type is changed. A time of the day of a calendar is a reason to allow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from spotify_ai_agent_migrations.versions.governance import hints
+from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
+from spotify_ai_agent_migrations.versions.governance.new_columns import new_columns
+from spotify_ai_agent_migrations.versions.governance.revision import History
+
+CODE = "MIG068"
+STRUCTURAL = False
+
+_found: Final = Reporter(CODE, __name__)
+
+
+def find(history: History) -> Iterator[Finding]:
+    """Yield a finding for each such column."""
+    for made in new_columns(history):
+        if made.column.type.name == "timestamp":
+            name = made.column.name
+            fix = (
+                f'sa.Column("{name}", sa.DateTime(timezone=True), …)'
+                if not made.act.tokens
+                else f"{name} timestamptz"
+            )
+            yield _found(
+                made.revision.path,
+                f'"{name}" of {hints.quoted(made.table)} is timestamp without time zone, and names no instant',
+                hint=f"write {fix} in {made.revision.file_name}",
+                at=made.place,
+            )
