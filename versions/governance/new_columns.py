@@ -19,7 +19,7 @@ from spotify_ai_agent_migrations.versions.governance.revision import History, Re
 
 @dataclass(frozen=True, eq=False)
 class NewColumn:
-    """A column with its new type; `is_key` tells of a primary key of this column alone, `points` of a foreign one."""
+    """A column with its new type; `is_key` tells of a primary key of it alone, `points` of a foreign one."""
 
     revision: Revision
     act: Act

@@ -46,7 +46,7 @@ _DEEPEST: Final = 5
 
 
 def acts(step: Step, reading: Reading) -> Iterator[Act]:
-    """Yield what the call of *step* does, if it is an operation: once as itself, then as what was understood."""
+    """Yield what the call of *step* does, if it is an operation: as itself, then as what is understood."""
     operation = step.call.operation() if step.call is not None else None
     if step.call is None or operation is None or operation in _SILENT:
         return

@@ -38,7 +38,7 @@ class Reading:
         return self.source.origins
 
     def values(self, function: str, name: str) -> Sequence[ast.expr]:
-        """Return what *name* stands for in a function: what it is given there, else at the top of the module."""
+        """Return what *name* is given in a function, else at the top of the module."""
         if function not in self._scopes:
             body = self.source.functions.get(function)
             self._scopes[function] = bindings.bindings(bindings.walk(body)) if body else {}

@@ -6,6 +6,7 @@ What a function's body does is not seen, nor what the body of a `DO` builds; its
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
@@ -52,7 +53,7 @@ _CLAUSES: Final = frozenset({"DO", "FOR", "KEY", "ON", "OR", "THEN"})
 
 
 def acts(step: Step) -> Iterator[Act]:
-    """Yield what the text of *step* does; each statement comes once as itself, then as what was understood."""
+    """Yield what the text of *step* does: each statement as itself, then as what is understood of it."""
     if step.text is None:
         return
     for tokens, inner in _statements(step.text):
@@ -103,7 +104,7 @@ def _created(where: Where, name: str, rest: Tokens) -> CreateTable:
         where, name,
         columns=tuple(column for column in columns if column is not None),
         constraints=tuple(constraint for constraint in constraints if constraint is not None),
-        partitioned=("PARTITION", "BY") in zip(level, level[1:], strict=False),
+        partitioned=("PARTITION", "BY") in pairwise(level),
         partition_of=parent,
     )  # fmt: skip
 
@@ -255,8 +256,8 @@ def _validate(where: Where, table: str | None, action: Tokens) -> Act | None:
 
 _READERS: Final[Mapping[str, Callable[[Where], Iterator[Act]]]] = MappingProxyType(
     {
-        "ALTER": _alter, "CREATE": _create, "DELETE": _change, "DROP": _drop, "INSERT": _change, "PERFORM": _select,
-        "SELECT": _select, "TRUNCATE": _truncate, "UPDATE": _change, "WITH": _change,
+        "ALTER": _alter, "CREATE": _create, "DELETE": _change, "DROP": _drop, "INSERT": _change,
+        "PERFORM": _select, "SELECT": _select, "TRUNCATE": _truncate, "UPDATE": _change, "WITH": _change,
     }
 )  # fmt: skip
 _ACTIONS: Final[Mapping[str, Callable[[Where, str | None, Tokens], Act | None]]] = MappingProxyType(

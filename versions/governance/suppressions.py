@@ -4,8 +4,8 @@
     op.create_index("plans_name_idx", "plans", ["name"])
 
 The comment stands above a statement of Python, or behind it, and covers that statement, or the argument it
-stands above; before a `with` or a `def` it covers that line. In SQL text it is `-- allow MIG031: …` and covers
-one statement of SQL. A line of its own in the docstring, without a mark, covers the whole file.
+stands above; before a `with` or a `def` it covers that line. In SQL text it is `-- allow MIG031: …` and
+covers one statement of SQL. A line of its own in the docstring, without a mark, covers the whole file.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class _Lines:
                 self._ended[end] = min(self._ended.get(end, end), node.lineno)
 
     def of_statement(self, line: int) -> range:
-        """Return the lines of what begins on *line*; of the statement that ends there where nothing begins."""
+        """Return the lines of what begins on *line*, else of the statement that ends there."""
         begun = self._begun.get(line, [])
         heads = [node.body[0].lineno for node in begun if isinstance(node, _COMPOUND)]
         if heads:

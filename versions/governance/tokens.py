@@ -124,7 +124,7 @@ def _tokens(text: str, start: int, end: int) -> Iterator[Token]:
 
 
 def _matches(text: str, start: int, end: int) -> Iterator[re.Match[str]]:
-    """Yield what begins each piece of *text*; a comment or a dollar quote that is never closed takes the rest."""
+    """Yield what begins each piece of *text*; what is never closed takes the rest."""
     at = start
     while (match := _TOKEN.match(text, at, end)) is not None:
         yield match

@@ -37,9 +37,9 @@ def find(history: History) -> Iterator[Finding]:
             continue
         yield _found(
             revision.path,
-            f'"{act.column or "…"}" of {hints.quoted(act.table)} goes with all its values, and no downgrade brings '
-            "them back",
-            hint='keep the values first, then write Data: destructive in the docstring and "# allow MIG052: <where '
-            f'they are kept>" above this in {revision.file_name}',
+            f'"{act.column or "…"}" of {hints.quoted(act.table)} goes with all its values, '
+            "and no downgrade brings them back",
+            hint="keep the values first, then write Data: destructive in the docstring and "
+            f'"# allow MIG052: <where they are kept>" above this in {revision.file_name}',
             at=revision.place_of_act(act),
         )

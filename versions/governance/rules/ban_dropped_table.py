@@ -44,7 +44,7 @@ def _told(revision: Revision, act: Act, problem: str) -> Finding:
     return _found(
         revision.path,
         f"{problem}, and no downgrade brings them back",
-        hint='keep the rows first, then write Data: destructive in the docstring and "# allow MIG051: <where they '
-        f'are kept>" above this in {revision.file_name}',
+        hint="keep the rows first, then write Data: destructive in the docstring and "
+        f'"# allow MIG051: <where they are kept>" above this in {revision.file_name}',
         at=revision.place_of_act(act),
     )

@@ -36,7 +36,7 @@ def find(history: History) -> Iterator[Finding]:
         yield _found(
             revision.path,
             f"{what} takes every row of {hints.quoted(act.table)}, and no downgrade brings them back",
-            hint='keep the rows first, then write Data: destructive in the docstring and "-- allow MIG053: <where '
-            f'they are kept>" above this in {revision.file_name}',
+            hint="keep the rows first, then write Data: destructive in the docstring and "
+            f'"allow MIG053: <where they are kept>" in a comment above this in {revision.file_name}',
             at=revision.place_of_act(act),
         )

@@ -28,12 +28,11 @@ STRUCTURAL = False
 _found: Final = Reporter(CODE, __name__)
 
 _SHOWN: Final = {
-    "check": ("a CHECK", "reads every row"),
-    "excl": ("an EXCLUDE", "builds an index"),
-    "fkey": ("a foreign key", "reads every row"),
-    "idx": ("an index", "builds it"),
-    "key": ("UNIQUE", "builds an index"),
-    "pkey": ("PRIMARY KEY", "builds an index"),
+    "check": ("a CHECK", "reads all of"),
+    "fkey": ("a foreign key", "reads all of"),
+    "idx": ("an index", "is built over"),
+    "key": ("UNIQUE", "builds an index over"),
+    "pkey": ("PRIMARY KEY", "builds an index over"),
 }
 
 
@@ -47,9 +46,7 @@ def find(history: History) -> Iterator[Finding]:
             locked = "SHARE" if made.kind == "idx" else "ACCESS EXCLUSIVE"
             yield _found(
                 revision.path,
-                f'column "{act.column.name}" brings {what}, which {does} of {hints.quoted(act.table)} under {locked}'
-                if does == "reads every row"
-                else f'column "{act.column.name}" brings {what}, which {does} on {hints.quoted(act.table)} '
+                f'column "{act.column.name}" brings {what}, which {does} {hints.quoted(act.table)} '
                 f"under {locked}",
                 hint=f"write {hints.operation('add_column', act.table, _plain(act))}, then {_fix(act, made)} "
                 f"in {revision.file_name}",

@@ -33,7 +33,7 @@ def find(history: History) -> Iterator[Finding]:
             if outside is not None and _writes_inside(course):
                 yield _found(
                     revision.path,
-                    "an autocommit block commits what came before it, and cannot be undone with what comes after",
+                    "an autocommit block commits what came before it, and stays when what comes after fails",
                     hint=f"move the block from {revision.file_name} into a revision of its own: "
                     'alembic revision -m "…"',
                     at=revision.place_of_act(outside),

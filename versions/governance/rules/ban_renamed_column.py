@@ -34,7 +34,7 @@ def find(history: History) -> Iterator[Finding]:
         yield _found(
             revision.path,
             f'whatever still uses "{old}" of {hints.quoted(act.table)} fails once it is called "{new}"',
-            hint=f'write {added} and a trigger that keeps both equal in {revision.file_name}; drop "{old}" when '
-            "no release uses it",
+            hint=f"write {added} and a trigger that keeps both equal in {revision.file_name}; "
+            f'drop "{old}" when no release uses it',
             at=revision.place_of_act(act),
         )

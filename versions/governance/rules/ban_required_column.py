@@ -5,7 +5,7 @@ insert any more.
 Fix: give it a default that is a constant, which costs nothing, or add it without NOT NULL, fill it, and
 require it later:
 
-    op.add_column("users", sa.Column("city", sa.Text, server_default="", nullable=False, comment="location: …"))
+    op.add_column("users", sa.Column("city", sa.Text, server_default="", nullable=False, comment="…"))
 
 Tables of the same revision are exempt.
 """

@@ -53,31 +53,25 @@ def find(history: History) -> Iterator[Finding]:
 
 def _cause(act: AddColumn, facts: Facts) -> tuple[str, str] | None:
     """Return why a column rewrites its table, and what to write instead."""
-    column, table = act.column, act.table
-    name = column.name
-    plain = hints.operation("add_column", table, f'sa.Column("{name}", …)')
-    if column.default is not None and column.default.kind == "sequence":
-        sequence = f"{hints.identifier(table)}_{name}_seq"
-        made = hints.execute(f"CREATE SEQUENCE {sequence} OWNED BY {hints.identifier(table)}.{name}")
-        default = f"""sa.text("nextval('{sequence}')")"""
-        return "takes its values from a sequence", _later(plain, made, _default(table, name, default))
-    if column.default is not None and column.default.kind == "stored":
+    default = act.column.default
+    if default is not None and default.kind == "sequence":
+        return "takes its values from a sequence", _from_sequence(act)
+    if default is not None and default.kind == "stored":
         return "is generated and stored", (
-            f"write {plain}, a trigger that keeps it, and fill the rows in batches in a revision of its own; or "
-            "GENERATED … VIRTUAL (PostgreSQL 18)"
+            f"write {_plain(act)}, a trigger that keeps it, and fill the rows in batches in a revision of its "
+            "own, or GENERATED … VIRTUAL (PostgreSQL 18)"
         )
-    called = (
-        [name for name in column.default.functions if _is_volatile(name, facts)] if column.default else []
-    )
-    if called:
-        return f"has the volatile default {called[0]}()", _later(
-            plain, _default(table, name, f'sa.text("{called[0]}()")')
-        )
-    if facts.is_constrained(column.type):
-        base = facts.base_type(column.type)
-        return f'is of the domain "{column.type}", which has a CHECK', (
-            f'write {hints.operation("add_column", table, f"""sa.Column("{name}", …)""")} of type {base or "text"}, '
-            f"then {hints.execute(_check(table, name))}"
+    called = default.functions if default is not None else ()
+    volatile = next((name for name in called if _is_volatile(name, facts)), None)
+    if volatile is not None:
+        value = f'sa.text("{volatile}()")'
+        return f"has the volatile default {volatile}()", _later(_plain(act), _default(act, value))
+    if facts.is_constrained(act.column.type):
+        base = facts.base_type(act.column.type)
+        added = f"{_plain(act)} of type {base or 'text'}"
+        return (
+            f'is of the domain "{act.column.type}", which has a CHECK',
+            f"write {added}, then {_checked(act)}",
         )
     return None
 
@@ -87,14 +81,25 @@ def _is_volatile(name: str, facts: Facts) -> bool:
     return plain in _VOLATILE or plain in facts.volatile
 
 
-def _default(table: str | None, name: str, value: str) -> str:
-    return hints.operation("alter_column", table, f'"{name}"', server_default=value)
+def _plain(act: AddColumn) -> str:
+    return hints.operation("add_column", act.table, f'sa.Column("{act.column.name}", …)')
+
+
+def _from_sequence(act: AddColumn) -> str:
+    table, name = hints.identifier(act.table), act.column.name
+    made = hints.execute(f"CREATE SEQUENCE {table}_{name}_seq OWNED BY {table}.{name}")
+    return _later(_plain(act), made, _default(act, f"""sa.text("nextval('{table}_{name}_seq')")"""))
+
+
+def _default(act: AddColumn, value: str) -> str:
+    return hints.operation("alter_column", act.table, f'"{act.column.name}"', server_default=value)
 
 
 def _later(*steps: str) -> str:
     return f"write {', then '.join(steps)}, and fill the rows in batches in a revision of its own,"
 
 
-def _check(table: str | None, name: str) -> str:
-    plain = (table or "<table>").rpartition(".")[2]
-    return f"ALTER TABLE {hints.identifier(table)} ADD CONSTRAINT {plain}_{name}_check CHECK (…) NOT VALID"
+def _checked(act: AddColumn) -> str:
+    table, name = hints.identifier(act.table), act.column.name
+    constraint = f"{table.rpartition('.')[2]}_{name}_check"
+    return hints.execute(f"ALTER TABLE {table} ADD CONSTRAINT {constraint} CHECK (…) NOT VALID")

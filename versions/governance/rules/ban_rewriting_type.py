@@ -1,5 +1,4 @@
-"""A column of a table that was there before keeps its type, unless the new one takes the old values as they
-are.
+"""A column of a table that was there before keeps its type, or gets one that takes its values as they are.
 
 Why: a change of type rewrites the table with all its indexes, under ACCESS EXCLUSIVE: nobody reads or
 writes until it is done. Nothing is rewritten where a varchar, a numeric of the same scale or a timestamp
@@ -45,8 +44,8 @@ def find(history: History) -> Iterator[Finding]:
             revision.path,
             f'changing "{column}" {_change(old, act.type)} rewrites {hints.quoted(act.table)} under '
             "ACCESS EXCLUSIVE: nobody reads or writes until it is done",
-            hint=f"write {new}, a trigger that keeps both equal, and fill it in batches in a revision of its own, "
-            f"in {revision.file_name}; a later release reads it, and one after drops the old column",
+            hint=f"write {new} and a trigger that keeps both equal in {revision.file_name}, fill it in batches "
+            "in the next revision, let a release read it, and drop the old column after that",
             at=revision.place_of_act(act),
         )
 

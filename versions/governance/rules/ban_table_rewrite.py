@@ -30,8 +30,8 @@ def find(history: History) -> Iterator[Finding]:
         if act.words[:2] in _COPIES:
             yield _found(
                 revision.path,
-                f"{hints.sql(act.action)} copies {hints.quoted(act.table)} under ACCESS EXCLUSIVE: nobody reads "
-                "or writes until it is done",
+                f"{hints.sql(act.action)} copies {hints.quoted(act.table)} under ACCESS EXCLUSIVE: "
+                "nobody reads or writes until it is done",
                 hint="make a new table that is so and move the rows in batches, or write "
                 f'"# allow MIG047: <who waits meanwhile>" in {revision.file_name}',
                 at=revision.place_of_act(act),

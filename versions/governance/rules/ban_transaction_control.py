@@ -52,7 +52,7 @@ def _told(revision: Revision, what: str, place: Place) -> Finding:
     return _found(
         revision.path,
         f"{what} cuts the transaction of the revision in two: what came before it is not undone on failure",
-        hint=f"remove {what} from {revision.file_name}; what has to run outside of a transaction has a revision "
-        'of its own: with op.get_context().autocommit_block(): execute("…")',
+        hint=f"remove {what} from {revision.file_name}; what has to run outside of a transaction has a "
+        'revision of its own: with op.get_context().autocommit_block(): execute("…")',
         at=place,
     )

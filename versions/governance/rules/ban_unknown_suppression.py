@@ -33,6 +33,6 @@ def find(history: History) -> Iterator[Finding]:
                 yield _found(
                     revision.path,
                     f'"{said.code}" is not the code of a rule that can be allowed',
-                    hint=f"write the code that agentdb check shows, or remove the line, in {revision.file_name}",
+                    hint=f"write the code that agentdb check shows, or remove it, in {revision.file_name}",
                     at=said.place,
                 )

@@ -4,8 +4,8 @@ Why: CREATE TABLE … PARTITION OF takes ACCESS EXCLUSIVE on the parent: readers
 UPDATE EXCLUSIVE, and nobody notices.
 Fix: make it like its parent, then attach it:
 
-    execute("CREATE TABLE listens_2026_02 (LIKE listens INCLUDING ALL)")
-    execute("ALTER TABLE listens ATTACH PARTITION listens_2026_02 FOR VALUES FROM ('2026-02-01') TO ('2026-03-01')")
+    execute("CREATE TABLE listens_old (LIKE listens INCLUDING ALL)")
+    execute("ALTER TABLE listens ATTACH PARTITION listens_old FOR VALUES FROM (MINVALUE) TO ('2026-01-01')")
 
 Partitions of tables of the same revision are exempt.
 """

@@ -45,12 +45,14 @@ def find(history: History) -> Iterator[Finding]:
             continue
         table = hints.identifier(act.table)
         batch = (
-            f"DO $batches$ BEGIN LOOP UPDATE {table} SET … WHERE <key> IN (SELECT <key> FROM {table} "
+            f"DO $batches$ BEGIN LOOP UPDATE {table} SET … WHERE <key> IN (SELECT <key> FROM {table} "  # noqa: S608
             "WHERE <not done yet> LIMIT 10000); EXIT WHEN NOT FOUND; COMMIT; END LOOP; END $batches$"
         )
         yield _found(
             revision.path,
-            f"one UPDATE locks every row of {hints.quoted(act.table)} until it ends, and loses all when it is cut off",
-            hint=f"write {hints.alone(hints.execute(batch))}, alone in a revision, instead in {revision.file_name}",
+            f"one UPDATE locks every row of {hints.quoted(act.table)} until it ends, "
+            "and loses all when it is cut off",
+            hint=f"write {hints.alone(hints.execute(batch))}, alone in a revision, instead in "
+            f"{revision.file_name}",
             at=revision.place_of_act(act),
         )

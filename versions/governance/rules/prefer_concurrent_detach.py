@@ -34,7 +34,7 @@ def find(history: History) -> Iterator[Finding]:
         code = hints.alone(hints.execute(f"{hints.sql(act.tokens)} CONCURRENTLY"))
         yield _found(
             revision.path,
-            f"DETACH takes ACCESS EXCLUSIVE on {hints.quoted(act.table)} and each of its partitions: readers wait",
+            f"DETACH takes ACCESS EXCLUSIVE on {hints.quoted(act.table)} and its partitions: readers wait",
             hint=f"write {code}, alone in a revision, instead in {revision.file_name}",
             at=revision.place_of_act(act),
         )

@@ -41,7 +41,7 @@ def find(history: History) -> Iterator[Finding]:
         alone = hints.alone(code or hints.called(act, postgresql_concurrently="True"))
         yield _found(
             revision.path,
-            f'dropping index "{act.name or "…"}" takes ACCESS EXCLUSIVE on {hints.quoted(table)}: readers wait too',
+            f'dropping "{act.name or "…"}" takes ACCESS EXCLUSIVE on {hints.quoted(table)}: readers wait too',
             hint=f"write {alone}, alone in a revision, instead in {revision.file_name}",
             at=revision.place_of_act(act),
         )

@@ -38,7 +38,7 @@ def find(history: History) -> Iterator[Finding]:
             fix = f'sa.Column("{name}", sa.BigInteger, sa.Identity(), …)'
         yield _found(
             made.revision.path,
-            f'"{name}" of {hints.quoted(made.table)} is a serial: a default, and a sequence with grants of its own',
+            f'"{name}" of {hints.quoted(made.table)} is a serial: a default, and a sequence apart',
             hint=f"write {fix} in {made.revision.file_name}",
             at=made.place,
         )

@@ -17,7 +17,7 @@ from typing import Final
 
 from spotify_ai_agent_migrations.versions.governance import hints
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
-from spotify_ai_agent_migrations.versions.governance.new_columns import new_columns
+from spotify_ai_agent_migrations.versions.governance.new_columns import NewColumn, new_columns
 from spotify_ai_agent_migrations.versions.governance.revision import History
 
 CODE = "MIG070"
@@ -50,7 +50,7 @@ def find(history: History) -> Iterator[Finding]:
             )
             yield _found(
                 made.revision.path,
-                f'"{name}" of {hints.quoted(made.table)} is {made.column.type}, which does not keep an amount of money',
+                f'"{name}" of {hints.quoted(made.table)} is {made.column.type}, which keeps no exact amount',
                 hint=f"write {fix} in {made.revision.file_name}",
                 at=made.place,
             )

@@ -13,7 +13,7 @@ Seen: `upgrade()`, outside of autocommit blocks. Not seen: the table behind a fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.governance.acts import Act
@@ -25,6 +25,7 @@ CODE = "MIG030"
 STRUCTURAL = False
 
 _found: Final = Reporter(CODE, __name__)
+_MOST: Final = 3
 
 
 def find(history: History) -> Iterator[Finding]:
@@ -37,11 +38,17 @@ def find(history: History) -> Iterator[Finding]:
                     stronger = table not in locked or (lock == ALL and locked[table][0] != ALL)
                     locked[table] = (lock, locked.get(table, ("", act))[1]) if stronger else locked[table]
         if len(locked) > 1:
-            shown = ", ".join(f'{lock} on "{table}"' for table, (lock, _) in locked.items())
             yield _found(
                 revision.path,
-                f"the transaction keeps {shown}: whoever uses the first waits until the last is free",
+                f"the transaction keeps {_shown(locked)}: whoever uses one waits until the last is free",
                 hint="give each table a revision of its own, or write "
                 f'"allow MIG030: <why together>" in the docstring of {revision.file_name}',
                 at=revision.place_of_act([act for _, act in locked.values()][1]),
             )
+
+
+def _shown(locked: Mapping[str, tuple[str, Act]]) -> str:
+    """Return the first locks, and how many more there are."""
+    first = [f'{lock} on "{table}"' for table, (lock, _) in locked.items()][:_MOST]
+    more = len(locked) - len(first)
+    return f"{', '.join(first)} and {more} more" if more else " and ".join(first)

@@ -18,7 +18,7 @@ from typing import Final
 
 from spotify_ai_agent_migrations.versions.governance import hints
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
-from spotify_ai_agent_migrations.versions.governance.new_columns import new_columns
+from spotify_ai_agent_migrations.versions.governance.new_columns import NewColumn, new_columns
 from spotify_ai_agent_migrations.versions.governance.revision import History
 
 CODE = "MIG069"
@@ -54,7 +54,7 @@ def find(history: History) -> Iterator[Finding]:
             fix = _operation(made) if not made.act.tokens else _sql(made)
             yield _found(
                 made.revision.path,
-                f'"{name}" of {hints.quoted(made.table)} is {made.column.type}, which is no shorter or faster than text',
+                f'"{name}" of {hints.quoted(made.table)} is {made.column.type}, no faster than text',
                 hint=f"write {fix} in {made.revision.file_name}",
                 at=made.place,
             )

@@ -37,7 +37,7 @@ def find(history: History) -> Iterator[Finding]:
             )
             yield _found(
                 made.revision.path,
-                f'"{name}" of {hints.quoted(made.table)} is timestamp without time zone, and names no instant',
+                f'"{name}" of {hints.quoted(made.table)} is timestamp without time zone: it names no instant',
                 hint=f"write {fix} in {made.revision.file_name}",
                 at=made.place,
             )

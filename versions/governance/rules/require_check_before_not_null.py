@@ -42,7 +42,7 @@ def find(history: History) -> Iterator[Finding]:
         yield _found(
             revision.path,
             f'SET NOT NULL on "{column}" reads all of {hints.quoted(act.table)} under ACCESS EXCLUSIVE',
-            hint=f"write {added} in a revision, {validated} in the next, and this one in the third, instead of "
-            f"{revision.file_name}",
+            hint=f"write {added} in a revision, {validated} in the next, and this in a third, "
+            f"instead in {revision.file_name}",
             at=revision.place_of_act(act),
         )

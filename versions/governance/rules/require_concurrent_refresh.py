@@ -34,7 +34,7 @@ def find(history: History) -> Iterator[Finding]:
         fixed = hints.inserted(said.tokens, "CONCURRENTLY", after="VIEW")
         yield _found(
             revision.path,
-            f"REFRESH takes ACCESS EXCLUSIVE on {hints.quoted(name)}: nobody reads it until its query has run",
+            f"REFRESH takes ACCESS EXCLUSIVE on {hints.quoted(name)}: nobody reads it until it is done",
             hint=f"write {hints.execute(fixed)} in {revision.file_name}",
             at=revision.place_of_act(said),
         )

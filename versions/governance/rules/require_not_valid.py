@@ -46,7 +46,9 @@ def find(history: History) -> Iterator[Finding]:
         shown = f'{what} "{act.constraint.name}"' if act.constraint.name else what
         problem = f"{shown} reads every row of {hints.quoted(act.table)} under {lock} until it is done"
         if act.domain:
-            problem = f'{shown} reads every table that uses "{act.table}" under SHARE: nobody writes until it is done'
+            problem = (
+                f'{shown} reads every table that uses "{act.table}" under SHARE: nobody writes meanwhile'
+            )
         yield _found(
             revision.path,
             problem,

@@ -37,7 +37,7 @@ def find(history: History) -> Iterator[Finding]:
         if not history.facts.keeps_rows_of(personal.table):
             name = personal.table.name
             row = (
-                "INSERT INTO public.retention_policies (table_name, rule, time_column, keep_for, action) "
+                "INSERT INTO public.retention_policies (table_name, rule, time_column, keep_for, action) "  # noqa: S608
                 f"VALUES ('{name}', '<rule>', '<column>', INTERVAL '13 months', 'delete')"
             )
             yield _found(

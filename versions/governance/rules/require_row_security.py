@@ -37,6 +37,6 @@ def find(history: History) -> Iterator[Finding]:
             yield _found(
                 personal.revision.path,
                 f'"{personal.table.name}" holds personal data ("{personal.column}") and has no row security',
-                hint=f"write {enabled} and a policy for each role that may see its rows, in {personal.file_name}",
+                hint=f"write {enabled} and a policy for each role that may see rows in {personal.file_name}",
                 at=personal.place,
             )
