@@ -25,6 +25,7 @@ from spotify_ai_agent_migrations.versions.governance.facts import Facts, read_fa
 from spotify_ai_agent_migrations.versions.governance.finding import Place
 from spotify_ai_agent_migrations.versions.governance.flow import Source
 from spotify_ai_agent_migrations.versions.governance.strings import SqlText, sql_texts
+from spotify_ai_agent_migrations.versions.governance.suppressions import Suppression, suppressions
 from spotify_ai_agent_migrations.versions.governance.tokens import Token
 
 Kind = TypeVar("Kind", bound=Act)
@@ -133,6 +134,11 @@ class Revision:
     def comments(self) -> Mapping[str, str]:
         """Return the comments that the revision gives to columns; see `comments.comments_of`."""
         return comments_of(self.sql_texts, self.calls, self.constants)
+
+    @cached_property
+    def suppressions(self) -> tuple[Suppression, ...]:
+        """Return what the revision allows itself; see `suppressions.suppressions`."""
+        return suppressions(self)
 
     @cached_property
     def upgrade(self) -> Course:

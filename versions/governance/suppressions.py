@@ -17,12 +17,14 @@ import tokenize
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Place, Suppressed, project_path
-from spotify_ai_agent_migrations.versions.governance.revision import History, Revision
 from spotify_ai_agent_migrations.versions.governance.strings import SqlText
 from spotify_ai_agent_migrations.versions.governance.tokens import line_comments
+
+if TYPE_CHECKING:
+    from spotify_ai_agent_migrations.versions.governance.revision import History, Revision
 
 _SPEAKS: Final = re.compile(r"allow +MIG", re.IGNORECASE)
 _ALLOWS: Final = re.compile(
@@ -72,7 +74,7 @@ def part(
 
     Only the codes *allowed* can be suppressed.
     """
-    said = {project_path(made.path): (made, suppressions(made)) for made in history.revisions}
+    said = {project_path(made.path): (made, made.suppressions) for made in history.revisions}
     stand: list[Finding] = []
     suppressed: list[Suppressed] = []
     used: set[Suppression] = set()

@@ -58,8 +58,8 @@ def _cause(act: AddColumn, facts: Facts) -> tuple[str, str] | None:
         return "takes its values from a sequence", _from_sequence(act)
     if default is not None and default.kind == "stored":
         return "is generated and stored", (
-            f"write {_plain(act)}, a trigger that keeps it, and fill the rows in batches in a revision of its "
-            "own, or GENERATED … VIRTUAL (PostgreSQL 18)"
+            f"write {_plain(act)}, a trigger that keeps it, and fill the rows in batches in a revision of "
+            "its own, or GENERATED … VIRTUAL (PostgreSQL 18)"
         )
     called = default.functions if default is not None else ()
     volatile = next((name for name in called if _is_volatile(name, facts)), None)

@@ -44,8 +44,8 @@ def find(history: History) -> Iterator[Finding]:
             revision.path,
             f'changing "{column}" {_change(old, act.type)} rewrites {hints.quoted(act.table)} under '
             "ACCESS EXCLUSIVE: nobody reads or writes until it is done",
-            hint=f"write {new} and a trigger that keeps both equal in {revision.file_name}, fill it in batches "
-            "in the next revision, let a release read it, and drop the old column after that",
+            hint=f"write {new} and a trigger that keeps both equal in {revision.file_name}, fill it in "
+            "batches in the next revision, let a release read it, and drop the old column after that",
             at=revision.place_of_act(act),
         )
 

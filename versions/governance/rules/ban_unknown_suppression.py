@@ -14,7 +14,6 @@ from typing import Final
 
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
 from spotify_ai_agent_migrations.versions.governance.revision import History
-from spotify_ai_agent_migrations.versions.governance.suppressions import suppressions
 
 CODE = "MIG018"
 STRUCTURAL = False
@@ -28,7 +27,7 @@ def find(history: History) -> Iterator[Finding]:
     from spotify_ai_agent_migrations.versions.governance.rules import SUPPRESSIBLE
 
     for revision in history.revisions:
-        for said in suppressions(revision):
+        for said in revision.suppressions:
             if said.code not in SUPPRESSIBLE:
                 yield _found(
                     revision.path,

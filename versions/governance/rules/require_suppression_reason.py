@@ -13,7 +13,6 @@ from typing import Final
 
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
 from spotify_ai_agent_migrations.versions.governance.revision import History
-from spotify_ai_agent_migrations.versions.governance.suppressions import suppressions
 
 CODE = "MIG019"
 STRUCTURAL = False
@@ -24,7 +23,7 @@ _found: Final = Reporter(CODE, __name__)
 def find(history: History) -> Iterator[Finding]:
     """Yield a finding for each suppression without a reason."""
     for revision in history.revisions:
-        for said in suppressions(revision):
+        for said in revision.suppressions:
             if not said.reason:
                 yield _found(
                     revision.path,
