@@ -51,11 +51,13 @@ class Act:
 class Default:
     """Where the value of a new column comes from: `sequence`, `stored`, `virtual` or `value`.
 
-    `functions` are those that a value calls, with their schema where that is written.
+    `functions` are those that a value calls, with their schema where that is written; `code` is the value as
+    `server_default` takes it.
     """
 
     kind: str
     functions: tuple[str, ...] = ()
+    code: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -74,6 +74,16 @@ def functions(tokens: Tokens) -> Iterator[str]:
             yield token.name
 
 
+def written(tokens: Tokens) -> str:
+    """Return *tokens* as they were written, on one line and without comments."""
+    parts: list[str] = []
+    end = tokens[0].offset if tokens else 0
+    for token in tokens:
+        parts.append(token.text if token.offset == end else f" {token.text}")
+        end = token.offset + len(token.text)
+    return "".join(parts)
+
+
 def referred(tokens: Tokens) -> str | None:
     """Return the table behind the word REFERENCES."""
     at = next((place for place, token in enumerate(tokens) if token.word == "REFERENCES"), None)
@@ -106,7 +116,7 @@ def _default(rest: Tokens, words: tuple[str, ...]) -> Default | None:
     ends = (at for at, token in enumerate(value) if at and token.word in _AFTER_VALUE)
     value = value[: next(ends, len(value))]
     is_null = [token.word for token in value] == ["NULL"]
-    return None if is_null else Default("value", tuple(functions(value)))
+    return None if is_null else Default("value", tuple(functions(value)), f"sa.text({written(value)!r})")
 
 
 def _inline(element: Element) -> Iterator[Constraint]:

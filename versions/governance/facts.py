@@ -61,7 +61,7 @@ class Facts:
 
     tables: dict[str, Table] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
-    indexes: dict[str, CreateIndex] = field(default_factory=dict)
+    indexes: dict[str, tuple[Revision, CreateIndex]] = field(default_factory=dict)
     partitioned: set[str] = field(default_factory=set)
     retained: set[str] = field(default_factory=set)
     domains: dict[str, tuple[ColumnType, bool]] = field(default_factory=dict)
@@ -71,6 +71,11 @@ class Facts:
     _checks: dict[tuple[str | None, str | None], str] = field(default_factory=dict)
     _valid: set[tuple[str | None, str]] = field(default_factory=set)
 
+    def table_of_index(self, name: str | None) -> str | None:
+        """Return the table of an index that a revision made."""
+        _, made = self.indexes.get((name or "").rpartition(".")[2], (None, None))
+        return made.table if made is not None else None
+
     def base_type(self, kind: ColumnType) -> ColumnType:
         """Return the type behind a domain of the history."""
         return self.domains[kind.name][0] if kind.name in self.domains else kind
@@ -79,13 +84,16 @@ class Facts:
         """Tell whether *kind* is a domain with a CHECK or a NOT NULL."""
         return self.domains.get(kind.name, (kind, False))[1]
 
-    def keeps_rows_of(self, table: Table, seen: frozenset[str] = frozenset()) -> bool:
+    def keeps_rows_of(self, table: Table) -> bool:
         """Tell whether a retention policy rules *table*, or one whose rows take its rows with them."""
-        if table.name in self.retained:
-            return True
-        parents = {made.refers for _, _, made in table.constraints if made.kind == "fkey" and made.cascades}
-        found = (self.tables.get(parent) for parent in parents - seen if parent is not None)
-        return any(self.keeps_rows_of(one, seen | {table.name}) for one in found if one is not None)
+        queue, seen = [table.name], {table.name}
+        for name in queue:
+            above = self.tables[name].constraints if name in self.tables else []
+            parents = {made.refers for _, _, made in above if made.kind == "fkey" and made.cascades}
+            new = {parent for parent in parents if parent is not None} - seen
+            seen |= new
+            queue += new
+        return not self.retained.isdisjoint(seen)
 
 
 def read_facts(revisions: Iterable[Revision]) -> Facts:
@@ -109,7 +117,7 @@ def _read(facts: Facts, revision: Revision, act: Act) -> None:
         case AddConstraint(domain=True):
             _constrain(facts, act.table or "")
         case CreateIndex():
-            _indexed(facts, act)
+            _indexed(facts, revision, act)
         case Statement():
             _stated(facts, act.tokens)
         case ChangeRows(verb="insert", table="retention_policies"):
@@ -121,8 +129,8 @@ def _read(facts: Facts, revision: Revision, act: Act) -> None:
         case AuditTable(table=str(name)) if name in facts.tables:
             facts.tables[name].is_audited = True
         case TableAction(table=str(name)) if name in facts.tables:
-            if act.words[:4] == ("ENABLE", "ROW", "LEVEL", "SECURITY"):
-                facts.tables[name].is_secured = True
+            if act.words[1:4] == ("ROW", "LEVEL", "SECURITY") and act.words[0] in {"DISABLE", "ENABLE"}:
+                facts.tables[name].is_secured = act.words[0] == "ENABLE"
 
 
 def _created(facts: Facts, revision: Revision, act: CreateTable) -> None:
@@ -159,10 +167,15 @@ def _constraint(facts: Facts, table: Table, found: tuple[Revision, Act, Constrai
     table.constraints.append(found)
     if made.kind in {"key", "pkey"}:
         table.keys.append(made.columns)
-    if made.checks is not None and made.name is not None:
-        facts._checks[(table.name, made.name)] = made.checks
+    _checked(facts, table.name, made)
+
+
+def _checked(facts: Facts, table: str | None, made: Constraint) -> None:
+    """Remember which column a constraint keeps from being NULL, and whether every row was asked."""
+    if made.checks is not None:
+        facts._checks[(table, made.name)] = made.checks
         if not made.not_valid:
-            facts._valid.add((table.name, made.checks))
+            facts._valid.add((table, made.checks))
 
 
 def _validated(facts: Facts, table: str | None, name: str) -> None:
@@ -180,8 +193,7 @@ def _altered(
         case AlterColumn():
             _alter_column(facts, table, act)
         case AddConstraint(constraint=made) if table is None:
-            if made.checks is not None and made.name is not None:
-                facts._checks[(act.table, made.name)] = made.checks
+            _checked(facts, act.table, made)
         case _ if table is None:
             pass
         case AddConstraint():
@@ -219,9 +231,9 @@ def _renamed(facts: Facts, name: str, to: str) -> None:
             names.add(to)
 
 
-def _indexed(facts: Facts, act: CreateIndex) -> None:
+def _indexed(facts: Facts, revision: Revision, act: CreateIndex) -> None:
     if act.index.name is not None:
-        facts.indexes[act.index.name] = act
+        facts.indexes[act.index.name] = (revision, act)
     table = facts.tables.get(act.table or "")
     if table is not None and act.index.covers:
         table.keys.append(act.index.columns)

@@ -6,26 +6,20 @@ import ast
 import re
 from typing import Final
 
-from spotify_ai_agent_migrations.versions.governance.acts import Act
+from spotify_ai_agent_migrations.versions.governance.acts import Act, AddColumn
+from spotify_ai_agent_migrations.versions.governance.definitions import written
 from spotify_ai_agent_migrations.versions.governance.tokens import Tokens
 
+# What a column brings along, and can be given later.
+PARTS: Final = frozenset({"index", "nullable", "primary_key", "server_default", "unique"})
 _PLAIN: Final = re.compile(r"[a-z_][a-z0-9_$]*")
-
-
-def sql(tokens: Tokens) -> str:
-    """Return a statement on one line, without its comments."""
-    parts: list[str] = []
-    end = tokens[0].offset if tokens else 0
-    for token in tokens:
-        parts.append(token.text if token.offset == end else f" {token.text}")
-        end = token.offset + len(token.text)
-    return "".join(parts)
+_TYPES: Final = {"bigserial": "bigint", "serial": "integer", "smallserial": "smallint"}
 
 
 def inserted(tokens: Tokens, word: str, *, after: str) -> str:
     """Return a statement with another *word* behind the first *after*."""
     at = next((place for place, token in enumerate(tokens) if token.word == after), len(tokens) - 1)
-    return " ".join(filter(None, (sql(tokens[: at + 1]), word, sql(tokens[at + 1 :]))))
+    return " ".join(filter(None, (written(tokens[: at + 1]), word, written(tokens[at + 1 :]))))
 
 
 def execute(statement: str) -> str:
@@ -35,20 +29,42 @@ def execute(statement: str) -> str:
 
 
 def called(act: Act, **more: str) -> str:
-    """Return the call of an operation, with keywords added or replaced; each value is code."""
-    node = act.where.step.node
-    assert isinstance(node, ast.Call)
-    kept = [given for given in node.keywords if given.arg not in more]
+    """Return the call of an operation, with keywords added or replaced; each value is code.
+
+    One of a batch is written as one of `op`, with its table.
+    """
+    call = act.where.step.call
+    assert call is not None
+    function, arguments = call.node.func, call.node.args
+    if call.in_batch:
+        verb = call.operation() or ""
+        function = ast.parse(f"op.{verb}", mode="eval").body
+        at = int(verb.startswith(("create_", "drop_constraint", "drop_index")))
+        arguments = [*arguments[:at], ast.Constant(call.table), *arguments[at:]]
+    kept = [given for given in call.node.keywords if given.arg not in more]
     added = [ast.keyword(name, ast.parse(value, mode="eval").body) for name, value in more.items()]
-    return ast.unparse(ast.Call(node.func, node.args, [*kept, *added]))
+    return ast.unparse(ast.Call(function, arguments, [*kept, *added]))
 
 
-def without(act: Act, *names: str) -> str:
-    """Return the call of an operation without these keywords."""
-    node = act.where.step.node
-    assert isinstance(node, ast.Call)
-    kept = [given for given in node.keywords if given.arg not in names]
-    return ast.unparse(ast.Call(node.func, node.args, kept))
+def added(act: AddColumn, *, without: frozenset[str] = PARTS, default: str | None = None) -> str:
+    """Return the code that adds the column of *act* without some keywords, and with another default."""
+    column, table = act.column, act.table
+    if isinstance(column.part, ast.Call):
+        kept = [given for given in column.part.keywords if given.arg not in without]
+        if default is not None:
+            kept.append(ast.keyword("server_default", ast.parse(default, mode="eval").body))
+        plain = [item for item in column.part.args if not _is_part(item)]
+        return operation("add_column", table, ast.unparse(ast.Call(column.part.func, plain, kept)))
+    kind = _TYPES.get(column.type.name, str(column.type))
+    value = "" if default is None else " DEFAULT … NOT NULL"
+    return execute(f"ALTER TABLE {identifier(table)} ADD {column.name} {kind}{value}")
+
+
+def _is_part(item: ast.expr) -> bool:
+    """Tell whether an argument of a column is more than its name and its type."""
+    function = item.func if isinstance(item, ast.Call) else None
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    return name in {"CheckConstraint", "Computed", "ForeignKey", "Identity", "Sequence"}
 
 
 def alone(code: str) -> str:

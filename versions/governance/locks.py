@@ -73,8 +73,7 @@ def _locks(act: Act, facts: Facts) -> Iterator[tuple[str | None, str]]:
         case AuditTable():
             yield act.table, WRITERS
         case DropIndex(concurrently=False):
-            made = facts.indexes.get(act.name or "")
-            yield act.table or (made.table if made is not None else None), ALL
+            yield act.table or facts.table_of_index(act.name), ALL
         case TableAction():
             yield from _action(act)
         case Statement():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from spotify_ai_agent_migrations.versions.governance import hints
 from spotify_ai_agent_migrations.versions.governance.acts import (
     Act,
     AddColumn,
@@ -32,6 +33,20 @@ class NewColumn:
     def place(self) -> Place:
         """Return where it is written."""
         return self.revision.place_of_act(self.act, self.column.part)
+
+    @property
+    def shown(self) -> str:
+        """Return how a problem names it."""
+        return f'"{self.column.name}" of {hints.quoted(self.table)}'
+
+    def of_type(self, *, operation: str, sql: str) -> str:
+        """Return the code that gives it another type: one of SQLAlchemy, or of SQL."""
+        name = self.column.name
+        if self.act.tokens:
+            return f"{name} {sql}"
+        if isinstance(self.act, AlterColumn):
+            return hints.operation("alter_column", self.table, f'"{name}"', type_=operation)
+        return f'sa.Column("{name}", {operation}, …)'
 
     @property
     def is_serial(self) -> bool:

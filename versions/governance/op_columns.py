@@ -135,7 +135,7 @@ class Reading:
         given = keyword(node, "server_default")
         if given is None or (isinstance(given, ast.Constant) and given.value is None):
             return None
-        return Default("value", tuple(self._functions(given)))
+        return Default("value", tuple(self._functions(given)), ast.unparse(given))
 
     def _functions(self, given: ast.expr) -> Iterator[str]:
         """Yield the functions that a `server_default` calls; a plain string is a literal."""

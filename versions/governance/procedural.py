@@ -17,6 +17,7 @@ _UNTIL: Final = {
     "CASE": "THEN", "ELSIF": "THEN", "ELSEIF": "THEN", "EXCEPTION": "THEN", "FOR": "LOOP", "FOREACH": "LOOP",
     "IF": "THEN", "WHEN": "THEN", "WHILE": "LOOP",
 }  # fmt: skip
+_BEGINS: Final = _OPENS | _UNTIL.keys()
 
 
 def bodies(statement: Tokens, text: str) -> Iterator[Tokens]:
@@ -38,14 +39,10 @@ def _inside(token: Token, text: str) -> Iterator[Tokens]:
 
 def _uncontrolled(tokens: Tokens) -> Tokens:
     """Return *tokens* without the control structures they begin with."""
-    while tokens:
-        word = tokens[0].word
-        if word in _OPENS:
-            tokens = tokens[1:]
-        elif word in _UNTIL:
-            last = _UNTIL[word]
-            ends = [at for at, token in enumerate(tokens) if token.word == last]
-            tokens = tokens[ends[0] + 1 :] if ends else ()
-        else:
-            break
-    return tokens
+    at = 0
+    while at < len(tokens) and tokens[at].word in _BEGINS:
+        last = _UNTIL.get(tokens[at].word)
+        while last is not None and at < len(tokens) and tokens[at].word != last:
+            at += 1
+        at += 1
+    return tokens[at:]

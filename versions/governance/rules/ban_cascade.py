@@ -17,6 +17,7 @@ from typing import Final
 
 from spotify_ai_agent_migrations.versions.governance import hints
 from spotify_ai_agent_migrations.versions.governance.acts import Statement
+from spotify_ai_agent_migrations.versions.governance.definitions import written
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
 from spotify_ai_agent_migrations.versions.governance.revision import History
 
@@ -31,7 +32,7 @@ def find(history: History) -> Iterator[Finding]:
     for revision, said in history.statements("ALTER", "DROP", "TRUNCATE"):
         if said.tokens[-1].word != "CASCADE" or not _takes(said):
             continue
-        fixed = hints.execute(hints.sql(said.tokens[:-1]))
+        fixed = hints.execute(written(said.tokens[:-1]))
         yield _found(
             revision.path,
             f"{said.verb} … CASCADE takes along whatever depends on it, and nobody can read what that is",

@@ -39,13 +39,13 @@ def find(history: History) -> Iterator[Finding]:
                 f"ALTER INDEX {name} ATTACH PARTITION, in {revision.file_name}",
                 at=revision.place_of_act(act),
             )
-    for revision, act_of_drop in history.acts(DropIndex):
-        made = facts.indexes.get(act_of_drop.name or "")
-        if act_of_drop.concurrently and made is not None and made.table in facts.partitioned:
+    for revision, dropped in history.acts(DropIndex):
+        table = facts.table_of_index(dropped.name)
+        if dropped.concurrently and table in facts.partitioned:
             yield _found(
                 revision.path,
-                f"{hints.quoted(made.table)} is partitioned, and its indexes cannot be dropped CONCURRENTLY",
-                hint=f"write {hints.execute(f'DROP INDEX {act_of_drop.name}')}, in a revision of its own, "
+                f"{hints.quoted(table)} is partitioned, and its indexes cannot be dropped CONCURRENTLY",
+                hint=f"write {hints.execute(f'DROP INDEX {dropped.name}')}, in a revision of its own, "
                 f"instead in {revision.file_name}",
-                at=revision.place_of_act(act_of_drop),
+                at=revision.place_of_act(dropped),
             )

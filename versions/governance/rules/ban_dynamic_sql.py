@@ -49,19 +49,19 @@ def find(history: History) -> Iterator[Finding]:
 
 
 def _built(revision: Revision) -> Iterator[ast.expr]:
-    given = [call.node.args[0] for call in revision.calls if _executes(call.node)]
-    first = {id(parts(node)[0]) for node in given if parts(node)}
+    given = {call.node.args[0] for call in revision.calls if _executes(call.node)}
+    first = {terms[0] for node in given if (terms := parts(node))}
     for text in revision.sql_texts:
         unknown = any(bindings.folded(node, revision.constants) is None for node in text.unknown)
-        if unknown and (id(text.node) in first or _VERB.match(text.text)):
+        if unknown and (text.node in first or _VERB.match(text.text)):
             yield text.node
     for node in revision.nodes:
-        if (template := _template(node)) is None:
+        template = _template(node)
+        if template is None or not isinstance(node, ast.expr):
             continue
         text_of = bindings.folded(template, revision.constants)
-        starts = text_of is not None and _VERB.match(text_of) and not _is_told(revision, node)
-        if starts or (text_of is not None and node in given):
-            assert isinstance(node, ast.expr)
+        speaks = text_of is not None and _VERB.match(text_of) is not None
+        if text_of is not None and (node in given or (speaks and not _is_told(revision, node))):
             yield node
 
 

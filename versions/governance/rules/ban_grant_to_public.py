@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.governance import hints
+from spotify_ai_agent_migrations.versions.governance.definitions import written
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
 from spotify_ai_agent_migrations.versions.governance.revision import History
-from spotify_ai_agent_migrations.versions.governance.tokens import Tokens, begins
+from spotify_ai_agent_migrations.versions.governance.tokens import begins
 
 CODE = "MIG058"
 STRUCTURAL = False
@@ -33,16 +34,10 @@ def find(history: History) -> Iterator[Finding]:
         start = next((at for at, token in enumerate(tokens) if token.word == "GRANT"), len(tokens))
         to = next((at for at, token in enumerate(tokens) if at > start and token.word == "TO"), len(tokens))
         if any(token.word == "PUBLIC" for token in tokens[to:]):
-            fixed = " ".join("agent_app" if part == "PUBLIC" else part for part in _parts(tokens, to))
+            fixed = f"{written(tokens[: to + 1])} <role>"
             yield _found(
                 revision.path,
                 "GRANT … TO PUBLIC lets in every login of the cluster, those to come included",
-                hint=f"write {hints.execute(fixed)}, or the role that needs it, in {revision.file_name}",
+                hint=f"write {hints.execute(fixed)} with the role that needs it in {revision.file_name}",
                 at=revision.place_of_act(said),
             )
-
-
-def _parts(tokens: Tokens, to: int) -> Iterator[str]:
-    """Yield the statement up to TO, then the rest of it word by word."""
-    yield hints.sql(tokens[: to + 1])
-    yield from (token.text.upper() if token.word == "PUBLIC" else token.text for token in tokens[to + 1 :])

@@ -27,6 +27,7 @@ STRUCTURAL = False
 
 _found: Final = Reporter(CODE, __name__)
 
+_BROUGHT: Final = frozenset({"index", "primary_key", "unique"})
 _SHOWN: Final = {
     "check": ("a CHECK", "reads all of"),
     "fkey": ("a foreign key", "reads all of"),
@@ -48,14 +49,10 @@ def find(history: History) -> Iterator[Finding]:
                 revision.path,
                 f'column "{act.column.name}" brings {what}, which {does} {hints.quoted(act.table)} '
                 f"under {locked}",
-                hint=f"write {hints.operation('add_column', act.table, _plain(act))}, then {_fix(act, made)} "
+                hint=f"write {hints.added(act, without=_BROUGHT)}, then {_fix(act, made)} "
                 f"in {revision.file_name}",
                 at=revision.place_of_act(act, made.part),
             )
-
-
-def _plain(act: AddColumn) -> str:
-    return f'sa.Column("{act.column.name}", …)'
 
 
 def _fix(act: AddColumn, made: Constraint) -> str:

@@ -32,12 +32,12 @@ def find(history: History) -> Iterator[Finding]:
         column = act.column
         if not column.required or column.default is not None:
             continue
-        made = f'sa.Column("{column.name}", …, server_default=…, nullable=False)'
+        made = hints.added(act, without=frozenset({"server_default"}), default="...")
         yield _found(
             revision.path,
             f'column "{column.name}" is NOT NULL without a default, and fails if {hints.quoted(act.table)} '
             "holds a row",
-            hint=f"write {hints.operation('add_column', act.table, made)}, or leave out nullable=False and "
+            hint=f"write {made}, or leave out nullable=False and "
             f"require it once it is filled, in {revision.file_name}",
             at=revision.place_of_act(act, column.part),
         )

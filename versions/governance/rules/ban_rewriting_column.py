@@ -58,21 +58,16 @@ def _cause(act: AddColumn, facts: Facts) -> tuple[str, str] | None:
         return "takes its values from a sequence", _from_sequence(act)
     if default is not None and default.kind == "stored":
         return "is generated and stored", (
-            f"write {_plain(act)}, a trigger that keeps it, and fill the rows in batches in a revision of "
-            "its own, or GENERATED … VIRTUAL (PostgreSQL 18)"
+            f"write {hints.added(act)}, a trigger that keeps it, and fill the rows in batches in a revision "
+            "of its own, or GENERATED … VIRTUAL (PostgreSQL 18)"
         )
     called = default.functions if default is not None else ()
     volatile = next((name for name in called if _is_volatile(name, facts)), None)
     if volatile is not None:
-        value = f'sa.text("{volatile}()")'
-        return f"has the volatile default {volatile}()", _later(_plain(act), _default(act, value))
+        assert default is not None
+        return f"has the volatile default {volatile}()", _later(hints.added(act), _default(act, default.code))
     if facts.is_constrained(act.column.type):
-        base = facts.base_type(act.column.type)
-        added = f"{_plain(act)} of type {base or 'text'}"
-        return (
-            f'is of the domain "{act.column.type}", which has a CHECK',
-            f"write {added}, then {_checked(act)}",
-        )
+        return f'is of a domain with a CHECK, "{act.column.type}"', _with_check(act, facts)
     return None
 
 
@@ -81,14 +76,10 @@ def _is_volatile(name: str, facts: Facts) -> bool:
     return plain in _VOLATILE or plain in facts.volatile
 
 
-def _plain(act: AddColumn) -> str:
-    return hints.operation("add_column", act.table, f'sa.Column("{act.column.name}", …)')
-
-
 def _from_sequence(act: AddColumn) -> str:
     table, name = hints.identifier(act.table), act.column.name
     made = hints.execute(f"CREATE SEQUENCE {table}_{name}_seq OWNED BY {table}.{name}")
-    return _later(_plain(act), made, _default(act, f"""sa.text("nextval('{table}_{name}_seq')")"""))
+    return _later(hints.added(act), made, _default(act, f"""sa.text("nextval('{table}_{name}_seq')")"""))
 
 
 def _default(act: AddColumn, value: str) -> str:
@@ -99,7 +90,11 @@ def _later(*steps: str) -> str:
     return f"write {', then '.join(steps)}, and fill the rows in batches in a revision of its own,"
 
 
-def _checked(act: AddColumn) -> str:
+def _with_check(act: AddColumn, facts: Facts) -> str:
+    """Return the code that adds the column with the type behind its domain, and the CHECK apart."""
     table, name = hints.identifier(act.table), act.column.name
+    kind = facts.base_type(act.column.type)
+    added = hints.execute(f"ALTER TABLE {table} ADD {name} {kind}")
     constraint = f"{table.rpartition('.')[2]}_{name}_check"
-    return hints.execute(f"ALTER TABLE {table} ADD CONSTRAINT {constraint} CHECK (…) NOT VALID")
+    checked = hints.execute(f"ALTER TABLE {table} ADD CONSTRAINT {constraint} CHECK (…) NOT VALID")
+    return f"write {added}, then {checked}"

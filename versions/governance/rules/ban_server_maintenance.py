@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from spotify_ai_agent_migrations.versions.governance import hints
 from spotify_ai_agent_migrations.versions.governance.acts import Statement
+from spotify_ai_agent_migrations.versions.governance.definitions import written
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
 from spotify_ai_agent_migrations.versions.governance.revision import History
 
@@ -44,7 +44,7 @@ def find(history: History) -> Iterator[Finding]:
 
 
 def _command(said: Statement) -> str:
-    statement = hints.sql(said.tokens)
+    statement = written(said.tokens)
     quote = "'" if '"' in statement else '"'
     return f"agentdb db psql -c {quote}{statement}{quote}"
 

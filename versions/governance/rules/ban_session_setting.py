@@ -15,6 +15,7 @@ from typing import Final
 from spotify_ai_agent_migrations.versions.governance import hints
 from spotify_ai_agent_migrations.versions.governance.acts import Statement
 from spotify_ai_agent_migrations.versions.governance.ddl import without
+from spotify_ai_agent_migrations.versions.governance.definitions import written
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
 from spotify_ai_agent_migrations.versions.governance.revision import History
 from spotify_ai_agent_migrations.versions.governance.tokens import Tokens, begins, bracketed, split
@@ -48,7 +49,8 @@ def _local(said: Statement) -> tuple[str, str] | None:
         rest = without(rest, "SESSION")
     if not rest or rest[0].word in _OWN_END or begins(rest, "CHARACTERISTICS"):
         return None
-    return rest[0].text.lower(), f"SET LOCAL {hints.sql(rest)}"
+    name = written(rest[: 2 if rest[0].word == "SESSION" else 1]).lower()
+    return name, f"SET LOCAL {written(rest)}"
 
 
 def _function(tokens: Tokens) -> tuple[str, str] | None:
@@ -57,4 +59,4 @@ def _function(tokens: Tokens) -> tuple[str, str] | None:
     given = split(bracketed(tokens[at + 1 :])[0]) if at is not None else []
     if len(given) != 3 or given[2][0].word == "TRUE" or given[0][0].value is None:
         return None
-    return given[0][0].value, f"SELECT set_config({hints.sql(given[0])}, {hints.sql(given[1])}, true)"
+    return given[0][0].value, f"SELECT set_config({written(given[0])}, {written(given[1])}, true)"

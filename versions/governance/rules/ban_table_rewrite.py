@@ -13,6 +13,7 @@ from typing import Final
 
 from spotify_ai_agent_migrations.versions.governance import hints
 from spotify_ai_agent_migrations.versions.governance.acts import TableAction
+from spotify_ai_agent_migrations.versions.governance.definitions import written
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
 from spotify_ai_agent_migrations.versions.governance.revision import History
 
@@ -30,7 +31,7 @@ def find(history: History) -> Iterator[Finding]:
         if act.words[:2] in _COPIES:
             yield _found(
                 revision.path,
-                f"{hints.sql(act.action)} copies {hints.quoted(act.table)} under ACCESS EXCLUSIVE: "
+                f"{written(act.action)} copies {hints.quoted(act.table)} under ACCESS EXCLUSIVE: "
                 "nobody reads or writes until it is done",
                 hint="make a new table that is so and move the rows in batches, or write "
                 f'"# allow MIG047: <who waits meanwhile>" in {revision.file_name}',

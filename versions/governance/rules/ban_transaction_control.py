@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.governance.acts import Statement
+from spotify_ai_agent_migrations.versions.governance.definitions import written
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Place, Reporter
 from spotify_ai_agent_migrations.versions.governance.revision import History, Revision
 from spotify_ai_agent_migrations.versions.governance.tokens import begins
@@ -34,7 +35,8 @@ def find(history: History) -> Iterator[Finding]:
     """Yield a finding for each BEGIN, COMMIT or ROLLBACK, as SQL or as a method."""
     for revision, said in history.statements_of_both(*_VERBS):
         if _controls(said) and not said.where.inner:
-            yield _told(revision, said.verb, revision.place_of_act(said))
+            named = said.tokens[: 2 if said.verb in {"PREPARE", "START"} else 1]
+            yield _told(revision, written(named).upper(), revision.place_of_act(said))
     for revision in history.revisions:
         for call in revision.calls:
             if isinstance(call.node.func, ast.Attribute) and call.node.func.attr in _METHODS:

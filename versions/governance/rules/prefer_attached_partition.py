@@ -17,6 +17,7 @@ from typing import Final
 
 from spotify_ai_agent_migrations.versions.governance import hints
 from spotify_ai_agent_migrations.versions.governance.acts import CreateTable
+from spotify_ai_agent_migrations.versions.governance.definitions import written
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
 from spotify_ai_agent_migrations.versions.governance.revision import History
 
@@ -45,4 +46,4 @@ def find(history: History) -> Iterator[Finding]:
 def _bounds(act: CreateTable) -> str:
     starts = ("FOR", "DEFAULT")
     at = next((place for place, token in enumerate(act.tokens) if token.word in starts), len(act.tokens))
-    return hints.sql(act.tokens[at:]) or "…"
+    return written(act.tokens[at:]) or "…"

@@ -17,6 +17,7 @@ from typing import Final
 
 from spotify_ai_agent_migrations.versions.governance import hints
 from spotify_ai_agent_migrations.versions.governance.acts import TableAction
+from spotify_ai_agent_migrations.versions.governance.definitions import written
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
 from spotify_ai_agent_migrations.versions.governance.revision import History
 
@@ -31,7 +32,7 @@ def find(history: History) -> Iterator[Finding]:
     for revision, act in history.changes(TableAction):
         if act.words[:2] != ("DETACH", "PARTITION") or "CONCURRENTLY" in act.words or "FINALIZE" in act.words:
             continue
-        code = hints.alone(hints.execute(f"{hints.sql(act.tokens)} CONCURRENTLY"))
+        code = hints.alone(hints.execute(f"{written(act.tokens)} CONCURRENTLY"))
         yield _found(
             revision.path,
             f"DETACH takes ACCESS EXCLUSIVE on {hints.quoted(act.table)} and its partitions: readers wait",

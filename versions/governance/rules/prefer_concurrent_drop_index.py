@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.governance import hints
-from spotify_ai_agent_migrations.versions.governance.acts import CreateIndex, DropIndex
+from spotify_ai_agent_migrations.versions.governance.acts import DropIndex
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
 from spotify_ai_agent_migrations.versions.governance.revision import History
 
@@ -30,18 +30,20 @@ _found: Final = Reporter(CODE, __name__)
 def find(history: History) -> Iterator[Finding]:
     """Yield a finding for each index that is dropped under the strongest lock."""
     for revision, act in history.acts(DropIndex):
-        made = history.facts.indexes.get((act.name or "").rpartition(".")[2])
-        table = act.table or (made.table if made is not None else None)
-        own = made is not None and made in revision.upgrade.of(CreateIndex)
-        if act.concurrently or own or not revision.upgrade.found(table):
+        made_in, _ = history.facts.indexes.get((act.name or "").rpartition(".")[2], (None, None))
+        table = act.table or history.facts.table_of_index(act.name)
+        if act.concurrently or made_in is revision or not revision.upgrade.found(table):
             continue
-        code = (
-            hints.execute(hints.inserted(act.tokens, "CONCURRENTLY", after="INDEX")) if act.tokens else None
-        )
-        alone = hints.alone(code or hints.called(act, postgresql_concurrently="True"))
+        alone = hints.alone(_concurrently(act))
         yield _found(
             revision.path,
             f'dropping "{act.name or "…"}" takes ACCESS EXCLUSIVE on {hints.quoted(table)}: readers wait too',
             hint=f"write {alone}, alone in a revision, instead in {revision.file_name}",
             at=revision.place_of_act(act),
         )
+
+
+def _concurrently(act: DropIndex) -> str:
+    if act.tokens:
+        return hints.execute(hints.inserted(act.tokens, "CONCURRENTLY", after="INDEX"))
+    return hints.called(act, postgresql_concurrently="True")

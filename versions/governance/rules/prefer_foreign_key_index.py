@@ -8,6 +8,7 @@ Fix: make one, in a revision of its own where the table was there before:
 
 Any revision of the history counts. A partial index counts where it leaves out NULL only; brin and gin do
 not count.
+Not seen: tables that no revision made.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from typing import Final
 from spotify_ai_agent_migrations.versions.governance import hints
 from spotify_ai_agent_migrations.versions.governance.acts import Statement
 from spotify_ai_agent_migrations.versions.governance.ddl import without
+from spotify_ai_agent_migrations.versions.governance.definitions import written
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
 from spotify_ai_agent_migrations.versions.governance.revision import History
 from spotify_ai_agent_migrations.versions.governance.tokens import qualified, split
@@ -36,7 +37,7 @@ def find(history: History) -> Iterator[Finding]:
             yield _found(
                 revision.path,
                 f"LOCK waits in line for {hints.quoted(found[0])}, and whoever comes after waits behind it",
-                hint=f"write {hints.execute(f'{hints.sql(said.tokens)} NOWAIT')} in {revision.file_name}",
+                hint=f"write {hints.execute(f'{written(said.tokens)} NOWAIT')} in {revision.file_name}",
                 at=revision.place_of_act(said),
             )
 

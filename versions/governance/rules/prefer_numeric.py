@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from spotify_ai_agent_migrations.versions.governance import hints
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
 from spotify_ai_agent_migrations.versions.governance.new_columns import NewColumn, new_columns
 from spotify_ai_agent_migrations.versions.governance.revision import History
@@ -24,33 +23,26 @@ CODE = "MIG070"
 STRUCTURAL = False
 
 _found: Final = Reporter(CODE, __name__)
-
-
 _AMOUNTS: Final = frozenset(
     {"amount", "balance", "cost", "eur", "fee", "gbp", "price", "revenue", "salary", "tax", "usd"}
 )
 _FLOATS: Final = frozenset({"double precision", "real"})
 
 
-def _is_amount(made: NewColumn) -> bool:
-    words = {word.removesuffix("s") for word in made.column.name.lower().split("_")}
-    kind = made.column.type.name
-    return kind == "money" or (kind in _FLOATS and bool(words & _AMOUNTS))
-
-
 def find(history: History) -> Iterator[Finding]:
     """Yield a finding for each such column."""
     for made in new_columns(history):
         if _is_amount(made):
-            name = made.column.name
-            fix = (
-                f'sa.Column("{name}", sa.Numeric(12, 2), …)'
-                if not made.act.tokens
-                else f"{name} numeric(12, 2)"
-            )
+            fix = made.of_type(operation="sa.Numeric(12, 2)", sql="numeric(12, 2)")
             yield _found(
                 made.revision.path,
-                f'"{name}" of {hints.quoted(made.table)} is {made.column.type}, which keeps no exact amount',
+                f"{made.shown} is {made.column.type}, which keeps no exact amount",
                 hint=f"write {fix} in {made.revision.file_name}",
                 at=made.place,
             )
+
+
+def _is_amount(made: NewColumn) -> bool:
+    words = {word.removesuffix("s") for word in made.column.name.lower().split("_")}
+    kind = made.column.type.name
+    return kind == "money" or (kind in _FLOATS and bool(words & _AMOUNTS))

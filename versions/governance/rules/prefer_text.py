@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from spotify_ai_agent_migrations.versions.governance import hints
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
 from spotify_ai_agent_migrations.versions.governance.new_columns import NewColumn, new_columns
 from spotify_ai_agent_migrations.versions.governance.revision import History
@@ -27,34 +26,26 @@ STRUCTURAL = False
 _found: Final = Reporter(CODE, __name__)
 
 
-def _length(made: NewColumn) -> str:
-    return f"length({made.column.name}) <= {made.column.type.numbers[0]}" if made.column.type.numbers else ""
-
-
-def _check(made: NewColumn) -> str:
-    return f"{(made.table or '<table>').rpartition('.')[2]}_{made.column.name}_check"
-
-
-def _sql(made: NewColumn) -> str:
-    length = _length(made)
-    return f"{made.column.name} text" + (f" and CONSTRAINT {_check(made)} CHECK ({length})" if length else "")
-
-
-def _operation(made: NewColumn) -> str:
-    length = _length(made)
-    column = f'sa.Column("{made.column.name}", sa.Text, …)'
-    return column + (f' and sa.CheckConstraint("{length}", name="{_check(made)}")' if length else "")
-
-
 def find(history: History) -> Iterator[Finding]:
     """Yield a finding for each such column."""
     for made in new_columns(history):
         if made.column.type.name in {"char", "varchar"}:
-            name = made.column.name
-            fix = _operation(made) if not made.act.tokens else _sql(made)
+            fix = made.of_type(operation="sa.Text", sql="text") + _length(made)
             yield _found(
                 made.revision.path,
-                f'"{name}" of {hints.quoted(made.table)} is {made.column.type}, no faster than text',
+                f"{made.shown} is {made.column.type}, no faster than text",
                 hint=f"write {fix} in {made.revision.file_name}",
                 at=made.place,
             )
+
+
+def _length(made: NewColumn) -> str:
+    """Return the code that keeps the length, if there is one."""
+    if not made.column.type.numbers:
+        return ""
+    name = made.column.name
+    condition = f"length({name}) <= {made.column.type.numbers[0]}"
+    constraint = f"{(made.table or '<table>').rpartition('.')[2]}_{name}_check"
+    if made.act.tokens:
+        return f" and CONSTRAINT {constraint} CHECK ({condition})"
+    return f' and sa.CheckConstraint("{condition}", name="{constraint}")'

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from spotify_ai_agent_migrations.versions.governance import hints
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
 from spotify_ai_agent_migrations.versions.governance.new_columns import new_columns
 from spotify_ai_agent_migrations.versions.governance.revision import History
@@ -29,15 +28,10 @@ def find(history: History) -> Iterator[Finding]:
     """Yield a finding for each such column."""
     for made in new_columns(history):
         if made.column.type.name == "timestamp":
-            name = made.column.name
-            fix = (
-                f'sa.Column("{name}", sa.DateTime(timezone=True), …)'
-                if not made.act.tokens
-                else f"{name} timestamptz"
-            )
+            fix = made.of_type(operation="sa.DateTime(timezone=True)", sql="timestamptz")
             yield _found(
                 made.revision.path,
-                f'"{name}" of {hints.quoted(made.table)} is timestamp without time zone: it names no instant',
+                f"{made.shown} is timestamp without time zone: it names no instant",
                 hint=f"write {fix} in {made.revision.file_name}",
                 at=made.place,
             )

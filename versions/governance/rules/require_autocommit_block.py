@@ -20,6 +20,7 @@ from spotify_ai_agent_migrations.versions.governance.acts import (
     Statement,
     TableAction,
 )
+from spotify_ai_agent_migrations.versions.governance.definitions import written
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
 from spotify_ai_agent_migrations.versions.governance.revision import History
 
@@ -34,7 +35,7 @@ def find(history: History) -> Iterator[Finding]:
     for revision in history.revisions:
         for act in (*revision.upgrade.acts, *revision.downgrade.acts):
             if not act.autocommit and (what := _refused(act)) is not None:
-                code = hints.execute(hints.sql(act.tokens)) if act.tokens else hints.called(act)
+                code = hints.execute(written(act.tokens)) if act.tokens else hints.called(act)
                 yield _found(
                     revision.path,
                     f"{what} cannot run inside of a transaction, and the revision is one",

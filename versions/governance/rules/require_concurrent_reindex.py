@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.governance import hints
+from spotify_ai_agent_migrations.versions.governance.definitions import written
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
 from spotify_ai_agent_migrations.versions.governance.revision import History
 
@@ -33,7 +34,7 @@ def find(history: History) -> Iterator[Finding]:
         fixed = hints.inserted(said.tokens, "CONCURRENTLY", after=kind)
         yield _found(
             revision.path,
-            f"{hints.sql(said.tokens)} blocks whoever writes to the table, or reads it through the index",
+            f"{written(said.tokens)} blocks whoever writes to the table, or reads it through the index",
             hint=f"write {hints.alone(hints.execute(fixed))}, alone in a revision, instead in "
             f"{revision.file_name}",
             at=revision.place_of_act(said),

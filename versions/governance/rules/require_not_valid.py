@@ -19,6 +19,7 @@ from typing import Final
 
 from spotify_ai_agent_migrations.versions.governance import hints
 from spotify_ai_agent_migrations.versions.governance.acts import AddConstraint
+from spotify_ai_agent_migrations.versions.governance.definitions import written
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
 from spotify_ai_agent_migrations.versions.governance.revision import History, Revision
 from spotify_ai_agent_migrations.versions.governance.tokens import begins, qualified
@@ -66,7 +67,7 @@ def _domains(revision: Revision) -> set[str]:
 
 def _fix(act: AddConstraint) -> str:
     if act.tokens:
-        return hints.execute(f"{hints.sql(act.tokens)} NOT VALID")
+        return hints.execute(f"{written(act.tokens)} NOT VALID")
     return hints.called(act, postgresql_not_valid="True")
 
 

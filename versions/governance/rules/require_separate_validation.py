@@ -16,6 +16,7 @@ from typing import Final
 
 from spotify_ai_agent_migrations.versions.governance import hints
 from spotify_ai_agent_migrations.versions.governance.acts import AddConstraint, ValidateConstraint
+from spotify_ai_agent_migrations.versions.governance.definitions import written
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
 from spotify_ai_agent_migrations.versions.governance.revision import History
 
@@ -34,7 +35,7 @@ def find(history: History) -> Iterator[Finding]:
                 revision.path,
                 f'"{act.name}" is validated while the lock that added it still keeps others from '
                 f"{hints.quoted(act.table)}",
-                hint=f"move {hints.execute(hints.sql(act.tokens))} from {revision.file_name} into the next "
+                hint=f"move {hints.execute(written(act.tokens))} from {revision.file_name} into the next "
                 "revision",
                 at=revision.place_of_act(act),
             )
