@@ -148,7 +148,10 @@ def test_a_suppression_before_no_statement_is_told(folder: Folder, more: str) ->
 
 
 def test_a_comment_that_speaks_of_allowing_is_no_suppression(folder: Folder) -> None:
-    assert problems(folder, f"# allow everybody to read it\n# we allow MIG031: here\n{INDEX}") == [INDEXED]
+    assert problems(
+        folder,
+        f"# allow everybody to read it\n# we allow MIG031: here\n#     # allow MIG031: as this\n{INDEX}",
+    ) == [INDEXED]
 
 
 def test_what_the_files_are_cannot_be_allowed() -> None:

@@ -56,7 +56,7 @@ class Facts:
     """What was found; nobody changes it once `read_facts` has returned it.
 
     `old_types` holds what a column was before its type changed, `proven` the changes to NOT NULL that a valid
-    CHECK makes free of a scan.
+    CHECK makes free of a scan, `ending` the tables whose rows are kept for a time only.
     """
 
     tables: dict[str, Table] = field(default_factory=dict)
@@ -68,6 +68,7 @@ class Facts:
     volatile: set[str] = field(default_factory=set)
     old_types: dict[AlterColumn, ColumnType] = field(default_factory=dict)
     proven: set[AlterColumn] = field(default_factory=set)
+    ending: frozenset[str] = frozenset()
     _checks: dict[tuple[str | None, str | None], str] = field(default_factory=dict)
     _valid: set[tuple[str | None, str]] = field(default_factory=set)
 
@@ -84,17 +85,6 @@ class Facts:
         """Tell whether *kind* is a domain with a CHECK or a NOT NULL."""
         return self.domains.get(kind.name, (kind, False))[1]
 
-    def keeps_rows_of(self, table: Table) -> bool:
-        """Tell whether a retention policy rules *table*, or one whose rows take its rows with them."""
-        queue, seen = [table.name], {table.name}
-        for name in queue:
-            above = self.tables[name].constraints if name in self.tables else []
-            parents = {made.refers for _, _, made in above if made.kind == "fkey" and made.cascades}
-            new = {parent for parent in parents if parent is not None} - seen
-            seen |= new
-            queue += new
-        return not self.retained.isdisjoint(seen)
-
 
 def read_facts(revisions: Iterable[Revision]) -> Facts:
     """Return what the revisions say, each taken after the one before; only `upgrade()` is read."""
@@ -102,7 +92,24 @@ def read_facts(revisions: Iterable[Revision]) -> Facts:
     for revision in revisions:
         for act in revision.upgrade.acts:
             _read(found, revision, act)
+    found.ending = frozenset(_ending(found))
     return found
+
+
+def _ending(facts: Facts) -> set[str]:
+    """Return the tables whose rows are kept for a time: ruled themselves, or taken along by another's."""
+    below: dict[str, list[str]] = {}
+    for table in facts.tables.values():
+        for _, _, made in table.constraints:
+            if made.kind == "fkey" and made.cascades and made.refers is not None:
+                below.setdefault(made.refers, []).append(table.name)
+    queue = list(facts.retained)
+    ending = set(queue)
+    for name in queue:
+        new = set(below.get(name, ())) - ending
+        ending |= new
+        queue += new
+    return ending
 
 
 def _read(facts: Facts, revision: Revision, act: Act) -> None:

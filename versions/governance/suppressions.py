@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _SPEAKS: Final = re.compile(r"allow +MIG", re.IGNORECASE)
 _ALLOWS: Final = re.compile(
-    r"[#\-\s]*allow +(?P<codes>MIG\w*(?: *, *MIG\w*)*) *(?::(?P<reason>.*))?", re.IGNORECASE
+    r"\s*(?:#|--)?\s*allow +(?P<codes>MIG\w*(?: *, *MIG\w*)*) *(?::(?P<reason>.*))?", re.IGNORECASE
 )
 _PASSED_OVER: Final = frozenset(
     {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING}

@@ -34,8 +34,8 @@ _found: Final = Reporter(CODE, __name__)
 def find(history: History) -> Iterator[Finding]:
     """Yield a finding for each personal table that keeps its rows for ever, at its first personal column."""
     for personal in personal_tables(history):
-        if not history.facts.keeps_rows_of(personal.table):
-            name = personal.table.name
+        name = personal.table.name
+        if name not in history.facts.ending:
             row = (
                 "INSERT INTO public.retention_policies (table_name, rule, time_column, keep_for, action) "  # noqa: S608
                 f"VALUES ('{name}', '<rule>', '<column>', INTERVAL '13 months', 'delete')"
