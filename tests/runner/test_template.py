@@ -14,7 +14,7 @@ EMPTY = """\
 AFTER_NEXT = f"{int(NEXT) + 1:03d}"
 
 
-def found(checkout: Checkout) -> list[str]:
+def found(checkout: Checkout) -> list[tuple[str, str]]:
     """The file, code and problem of each finding of `agentdb check`."""
     shown = checkout.python("-m", "spotify_ai_agent_migrations", "check").stdout
     return re.findall(r"^versions/(\S+?):\d+:\d+: \w+ (MIG\d+: .*)$", shown, re.MULTILINE)

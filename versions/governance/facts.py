@@ -284,8 +284,9 @@ def _policies(act: ChangeRows) -> Iterator[str]:
     place = columns.index("table_name") if "table_name" in columns else 0
     for row in split(ddl.without(rest, "VALUES")):
         values = split(bracketed(row)[0])
-        if len(values) > place and values[place][0].value is not None:
-            yield values[place][0].value.removeprefix("public.")
+        given = values[place][0].value if len(values) > place else None
+        if given is not None:
+            yield given.removeprefix("public.")
 
 
 def _policies_of_rows(rows: ast.expr | None) -> Iterator[str]:
