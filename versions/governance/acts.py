@@ -124,11 +124,14 @@ class CreateTable(OnTable):
     constraints: tuple[Constraint, ...]
     partitioned: bool = False
     partition_of: str | None = None
+    if_not_exists: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class CreateTemporary(OnTable):
     """A table that goes away with the session."""
+
+    if_not_exists: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -45,17 +45,28 @@ class Course:
         return (found for found in self.of(Statement) if found.verb in verbs)
 
     @cached_property
-    def new_tables(self) -> frozenset[str]:
-        """Return the tables that are made here, under every name they get."""
-        made = {act.table for kind in (CreateTable, CreateTemporary) for act in self.of(kind) if act.table}
-        for renamed in self.of(RenameTable):
-            if renamed.table in made:
-                made.add(renamed.to)
-        return frozenset(made)
+    def _made(self) -> Mapping[str, int]:
+        """Return when each new table is made, under every name it gets."""
+        made: dict[str, int] = {}
+        for at, act in enumerate(self.acts):
+            if isinstance(act, CreateTable | CreateTemporary) and act.table and not act.if_not_exists:
+                made.setdefault(act.table, at)
+            elif isinstance(act, RenameTable) and act.table in made:
+                made.setdefault(act.to, at)
+        return made
 
-    def found(self, table: str | None) -> bool:
-        """Tell whether *table* was there before; one whose name cannot be told may have been."""
-        return table not in self.new_tables and not (table or "").startswith("pg_temp.")
+    @cached_property
+    def _order(self) -> Mapping[Act, int]:
+        return {act: at for at, act in enumerate(self.acts)}
+
+    def found(self, table: str | None, act: Act) -> bool:
+        """Tell whether *table* is there before this course when *act* comes to it.
+
+        One whose name cannot be told may have been, and so may one that is made with IF NOT EXISTS.
+        """
+        if table is None:
+            return True
+        return self._made.get(table, len(self.acts)) > self._order[act] and not table.startswith("pg_temp.")
 
 
 def course(source: Source, constants: Mapping[str, str], function: str) -> Course:

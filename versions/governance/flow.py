@@ -49,12 +49,15 @@ class Source:
     texts: Mapping[ast.expr, SqlText]
     bound: Mapping[str, Sequence[ast.expr]]
     functions: Mapping[str, ast.FunctionDef | ast.AsyncFunctionDef] = field(init=False)
+    classes: Mapping[str, ast.ClassDef] = field(init=False)
     values: Mapping[str, ast.expr] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Find the functions and the values of the module."""
+        """Find the functions, the classes and the values of the module."""
         object.__setattr__(self, "functions", bindings.functions(self.tree))
         object.__setattr__(self, "values", bindings.assignments(self.tree))
+        made = {node.name: node for node in self.tree.body if isinstance(node, ast.ClassDef)}
+        object.__setattr__(self, "classes", made)
 
 
 def steps(source: Source, function: str) -> Iterator[Step]:
@@ -133,7 +136,7 @@ class _Walk:
             self._push([node.func], around)
 
     def _name(self, node: ast.Name, around: Around) -> None:
-        """Come to the function or the value of the module that a name stands for, the first time."""
+        """Come to what a name of the module stands for, the first time: a function, a class or a value."""
         key = (node.id, around.executed)
         if not isinstance(node.ctx, ast.Load) or key in self._seen:
             return
@@ -141,6 +144,8 @@ class _Walk:
         function, value = self._source.functions.get(node.id), self._source.values.get(node.id)
         if function is not None:
             self._push(function.body, around._replace(function=node.id))
+        elif node.id in self._source.classes:
+            self._push(self._source.classes[node.id].body, around)
         elif value is not None:
             self._push([value], around)
 

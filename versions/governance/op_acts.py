@@ -135,7 +135,10 @@ def _create_table(read: _Reader) -> Iterator[Act]:
     columns, constraints = read.reading.items(items)
     by = keyword(read.node, "postgresql_partition_by") is not None
     for table in read.tables():
-        yield CreateTable(read.where, table, tuple(columns), tuple(constraints), partitioned=by)
+        yield CreateTable(
+            read.where, table, tuple(columns), tuple(constraints),
+            partitioned=by, if_not_exists=read.flag("if_not_exists"),
+        )  # fmt: skip
 
 
 def _drop_table(read: _Reader) -> Iterator[Act]:

@@ -193,7 +193,7 @@ class History:
 
     def changes(self, kind: type[Table]) -> Iterator[tuple[Revision, Table]]:
         """Yield the acts of this kind on tables that were there before their revision."""
-        return ((made, act) for made, act in self.acts(kind) if made.upgrade.found(act.table))
+        return ((made, act) for made, act in self.acts(kind) if made.upgrade.found(act.table, act))
 
     def statements(self, *verbs: str) -> Iterator[tuple[Revision, Statement]]:
         """Yield the statements of every `upgrade()` that begin with one of these words."""

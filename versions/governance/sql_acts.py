@@ -106,6 +106,7 @@ def _created(where: Where, name: str, rest: Tokens) -> CreateTable:
         constraints=tuple(constraint for constraint in constraints if constraint is not None),
         partitioned=("PARTITION", "BY") in pairwise(level),
         partition_of=parent,
+        if_not_exists="EXISTS" in {token.word for token in where.tokens[:7]},
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from spotify_ai_agent_migrations.versions.governance import bindings
+from spotify_ai_agent_migrations.versions.governance import bindings, syntax
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
 from spotify_ai_agent_migrations.versions.governance.revision import History
 
@@ -30,9 +30,9 @@ def find(history: History) -> Iterator[Finding]:
     """Yield a finding for each string with a name that would be taken for a parameter."""
     for revision in history.revisions:
         for call in revision.calls:
-            if call.operation() != "execute" or not call.node.args:
+            if call.operation() != "execute":
                 continue
-            text = bindings.folded(call.node.args[0], revision.constants)
+            text = bindings.folded(syntax.argument(call.node, 0, "sqltext"), revision.constants)
             match = _NAME.search(text or "")
             if match is not None:
                 yield _found(

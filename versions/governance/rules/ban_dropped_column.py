@@ -18,7 +18,7 @@ from typing import Final
 from spotify_ai_agent_migrations.versions.governance import hints
 from spotify_ai_agent_migrations.versions.governance.acts import AddColumn, DropColumn
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
-from spotify_ai_agent_migrations.versions.governance.revision import History
+from spotify_ai_agent_migrations.versions.governance.revision import History, Revision
 
 CODE = "MIG052"
 STRUCTURAL = False
@@ -29,11 +29,7 @@ _found: Final = Reporter(CODE, __name__)
 def find(history: History) -> Iterator[Finding]:
     """Yield a finding for each column that goes."""
     for revision, act in history.changes(DropColumn):
-        own = any(
-            made.table == act.table and made.column.name == act.column
-            for made in revision.upgrade.of(AddColumn)
-        )
-        if own:
+        if _is_own(revision, act):
             continue
         yield _found(
             revision.path,
@@ -43,3 +39,13 @@ def find(history: History) -> Iterator[Finding]:
             f'"# allow MIG052: <where they are kept>" above this in {revision.file_name}',
             at=revision.place_of_act(act),
         )
+
+
+def _is_own(revision: Revision, act: DropColumn) -> bool:
+    """Tell whether the revision added the column before it dropped it."""
+    for other in revision.upgrade.acts:
+        if other is act:
+            return False
+        if isinstance(other, AddColumn) and (other.table, other.column.name) == (act.table, act.column):
+            return True
+    return False

@@ -30,7 +30,7 @@ _found: Final = Reporter(CODE, __name__)
 def find(history: History) -> Iterator[Finding]:
     """Yield a finding for each partition that is made in place."""
     for revision, act in history.acts(CreateTable):
-        if act.partition_of is None or not revision.upgrade.found(act.partition_of):
+        if act.partition_of is None or not revision.upgrade.found(act.partition_of, act):
             continue
         table, parent = hints.identifier(act.table), hints.identifier(act.partition_of)
         made = hints.execute(f"CREATE TABLE {table} (LIKE {parent} INCLUDING ALL)")

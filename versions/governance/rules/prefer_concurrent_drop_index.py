@@ -32,7 +32,7 @@ def find(history: History) -> Iterator[Finding]:
     for revision, act in history.acts(DropIndex):
         made_in, _ = history.facts.indexes.get((act.name or "").rpartition(".")[2], (None, None))
         table = act.table or history.facts.table_of_index(act.name)
-        if act.concurrently or made_in is revision or not revision.upgrade.found(table):
+        if act.concurrently or made_in is revision or not revision.upgrade.found(table, act):
             continue
         alone = hints.alone(_concurrently(act))
         yield _found(

@@ -32,7 +32,7 @@ def find(history: History) -> Iterator[Finding]:
     """Yield a finding for each LOCK that waits for a table that was there before."""
     for revision, said in history.statements("LOCK"):
         names = list(_tables(said))
-        found = [name for name in names if revision.upgrade.found(name)]
+        found = [name for name in names if revision.upgrade.found(name, said)]
         if found and not any(token.word == "NOWAIT" for token in said.tokens):
             yield _found(
                 revision.path,

@@ -52,7 +52,7 @@ def _locked(revision: Revision, facts: Facts) -> dict[str, tuple[str, Act]]:
     keys: list[Mapping[str, str]] = []
     for act in revision.upgrade.acts:
         own = {} if act.autocommit else dict(strong_locks(act, facts))
-        found = {table: lock for table, lock in own.items() if revision.upgrade.found(table)}
+        found = {table: lock for table, lock in own.items() if revision.upgrade.found(table, act)}
         for table, lock in found.items():
             kept, first = locked.get(table, (lock, act))
             locked[table] = (ALL if ALL in {kept, lock} else lock, first)

@@ -51,7 +51,7 @@ def find(history: History) -> Iterator[Finding]:
 def _destroys(revision: Revision, act: Act) -> bool:
     match act:
         case DropTable() | DropColumn() | ChangeRows(verb="truncate" | "delete"):
-            return revision.upgrade.found(act.table)
+            return revision.upgrade.found(act.table, act)
         case Statement():
             return begins(act.tokens, "DROP", "SCHEMA")
     return False

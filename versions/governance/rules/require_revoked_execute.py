@@ -35,7 +35,7 @@ def find(history: History) -> Iterator[Finding]:
     for revision in history.revisions:
         revoked: set[str] = set()
         for said in revision.upgrade.of(Statement):
-            by_default = by_default or _revokes_by_default(said.tokens)
+            by_default = by_default or _revokes_by_default(said)
             revoked |= set(_revoked(said.tokens))
         for made in functions(revision):
             kept = made.name in revoked or "*" in revoked or (by_default and made.statement.as_owner)
@@ -50,15 +50,14 @@ def find(history: History) -> Iterator[Finding]:
                 )
 
 
-def _revokes_by_default(tokens: Tokens) -> bool:
-    words = [token.word for token in tokens]
-    what = {"FUNCTIONS", "ROUTINES"} & {*words}
-    return (
-        begins(tokens, "ALTER", "DEFAULT", "PRIVILEGES")
-        and "REVOKE" in words
-        and bool(what)
-        and "PUBLIC" in words
-    )
+def _revokes_by_default(said: Statement) -> bool:
+    """Tell whether what the owner role makes from here on is nobody's; a schema alone has no such default."""
+    words = [token.word for token in said.tokens]
+    if not begins(said.tokens, "ALTER", "DEFAULT", "PRIVILEGES") or "REVOKE" not in words:
+        return False
+    owner = "AGENT_OWNER" in words if "FOR" in words else said.as_owner
+    whole = "SCHEMA" not in words and "PUBLIC" in words
+    return owner and whole and bool({"FUNCTIONS", "ROUTINES"} & {*words})
 
 
 def _revoked(tokens: Tokens) -> Iterator[str]:
