@@ -419,7 +419,7 @@ BEGIN
                         operation, CASE operation WHEN 'insert' THEN 'new_rows' ELSE 'old_rows' END))
             END || ';');
         EXECUTE format('COMMENT ON FUNCTION ops.%I() IS %L', made,
-                       format('Write each %s of %s to audit_log: names of columns, never a value', operation, target));
+                       'Write each change to audit_log: names of columns, never a value');
         EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION ops.%1$I()',
                        made, upper(operation), target,
                        CASE operation WHEN 'insert' THEN 'REFERENCING NEW TABLE AS new_rows'

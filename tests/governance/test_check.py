@@ -41,7 +41,8 @@ def test_every_module_of_a_rule_is_listed_once() -> None:
 
 
 def test_the_codes_are_unique_and_in_order() -> None:
-    assert [rule.CODE for rule in RULES] == [f"MIG{number:03}" for number in range(1, len(RULES) + 1)]
+    codes = [rule.CODE for rule in RULES]
+    assert codes == sorted(set(codes))
 
 
 @pytest.mark.parametrize("rule", RULES, ids=name)
@@ -63,7 +64,7 @@ def test_each_rule_about_statements_has_what_is_wrong_and_what_is_right() -> Non
         test_statement_rules, test_lock_rules, test_column_change_rules, test_loss_rules, test_access_rules,
         test_type_rules,
     )  # fmt: skip
-    about = [rule.CODE for rule in RULES if rule.CODE > "MIG020"]
+    about = [rule.CODE for rule in RULES if "MIG020" < rule.CODE < "MIG100"]
     for listed in ("WRONG", "RIGHT"):
         assert [
             code for module in modules for code, found in getattr(module, listed).items() if found

@@ -59,10 +59,11 @@ class Report:
 
 @dataclass(frozen=True)
 class Reporter:
-    """Makes the findings of one rule, from its code and its module's name, which tells their severity."""
+    """Makes the findings of one rule; its module's name tells their severity, unless it is given."""
 
     code: str
     module: str
+    severity: Severity | None = None
 
     def __call__(self, path: Path, problem: str, *, hint: str, at: Place = Place()) -> Finding:  # noqa: B008
         """Return a finding about *path*, a file in the folder of revisions or that folder itself."""
@@ -71,7 +72,7 @@ class Reporter:
         return Finding(
             code=self.code,
             rule=rule,
-            severity=severity(rule),
+            severity=self.severity or severity(rule),
             path=project_path(path),
             line=at.line,
             column=at.column,

@@ -16,6 +16,7 @@ from spotify_ai_agent_migrations.versions.governance.revision import History
 from spotify_ai_agent_migrations.versions.governance.rules import (
     ban_bind_parameter,
     ban_cascade,
+    ban_changed_revision,
     ban_concurrent_partitioned_index,
     ban_disabled_timeout,
     ban_dropped_column,
@@ -75,6 +76,7 @@ from spotify_ai_agent_migrations.versions.governance.rules import (
     require_one_head,
     require_previous_parent,
     require_readable_source,
+    require_recorded_checksum,
     require_retention_policy,
     require_revision_variables,
     require_revoked_execute,
@@ -170,6 +172,8 @@ RULES: Final[tuple[Rule, ...]] = (
     prefer_timestamptz,
     prefer_text,
     prefer_numeric,
+    ban_changed_revision,
+    require_recorded_checksum,
 )
 
 # What the files are and how they follow one another holds for all of them; so does what may be allowed.
@@ -177,7 +181,8 @@ _NEVER_SUPPRESSED: Final = (
     require_file_name, require_readable_source, ban_stray_module, require_revision_variables,
     ban_duplicate_number, require_contiguous_numbers, require_matching_number, require_known_parent,
     require_previous_parent, require_one_head, require_docstring_fields, require_upgrade_and_downgrade,
-    ban_unknown_suppression, require_suppression_reason, prefer_used_suppression,
+    ban_unknown_suppression, require_suppression_reason, prefer_used_suppression, ban_changed_revision,
+    require_recorded_checksum,
 )  # fmt: skip
 SUPPRESSIBLE: Final = frozenset(rule.CODE for rule in RULES) - {rule.CODE for rule in _NEVER_SUPPRESSED}
 
