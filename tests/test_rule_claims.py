@@ -288,6 +288,8 @@ def test_what_the_hints_say_to_write_keeps_every_rule_and_runs(checkout: Checkou
         number = checkout.add(textwrap.dedent(step))
     last = checkout.versions / f"{number}_added.py"
     last.write_text(last.read_text().replace("Data: none", "Data: destructive; the tokens"))
+    recorded = checkout.python("-m", "spotify_ai_agent_migrations", "governance", "checksums", "--write")
+    assert recorded.returncode == 0, recorded.stderr
     checked = checkout.python("-m", "spotify_ai_agent_migrations", "check")
     assert (checked.returncode, checked.stdout.count("\n")) == (0, 1), checked.stdout
     assert ": no findings, " in checked.stdout

@@ -18,7 +18,7 @@ from spotify_ai_agent_migrations.versions.governance.suppressions import part
 def check(folder: Path | None = None) -> tuple[Finding, ...]:
     """Return what is wrong with the revisions of *folder*, by path, line and code.
 
-    Without a folder, with those of this package.
+    Without a folder, with those of this package. What a revision allows itself, with a reason, is left out.
 
     Raises:
         FileError: there is no such folder.
