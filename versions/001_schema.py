@@ -5,6 +5,8 @@ Reverse: lossless; drops what it made, and takes CREATE on schema public from ag
     extension that others still use stays.
 Data: none
 Needs: to own a UTF-8 database; CREATEROLE, or that the five roles exist and agent_owner is granted to the login.
+
+allow MIG030: nobody but the runner uses these tables, and it holds the lock of the migration
 """
 
 from spotify_ai_agent_migrations.versions.core.ddl import execute
