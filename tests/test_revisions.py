@@ -6,9 +6,11 @@ import contextlib
 import pathlib
 import shutil
 import sys
+import uuid
 
 import psycopg2
 import pytest
+from runner.test_bounds import WAITING, until
 
 from spotify_ai_agent_migrations import discover
 from spotify_ai_agent_migrations.versions.core import embedded
@@ -313,3 +315,23 @@ def test_the_slug_of_a_revision_is_found_for_type_checkers_too() -> None:
     for slug in stubs:
         done = run(sys.executable, "-c", f"from versions.{slug} import upgrade, downgrade")
         assert done.returncode == 0, done.stderr
+
+
+def test_a_role_that_another_database_drops_at_this_moment_is_no_failure(
+    checkout: Checkout, empty_url: str
+) -> None:
+    # The real roles are in use by the databases of other tests: one that nobody uses stands for them.
+    leaving = f"leaving_{uuid.uuid4().hex[:8]}"
+    file = checkout.versions / "001_schema.py"
+    file.write_text(file.read_text().replace("'agent_privacy')", f"'agent_privacy', '{leaving}')"))
+    assert checkout.alembic("upgrade", "001", url=empty_url).returncode == 0
+    rows(empty_url, f"CREATE ROLE {leaving}")
+    rows(empty_url, f"COMMENT ON ROLE {leaving} IS 'made by spotify-ai-agent-migrations'")
+    with connected(empty_url, autocommit=False) as another:
+        another.cursor().execute(f"DROP ROLE {leaving}")
+        process = checkout.start("-x", "tries=1", "downgrade", "base", url=empty_url)
+        until(lambda: rows(empty_url, WAITING) == [(1,)])
+        another.commit()
+        said = process.communicate(timeout=60)[1]
+    assert process.returncode == 0, said
+    assert rows(empty_url, "SELECT count(*) FROM pg_roles WHERE rolname = %s", (leaving,)) == [(0,)]

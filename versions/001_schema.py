@@ -5,6 +5,8 @@ Reverse: lossless; drops what it made, and takes CREATE on schema public from ag
     extension that others still use stays.
 Data: none
 Needs: to own a UTF-8 database; CREATEROLE, or that the five roles exist and agent_owner is granted to the login.
+
+allow MIG030: nobody but the runner uses these tables, and it holds the lock of the migration
 """
 
 from spotify_ai_agent_migrations.versions.core.ddl import execute
@@ -143,6 +145,11 @@ BEGIN
         EXCEPTION
             WHEN dependent_objects_still_exist OR insufficient_privilege OR object_in_use THEN
                 RAISE NOTICE 'role "%" stays: something in this cluster still depends on it', made;
+            WHEN undefined_object OR internal_error THEN
+                -- Another database of the cluster dropped it meanwhile, for which the server has no code of its own.
+                IF EXISTS (SELECT FROM pg_catalog.pg_roles AS role WHERE role.rolname = made) THEN
+                    RAISE;
+                END IF;
         END;
     END LOOP;
 END

@@ -122,6 +122,17 @@ def test_tables_of_an_extension_are_not_looked_at(schema: Schema) -> None:
     assert schema.map() == {"public.mine": "reference"}
 
 
+def test_a_table_of_subjects_that_belongs_to_an_extension_leads_nobody(schema: Schema) -> None:
+    schema.execute(
+        PEOPLE + "CREATE TABLE marks (user_id bigint PRIMARY KEY REFERENCES users);"
+        "CREATE EXTENSION btree_gist; ALTER EXTENSION btree_gist ADD TABLE users"
+    )
+    assert schema.map() == {
+        "public.marks": "distributed by user_id",
+        "public.notes": "distributed by user_id with public.marks",
+    }
+
+
 def test_the_map_of_our_own_schema_is_a_map_again(url: str, tmp_path: Path) -> None:
     lines = map_tables(url=url)
     file = tmp_path / "map.txt"

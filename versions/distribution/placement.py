@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final, Literal
@@ -139,7 +139,7 @@ def place_tables(catalogue: Catalogue, lines: Iterable[Line] = (), *, subject: s
     for line in given:
         _refuse_unknown(line, roots)
     fixed = {**_said(_own(roots), roots), **_said(given, roots)}
-    places = {**_derived(catalogue, roots, fixed, subject), **fixed}
+    places = {**_derived(roots, fixed, subject), **fixed}
     for line in given:
         _refuse_stranger(line, places, catalogue)
     return Layout(catalogue, {name: _led(name, place, places) for name, place in places.items()}, subject)
@@ -168,12 +168,10 @@ def _spoken(layout: Layout, name: str, place: Place) -> str:
     return f"distributed by {written}{f' with {place.group}' if place.group else ''}"
 
 
-def _derived(
-    catalogue: Catalogue, roots: Iterable[Table], fixed: Mapping[str, Place], subject: str
-) -> dict[str, Place]:
+def _derived(roots: Sequence[Table], fixed: Mapping[str, Place], subject: str) -> dict[str, Place]:
     """Return the places that the catalogue itself tells, beside those that are *fixed*."""
     places = {table.qualified: place for table in roots if (place := _by_key(table, subject)) is not None}
-    root = _subject_root(catalogue, subject)
+    root = _subject_root(roots, subject)
     if root is not None and fixed.get(root[0], Place("distributed")).kind == "distributed":
         places[root[0]] = Place("distributed", root[1])
     else:
@@ -191,14 +189,14 @@ def _by_key(table: Table, subject: str) -> Place | None:
     return None if table.column(subject) else Place("reference")
 
 
-def _subject_root(catalogue: Catalogue, subject: str) -> tuple[str, str] | None:
+def _subject_root(roots: Sequence[Table], subject: str) -> tuple[str, str] | None:
     """Return the table and the column that most foreign keys on *subject* alone point at."""
+    known = {table.qualified for table in roots}
     targets = Counter(
         (key.target, key.target_columns[0])
-        for table in catalogue.tables
-        if table.root is None
+        for table in roots
         for key in table.foreign_keys
-        if key.columns == (subject,) and key.target != table.qualified
+        if key.columns == (subject,) and key.target in known - {table.qualified}
     )
     return min(targets, key=lambda target: (-targets[target], target), default=None)
 
