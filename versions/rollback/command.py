@@ -18,6 +18,9 @@ from spotify_ai_agent_migrations.versions.runner.options import parse_options
 
 _EXIT_CODES = "Exit codes: 0 done, 1 refused or failed, 2 usage or settings."
 
+# "-2" is a target and no option.
+_MINUS_N = {"ignore_unknown_options": True}
+
 app = typer.Typer(
     name="rollback",
     help="Roll revisions back: see what it loses, keep that, go, and put it back.",
@@ -64,8 +67,8 @@ def back(
     said(rollback(planned.target, options, accept_data_loss=planned.digest))
 
 
-@script.command("plan", epilog=_EXIT_CODES)
-@app.command("plan", epilog=_EXIT_CODES)
+@script.command("plan", epilog=_EXIT_CODES, context_settings=_MINUS_N)
+@app.command("plan", epilog=_EXIT_CODES, context_settings=_MINUS_N)
 def plan_command(
     target: Annotated[str, typer.Argument(help='a revision, "base", or -N for N steps')] = "-1",
     *,
@@ -77,8 +80,8 @@ def plan_command(
     show(plan_rollback(target, parse_options(spoken(url, x))), written=written)
 
 
-@script.command("to", epilog=_EXIT_CODES)
-@app.command("to", epilog=_EXIT_CODES)
+@script.command("to", epilog=_EXIT_CODES, context_settings=_MINUS_N)
+@app.command("to", epilog=_EXIT_CODES, context_settings=_MINUS_N)
 def to_command(
     target: Annotated[str, typer.Argument(help='a revision, "base", or -N for N steps')],
     *,

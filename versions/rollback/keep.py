@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import hashlib
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, Final
 
+import psycopg2
+import sqlalchemy
 from alembic.runtime.migration import MigrationContext
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.sql import SQL, Identifier, Literal
 from sqlalchemy import event
 
-from spotify_ai_agent_migrations.versions.core.errors import RevisionError
-from spotify_ai_agent_migrations.versions.core.fingerprint import (
-    described_by,
-    hashed,
-    lasting,
-    schema_objects,
+from spotify_ai_agent_migrations.versions.core.errors import LockError, RevisionError
+from spotify_ai_agent_migrations.versions.core.fingerprint import lasting, schema_objects
+from spotify_ai_agent_migrations.versions.rollback.observe import (
+    DROP_TABLE,
+    Observed,
+    qualified,
+    refuse_other_end,
 )
-from spotify_ai_agent_migrations.versions.rollback.observe import DROP_TABLE, Observed, qualified
 from spotify_ai_agent_migrations.versions.rollback.plan import Loss, StepPlan
+from spotify_ai_agent_migrations.versions.rollback.storage import Gone, gone, snapshot
 from spotify_ai_agent_migrations.versions.rollback.tables import (
     STATEMENTS,
     columns,
@@ -28,11 +33,14 @@ from spotify_ai_agent_migrations.versions.rollback.tables import (
     kept_values,
     key_columns,
     named,
+    parts,
     statement,
     value,
 )
 from spotify_ai_agent_migrations.versions.runner import Step
-from spotify_ai_agent_migrations.versions.runner.journal import kept_fingerprint
+
+# Room for the names of the indexes and functions that are made from it.
+_LONGEST_BYTES: Final = 55
 
 
 class Keeper:
@@ -44,28 +52,81 @@ class Keeper:
         self._schema = schema
         self._steps = steps
         self._copy_timeout_ms = copy_timeout_ms
+        self._copying_s = 0.0
 
     @contextmanager
     def __call__(self, migration: MigrationContext, step: Step) -> Iterator[None]:
         """Keep what the block destroys, which is *step*.
 
         Raises:
-            RevisionError: the step destroys what was not planned, or ends in another schema than it began in.
+            RevisionError: the step destroys what was not planned, or ends in another schema than it should.
+            LockError: to copy what it destroys takes longer than writers may wait.
         """
-        planned, observed = self._steps[step.revision]
+        planned, observed = self._planned(step)
         connection = migration.connection
         assert connection is not None
         raw = driver(connection)
+        self._copying_s = 0.0
         with ExitStack() as kept, raw.cursor() as cursor:
-            losing = [loss for loss in planned.losses if loss.rows]
-            if losing:
+            before = snapshot(raw)
+            self._refuse_filled(cursor, planned, observed)
+            if planned.losses:
                 self._begin(cursor)
                 self._keep_sequences(cursor, step.revision, observed)
-                for loss in losing:
-                    self._keep(kept, connection, cursor, step.revision, loss, observed)
+            for loss in planned.losses:
+                self._keep(kept, connection, cursor, step.revision, loss, observed)
             yield
+            unplanned = set(gone(before, snapshot(raw))) - set(observed.gone)
             kept.close()
-            _prove(cursor, raw, step)
+            _refuse_unplanned(step, unplanned)
+            refuse_other_end(raw, step, lasting(schema_objects(raw)))
+
+    def _planned(self, step: Step) -> tuple[StepPlan, Observed]:
+        if step.revision not in self._steps:
+            raise RevisionError(
+                f"{step} was not planned: somebody else migrated meanwhile; nothing of it is done",
+                hint="plan again",
+            )
+        return self._steps[step.revision]
+
+    def _refuse_filled(self, cursor: Cursor, planned: StepPlan, observed: Observed) -> None:
+        """Refuse where a table or column that was empty when it was planned holds something now.
+
+        Locks: SHARE ROW EXCLUSIVE on each, so that it stays so.
+        """
+        with_rows = {(loss.kind, loss.table, loss.column) for loss in planned.losses}
+        for thing in observed.gone:
+            if thing in with_rows or thing.kind in {"deleted", "updated"}:
+                continue
+            with self._bounded(cursor, thing.table):
+                _lock(cursor, thing.table)
+                filled = (
+                    SQL(" WHERE {} IS NOT NULL").format(Identifier(thing.column)) if thing.column else SQL("")
+                )
+                found = SQL("SELECT EXISTS (SELECT FROM {}{})").format(named(thing.table), filled)
+                if value(cursor, found):
+                    raise RevisionError(
+                        f'"{thing.table}" was empty when it was planned and holds rows now; nothing of '
+                        f"revision {planned.revision} is undone",
+                        hint="plan again",
+                    )
+
+    @contextmanager
+    def _bounded(self, cursor: Cursor, table: str) -> Iterator[None]:
+        """Let all copies of a step together hold up writers no longer than they may wait."""
+        left_ms = max(round(self._copy_timeout_ms - self._copying_s * 1_000), 1)
+        began_s = time.monotonic()
+        cursor.execute(SQL("SET LOCAL statement_timeout = {}").format(Literal(left_ms)))
+        try:
+            yield
+        except psycopg2.errors.QueryCanceled as error:
+            raise LockError(
+                f'to keep the rows of "{table}" takes longer than the {self._copy_timeout_ms} ms '
+                "that writers may wait; the step is undone",
+                hint=f"--copy-timeout-ms {10 * self._copy_timeout_ms} lets them wait longer",
+            ) from error
+        cursor.execute("RESET statement_timeout")
+        self._copying_s += time.monotonic() - began_s
 
     def _begin(self, cursor: Cursor) -> None:
         if not value(cursor, STATEMENTS["has_quarantine"], {"schema": self._schema}):
@@ -83,7 +144,9 @@ class Keeper:
     ) -> None:
         if loss.kind in {"deleted", "updated"}:
             kept.enter_context(self._watching(cursor, revision, loss))
-        elif loss.kind == "table" and loss.table in observed.droppable and _movable(cursor, loss.table):
+        elif (
+            loss.kind == "table" and parts(loss.table) in observed.droppable and _movable(cursor, loss.table)
+        ):
             kept.enter_context(self._moving(connection, revision, loss))
         else:
             self._copy(cursor, revision, loss)
@@ -94,24 +157,18 @@ class Keeper:
         key = key_columns(cursor, loss.table)
         wanted = {*key, loss.column} if loss.column else {column.name for column in every}
         taken = tuple(column for column in every if column.name in wanted)
-        if loss.column and not key:
-            raise RevisionError(
-                f'"{loss.table}" has no primary key, so the values of "{loss.column}" cannot be kept',
-                hint=f"add one, or export {loss.table} and drop the values first",
-            )
         kept_as = _kept_name(revision, loss)
-        cursor.execute(SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(named(loss.table)))
-        cursor.execute(SQL("SET LOCAL statement_timeout = {}").format(Literal(self._copy_timeout_ms)))
-        cursor.execute(
-            SQL("CREATE TABLE {} AS SELECT {} FROM {}{}").format(
-                Identifier(self._schema, kept_as),
-                kept_values(taken),
-                named(loss.table),
-                SQL(" WHERE {} IS NOT NULL").format(Identifier(loss.column)) if loss.column else SQL(""),
+        with self._bounded(cursor, loss.table):
+            _lock(cursor, loss.table)
+            cursor.execute(
+                SQL("CREATE TABLE {} AS SELECT {} FROM {}{}").format(
+                    Identifier(self._schema, kept_as),
+                    kept_values(taken),
+                    named(loss.table),
+                    SQL(" WHERE {} IS NOT NULL").format(Identifier(loss.column)) if loss.column else SQL(""),
+                )
             )
-        )
-        cursor.execute("RESET statement_timeout")
-        self._note(cursor, revision, loss, kept_as, key=key)
+            self._note(cursor, revision, loss, kept_as, key=key)
 
     @contextmanager
     def _moving(self, connection: Any, revision: str, loss: Loss) -> Iterator[None]:  # noqa: ANN401
@@ -119,9 +176,9 @@ class Keeper:
 
         def move(_: object, raw_cursor: Any, said: str, parameters: Any, *__: Any) -> tuple[str, Any]:  # noqa: ANN401
             dropped = DROP_TABLE.fullmatch(said)
-            if dropped is None or qualified(dropped["table"]) != loss.table:
+            if dropped is None or qualified(dropped["table"]) != parts(loss.table):
                 return said, parameters
-            with _as_login(raw_cursor):
+            with _as_statement(said), _as_login(raw_cursor):
                 self._move(raw_cursor, revision, loss)
             return "SELECT 1", parameters
 
@@ -160,20 +217,27 @@ class Keeper:
         every = columns(cursor, loss.table)
         kept_as = _kept_name(revision, loss)
         kept = Identifier(self._schema, kept_as)
-        function = Identifier(self._schema, f"keep_{kept_as}"[:63])
+        function = Identifier(self._schema, f"keep_{kept_as}")
         trigger = Identifier(f"rollback_{loss.kind}")
         cursor.execute(
             SQL("CREATE TABLE {} AS SELECT {} FROM {} WITH NO DATA").format(
                 kept, kept_values(every), named(loss.table)
             )
         )
-        cursor.execute(statement("keep_function", function=function, kept=kept, columns=kept_values(every)))
+        of_rows = bool(value(cursor, STATEMENTS["is_partition"], {"table": loss.table}))
+        gone_rows = SQL("(SELECT (OLD).*) AS gone" if of_rows else "gone")
         cursor.execute(
-            SQL(
-                "CREATE TRIGGER {} AFTER {} ON {} REFERENCING OLD TABLE AS gone FOR EACH STATEMENT "
-                "EXECUTE FUNCTION {}()"
-            ).format(
-                trigger, SQL("DELETE" if loss.kind == "deleted" else "UPDATE"), named(loss.table), function
+            statement(
+                "keep_function", function=function, kept=kept, columns=kept_values(every), gone=gone_rows
+            )
+        )
+        cursor.execute(
+            SQL("CREATE TRIGGER {} AFTER {} ON {} {} EXECUTE FUNCTION {}()").format(
+                trigger,
+                SQL("DELETE" if loss.kind == "deleted" else "UPDATE"),
+                named(loss.table),
+                SQL("FOR EACH ROW" if of_rows else "REFERENCING OLD TABLE AS gone FOR EACH STATEMENT"),
+                function,
             )
         )
         key = key_columns(cursor, loss.table)
@@ -241,21 +305,35 @@ def _movable(cursor: Cursor, table: str) -> bool:
     return not any(column.needs_copy for column in columns(cursor, table))
 
 
+def _lock(cursor: Cursor, table: str) -> None:
+    cursor.execute(SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(named(table)))
+
+
+@contextmanager
+def _as_statement(said: str) -> Iterator[None]:
+    """Raise an error of ours as one of the statement that it stands for: waiting cures it alike."""
+    try:
+        yield
+    except psycopg2.Error as error:
+        raise sqlalchemy.exc.DBAPIError(said, None, error) from error
+
+
 def _kept_name(revision: str, loss: Loss) -> str:
-    """Return the name a loss is kept under, which says where it came from."""
+    """Return the name a loss is kept under, which says where it came from; long ones end in a hash."""
     how = loss.kind if loss.kind in {"deleted", "updated"} else ""
-    parts = [f"r{revision}", *named(loss.table).strings, loss.column or "", how]
-    return "__".join(part for part in parts if part)[:55]
+    said = [part for part in (*parts(loss.table), loss.column or "", how) if part]
+    name = "__".join((f"r{revision}", *said))
+    if len(name.encode()) <= _LONGEST_BYTES and not any("__" in part for part in said):
+        return name
+    number = hashlib.sha256(repr((loss.table, loss.column, how)).encode()).hexdigest()[:8]
+    return f"{name.encode()[: _LONGEST_BYTES - 10].decode(errors='ignore')}__{number}"
 
 
-def _prove(cursor: Cursor, raw: Any, step: Step) -> None:  # noqa: ANN401  (psycopg2's connection)
-    """Refuse to end in another schema than was journaled when the parent was the last revision applied."""
-    parent = ",".join(step.ends_at)
-    known = value(cursor, STATEMENTS["last_applied"], {"heads": parent})
-    kept_by, _ = kept_fingerprint(raw)
-    comparable = kept_by == described_by(raw)
-    if known is not None and comparable and hashed(lasting(schema_objects(raw))) != known:
+def _refuse_unplanned(step: Step, unplanned: Iterable[Gone]) -> None:
+    for kind, table, column in sorted(unplanned, key=str):
+        what = f"{table}.{column}" if column else table
+        how = {"table": "dropped", "column": "dropped"}.get(kind, kind)
         raise RevisionError(
-            f"{step} ends in another schema than {parent or 'base'} had; nothing of it is done",
-            hint="`agentdb governance drift` shows what differed before it; mend the downgrade",
+            f'{step} would have "{what}" {how}, which it did not when it was planned; nothing of it is done',
+            hint="plan again",
         )

@@ -11,7 +11,7 @@ from typing import Final, Literal
 from spotify_ai_agent_migrations.versions.core.errors import RevisionError
 
 Reverse = Literal["lossless", "lossy", "irreversible"]
-Kind = Literal["table", "column", "deleted", "updated"]
+Kind = Literal["table", "column", "rewritten", "deleted", "updated"]
 
 _SHOWN: Final = 12
 
@@ -20,7 +20,8 @@ _SHOWN: Final = 12
 class Loss:
     """Rows that a step destroys: those of a table or of a column, or those it deletes or changes.
 
-    `rows` of a column are those that hold a value. `bytes` are of the whole table, 0 where only some rows go.
+    A table is rewritten where it is truncated or a column takes on another type. `rows` of a column are those
+    that hold a value. `bytes` are of the whole table, 0 where only some rows go.
     """
 
     kind: Kind
@@ -31,7 +32,7 @@ class Loss:
 
     def __str__(self) -> str:
         what = f"{self.table}.{self.column}" if self.column else self.table
-        how = {"table": "dropped", "column": "dropped", "deleted": "deleted", "updated": "changed"}[self.kind]
+        how = {"table": "dropped", "column": "dropped", "updated": "changed"}.get(self.kind, self.kind)
         size = f", {_size(self.bytes)}" if self.bytes else ""
         return f"{what} {how}: {_rows(self.rows)}{size}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -82,6 +82,7 @@ def restore(settings: Settings, run: str) -> Restored:
         if not value(cursor, STATEMENTS["has_quarantine"], {"schema": schema}):
             raise _no_quarantine(schema)
         items = _contents(cursor, schema)
+        _refuse_again(schema, items)
         _require_back(cursor, items)
         tables = _in_order(cursor, {item.source for item in items if item.kept_as})
         with _silenced(cursor, tables):
@@ -111,6 +112,13 @@ def purge(settings: Settings, run: str | None = None) -> tuple[str, ...]:
     if wanted and not gone:
         raise _no_quarantine(wanted)
     return tuple(gone)
+
+
+def _refuse_again(schema: str, items: Iterable[Kept]) -> None:
+    if any(item.restored_at for item in items):
+        raise RevisionError(
+            f'what "{schema}" keeps was put back already', hint=f"`agentdb rollback purge {schema}` drops it"
+        )
 
 
 def _no_quarantine(schema: str) -> RevisionError:
@@ -209,7 +217,8 @@ def _put_back(cursor: Cursor, schema: str, item: Kept) -> int:
         for column in columns(cursor, f"{schema}.{_quoted(item.kept_as)}")
         if column.name in every and not every[column.name].generated
     )
-    cursor.execute(_update(item, kept) if item.column else _upsert(cursor, item, kept, shared))
+    types = _own_types(cursor, item.source)
+    cursor.execute(_update(item, kept, types) if item.column else _upsert(cursor, item, kept, shared))
     if cursor.rowcount != rows:
         raise TableError(
             f"{cursor.rowcount} of {rows} kept rows went back into {item.source}; nothing was restored",
@@ -233,13 +242,16 @@ def _upsert(cursor: Cursor, item: Kept, kept: Identifier, shared: tuple[Column, 
     )
 
 
-def _update(item: Kept, kept: Identifier) -> Composed:
+def _update(item: Kept, kept: Identifier, types: Mapping[str, str]) -> Composed:
     assert item.column is not None
-    return SQL("UPDATE {} AS own SET {column} = kept.{column} FROM {} AS kept WHERE {}").format(
+    return SQL("UPDATE {} AS own SET {column} = kept.{column}::{type} FROM {} AS kept WHERE {}").format(
         named(item.source),
         kept,
-        SQL(" AND ").join(SQL("own.{0} = kept.{0}").format(Identifier(part)) for part in item.key),
+        SQL(" AND ").join(
+            SQL("own.{0} = kept.{0}::{1}").format(Identifier(part), SQL(types[part])) for part in item.key
+        ),
         column=Identifier(item.column),
+        type=SQL(types[item.column]),
     )
 
 

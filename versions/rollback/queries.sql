@@ -1,13 +1,42 @@
 -- The statements of rollback.
 
 -- touched_rows --
--- How many rows of each table this transaction has deleted and changed so far.
+-- How many rows of each table this transaction has added, deleted and changed so far.
 SELECT pg_catalog.format('%I.%I', touched.schemaname, touched.relname),
+       touched.n_tup_ins,
        touched.n_tup_del,
        touched.n_tup_upd
   FROM pg_catalog.pg_stat_xact_user_tables AS touched
- WHERE touched.n_tup_del > 0
-    OR touched.n_tup_upd > 0;
+ WHERE touched.n_tup_ins + touched.n_tup_del + touched.n_tup_upd > 0
+   AND touched.schemaname !~ '^rollback_[0-9a-f]{12}$';
+
+-- stored --
+-- Where rows lie: each table, its file and its columns, by numbers that a rename leaves as they are.
+SELECT class.oid::bigint,
+       pg_catalog.format('%I.%I', namespace.nspname, class.relname),
+       class.relfilenode::bigint,
+       (SELECT link.inhparent::bigint
+          FROM pg_catalog.pg_inherits AS link
+         WHERE link.inhrelid = class.oid
+         ORDER BY link.inhseqno
+         LIMIT 1),
+       (SELECT coalesce(pg_catalog.jsonb_object_agg(attribute.attnum, attribute.attname), '{}')
+          FROM pg_catalog.pg_attribute AS attribute
+         WHERE attribute.attrelid = class.oid
+           AND attribute.attnum > 0
+           AND attribute.attgenerated = ''
+           AND NOT attribute.attisdropped)
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE class.relkind IN ('r', 'p')
+   AND class.relpersistence <> 't'
+   AND namespace.nspname !~ '^(pg_|information_schema$|rollback_[0-9a-f]{12}$)';
+
+-- is_partition --
+-- Whether a table is a part of another: a statement on that one fires no statement trigger of this one.
+SELECT class.relispartition
+  FROM pg_catalog.pg_class AS class
+ WHERE class.oid = %(table)s::pg_catalog.regclass;
 
 -- table_bytes --
 -- The size of a table with its indexes and partitions, in bytes.
@@ -38,16 +67,14 @@ WITH RECURSIVE base AS (
 )
 SELECT base.attname,
        CASE
-           WHEN kind.typtype = 'e' THEN 'text'
-           WHEN element.typtype IN ('e', 'd') THEN 'text[]'
+           WHEN kind.typnamespace <> 'pg_catalog'::pg_catalog.regnamespace THEN 'text'
            ELSE pg_catalog.format_type(base.type, base.modifier)
        END,
        base.attgenerated <> '',
        base.own <> base.type,
-       kind.typtype = 'e' OR coalesce(element.typtype IN ('e', 'd'), false)
+       kind.typnamespace <> 'pg_catalog'::pg_catalog.regnamespace
   FROM base
   JOIN pg_catalog.pg_type AS kind ON kind.oid = base.type AND kind.typtype <> 'd'
-  LEFT JOIN pg_catalog.pg_type AS element ON element.oid = kind.typelem AND kind.typcategory = 'A'
  ORDER BY base.attnum;
 
 -- key_columns --
@@ -116,13 +143,21 @@ SELECT pg_catalog.format('%I.%I', sequence.schemaname, sequence.sequencename),
    AND sequence.schemaname !~ '^(pg_|rollback_)';
 
 -- last_applied --
--- The schema as it was when a revision was the last one applied, and how it was described.
+-- The schema as it was when a revision was the last one applied, if it can be compared with what is now: by the
+-- same server's words, and with no change from elsewhere accepted since.
 SELECT entry.fingerprint_after
   FROM ops.migration_journal AS entry
  WHERE entry.heads_after = %(heads)s
    AND entry.state = 'applied'
    AND entry.direction <> 'accept'
    AND entry.fingerprint_after IS NOT NULL
+   AND pg_catalog.substring(entry.server_version, '^[0-9]+')
+       = pg_catalog.substring(pg_catalog.current_setting('server_version'), '^[0-9]+')
+   AND NOT EXISTS (SELECT
+                     FROM ops.migration_journal AS later
+                    WHERE later.id > entry.id
+                      AND later.direction = 'accept'
+                      AND later.fingerprint_after IS NOT NULL)
  ORDER BY entry.id DESC
  LIMIT 1;
 
@@ -141,7 +176,7 @@ SELECT entry.reason
 CREATE TABLE {schema}.contents (
     id         bigint NOT NULL GENERATED ALWAYS AS IDENTITY CONSTRAINT contents_pkey PRIMARY KEY,
     revision   text NOT NULL,
-    kind       text NOT NULL CONSTRAINT contents_kind_check CHECK (kind IN ('table', 'column', 'deleted', 'updated', 'sequence')),
+    kind       text NOT NULL CONSTRAINT contents_kind_check CHECK (kind IN ('table', 'column', 'rewritten', 'deleted', 'updated', 'sequence')),
     source     text NOT NULL,
     column_name text,
     kept_as    text,
@@ -190,7 +225,7 @@ CREATE FUNCTION {function}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
-    INSERT INTO {kept} SELECT {columns} FROM gone;
+    INSERT INTO {kept} SELECT {columns} FROM {gone};
     RETURN NULL;
 END
 $function$;

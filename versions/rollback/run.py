@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
-from collections.abc import Mapping
-from contextlib import closing, suppress
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 import psycopg2
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
-from psycopg2.extensions import connection as Connection
-from psycopg2.sql import SQL, Identifier
+from psycopg2.sql import Identifier
 
 from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
 from spotify_ai_agent_migrations.versions.core.database import connect, open_connection
-from spotify_ai_agent_migrations.versions.core.errors import RevisionError
+from spotify_ai_agent_migrations.versions.core.errors import DatabaseError, RevisionError
 from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
 from spotify_ai_agent_migrations.versions.governance import discover
 from spotify_ai_agent_migrations.versions.rollback import plan as decide
+from spotify_ai_agent_migrations.versions.rollback.counting import step_plan
 from spotify_ai_agent_migrations.versions.rollback.keep import Keeper
 from spotify_ai_agent_migrations.versions.rollback.observe import Observed, Observer
-from spotify_ai_agent_migrations.versions.rollback.plan import Loss, Reverse, RollbackPlan, StepPlan
-from spotify_ai_agent_migrations.versions.rollback.tables import STATEMENTS, named, statement, value
+from spotify_ai_agent_migrations.versions.rollback.plan import RollbackPlan
+from spotify_ai_agent_migrations.versions.rollback.tables import STATEMENTS, statement, value
 from spotify_ai_agent_migrations.versions.runner import Options, run_downgrade
 from spotify_ai_agent_migrations.versions.runner.gate import (
     applied_revisions,
@@ -34,7 +33,7 @@ from spotify_ai_agent_migrations.versions.runner.gate import (
     refuse_unknown_revision,
 )
 
-_log: Final = logging.getLogger("spotify_ai_agent_migrations")
+_DEPENDED_ON: Final = "2BP01"
 
 
 @dataclass(frozen=True)
@@ -137,11 +136,34 @@ def _planned(target: str, options: Options) -> tuple[RollbackPlan, Mapping[str, 
     with closing(open_connection(settings, purpose="agentdb rollback")) as beside:
         beside.autocommit = True
         observer = Observer(beside)
-        run_downgrade(end, replace(options, dry_run=True), around=observer)
+        with _dependents_named():
+            run_downgrade(end, replace(options, dry_run=True), around=observer)
     observed = {one.step.revision: one for one in observer.steps}
     with connect(settings, purpose="agentdb rollback", row_security=False) as connection:
-        made = tuple(_step(connection, step, reverses, observed[step.revision]) for step in steps)
-    return RollbackPlan(start, end, made), observed, settings
+        earlier: Counter[str] = Counter()
+        made = []
+        for step in steps:
+            tried = observed[step.revision]
+            made.append(step_plan(connection, step, tried, reverses=reverses, earlier=earlier))
+            earlier.update({table: rows.added - rows.deleted for table, rows in tried.touched.items()})
+    return RollbackPlan(start, end, tuple(made)), observed, settings
+
+
+@contextmanager
+def _dependents_named() -> Iterator[None]:
+    """Add to an error what depends on the object that cannot be dropped: the server says it in its detail."""
+    try:
+        yield
+    except DatabaseError as error:
+        driver_error = getattr(error.__cause__, "orig", None)
+        detail = getattr(getattr(driver_error, "diag", None), "message_detail", None)
+        if error.sqlstate != _DEPENDED_ON or not detail:
+            raise
+        raise DatabaseError(
+            f"{error.problem}: {'; '.join(detail.splitlines())}; nothing was executed",
+            hint="drop what depends on it, or move it elsewhere, and plan again",
+            sqlstate=error.sqlstate,
+        ) from error
 
 
 def _way_back(scripts: ScriptDirectory, heads: tuple[str, ...], target: str) -> tuple[Script, ...]:
@@ -160,61 +182,6 @@ def _way_back(scripts: ScriptDirectory, heads: tuple[str, ...], target: str) -> 
             hint=f"name one of {', '.join(names)} or base" if names else "there is nothing to roll back",
         )
     return every[: names.index(target)]
-
-
-def _step(
-    connection: Connection, script: Script, reverses: Mapping[str, str], observed: Observed
-) -> StepPlan:
-    losses = tuple(loss for loss in _losses(connection, observed) if loss.rows)
-    said = reverses.get(script.revision, "lossy")
-    reverse: Reverse = "lossless" if said.startswith("lossless") and not losses else "lossy"
-    return StepPlan(
-        revision=script.revision,
-        slug=Path(script.path).stem[4:],
-        reverse=reverse,
-        losses=losses,
-        locks=observed.locks,
-        grants=observed.grants,
-        duration_ms=observed.duration_ms,
-        written_since=_written_since(connection, script),
-    )
-
-
-def _losses(connection: Connection, observed: Observed) -> list[Loss]:
-    found = [
-        Loss("table", table, None, _count(connection, table, None), _bytes(connection, table))
-        for table in observed.tables
-    ]
-    found += [
-        Loss("column", table, column, _count(connection, table, column), 0)
-        for table, column in observed.columns
-    ]
-    for table, (deleted, updated) in sorted(observed.touched.items()):
-        if table not in {*observed.tables, "public.alembic_version"}:
-            found.append(Loss("deleted", table, None, deleted, 0))
-            found.append(Loss("updated", table, None, updated, 0))
-    return found
-
-
-def _count(connection: Connection, table: str, column: str | None) -> int:
-    counted = SQL("count({})").format(Identifier(column)) if column else SQL("count(*)")
-    with connection.cursor() as cursor:
-        return int(value(cursor, SQL("SELECT {} FROM {}").format(counted, named(table))))
-
-
-def _bytes(connection: Connection, table: str) -> int:
-    with connection.cursor() as cursor:
-        in_parts = int(value(cursor, STATEMENTS["table_bytes"], {"table": table}))
-        return in_parts or int(value(cursor, STATEMENTS["plain_table_bytes"], {"table": table}))
-
-
-def _written_since(connection: Connection, script: Script) -> int:
-    """Return how many rows a revision's own `point_of_no_return`, a query that counts, finds."""
-    query = getattr(script.module, "point_of_no_return", None)
-    if query is None:
-        return 0
-    with connection.cursor() as cursor:
-        return int(value(cursor, str(query)) or 0)
 
 
 def _accepted_before(settings: Settings, accepted: str | None) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from psycopg2.sql import SQL, Composable, Composed, Identifier
 from spotify_ai_agent_migrations.versions.core.sql import queries
 
 STATEMENTS: Final = queries("spotify_ai_agent_migrations.versions.rollback")
+_PART: Final = re.compile(r'"(?:[^"]|"")*"|[^".\s]+')
 
 
 @dataclass(frozen=True)
@@ -25,24 +27,17 @@ class Column:
     needs_copy: bool
 
 
+def parts(name: str) -> tuple[str, ...]:
+    """Return the schema and the name that "schema.table" says in SQL, without quotes."""
+    return tuple(
+        part[1:-1].replace('""', '"') if part.startswith('"') else part.lower()
+        for part in _PART.findall(name)
+    )
+
+
 def named(table: str) -> Identifier:
     """Return "schema.table", as the catalogue writes it, as an identifier."""
-    return Identifier(*_parts(table))
-
-
-def _parts(table: str) -> list[str]:
-    parts, part, quoted = [], "", False
-    for letter in table:
-        if letter == '"':
-            part += '"' if quoted and part.endswith("\0") else ""
-            quoted = not quoted
-            part = part.rstrip("\0") + ("\0" if not quoted else "")
-        elif letter == "." and not quoted:
-            parts.append(part.rstrip("\0"))
-            part = ""
-        else:
-            part = part.rstrip("\0") + letter
-    return [*parts, part.rstrip("\0")]
+    return Identifier(*parts(table))
 
 
 def columns(cursor: Cursor, table: str) -> tuple[Column, ...]:

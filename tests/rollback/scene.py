@@ -1,0 +1,107 @@
+"""What the tests of rollback share: commands run, plans read, tables compared."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from support import Checkout, rows, run
+
+JOURNAL = ("ops.migration_journal", "ops.migration_state", "ops.rollbacks")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command said; `err` without Alembic's report of its steps."""
+
+    code: int
+    out: str
+    err: list[str]
+
+
+def said(done: subprocess.CompletedProcess[str]) -> Said:
+    err = [line for line in done.stderr.splitlines() if line.startswith(("error", "Hint", "Traceback"))]
+    return Said(done.returncode, done.stdout, err)
+
+
+def agentdb(url: str, *arguments: str, checkout: Checkout | None = None) -> Said:
+    """Run `agentdb rollback …`, of this checkout or of a copy of it."""
+    command = ("-m", "spotify_ai_agent_migrations", "rollback", *arguments)
+    if checkout is not None:
+        return said(checkout.python(*command, url=url))
+    return said(run(sys.executable, *command, url=url))
+
+
+def planned(url: str, target: str = "-1", *, checkout: Checkout | None = None) -> dict[str, Any]:
+    """The plan, as `--json` writes it."""
+    done = agentdb(url, "plan", target, "--json", checkout=checkout)
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert isinstance(found, dict)
+    return found
+
+
+def accepted(url: str, target: str = "-1", *more: str, checkout: Checkout | None = None) -> str:
+    """Plan, accept and go back; return the schema that keeps what was lost."""
+    digest = planned(url, target, checkout=checkout)["digest"]
+    done = agentdb(url, "to", target, "--accept-data-loss", digest, *more, checkout=checkout)
+    assert (done.code, done.err) == (0, [])
+    return quarantine(url)
+
+
+def quarantine(url: str) -> str:
+    """The schema of the only rollback that kept something."""
+    ((name,),) = rows(url, "SELECT nspname FROM pg_namespace WHERE nspname ~ '^rollback_'")
+    return str(name)
+
+
+def losses(plan: dict[str, Any]) -> list[tuple[str, str, str | None, int]]:
+    """Every loss of a plan: kind, table, column, rows."""
+    return [
+        (loss["kind"], loss["table"], loss["column"], loss["rows"])
+        for step in plan["steps"]
+        for loss in step["losses"]
+    ]
+
+
+def revise(checkout: Checkout, upgrade: str, downgrade: str, *, reverse: str | None = None, more: str = "") -> str:
+    """Add a revision of two SQL scripts."""
+    number = checkout.add(f"execute({upgrade!r})", downgrade=f"execute({downgrade!r})")
+    file = checkout.versions / f"{number}_added.py"
+    text = file.read_text()
+    if reverse:
+        text = text.replace("Reverse: lossless", f"Reverse: {reverse}")
+    file.write_text(text.replace("\ndef upgrade", f"\n{more}\n\n\ndef upgrade", 1) if more else text)
+    return number
+
+
+def upgraded(checkout: Checkout, url: str, target: str = "head") -> None:
+    done = checkout.alembic("upgrade", target, url=url)
+    assert done.returncode == 0, done.stderr
+
+
+def contents(url: str, table: str) -> tuple[object, ...]:
+    """The number of rows of a table and a hash of all of them."""
+    return rows(url, f"SELECT count(*), md5(string_agg(one::text, ',' ORDER BY one::text)) FROM {table} AS one")[0]
+
+
+def everything(url: str) -> dict[str, tuple[object, ...]]:
+    """The contents of every table of ours, beside the journal and the ledger; and where each sequence is."""
+    tables = rows(
+        url,
+        "SELECT format('%I.%I', relnamespace::regnamespace, relname) FROM pg_class WHERE relkind = 'r'"
+        " AND relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname IN ('public', 'ops'))",
+    )
+    found = {str(name): contents(url, str(name)) for (name,) in tables if name not in JOURNAL}
+    sequences = rows(url, "SELECT schemaname || '.' || sequencename, last_value FROM pg_sequences WHERE last_value > 0")
+    return found | {str(name): (last,) for name, last in sequences if name != "public.alembic_version"}
+
+
+def untouched(url: str) -> tuple[object, ...]:
+    """All that a plan must leave as it is: schema, rows, journal, and no schema beside."""
+    objects = rows(url, "SELECT oid::regclass::text, relfilenode FROM pg_class WHERE oid > 16384 ORDER BY 1")
+    schemas = rows(url, "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' ORDER BY 1")
+    return objects, schemas, everything(url), contents(url, JOURNAL[0]), rows(url, "SELECT * FROM alembic_version")
