@@ -27,7 +27,6 @@ def upgrade() -> None:
             sa.Column("digest", sa.Text, nullable=False, comment="none: of the plan"),
             sa.Column("rows_at_risk", sa.BigInteger, nullable=False, comment="none: how many rows or values the plan said would go"),
             sa.Column("rows_kept", sa.BigInteger, nullable=False, comment="none: how many of them the quarantine holds"),
-            sa.Column("done_by", sa.Text, server_default=sa.text("session_user"), nullable=False, comment="identifier: login that did it"),
             sa.Column("done_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: when it was done"),
             sa.PrimaryKeyConstraint("run", name="rollbacks_pkey"),
             sa.CheckConstraint("run ~ '^[0-9a-f]{12}$'", name="rollbacks_run_check"),
