@@ -32,6 +32,12 @@ if TYPE_CHECKING:
         TableError,
     )
     from spotify_ai_agent_migrations.versions.governance import Finding, Revision, check, discover
+    from spotify_ai_agent_migrations.versions.rollback import (
+        RollbackPlan,
+        RollbackResult,
+        plan_rollback,
+        rollback,
+    )
 
 __version__ = "0.1.0"
 
@@ -48,6 +54,8 @@ __all__ = [
     "PrivilegeError",
     "Revision",
     "RevisionError",
+    "RollbackPlan",
+    "RollbackResult",
     "RowError",
     "ServerError",
     "SettingsError",
@@ -56,11 +64,14 @@ __all__ = [
     "bulk_import",
     "check",
     "discover",
+    "plan_rollback",
+    "rollback",
 ]
 
 _HOMES = {
     "bulk_import_export": ("ExportResult", "ImportResult", "bulk_export", "bulk_import"),
     "governance": ("Finding", "Revision", "check", "discover"),
+    "rollback": ("RollbackPlan", "RollbackResult", "plan_rollback", "rollback"),
 }
 _ROOM_OF = {name: room for room, names in _HOMES.items() for name in names}
 

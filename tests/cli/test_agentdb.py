@@ -12,7 +12,13 @@ from support import Checkout, Databases, run
 COMMANDS = [
     ("check",),
     ("docs",),
+    ("rollback", "plan"),
+    ("rollback", "to"),
+    ("rollback", "restore"),
+    ("rollback", "list"),
+    ("rollback", "purge"),
     ("governance", "journal"),
+    ("governance", "verify"),
     ("governance", "drift"),
     ("governance", "accept"),
     ("governance", "accept-drift"),
@@ -45,7 +51,7 @@ def test_every_command_says_what_it_does(command: tuple[str, ...]) -> None:
 
 def test_the_list_of_commands_is_whole() -> None:
     found = []
-    for group in ((), ("governance",), ("db",), ("bulk-import-export",), ("distribution",)):
+    for group in ((), ("governance",), ("rollback",), ("db",), ("bulk-import-export",), ("distribution",)):
         listed = agentdb(*group, "--help")[1].partition("Commands:\n")[2].partition("\n\n")[0]
         names = [line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line[2] != " "]
         found += [(*group, name) for name in names]
