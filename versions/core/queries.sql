@@ -48,6 +48,71 @@ SELECT 0,
 SELECT pg_catalog.current_setting('search_path'),
        pg_catalog.set_config('search_path', %(path)s, true);
 
+-- meter_messages --
+-- Let the session hear the server's own account of its work, or no longer; gives back what was set before.
+SELECT pg_catalog.current_setting('client_min_messages'),
+       pg_catalog.set_config('client_min_messages', %(level)s, %(local)s);
+
+-- meter_wal --
+-- How far the write-ahead log of the server has come, in bytes.
+SELECT pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0');
+
+-- meter_relations --
+-- Every relation of the schema and every one this session has locked: its file, how often this transaction
+-- (or all sessions together) has read it as a whole, how many rows of it, and the modes of the locks. What is
+-- dropped has no name.
+WITH held AS (
+    SELECT own.relation,
+           pg_catalog.array_agg(DISTINCT own.mode) AS modes
+      FROM pg_catalog.pg_locks AS own
+      JOIN pg_catalog.pg_database AS here ON here.oid = own.database
+     WHERE own.locktype = 'relation'
+       AND own.pid = pg_catalog.pg_backend_pid()
+       AND own.granted
+       AND here.datname = pg_catalog.current_database()
+     GROUP BY own.relation
+), seen AS (
+    SELECT class.oid,
+           CASE namespace.nspname
+               WHEN 'public' THEN pg_catalog.quote_ident(class.relname)
+               ELSE pg_catalog.format('%%I.%%I', namespace.nspname, class.relname)
+           END AS name,
+           class.relkind,
+           pg_catalog.pg_relation_filenode(class.oid) AS file,
+           class.reltablespace,
+           built.indrelid,
+           CASE WHEN %(shared)s THEN pg_catalog.pg_stat_get_numscans(class.oid)
+                ELSE pg_catalog.pg_stat_get_xact_numscans(class.oid) END AS scans,
+           CASE WHEN %(shared)s THEN pg_catalog.pg_stat_get_tuples_returned(class.oid)
+                ELSE pg_catalog.pg_stat_get_xact_tuples_returned(class.oid) END AS returned
+      FROM pg_catalog.pg_class AS class
+      JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+      LEFT JOIN pg_catalog.pg_index AS built ON built.indexrelid = class.oid
+     WHERE namespace.nspname !~ '^pg_'
+       AND namespace.nspname <> 'information_schema'
+       AND class.relkind <> 'c'
+)
+SELECT coalesce(seen.oid, held.relation),
+       seen.name,
+       seen.relkind,
+       seen.file,
+       seen.reltablespace,
+       seen.indrelid,
+       coalesce(seen.scans, 0),
+       coalesce(seen.returned, 0),
+       coalesce(held.modes, '{}')
+  FROM seen
+  FULL JOIN held ON held.relation = seen.oid;
+
+-- sampled_locks --
+-- What another session has locked or waits for; a wait for something else than a relation has no oid.
+SELECT taken.relation,
+       taken.mode,
+       taken.granted
+  FROM pg_catalog.pg_locks AS taken
+ WHERE taken.pid = %(pid)s::integer
+   AND (taken.locktype = 'relation' OR NOT taken.granted);
+
 -- schema_objects --
 -- Every object of the schema, one row each: kind, identity, definition. Server and extensions left out, and
 -- Alembic's own table, which outlives a downgrade. Definitions are deparsed by the server, so that what is
