@@ -139,7 +139,7 @@ class Checkout:
     def __init__(self, parent: pathlib.Path) -> None:
         self.root = parent / "spotify_ai_agent_migrations"
         kept = shutil.ignore_patterns(
-            ".*", "build", "dist", "*.egg-info", "__pycache__", "tests", "benchmarks"
+            ".*", "build", "dist", "*.egg-info", "__pycache__", "tests", "benchmarks", "CHECKSUMS"
         )
         shutil.copytree(ROOT, self.root, ignore=kept)
         self.versions = self.root / "versions"

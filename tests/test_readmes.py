@@ -95,6 +95,7 @@ def test_ci_runs_the_two_commands_word_for_word() -> None:
 @pytest.fixture
 def tour(checkout: Checkout) -> Checkout:
     shutil.copytree(ROOT / "tests" / "tour", checkout.root / "tests" / "tour")
+    shutil.copy(ROOT / "versions" / "CHECKSUMS", checkout.versions)
     return checkout
 
 

@@ -188,10 +188,23 @@ $revision$
 
 _CREATE_SCHEMA = """
 DO $revision$
+DECLARE
+    here CONSTANT name := pg_catalog.current_database();
+    may_create CONSTANT boolean := pg_catalog.has_database_privilege('agent_owner', here, 'CREATE');
 BEGIN
     IF pg_catalog.to_regnamespace('ops') IS NULL THEN
         CREATE SCHEMA ops AUTHORIZATION agent_owner;
         COMMENT ON SCHEMA ops IS 'what runs the database, apart from the domain; made by spotify-ai-agent-migrations';
+    ELSIF pg_catalog.obj_description('ops'::pg_catalog.regnamespace, 'pg_namespace')
+          LIKE '%made by spotify-ai-agent-migrations' THEN
+        -- The runner made it, for its journal. Whoever is given a schema has to be able to make one.
+        IF NOT may_create THEN
+            EXECUTE pg_catalog.format('GRANT CREATE ON DATABASE %I TO agent_owner', here);
+        END IF;
+        ALTER SCHEMA ops OWNER TO agent_owner;
+        IF NOT may_create THEN
+            EXECUTE pg_catalog.format('REVOKE CREATE ON DATABASE %I FROM agent_owner', here);
+        END IF;
     END IF;
     IF NOT pg_catalog.has_schema_privilege('agent_owner', 'ops', 'CREATE') THEN
         GRANT USAGE, CREATE ON SCHEMA ops TO agent_owner;
@@ -201,15 +214,27 @@ BEGIN
               USING ERRCODE = 'insufficient_privilege',
                     HINT = 'as its owner run GRANT USAGE, CREATE ON SCHEMA ops TO agent_owner;';
     END IF;
+    IF pg_catalog.to_regclass('ops.migration_journal') IS NOT NULL THEN
+        ALTER TABLE ops.migration_journal OWNER TO agent_owner;
+        ALTER TABLE ops.migration_state OWNER TO agent_owner;
+    END IF;
 END
 $revision$
 """
 
-# A schema that was there before is not ours to drop; ours stays while anything is left in it.
+# A schema that was there before is not ours to drop; ours stays while anything is left in it, as the journal is.
 _DROP_SCHEMA = """
 DO $revision$
 BEGIN
-    IF pg_catalog.obj_description(pg_catalog.to_regnamespace('ops'), 'pg_namespace')
+    IF pg_catalog.to_regclass('ops.migration_journal') IS NOT NULL THEN
+        ALTER TABLE ops.migration_journal OWNER TO CURRENT_USER;
+        ALTER TABLE ops.migration_state OWNER TO CURRENT_USER;
+        IF pg_catalog.obj_description(pg_catalog.to_regnamespace('ops'), 'pg_namespace')
+           LIKE '%made by spotify-ai-agent-migrations' THEN
+            ALTER SCHEMA ops OWNER TO CURRENT_USER;
+        END IF;
+        REVOKE ALL ON SCHEMA ops FROM agent_owner;
+    ELSIF pg_catalog.obj_description(pg_catalog.to_regnamespace('ops'), 'pg_namespace')
        LIKE '%made by spotify-ai-agent-migrations' THEN
         DROP SCHEMA ops;
     ELSE

@@ -11,6 +11,11 @@ from support import Checkout, Databases, run
 
 COMMANDS = [
     ("check",),
+    ("governance", "journal"),
+    ("governance", "drift"),
+    ("governance", "accept"),
+    ("governance", "accept-drift"),
+    ("governance", "checksums"),
     ("db", "url"),
     ("db", "psql"),
     ("db", "start"),
@@ -36,7 +41,7 @@ def test_every_command_says_what_it_does(command: tuple[str, ...]) -> None:
 
 def test_the_list_of_commands_is_whole() -> None:
     found = []
-    for group in ((), ("db",), ("bulk-import-export",)):
+    for group in ((), ("governance",), ("db",), ("bulk-import-export",)):
         listed = agentdb(*group, "--help")[1].partition("Commands:\n")[2].partition("\n\n")[0]
         names = [line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line[2] != " "]
         found += [(*group, name) for name in names]

@@ -33,7 +33,8 @@ def test_every_module_of_a_rule_is_listed_once() -> None:
 
 
 def test_the_codes_are_unique_and_in_order() -> None:
-    assert [rule.CODE for rule in RULES] == [f"MIG{number:03}" for number in range(1, len(RULES) + 1)]
+    codes = [rule.CODE for rule in RULES]
+    assert codes == sorted(set(codes))
 
 
 @pytest.mark.parametrize("rule", RULES, ids=name)

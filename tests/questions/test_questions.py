@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pathlib
 import re
 from collections.abc import Iterator
@@ -119,7 +118,7 @@ def test_the_answers_are_right(volume: str) -> None:
     assert ask("translated_titles") == [
         ("10", "La chanson 10"),
         ("20", "La chanson 20"),
-        ("31", f"Song {hashlib.md5(b'31').hexdigest()}"),
+        ("31", "Song c16a5320fa475530d9583c34fd356ef5"),
     ]
     assert [place for place, _ in ask("playlist_before")] == list(range(100))
     assert ask("signing_in") == [(7,)]

@@ -108,7 +108,7 @@ def test_a_deadlock_is_tried_again(checkout: Checkout, url: str) -> None:
     checkout.add("execute('LOCK users'); execute('SELECT pg_sleep(1)'); execute('LOCK tracks')")
     with connected(url, autocommit=False) as other:
         cursor = other.cursor()
-        cursor.execute("SET deadlock_timeout = '20s'; LOCK tracks")
+        cursor.execute("SET deadlock_timeout = '20s'; LOCK tracks IN SHARE ROW EXCLUSIVE MODE")
         process = checkout.start("-x", "lock-timeout-ms=10000", "upgrade", "head", url=url)
         until(
             lambda: (

@@ -115,7 +115,7 @@ SELECT taken.relation,
 
 -- schema_objects --
 -- Every object of the schema, one row each: kind, identity, definition. Server and extensions left out, and
--- Alembic's own table, which outlives a downgrade. Definitions are deparsed by the server, so that what is
+-- what outlives a downgrade: Alembic's own table, the journal, and schema ops while it holds no more. Definitions are deparsed by the server, so that what is
 -- written differently and means the same is the same; an ACL that was never touched equals its default.
 WITH visible AS (
     SELECT namespace.oid,
@@ -137,6 +137,9 @@ WITH visible AS (
                         WHERE extended.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
                           AND extended.objid = class.oid)
        AND class.relname NOT IN ('alembic_version', 'alembic_version_pkc')
+       AND NOT (visible.nspname = 'ops'
+                AND class.relname IN ('migration_journal', 'migration_journal_pkey',
+                                      'migration_state', 'migration_state_pkey'))
 )
 SELECT 'schema' AS kind,
        pg_catalog.format('%%I', visible.nspname) AS identity,
@@ -148,6 +151,9 @@ SELECT 'schema' AS kind,
        )::text AS definition
   FROM visible
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = visible.oid
+ WHERE visible.nspname <> 'ops'
+    OR EXISTS (SELECT FROM relation WHERE relation.relnamespace = visible.oid)
+    OR EXISTS (SELECT FROM pg_catalog.pg_proc AS routine WHERE routine.pronamespace = visible.oid)
 UNION ALL
 SELECT 'relation',
        relation.called,
@@ -189,7 +195,7 @@ SELECT 'column',
    AND NOT attribute.attisdropped
    AND relation.relkind NOT IN ('i', 'I', 'S')
 UNION ALL
-SELECT 'constraint',
+SELECT CASE WHEN linked.contypid = 0 THEN 'constraint' ELSE 'domain constraint' END,
        pg_catalog.format('%%s.%%I', coalesce(relation.called, linked.contypid::pg_catalog.regtype::text), linked.conname),
        pg_catalog.jsonb_build_array(
            pg_catalog.pg_get_constraintdef(linked.oid), linked.convalidated, linked.condeferrable,
@@ -212,7 +218,8 @@ SELECT 'index',
        relation.called,
        pg_catalog.jsonb_build_array(
            pg_catalog.pg_get_indexdef(pg_index.indexrelid), pg_index.indisvalid, pg_index.indisready,
-           pg_index.indisclustered, pg_index.indisreplident
+           pg_index.indisclustered, pg_index.indisreplident,
+           pg_catalog.obj_description(relation.oid, 'pg_class')
        )::text
   FROM relation
   JOIN pg_catalog.pg_index ON pg_index.indexrelid = relation.oid

@@ -86,6 +86,11 @@ def _choose(
     return parse_url(embedded.start(embedded.home()).url), "embedded"
 
 
+def may_try_drafts() -> bool:
+    """Tell whether this is development, where what is not finished may be tried."""
+    return read_environment(os.environ, read_dotenv()) == "development"
+
+
 def read_environment(process: Mapping[str, str], dotenv: Mapping[str, str]) -> str:
     """Return `MIGRATIONS_ENV`, checked; a misspelt "production" must never read as development."""
     name = (process.get("MIGRATIONS_ENV") or dotenv.get("MIGRATIONS_ENV") or "development").strip().lower()

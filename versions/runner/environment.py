@@ -6,7 +6,7 @@ from typing import Any
 
 from alembic.config import Config
 
-from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
+from spotify_ai_agent_migrations.versions.core.settings import may_try_drafts, resolve_settings
 from spotify_ai_agent_migrations.versions.runner import gate, offline, online
 from spotify_ai_agent_migrations.versions.runner.autogenerate import comparison, number_revision
 from spotify_ai_agent_migrations.versions.runner.options import Options, parse_options
@@ -27,7 +27,7 @@ def run_environment(context: Any, file: str) -> None:  # noqa: ANN401  (the modu
     request = _request(context)
     # Only upgrade, downgrade and stamp have somewhere to go; the other commands look.
     mutating = "destination_rev" in request
-    gate.refuse_findings(mutating=mutating)
+    gate.refuse_findings(mutating=mutating, drafts=may_try_drafts())
     with proxy_removed():
         if _needs_no_database(context.config, request):
             context.configure(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any, Final
 
 import psycopg2
@@ -34,9 +35,16 @@ from spotify_ai_agent_migrations.versions.core.settings import Settings
 from spotify_ai_agent_migrations.versions.core.sql import without_literals
 from spotify_ai_agent_migrations.versions.governance import discover
 from spotify_ai_agent_migrations.versions.runner.alone import Alone
-from spotify_ai_agent_migrations.versions.runner.gate import known_revisions, refuse_unknown_revision
+from spotify_ai_agent_migrations.versions.runner.drift import settle_drift
+from spotify_ai_agent_migrations.versions.runner.gate import (
+    known_revisions,
+    refuse_edited_revisions,
+    refuse_unknown_revision,
+)
+from spotify_ai_agent_migrations.versions.runner.journal import Journal
 from spotify_ai_agent_migrations.versions.runner.offline import VERSION_TABLE
 from spotify_ai_agent_migrations.versions.runner.options import Options
+from spotify_ai_agent_migrations.versions.runner.record import Record
 from spotify_ai_agent_migrations.versions.runner.rehearsal import rehearse
 from spotify_ai_agent_migrations.versions.runner.steps import Step, StepFunction, surrounded
 
@@ -78,11 +86,16 @@ def migrate(
         DatabaseError: a statement of a revision failed; that revision is undone, earlier ones stay.
     """
     raw = _driver_connection(connection)
-    with advisory_lock(raw, lock_key(VERSION_TABLE), wait_ms=options.wait_ms):
+    scripts = context.script
+    journal = Journal(lambda: open_connection(settings, purpose="agentdb journal", actor="migration"))
+    with closing(journal), advisory_lock(raw, lock_key(VERSION_TABLE), wait_ms=options.wait_ms):
         # `stamp --purge` is the way out of a version table that nobody knows any more.
         if not purge:
-            refuse_unknown_revision(raw, known_revisions(context.script))
-        _Attempts(context, connection, function, settings, options).run()
+            refuse_unknown_revision(raw, known_revisions(scripts))
+            refuse_edited_revisions(raw, scripts)
+        record = None if options.dry_run else Record(journal, raw, scripts)
+        settle = partial(settle_drift, raw, journal, settings, options)
+        _Attempts(context, connection, function, settings, options, record, settle).run()
 
 
 def _driver_connection(connection: sqlalchemy.Connection) -> Connection:
@@ -101,12 +114,17 @@ class _Attempts:
         function: StepFunction,
         settings: Settings,
         options: Options,
+        record: Record | None,
+        settle: Callable[[], None],
     ) -> None:
         self._context = context
         self._connection = connection
         self._function = surrounded(function, self._around)
         self._settings = settings
         self._options = options
+        self._record = record
+        # Reading the schema waits for whoever holds a table for themselves, and so is part of a try.
+        self._settle: Callable[[], None] | None = settle
         self._step: Step | None = None
         self._alone = Alone(connection)
 
@@ -116,7 +134,7 @@ class _Attempts:
         pauses_s = patience.pauses_s(random.Random())  # noqa: S311  (jitter, not a secret)
         while True:
             with self._watch() as watch:
-                failure = self._try()
+                failure = self._recorded_try()
             if failure is None:
                 return
             pause_s = next(pauses_s, None)
@@ -132,33 +150,61 @@ class _Attempts:
             )  # fmt: skip
             time.sleep(pause_s)
 
+    def _recorded_try(self) -> sqlalchemy.exc.DBAPIError | None:
+        """Try, and say in the journal how a try failed."""
+        try:
+            failure = self._try()
+        except BaseException as error:
+            if self._record is not None:
+                self._record.failed(error, dirty=self._alone.committed)
+            raise
+        if failure is not None and self._record is not None:
+            self._record.failed(failure, dirty=self._alone.committed)
+        return failure
+
     def _try(self) -> sqlalchemy.exc.DBAPIError | None:
         """Run what is not yet applied; return the driver's error instead of raising it."""
         if self._connection.in_transaction():
             # Alembic would take it for the caller's, run everything and commit nothing, without a word.
             raise RuntimeError("the migration's connection is in a transaction already")
         try:
-            if self._options.dry_run:
+            self._begin()
+            if self._record is None:
                 rehearse(self._context, self._connection, self._function)
             else:
                 self._context.configure(
-                    connection=self._connection, transaction_per_migration=True, fn=self._function
+                    connection=self._connection,
+                    transaction_per_migration=True,
+                    fn=self._function,
+                    on_version_apply=self._record.applied,
                 )
                 with self._context.begin_transaction():
                     self._context.run_migrations()
         except sqlalchemy.exc.DBAPIError as error:
             return error
+        except psycopg2.Error as error:
+            # Of the runner's own statements, which go past SQLAlchemy.
+            return sqlalchemy.exc.DBAPIError(None, None, error)
         finally:
             if not self._connection.invalidated:
                 self._connection.rollback()
         return None
 
+    def _begin(self) -> None:
+        """Compare the schema with the journal, once."""
+        if self._settle is not None:
+            if self._record is not None:
+                self._record.mend()
+            self._settle()
+            self._settle = None
+
     @contextmanager
     def _around(self, migration: MigrationContext, step: Step) -> Iterator[None]:
         self._step = step
-        if self._options.dry_run:
+        if self._record is None:
             yield
         else:
+            self._record.start(step)
             with self._alone.watching(migration, step):
                 yield
 

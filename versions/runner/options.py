@@ -27,10 +27,29 @@ class Options:
     statement_timeout_ms: int = Settings.statement_timeout_ms
     wait_ms: int = 300_000
     tries: int = 8
+    accept_drift: bool = False
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.accept_drift:
+            require_reason(self.reason)
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{field.name}={getattr(self, field.name)!r}" for field in fields(self)[1:])
         return f"Options(url={'…' if self.url else None}, {shown})"
+
+
+def require_reason(reason: str | None) -> None:
+    """Refuse an exception that nobody gives a reason for.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    if not (reason or "").strip():
+        raise SettingsError(
+            "an exception is made for a reason, and none was given",
+            hint='say -x reason="…" (--reason "…" for agentdb); the journal keeps it',
+        )
 
 
 def parse_options(spoken: Mapping[str, object]) -> Options:
@@ -49,11 +68,11 @@ def parse_options(spoken: Mapping[str, object]) -> Options:
 
 
 def _read(key: str, value: str) -> str | int | bool:
-    if key == "dry-run":
+    if key in {"dry-run", "accept-drift"}:
         if value.lower() not in _TRUE | _FALSE:
-            raise SettingsError(f'"-x dry-run={value}" is neither yes nor no', hint="say -x dry-run=1")
+            raise SettingsError(f'"-x {key}={value}" is neither yes nor no', hint=f"say -x {key}=1")
         return value.lower() in _TRUE
-    if key in {"url", "metadata"}:
+    if key in {"url", "metadata", "reason"}:
         return value
     if not value.isdecimal() or int(value) == 0:
         # 0 would mean "no limit" to PostgreSQL, and nothing waits without one.

@@ -90,3 +90,213 @@ SELECT class.oid::pg_catalog.regclass::text,
    AND NOT EXISTS (SELECT
                      FROM pg_catalog.pg_stat_progress_create_index AS progress
                     WHERE progress.index_relid = built.indexrelid);
+
+
+-- has_journal --
+-- Whether the journal is there.
+SELECT pg_catalog.to_regclass('ops.migration_journal') IS NOT NULL
+   AND pg_catalog.to_regclass('ops.migration_state') IS NOT NULL;
+
+-- create_journal --
+-- The journal belongs to no revision, so that its history outlives them. Whoever owns it may add to it and
+-- read it, and no more; the state says where it ends, and what the schema was then.
+CREATE TABLE IF NOT EXISTS ops.migration_journal (
+    id                  bigint      NOT NULL CONSTRAINT migration_journal_pkey PRIMARY KEY,
+    at                  timestamptz NOT NULL,
+    run                 uuid        NOT NULL,
+    revision            text,
+    direction           text        NOT NULL,
+    state               text        NOT NULL,
+    checksum            text,
+    code                text,
+    git_commit          text,
+    database_user       text        NOT NULL,
+    os_user             text,
+    host                text        NOT NULL,
+    application_version text        NOT NULL,
+    alembic_version     text        NOT NULL,
+    sqlalchemy_version  text        NOT NULL,
+    server_version      text        NOT NULL,
+    duration_ms         bigint,
+    sqlstate            text,
+    statement           text,
+    locks               jsonb,
+    fingerprint_before  text,
+    fingerprint_after   text,
+    heads_after         text,
+    reason              text,
+    previous_hash       text        NOT NULL,
+    hash                text        NOT NULL,
+    CONSTRAINT migration_journal_direction_check CHECK (direction IN ('upgrade', 'downgrade', 'stamp', 'accept')),
+    CONSTRAINT migration_journal_state_check CHECK (state IN ('started', 'applied', 'failed', 'dirty'))
+);
+COMMENT ON TABLE ops.migration_journal IS 'What was done to the schema, by whom and how it ended; only ever added to';
+COMMENT ON COLUMN ops.migration_journal.id IS 'none: number of the entry, without gaps';
+COMMENT ON COLUMN ops.migration_journal.at IS 'none: when it was written';
+COMMENT ON COLUMN ops.migration_journal.run IS 'none: the command it belongs to';
+COMMENT ON COLUMN ops.migration_journal.revision IS 'none: which revision; NULL where it is about none';
+COMMENT ON COLUMN ops.migration_journal.direction IS 'none: upgrade, downgrade or stamp; accept is an exception that was made';
+COMMENT ON COLUMN ops.migration_journal.state IS 'none: started, applied, failed and undone, or dirty: failed and not all of it undone';
+COMMENT ON COLUMN ops.migration_journal.checksum IS 'none: SHA-256 of the text of the revision';
+COMMENT ON COLUMN ops.migration_journal.code IS 'none: hash of its code without comments and layout';
+COMMENT ON COLUMN ops.migration_journal.git_commit IS 'none: commit of the checkout it came from';
+COMMENT ON COLUMN ops.migration_journal.database_user IS 'identifier: login that did it';
+COMMENT ON COLUMN ops.migration_journal.os_user IS 'identifier: user of the operating system that did it';
+COMMENT ON COLUMN ops.migration_journal.host IS 'identifier: machine it was done from';
+COMMENT ON COLUMN ops.migration_journal.application_version IS 'none: version of this package';
+COMMENT ON COLUMN ops.migration_journal.alembic_version IS 'none: version of Alembic';
+COMMENT ON COLUMN ops.migration_journal.sqlalchemy_version IS 'none: version of SQLAlchemy';
+COMMENT ON COLUMN ops.migration_journal.server_version IS 'none: version of PostgreSQL';
+COMMENT ON COLUMN ops.migration_journal.duration_ms IS 'none: milliseconds since it was started';
+COMMENT ON COLUMN ops.migration_journal.sqlstate IS 'none: code of the error it failed with';
+COMMENT ON COLUMN ops.migration_journal.statement IS 'none: statement it failed at, without literals';
+COMMENT ON COLUMN ops.migration_journal.locks IS 'none: relations that were there before, and the modes they were locked in';
+COMMENT ON COLUMN ops.migration_journal.fingerprint_before IS 'none: hash of the schema before, partitions left out';
+COMMENT ON COLUMN ops.migration_journal.fingerprint_after IS 'none: hash of the schema after, partitions left out';
+COMMENT ON COLUMN ops.migration_journal.heads_after IS 'none: where the database is then, empty for base; NULL where it is where it was';
+COMMENT ON COLUMN ops.migration_journal.reason IS 'none: why an exception was made, or what is known of an end that nobody wrote';
+COMMENT ON COLUMN ops.migration_journal.previous_hash IS 'none: hash of the entry before';
+COMMENT ON COLUMN ops.migration_journal.hash IS 'none: SHA-256 over all the other columns';
+CREATE TABLE IF NOT EXISTS ops.migration_state (
+    only_one     boolean NOT NULL DEFAULT true CONSTRAINT migration_state_pkey PRIMARY KEY,
+    entries      bigint  NOT NULL,
+    head         text    NOT NULL,
+    described_by text,
+    fingerprint  text,
+    objects      bytea,
+    CONSTRAINT migration_state_only_one_check CHECK (only_one)
+);
+COMMENT ON TABLE ops.migration_state IS 'Where the journal ends, and what the schema was then';
+COMMENT ON COLUMN ops.migration_state.only_one IS 'none: there is one row';
+COMMENT ON COLUMN ops.migration_state.entries IS 'none: how many entries the journal has';
+COMMENT ON COLUMN ops.migration_state.head IS 'none: hash of the last one';
+COMMENT ON COLUMN ops.migration_state.described_by IS 'none: how the schema was described; otherwise described, it cannot be compared';
+COMMENT ON COLUMN ops.migration_state.fingerprint IS 'none: hash of the schema, partitions left out; NULL before the first change';
+COMMENT ON COLUMN ops.migration_state.objects IS 'none: the schema itself, compressed, to say what differs from it';
+INSERT INTO ops.migration_state (entries, head) VALUES (0, %(genesis)s) ON CONFLICT DO NOTHING;
+DO $journal$
+BEGIN
+    -- An owner may give this back to itself, which is then no accident.
+    EXECUTE pg_catalog.format('REVOKE ALL ON ops.migration_journal, ops.migration_state FROM PUBLIC, %%I', current_user);
+    EXECUTE pg_catalog.format('GRANT SELECT, INSERT ON ops.migration_journal TO %%I', current_user);
+    EXECUTE pg_catalog.format('GRANT SELECT, UPDATE ON ops.migration_state TO %%I', current_user);
+END
+$journal$;
+
+-- create_operations_schema --
+-- The schema the journal stands in; revision 001 gives it to the owner role.
+CREATE SCHEMA IF NOT EXISTS ops;
+COMMENT ON SCHEMA ops IS 'what runs the database, apart from the domain; made by spotify-ai-agent-migrations';
+
+-- has_operations_schema --
+-- Whether schema ops is there.
+SELECT pg_catalog.to_regnamespace('ops') IS NOT NULL;
+
+-- journal_end --
+-- Where the journal ends, and the rest of what its next entry takes from the server.
+SELECT state.entries,
+       state.head,
+       pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+       session_user::text,
+       pg_catalog.current_setting('server_version')
+  FROM ops.migration_state AS state
+   FOR UPDATE OF state;
+
+-- move_end --
+-- Say that the journal has another entry.
+UPDATE ops.migration_state
+   SET entries = %(id)s,
+       head = %(hash)s;
+
+-- keep_schema --
+-- Keep what the schema is now.
+UPDATE ops.migration_state
+   SET described_by = %(described_by)s,
+       fingerprint = %(fingerprint)s,
+       objects = %(objects)s;
+
+-- kept_schema --
+-- How the schema was described when it was journaled last, and its hash.
+SELECT state.described_by,
+       state.fingerprint
+  FROM ops.migration_state AS state;
+
+-- kept_objects --
+-- The schema as it was journaled last.
+SELECT state.objects
+  FROM ops.migration_state AS state;
+
+-- journal_entries --
+-- The entries of the journal from one on, in order; times as they were hashed.
+SELECT entry.id,
+       pg_catalog.to_char(entry.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at,
+       entry.run::text AS run,
+       entry.revision,
+       entry.direction,
+       entry.state,
+       entry.checksum,
+       entry.code,
+       entry.git_commit,
+       entry.database_user,
+       entry.os_user,
+       entry.host,
+       entry.application_version,
+       entry.alembic_version,
+       entry.sqlalchemy_version,
+       entry.server_version,
+       entry.duration_ms,
+       entry.sqlstate,
+       entry.statement,
+       entry.locks,
+       entry.fingerprint_before,
+       entry.fingerprint_after,
+       entry.heads_after,
+       entry.reason,
+       entry.previous_hash,
+       entry.hash
+  FROM ops.migration_journal AS entry
+ WHERE entry.id >= %(since)s
+ ORDER BY entry.id;
+
+-- recorded_end --
+-- Where the journal says it ends, to be compared with its entries.
+SELECT state.entries,
+       state.head
+  FROM ops.migration_state AS state;
+
+-- applied_checksums --
+-- What each revision was when it was applied or stamped, or accepted since.
+SELECT DISTINCT ON (entry.revision)
+       entry.revision,
+       entry.checksum,
+       entry.code
+  FROM ops.migration_journal AS entry
+ WHERE entry.state = 'applied'
+   AND entry.direction <> 'downgrade'
+   AND entry.checksum IS NOT NULL
+ ORDER BY entry.revision, entry.id DESC;
+
+-- journaled_heads --
+-- Where the database is by its journal; no row where it says nothing yet.
+SELECT entry.heads_after
+  FROM ops.migration_journal AS entry
+ WHERE entry.heads_after IS NOT NULL
+ ORDER BY entry.id DESC
+ LIMIT 1;
+
+-- locks_of --
+-- The relations that others see, and the modes a session has locked them in.
+SELECT pg_catalog.format('%%I.%%I', namespace.nspname, class.relname) AS relation,
+       pg_catalog.array_agg(DISTINCT held.mode ORDER BY held.mode) AS modes
+  FROM pg_catalog.pg_locks AS held
+  JOIN pg_catalog.pg_class AS class ON class.oid = held.relation
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE held.pid = %(pid)s
+   AND held.locktype = 'relation'
+   AND held.granted
+   AND held.database = (SELECT here.oid FROM pg_catalog.pg_database AS here WHERE here.datname = pg_catalog.current_database())
+   AND namespace.nspname !~ '^pg_'
+   AND namespace.nspname <> 'information_schema'
+   AND NOT (namespace.nspname = 'ops' AND class.relname ~ '^migration_(journal|state)')
+ GROUP BY namespace.nspname, class.relname
+ ORDER BY namespace.nspname, class.relname;

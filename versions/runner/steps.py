@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from alembic import op
 from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
@@ -26,7 +26,7 @@ class Step:
 
     revision: str
     file: Path
-    verb: str
+    verb: Literal["upgrade", "downgrade"]
     starts_from: tuple[str, ...]
 
     def __str__(self) -> str:

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from spotify_ai_agent_migrations.versions.governance.finding import Finding
 from spotify_ai_agent_migrations.versions.governance.revision import History
 from spotify_ai_agent_migrations.versions.governance.rules import (
+    ban_changed_revision,
     ban_duplicate_number,
     ban_foreign_import,
     ban_stray_module,
@@ -28,6 +29,7 @@ from spotify_ai_agent_migrations.versions.governance.rules import (
     require_one_head,
     require_previous_parent,
     require_readable_source,
+    require_recorded_checksum,
     require_revision_variables,
     require_upgrade_and_downgrade,
 )
@@ -63,6 +65,8 @@ RULES: Final[tuple[Rule, ...]] = (
     require_classified_sql_column,
     require_named_constraint,
     require_named_sql_constraint,
+    ban_changed_revision,
+    require_recorded_checksum,
 )
 
 
