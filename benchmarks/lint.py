@@ -30,9 +30,8 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import make_dsn
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from core.listing import Entry, entries, prepare
 
@@ -157,20 +156,22 @@ def met_alone(entry: Entry, connection: Connection, beside: Connection) -> str:
 
 
 def ours(entry: Entry, databases: Databases, empty: str) -> str:
-    """Return our verdict, on tables without a row; a row by its key needs rows to be found by it."""
+    """Return our verdict, on tables without a row."""
     with closing(databases.connect(empty)) as connection:
         if entry.alone:
             connection.autocommit = True
             cursor = connection.cursor()
             return measure_alone(
-                connection, cursor, lambda: cursor.execute(entry.statement), lambda: databases.connect(empty)
+                cursor, lambda: cursor.execute(entry.statement), lambda: databases.connect(empty)
             ).verdict.value
         meter, cursor = Meter(connection), connection.cursor()
         meter.begin()
         for statement in entry.given:
             cursor.execute(statement)
         meter.look()
-        verdict = meter.measure(cursor, lambda: cursor.execute(entry.statement)).verdict.value
+        verdict = meter.measure(
+            cursor, lambda: cursor.execute(entry.statement), entry.statement
+        ).verdict.value
         connection.rollback()
         return verdict
 
@@ -223,7 +224,7 @@ def main(rows: int) -> None:
                 really[entry] = met_alone(entry, on_many, beside_many)
             else:
                 really[entry] = met(entry, (on_many, beside_many), (on_few, beside_few))
-            mine[entry] = ours(entry, databases, few if entry.filled else empty)
+            mine[entry] = ours(entry, databases, empty)
             theirs[entry] = squawk(entry, version)
         agree = sum(really[entry] == entry.expected for entry in listed)
         print(f"PostgreSQL {version}, {len(listed)} statements, {rows} rows")

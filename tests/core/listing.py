@@ -24,7 +24,6 @@ class Entry:
     expected: str
     since: int = 0
     alone: bool = False
-    filled: bool = False
 
 
 def entries(version: int) -> Iterator[Entry]:
@@ -51,7 +50,6 @@ def _entry(expected: str, title: str, body: str, version: int) -> Entry:
         expected=expected,
         since=since,
         alone="alone" in conditions,
-        filled="filled" in conditions,
     )
 
 

@@ -9,17 +9,26 @@ from typing import Final, Literal, NamedTuple
 
 from spotify_ai_agent_migrations.versions.core.measurement import Work
 
+# As a table grows, a query comes to read it by an index; what reads this much does so without.
+MANY_ROWS: Final = 1_000
+
 _TABLES: Final = frozenset({"r", "m", "f"})
+# These words are in English on every server.
+_VALIDATES: Final = "validating foreign key constraint"
+_VERIFIES: Final = 'verifying table "{}"'
 
 
 class Relation(NamedTuple):
     """A relation as `meter_relations` gives it; one that is only locked, or dropped, has no name.
 
-    `table` is that of an index; `scans` and `rows` count how often it was read, and how many rows that was.
+    `name` is as SQL writes it, `schema` and `plain` as they are; `table` is that of an index; `scans` and
+    `rows` count how often it was read, and how many rows that was.
     """
 
     oid: int
     name: str | None
+    schema: str | None
+    plain: str | None
     kind: str | None
     file: int | None
     tablespace: int | None
@@ -42,13 +51,17 @@ def held(relations: Relations) -> Held:
 class Change:
     """The relations before a statement and after it, and its tag.
 
-    With *validates* the server said that it validated a foreign key.
+    `told` is what the server said of its work. Of a query, which may read a small table although an index
+    would serve it, `whole` are the tables, by schema and name, that its plan reads from one end to the other;
+    what its triggers and functions read counts from MANY_ROWS on.
     """
 
     before: Relations
     after: Relations
     tag: str
-    validates: bool = False
+    told: tuple[str, ...] = ()
+    is_query: bool = False
+    whole: frozenset[tuple[str, str]] = frozenset()
 
     def work(self, old: Iterable[int], names: Relations) -> tuple[Work, ...]:
         """Return what was worked on; *old* is what the revision found, *names* is what all are called."""
@@ -69,15 +82,32 @@ class Change:
 
     def _read(self) -> set[int]:
         """Return the tables that were read as a whole."""
-        read = {oid for oid, found in self.after.items() if found.kind in _TABLES and self._scans(oid)}
-        if self.validates:
+        read = {oid for oid in self._scanned if not self.is_query or self._is_whole(oid)}
+        read |= {oid for oid, found in self.after.items() if (found.schema, found.plain) in self.whole}
+        read |= {found.table for oid, found in self._indexes.items() if found.table and self._is_many(oid)}
+        if any(_VALIDATES in line for line in self.told):
             # The server may join the two tables of a foreign key by their indexes.
+            read |= self._scanned
             read |= {found.table for oid, found in self._indexes.items() if found.table and self._scans(oid)}
         if self.tag == "ANALYZE":
             # Which reads a sample, and does not count it.
             taken = held(self.after) - held(self.before)
             read |= {oid for oid, mode in taken if mode == "ShareUpdateExclusiveLock"}
         return {oid for oid in read if oid in self.after and self.after[oid].name}
+
+    @cached_property
+    def _scanned(self) -> set[int]:
+        """The tables that were read other than by an index."""
+        return {oid for oid, found in self.after.items() if found.kind in _TABLES and self._scans(oid)}
+
+    def _is_whole(self, oid: int) -> bool:
+        """Tell whether a query, or what it called, would have read the table as a whole at any size."""
+        found = self.after[oid]
+        verified = _VERIFIES.format(found.plain)
+        return self._is_many(oid) or any(verified in line for line in self.told)
+
+    def _is_many(self, oid: int) -> bool:
+        return self.is_query and self._rows(oid) >= MANY_ROWS
 
     @cached_property
     def _refiled(self) -> set[int]:

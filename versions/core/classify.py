@@ -32,7 +32,7 @@ def measured(statement: str, connection: Connection) -> Measurement:
         meter = Meter(connection)
         meter.begin()
         with connection.cursor() as cursor:
-            return meter.measure(cursor, lambda: cursor.execute(statement))
+            return meter.measure(cursor, lambda: cursor.execute(statement), statement)
 
 
 @contextmanager

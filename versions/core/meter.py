@@ -19,11 +19,11 @@ from psycopg2.extensions import cursor as Cursor
 from spotify_ai_agent_migrations.versions.core.change import Change, Held, Relation, Relations, held
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 from spotify_ai_agent_migrations.versions.core.measurement import MODES, Lock, Measurement, strongest_first
+from spotify_ai_agent_migrations.versions.core.reads import read_as_a_whole
 from spotify_ai_agent_migrations.versions.core.sql import queries
 
 _SQL: Final = queries("spotify_ai_agent_migrations.versions.core")
 _MODES: Final = {"".join(map(str.title, f"{mode} LOCK".split())): mode for mode in MODES}
-_VALIDATES: Final = "validating foreign key constraint"
 _CHANGES_ROWS: Final = ("INSERT", "UPDATE", "DELETE", "MERGE", "COPY")
 # None of these takes a table lock that stops others, whatever its transaction holds already.
 _NEVER_BLOCKS: Final = (*_CHANGES_ROWS, "SELECT", "VALUES", "SHOW", "SET")
@@ -50,54 +50,67 @@ class Meter:
             SettingsError: the server does not count scans.
         """
         require_counts(self._connection)
-        self.look()
-        self._old = frozenset(oid for oid, found in self._now.items() if found.name is not None)
-        self._inherited = held(self._now) if inherit else frozenset()
+        now = self.look()
+        self._old = frozenset(oid for oid, found in now.items() if found.name is not None)
+        self._inherited = held(now) if inherit else frozenset()
 
-    def look(self) -> None:
-        """Look again, after statements that were not measured."""
-        self._now = relations(self._connection)
+    @property
+    def old(self) -> frozenset[int]:
+        """What was there when the revision began."""
+        return self._old
+
+    def look(self) -> Relations:
+        """Look again at everything: since the last statement that was measured, others were executed."""
+        return self._seen(relations(self._connection))
+
+    def _seen(self, now: Relations) -> Relations:
+        self._now = now
         # A relation that is dropped stays locked, and is known by the name it had.
-        self._names |= {oid: found for oid, found in self._now.items() if found.name is not None}
+        self._names |= {oid: found for oid, found in now.items() if found.name is not None}
+        return now
 
-    def measure(self, cursor: Cursor, run: Callable[[], object]) -> Measurement:
+    def measure(self, cursor: Cursor, run: Callable[[], object], statement: str = "") -> Measurement:
         """Run what executes one statement on *cursor*, and return what it did.
 
+        With the text of the *statement*, a query under locks that stop others is first asked for its plan.
         What *run* raises is raised.
         """
         before = self._now
-        with validations(self._connection) as told:
+        stops = any(lock.blocks for lock in named_locks(held(before), self._names, self._old))
+        whole = read_as_a_whole(statement, self._connection) if stops else frozenset()
+        with listening(self._connection) as told:
             wal_before = wal_bytes(self._connection)
             started = time.perf_counter()
             run()
             duration_ms = (time.perf_counter() - started) * 1_000
             wal_after = wal_bytes(self._connection)
-        self.look()
-        tag = cursor.statusmessage or ""
-        change = Change(before, self._now, tag, validates=validates(told))
-        work = change.work(self._old, self._names)
+        # Nothing changes in a transaction that it has not locked, and locks stay to its end.
+        after = self._seen({**before, **relations(self._connection, locked=True)})
         held_before = held(before)
+        tag = cursor.statusmessage or ""
+        change = Change(before, after, tag, tuple(told), is_query=is_query(cursor), whole=whole)
         worked = set() if tag.startswith(_NEVER_BLOCKS) else set(change.worked())
         return Measurement(
-            locks=named_locks(held(self._now) - held_before, self._names, self._old),
+            locks=named_locks(held(after) - held_before, self._names, self._old),
             held=named_locks(held_before - self._inherited, self._names, self._old),
             unclear=named_locks(
                 {one for one in held_before & self._inherited if one[0] in worked}, self._names, self._old
             ),
-            work=work,
+            work=change.work(self._old, self._names),
             rows=changed_rows(cursor),
             wal_bytes=wal_after - wal_before,
             duration_ms=duration_ms,
         )
 
 
-def relations(connection: Connection, *, shared: bool = False) -> Relations:
+def relations(connection: Connection, *, shared: bool = False, locked: bool = False) -> Relations:
     """Return every relation by its oid, with the locks and the scans of this transaction.
 
-    With *shared*, the scans are those of all sessions together, ended ones included.
+    With *shared*, the scans are those of all sessions together, ended ones included; with *locked*, only the
+    relations that this transaction has locked.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_SQL["meter_relations"], {"shared": shared})
+        cursor.execute(_SQL["meter_relations"], {"shared": shared, "locked": locked})
         return {row[0]: Relation(*row[:-1], modes=tuple(row[-1])) for row in cursor.fetchall()}
 
 
@@ -118,6 +131,14 @@ def changed_rows(cursor: Cursor) -> int | None:
     return cursor.rowcount if made or tag.startswith(_CHANGES_ROWS) else None
 
 
+def is_query(cursor: Cursor) -> bool:
+    """Tell whether what was executed reads tables as its plan, or a trigger, wants it."""
+    tag = cursor.statusmessage or ""
+    return tag.startswith((*_CHANGES_ROWS, "TRUNCATE")) or (
+        tag.startswith("SELECT") and cursor.description is not None
+    )
+
+
 def wal_bytes(connection: Connection) -> int:
     """Return how far the server's write-ahead log has come."""
     with connection.cursor() as cursor:
@@ -125,11 +146,6 @@ def wal_bytes(connection: Connection) -> int:
         found = cursor.fetchone()
     assert found is not None
     return int(found[0])
-
-
-def validates(told: Iterable[str]) -> bool:
-    """Tell whether a foreign key was validated. The words are in English on every server."""
-    return any(_VALIDATES in line for line in told)
 
 
 def require_counts(connection: Connection) -> None:
@@ -144,8 +160,8 @@ def require_counts(connection: Connection) -> None:
 
 
 @contextmanager
-def validations(connection: Connection) -> Iterator[deque[str]]:
-    """Collect what the server says of the foreign keys it validates; it says so nowhere else."""
+def listening(connection: Connection) -> Iterator[deque[str]]:
+    """Collect what the server says of its work, which is seen nowhere else."""
     told: deque[str] = deque()
     kept = connection.notices
     wanted = _set_messages(connection, "debug1")

@@ -23,11 +23,11 @@ from spotify_ai_agent_migrations.versions.core.change import Change, Relations
 from spotify_ai_agent_migrations.versions.core.measurement import Measurement
 from spotify_ai_agent_migrations.versions.core.meter import (
     changed_rows,
+    is_query,
+    listening,
     named_locks,
     relations,
     require_counts,
-    validates,
-    validations,
     wal_bytes,
 )
 from spotify_ai_agent_migrations.versions.core.sql import queries
@@ -41,17 +41,22 @@ _READER: Final = ("ACCESS SHARE", frozenset({"r", "f"}))
 
 
 def measure_alone(
-    connection: Connection, cursor: Cursor, run: Callable[[], object], opener: Callable[[], Connection]
+    cursor: Cursor,
+    run: Callable[[], object],
+    opener: Callable[[], Connection],
+    *,
+    old: frozenset[int] | None = None,
 ) -> Measurement:
-    """Run what executes one statement on *cursor*, a cursor of *connection*, and return what it did.
+    """Run what executes one statement on *cursor*, in autocommit, and return what it did.
 
-    Everything that is there is old to it. *opener* makes the sessions that stand beside.
+    *opener* makes the sessions that stand beside; *old* is what the revision found, or all that is there.
     Locks: ROW EXCLUSIVE on every table it may lock, until the statement waits for that. It is executed for
     good: on a database that others use they would meet these locks too.
 
     Raises:
         SettingsError: the server does not count scans. What *run* raises is raised.
     """
+    connection = cursor.connection
     with ExitStack() as stack:
         beside = stack.enter_context(_open(opener, autocommit=True))
         require_counts(connection)
@@ -59,19 +64,21 @@ def measure_alone(
         before = relations(beside, shared=True)
         in_the_way = [stack.enter_context(_standing(opener, before, *way)) for way in (_WRITER, _READER)]
         wal_before, started = wal_bytes(beside), time.perf_counter()
-        with validations(connection) as told:
+        with listening(connection) as told:
             locks = _watched(connection, run, beside, in_the_way)
         duration_ms = (time.perf_counter() - started) * 1_000
         wal_after = wal_bytes(beside)
         _settle(connection)
         after = relations(beside, shared=True)
-    old = frozenset(before)
+    known = frozenset(before) if old is None else old
     # An index that is gone was dead to everybody before it was locked.
     gone = {oid for oid, found in before.items() if found.kind == "i" and oid not in after}
     names = {**before, **after}
     return Measurement(
-        locks=named_locks({(oid, mode) for oid, mode in locks if oid not in gone}, names, old),
-        work=Change(before, after, cursor.statusmessage or "", validates=validates(told)).work(old, names),
+        locks=named_locks({(oid, mode) for oid, mode in locks if oid not in gone}, names, known),
+        work=Change(before, after, cursor.statusmessage or "", tuple(told), is_query=is_query(cursor)).work(
+            known, names
+        ),
         rows=changed_rows(cursor),
         wal_bytes=wal_after - wal_before,
         duration_ms=duration_ms,

@@ -2,7 +2,7 @@
 --
 -- A header begins an entry: class, conditions in square brackets, what it shows.
 --   [18: class]  the class from that version on        [since 18]  not known to earlier versions
---   [alone]      cannot run in a transaction       [filled]    only where the tables hold rows
+--   [alone]      cannot run in a transaction
 -- Lines that begin with "--+" are executed before it in the same transaction, as part of the same revision.
 
 --= long_blocking: a volatile default gives each row a value of its own
@@ -234,7 +234,7 @@ CREATE TABLE track_copy AS SELECT id, title FROM track;
 ANALYZE track;
 --= long_blocking: a lock of one's own, then work
 --+ LOCK TABLE track IN SHARE MODE
-SELECT count(*) FROM track;
+SELECT sum(seconds) FROM track;
 --= long_blocking: an index of another table while one is locked
 --+ ALTER TABLE artist ADD COLUMN stars integer
 CREATE INDEX track_seconds_idx ON track (seconds);
@@ -574,7 +574,7 @@ ALTER TABLE review ADD CONSTRAINT review_words_check CHECK (words <> ''), ALTER 
 --= nonblocking: a table of the same revision becomes a partition
 --+ CREATE TABLE skip_2023 (LIKE skip INCLUDING ALL)
 ALTER TABLE skip ATTACH PARTITION skip_2023 FOR VALUES FROM ('2023-01-01') TO ('2024-01-01');
---= nonblocking: one row by its key while a table is locked [filled]
+--= nonblocking: one row by its key while a table is locked
 --+ ALTER TABLE artist ADD COLUMN stars integer
 UPDATE track SET plays = 1 WHERE id = 5;
 --= nonblocking: to validate a constraint of not null [since 18]
