@@ -7,6 +7,11 @@ Locks: one session advisory lock a database, taken by polling; and what each rev
 
 from spotify_ai_agent_migrations.versions.runner.environment import run_environment
 from spotify_ai_agent_migrations.versions.runner.options import Options
-from spotify_ai_agent_migrations.versions.runner.standalone import Outcome, call_revision, run_revision
+from spotify_ai_agent_migrations.versions.runner.standalone import (
+    Outcome,
+    call_revision,
+    plan_upgrade,
+    run_revision,
+)
 
-__all__ = ["Options", "Outcome", "call_revision", "run_environment", "run_revision"]
+__all__ = ["Options", "Outcome", "call_revision", "plan_upgrade", "run_environment", "run_revision"]

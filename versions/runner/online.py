@@ -6,7 +6,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -45,8 +45,9 @@ from spotify_ai_agent_migrations.versions.runner.gate import (
 from spotify_ai_agent_migrations.versions.runner.journal import Journal
 from spotify_ai_agent_migrations.versions.runner.offline import VERSION_TABLE
 from spotify_ai_agent_migrations.versions.runner.options import Options
+from spotify_ai_agent_migrations.versions.runner.plan import Plan, Where
 from spotify_ai_agent_migrations.versions.runner.record import Record
-from spotify_ai_agent_migrations.versions.runner.rehearsal import rehearse
+from spotify_ai_agent_migrations.versions.runner.rehearsal import Rehearsal
 from spotify_ai_agent_migrations.versions.runner.steps import Step, StepFunction, surrounded
 
 _log: Final = logging.getLogger("spotify_ai_agent_migrations")
@@ -75,8 +76,9 @@ def migrate(
     options: Options,
     *,
     purge: bool,
-) -> None:
-    """Run the steps of *function* under the migration lock.
+    where: Where = Where.ROLLED_BACK,
+) -> Plan | None:
+    """Run the steps of *function* under the migration lock; of a dry run, return what they did.
 
     Locks: one session advisory lock; whatever a revision takes, each for one transaction and each waited
     for no longer than `lock_timeout_ms`.
@@ -96,7 +98,10 @@ def migrate(
             refuse_edited_revisions(raw, scripts)
         record = None if options.dry_run else Record(journal, raw, scripts)
         settle = partial(settle_drift, raw, journal, settings, options)
-        _Attempts(context, connection, function, settings, options, record, settle).run()
+        beside = partial(open_connection, settings, purpose="agentdb plan")
+        rehearsal = Rehearsal(connection, beside, where) if options.dry_run else None
+        _Attempts(context, connection, function, settings, options, record, settle, rehearsal).run()
+    return rehearsal.plan if rehearsal else None
 
 
 def _driver_connection(connection: sqlalchemy.Connection) -> Connection:
@@ -117,6 +122,7 @@ class _Attempts:
         options: Options,
         record: Record | None,
         settle: Callable[[], None],
+        rehearsal: Rehearsal | None,
     ) -> None:
         self._context = context
         self._connection = connection
@@ -124,6 +130,7 @@ class _Attempts:
         self._settings = settings
         self._options = options
         self._record = record
+        self._rehearsal = rehearsal
         # Reading the schema waits for whoever holds a table for themselves, and so is part of a try.
         self._settle: Callable[[], None] | None = settle
         self._step: Step | None = None
@@ -170,9 +177,9 @@ class _Attempts:
             raise RuntimeError("the migration's connection is in a transaction already")
         try:
             self._begin()
-            if self._record is None:
-                rehearse(self._context, self._connection, self._function)
-            else:
+            if self._rehearsal is not None:
+                self._rehearsal.run(self._context, self._function)
+            elif self._record is not None:
                 self._context.configure(
                     connection=self._connection,
                     transaction_per_migration=True,
@@ -202,12 +209,14 @@ class _Attempts:
     @contextmanager
     def _around(self, migration: MigrationContext, step: Step) -> Iterator[None]:
         self._step = step
-        if self._record is None:
+        with ExitStack() as around:
+            if self._rehearsal is not None:
+                around.enter_context(self._rehearsal.watching(step))
+            if self._record is not None:
+                self._record.start(step)
+            if self._rehearsal is None or self._rehearsal.commits:
+                around.enter_context(self._alone.watching(migration, step))
             yield
-        else:
-            self._record.start(step)
-            with self._alone.watching(migration, step):
-                yield
 
     def _watch(self) -> BlockerWatch:
         return BlockerWatch(
