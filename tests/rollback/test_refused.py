@@ -61,7 +61,9 @@ def test_an_empty_table_goes_without_a_word_and_without_a_quarantine(checkout: C
     assert rows(notes, "SELECT count(*) FROM pg_namespace WHERE nspname ~ '^rollback_'") == [(0,)]
 
 
-def test_an_irreversible_step_on_the_way_is_refused_before_any_statement(checkout: Checkout, url: str) -> None:
+def test_an_irreversible_step_on_the_way_is_refused_before_any_statement(
+    checkout: Checkout, url: str
+) -> None:
     revise(checkout, "SELECT 1", "SELECT 1", reverse="irreversible; the values are gone")
     last = revise(checkout, TABLE, DROP)
     upgraded(checkout, url)
@@ -121,7 +123,10 @@ def test_what_somebody_else_made_on_top_is_named_in_the_plan(
     checkout: Checkout, notes: str, dependent: str, named: str
 ) -> None:
     rows(notes, dependent)
-    assert checkout.alembic("-x", "accept-drift=1", "-x", "reason=ours", "upgrade", "head", url=notes).returncode == 0
+    assert (
+        checkout.alembic("-x", "accept-drift=1", "-x", "reason=ours", "upgrade", "head", url=notes).returncode
+        == 0
+    )
     before = untouched(notes)
     done = agentdb(notes, "plan", "-1", checkout=checkout)
     assert (done.code, done.err) == (
@@ -181,23 +186,33 @@ def test_a_downgrade_that_forgets_something_is_refused(checkout: Checkout, url: 
     assert untouched(url) == before
 
 
-def test_a_change_that_was_accepted_meanwhile_does_not_bar_the_way_back(checkout: Checkout, notes: str) -> None:
+def test_a_change_that_was_accepted_meanwhile_does_not_bar_the_way_back(
+    checkout: Checkout, notes: str
+) -> None:
     rows(notes, "CREATE TABLE public.mine ()")
-    assert checkout.alembic("-x", "accept-drift=1", "-x", "reason=ours", "upgrade", "head", url=notes).returncode == 0
+    assert (
+        checkout.alembic("-x", "accept-drift=1", "-x", "reason=ours", "upgrade", "head", url=notes).returncode
+        == 0
+    )
     accepted(notes, HEAD, checkout=checkout)
     assert rows(notes, "SELECT to_regclass('mine')::text, to_regclass('notes')") == [("mine", None)]
 
 
 def test_grants_of_roles_that_are_not_ours_are_told(checkout: Checkout, notes: str) -> None:
     rows(notes, "GRANT SELECT ON notes TO pg_monitor, agent_readonly")
-    assert checkout.alembic("-x", "accept-drift=1", "-x", "reason=ours", "upgrade", "head", url=notes).returncode == 0
+    assert (
+        checkout.alembic("-x", "accept-drift=1", "-x", "reason=ours", "upgrade", "head", url=notes).returncode
+        == 0
+    )
     plan = planned(notes, checkout=checkout)
     assert plan["steps"][0]["grants"] == ["pg_monitor on public.notes"]
-    assert "    takes from others: pg_monitor on public.notes\n" in agentdb(notes, "plan", checkout=checkout).out
+    assert (
+        "    takes from others: pg_monitor on public.notes\n" in agentdb(notes, "plan", checkout=checkout).out
+    )
 
 
 def test_rows_written_past_a_point_of_no_return_are_counted_and_refused(checkout: Checkout, url: str) -> None:
-    query = 'point_of_no_return = "SELECT count(*) FROM users WHERE display_name LIKE \'new%\'"'
+    query = "point_of_no_return = \"SELECT count(*) FROM users WHERE display_name LIKE 'new%'\""
     revise(checkout, "SELECT 1", "SELECT 1", more=query)
     upgraded(checkout, url)
     assert planned(url, checkout=checkout)["steps"][0]["written_since"] == 0
@@ -225,8 +240,16 @@ def test_rows_written_past_a_point_of_no_return_are_counted_and_refused(checkout
 def test_values_that_no_key_would_put_back_are_refused(
     checkout: Checkout, url: str, key: str, downgrade: str, upgrade: str, what: str, keeps: str
 ) -> None:
-    made = "CREATE TABLE public.notes (said text)" if "DROP COLUMN id" in downgrade else "CREATE TABLE public.notes (id bigint)"
-    revise(checkout, made if upgrade != "SELECT 1" else f"CREATE TABLE public.notes (id bigint {key}, said text)", "SELECT 1")
+    made = (
+        "CREATE TABLE public.notes (said text)"
+        if "DROP COLUMN id" in downgrade
+        else "CREATE TABLE public.notes (id bigint)"
+    )
+    revise(
+        checkout,
+        made if upgrade != "SELECT 1" else f"CREATE TABLE public.notes (id bigint {key}, said text)",
+        "SELECT 1",
+    )
     number = revise(checkout, upgrade, downgrade)
     upgraded(checkout, url)
     rows(url, "INSERT INTO notes (id, said) VALUES (1, 'a')")

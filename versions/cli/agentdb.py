@@ -7,6 +7,7 @@ import typer
 from spotify_ai_agent_migrations.versions.bulk_import_export import command as bulk_import_export
 from spotify_ai_agent_migrations.versions.cli import db
 from spotify_ai_agent_migrations.versions.cli import governance as governed
+from spotify_ai_agent_migrations.versions.cli.plan import plan
 from spotify_ai_agent_migrations.versions.cli.report import reported, talk_on_stderr
 from spotify_ai_agent_migrations.versions.distribution import command as distribution
 from spotify_ai_agent_migrations.versions.docs import command as docs
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.command()(governance.check)
 app.command()(docs.docs)
+app.command()(plan)
 app.add_typer(governed.app, name="governance")
 app.add_typer(rollback.app, name="rollback")
 app.add_typer(db.app, name="db")

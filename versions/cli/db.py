@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from typing import Annotated
 
 import typer
-from psycopg2.extensions import make_dsn
 
 from spotify_ai_agent_migrations.versions.core import embedded
 from spotify_ai_agent_migrations.versions.core.database import connect
-from spotify_ai_agent_migrations.versions.core.errors import ServerError, SettingsError
+from spotify_ai_agent_migrations.versions.core.errors import ServerError
 from spotify_ai_agent_migrations.versions.core.fingerprint import fingerprint
-from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
-from spotify_ai_agent_migrations.versions.core.url import SECRETS
+from spotify_ai_agent_migrations.versions.core.programs import client_environment, spoken_conninfo
+from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 
 Url = Annotated[str | None, typer.Option(help="in place of DATABASE_URL and .env")]
 
@@ -41,7 +39,9 @@ def psql(context: typer.Context, url: Url = None) -> None:
         raise ServerError("psql is not installed", hint="install PostgreSQL's client programs")
     # Not exec: the local server is stopped when this process ends.
     done = subprocess.run(
-        [program, _conninfo(settings), *context.args], env=_psql_environment(settings), check=False
+        [program, spoken_conninfo(settings, program="psql"), *context.args],
+        env=client_environment(settings),
+        check=False,
     )
     raise typer.Exit(done.returncode)
 
@@ -64,19 +64,3 @@ def show_fingerprint(url: Url = None) -> None:
     """Show a hash over the whole schema: equal hash, equal schema."""
     with connect(resolve_settings(url)) as connection:
         typer.echo(fingerprint(connection))
-
-
-def _conninfo(settings: Settings) -> str:
-    """Return the libpq string without the password, which every user of the machine could read."""
-    unspoken = sorted(SECRETS & set(settings.conninfo) - {"password"})
-    if unspoken:
-        raise SettingsError(
-            f'psql can be given "{unspoken[0]}" only where others can read it',
-            hint="use a service file of libpq",
-        )
-    return make_dsn(**{key: value for key, value in settings.conninfo.items() if key != "password"})
-
-
-def _psql_environment(settings: Settings) -> dict[str, str]:
-    password = settings.conninfo.get("password")
-    return {**os.environ, **({"PGPASSWORD": password} if password else {})}

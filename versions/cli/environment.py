@@ -6,8 +6,12 @@ from functools import partial
 from logging.config import fileConfig
 from typing import Any
 
+import typer
+
 from spotify_ai_agent_migrations.versions.cli.report import interruptible, reported, write_utf8
 from spotify_ai_agent_migrations.versions.runner import run_environment
+from spotify_ai_agent_migrations.versions.runner.environment import PLAN_ATTRIBUTE
+from spotify_ai_agent_migrations.versions.runner.plan import FORMATS
 
 
 def environment_main(context: Any, file: str) -> None:  # noqa: ANN401  (the module alembic.context)
@@ -21,3 +25,6 @@ def environment_main(context: Any, file: str) -> None:  # noqa: ANN401  (the mod
         write_utf8()
     with interruptible():
         reported(partial(run_environment, context, file))
+    plan = context.config.attributes.get(PLAN_ATTRIBUTE)
+    if plan is not None:
+        typer.echo(FORMATS["text"](plan), nl=False)

@@ -8,13 +8,19 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import typer
 from alembic.util import CommandError
 from psycopg2.extensions import set_wait_callback
 from psycopg2.extras import wait_select
 
-from spotify_ai_agent_migrations.versions.core.errors import EXIT_FAILED, EXIT_INTERRUPTED, MigrationError
+from spotify_ai_agent_migrations.versions.core.errors import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    FileError,
+    MigrationError,
+)
 
 
 def reported(command: Callable[[], object]) -> None:
@@ -62,6 +68,19 @@ def interruptible() -> Iterator[None]:
         yield
     finally:
         set_wait_callback(None)
+
+
+def written(content: str, file: Path | None) -> None:
+    """Write what a command has to say to *file*, or to standard output."""
+    if file is None:
+        typer.echo(content, nl=False)
+        return
+    try:
+        file.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise FileError(
+            f'"{file}" cannot be written: {error.strerror}', hint="name a file in a folder that exists"
+        ) from error
 
 
 def write_utf8() -> None:

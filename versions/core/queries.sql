@@ -48,6 +48,147 @@ SELECT 0,
 SELECT pg_catalog.current_setting('search_path'),
        pg_catalog.set_config('search_path', %(path)s, true);
 
+-- meter_messages --
+-- Let the session hear the server's own account of its work, or no longer; gives back what was set before.
+SELECT pg_catalog.current_setting('client_min_messages'),
+       pg_catalog.set_config('client_min_messages', %(level)s, %(local)s);
+
+-- meter_wal --
+-- How far the write-ahead log of the server has come, in bytes.
+SELECT pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0');
+
+-- meter_relations --
+-- Every relation of the schema and every one this session has locked, or the latter only: its file, how often
+-- this transaction (or all sessions together) has read it as a whole, how many rows of it, and the modes of the
+-- locks. What is dropped has no name.
+WITH held AS (
+    SELECT own.relation,
+           pg_catalog.array_agg(DISTINCT own.mode) AS modes
+      FROM pg_catalog.pg_locks AS own
+      JOIN pg_catalog.pg_database AS here ON here.oid = own.database
+     WHERE own.locktype = 'relation'
+       AND own.pid = pg_catalog.pg_backend_pid()
+       AND own.granted
+       AND here.datname = pg_catalog.current_database()
+     GROUP BY own.relation
+), seen AS (
+    SELECT class.oid,
+           CASE namespace.nspname
+               WHEN 'public' THEN pg_catalog.quote_ident(class.relname)
+               ELSE pg_catalog.format('%%I.%%I', namespace.nspname, class.relname)
+           END AS name,
+           namespace.nspname,
+           class.relname,
+           class.relkind,
+           pg_catalog.pg_relation_filenode(class.oid) AS file,
+           class.reltablespace,
+           built.indrelid,
+           CASE WHEN %(shared)s THEN pg_catalog.pg_stat_get_numscans(class.oid)
+                ELSE pg_catalog.pg_stat_get_xact_numscans(class.oid) END AS scans,
+           CASE WHEN %(shared)s THEN pg_catalog.pg_stat_get_tuples_returned(class.oid)
+                ELSE pg_catalog.pg_stat_get_xact_tuples_returned(class.oid) END AS returned
+      FROM pg_catalog.pg_class AS class
+      JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+      LEFT JOIN pg_catalog.pg_index AS built ON built.indexrelid = class.oid
+     WHERE namespace.nspname !~ '^pg_'
+       AND namespace.nspname <> 'information_schema'
+       AND class.relkind <> 'c'
+       AND (NOT %(locked)s OR class.oid IN (SELECT held.relation FROM held))
+)
+SELECT coalesce(seen.oid, held.relation),
+       seen.name,
+       seen.nspname,
+       seen.relname,
+       seen.relkind,
+       seen.file,
+       seen.reltablespace,
+       seen.indrelid,
+       coalesce(seen.scans, 0),
+       coalesce(seen.returned, 0),
+       coalesce(held.modes, '{}')
+  FROM seen
+  FULL JOIN held ON held.relation = seen.oid;
+
+-- begin_planning --
+-- Let the planner look for an index wherever one would do, until the savepoint is left.
+SAVEPOINT planned;
+SET LOCAL enable_seqscan = off;
+SET LOCAL enable_hashjoin = off;
+SET LOCAL enable_mergejoin = off;
+
+-- plan_of --
+-- How a query would be executed.
+EXPLAIN (VERBOSE, COSTS off, FORMAT json) {statement};
+
+-- end_planning --
+-- Give back what planning has locked and set.
+ROLLBACK TO SAVEPOINT planned;
+RELEASE SAVEPOINT planned;
+
+-- sampled_locks --
+-- What another session has locked or waits for; a wait for something else than a relation has no oid.
+SELECT taken.relation,
+       taken.mode,
+       taken.granted
+  FROM pg_catalog.pg_locks AS taken
+ WHERE taken.pid = %(pid)s::integer
+   AND (taken.locktype = 'relation' OR NOT taken.granted);
+
+-- copyable --
+-- Whether nobody is connected to a database, and it is no larger than that.
+SELECT pg_catalog.pg_database_size(there.oid) <= %(most_bytes)s::bigint
+   AND NOT EXISTS (SELECT
+                     FROM pg_catalog.pg_stat_activity AS activity
+                    WHERE activity.datid = there.oid
+                      AND activity.backend_type = 'client backend')
+  FROM pg_catalog.pg_database AS there
+ WHERE there.datname = %(name)s;
+
+-- copy_database --
+-- Make a database that holds all that another one holds.
+CREATE DATABASE {name} TEMPLATE {original};
+
+-- create_database --
+-- Make an empty database.
+CREATE DATABASE {name} TEMPLATE template0 ENCODING {encoding} LC_COLLATE {collate} LC_CTYPE {ctype}{locale};
+
+-- drop_database --
+-- Drop a database, whoever is connected to it.
+DROP DATABASE IF EXISTS {name} WITH (FORCE);
+
+-- locale_of_database --
+-- What a database like this one is made with; the column of the locale has had two names.
+SELECT pg_catalog.pg_encoding_to_char(here.encoding),
+       here.datcollate,
+       here.datctype,
+       here.datlocprovider,
+       coalesce(pg_catalog.to_jsonb(here) ->> 'datlocale', pg_catalog.to_jsonb(here) ->> 'daticulocale')
+  FROM pg_catalog.pg_database AS here
+ WHERE here.datname = pg_catalog.current_database();
+
+-- leftover_shadows --
+-- The clones whose maker, by its process number, is connected no longer.
+SELECT left_over.datname
+  FROM pg_catalog.pg_database AS left_over
+ WHERE left_over.datname ~ '^agentdb_shadow_[0-9]+_[0-9a-f]{8}$'
+   AND NOT EXISTS (SELECT
+                     FROM pg_catalog.pg_stat_activity AS activity
+                    WHERE activity.pid = pg_catalog.split_part(left_over.datname, '_', 3)::integer);
+
+-- rows_of --
+-- All rows of a table as one value.
+SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(whole))::text
+  FROM {table} AS whole;
+
+-- add_rows --
+-- Add rows that were read as one value.
+INSERT INTO {table}
+SELECT (pg_catalog.jsonb_populate_recordset(NULL::{table}, %(rows)s::jsonb)).*;
+
+-- is_there --
+-- Whether there is a table of that name.
+SELECT pg_catalog.to_regclass(%(name)s) IS NOT NULL;
+
 -- schema_objects --
 -- Every object of the schema, one row each: kind, identity, definition. Server and extensions left out, and
 -- what outlives a downgrade: Alembic's own table, the journal, schema ops while it holds no more, and what

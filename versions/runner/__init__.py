@@ -10,6 +10,7 @@ from spotify_ai_agent_migrations.versions.runner.options import Options
 from spotify_ai_agent_migrations.versions.runner.standalone import (
     Outcome,
     call_revision,
+    plan_upgrade,
     run_downgrade,
     run_revision,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "Outcome",
     "Step",
     "call_revision",
+    "plan_upgrade",
     "run_downgrade",
     "run_environment",
     "run_revision",

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 from alembic.config import Config
 
-from spotify_ai_agent_migrations.versions.core.settings import may_try_drafts, resolve_settings
+from spotify_ai_agent_migrations.versions.core.settings import Settings, may_try_drafts, resolve_settings
+from spotify_ai_agent_migrations.versions.core.shadow import shadow
 from spotify_ai_agent_migrations.versions.runner import gate, offline, online
 from spotify_ai_agent_migrations.versions.runner.autogenerate import comparison, number_revision
 from spotify_ai_agent_migrations.versions.runner.options import Options, parse_options
+from spotify_ai_agent_migrations.versions.runner.plan import Where
 from spotify_ai_agent_migrations.versions.runner.steps import proxy_removed
 
 AROUND_ATTRIBUTE = "spotify_ai_agent_migrations.around"
 OPTIONS_ATTRIBUTE = "spotify_ai_agent_migrations.options"
+PLAN_ATTRIBUTE = "spotify_ai_agent_migrations.plan"
 
 
 def run_environment(context: Any, file: str) -> None:  # noqa: ANN401  (the module alembic.context)
@@ -44,15 +48,31 @@ def run_environment(context: Any, file: str) -> None:  # noqa: ANN401  (the modu
             lock_timeout_ms=options.lock_timeout_ms,
             statement_timeout_ms=options.statement_timeout_ms,
         )
+        if mutating:
+            _migrate(context, request, settings, options)
+            return
         with online.connected(settings) as connection:
-            if mutating:
-                purge = bool(request.get("purge"))
-                around = context.config.attributes.get(AROUND_ATTRIBUTE)
-                online.migrate(
-                    context, connection, request["fn"], settings, options, purge=purge, around=around
-                )
-            else:
-                online.look(context, connection, **comparison(context.config, options.metadata))
+            online.look(context, connection, **comparison(context.config, options.metadata))
+
+
+def _migrate(context: Any, request: dict[str, Any], settings: Settings, options: Options) -> None:  # noqa: ANN401
+    """Migrate the database that is meant, or a clone; leave the plan of a dry run in the configuration."""
+    with ExitStack() as stack:
+        where = Where.ROLLED_BACK
+        if options.shadow:
+            clone = stack.enter_context(shadow(settings, kept=("public.alembic_version",)))
+            settings, where = clone.settings, Where.CLONE if clone.filled else Where.EMPTY_CLONE
+        connection = stack.enter_context(online.connected(settings))
+        context.config.attributes[PLAN_ATTRIBUTE] = online.migrate(
+            context,
+            connection,
+            request["fn"],
+            settings,
+            options,
+            purge=bool(request.get("purge")),
+            where=where,
+            around=context.config.attributes.get(AROUND_ATTRIBUTE),
+        )
 
 
 def _options(context: Any) -> Options:  # noqa: ANN401  (the module alembic.context)

@@ -45,8 +45,9 @@ from spotify_ai_agent_migrations.versions.runner.gate import (
 from spotify_ai_agent_migrations.versions.runner.journal import Journal
 from spotify_ai_agent_migrations.versions.runner.offline import VERSION_TABLE
 from spotify_ai_agent_migrations.versions.runner.options import Options
+from spotify_ai_agent_migrations.versions.runner.plan import Plan, Where
 from spotify_ai_agent_migrations.versions.runner.record import Record
-from spotify_ai_agent_migrations.versions.runner.rehearsal import rehearse
+from spotify_ai_agent_migrations.versions.runner.rehearsal import Rehearsal
 from spotify_ai_agent_migrations.versions.runner.steps import Around, Step, StepFunction, surrounded
 
 _log: Final = logging.getLogger("spotify_ai_agent_migrations")
@@ -75,9 +76,12 @@ def migrate(
     options: Options,
     *,
     purge: bool,
+    where: Where = Where.ROLLED_BACK,
     around: Around | None = None,
-) -> None:
-    """Run the steps of *function* under the migration lock, each inside of *around*.
+) -> Plan | None:
+    """Run the steps of *function* under the migration lock; of a dry run, return what they did.
+
+    Each step runs inside of *around*, in its own transaction.
 
     Locks: one session advisory lock; whatever a revision takes, each for one transaction and each waited
     for no longer than `lock_timeout_ms`.
@@ -97,7 +101,10 @@ def migrate(
             refuse_edited_revisions(raw, scripts)
         record = None if options.dry_run else Record(journal, raw, scripts, reason=options.reason)
         settle = partial(settle_drift, raw, journal, settings, options)
-        _Attempts(context, connection, function, settings, options, record, settle, around).run()
+        beside = partial(open_connection, settings, purpose="agentdb plan")
+        rehearsal = Rehearsal(connection, beside, where) if options.dry_run else None
+        _Attempts(context, connection, function, settings, options, record, settle, rehearsal, around).run()
+    return rehearsal.plan if rehearsal else None
 
 
 def _driver_connection(connection: sqlalchemy.Connection) -> Connection:
@@ -118,6 +125,7 @@ class _Attempts:
         options: Options,
         record: Record | None,
         settle: Callable[[], None],
+        rehearsal: Rehearsal | None,
         beside: Around | None,
     ) -> None:
         self._context = context
@@ -126,6 +134,7 @@ class _Attempts:
         self._settings = settings
         self._options = options
         self._record = record
+        self._rehearsal = rehearsal
         self._beside = beside
         # Reading the schema waits for whoever holds a table for themselves, and so is part of a try.
         self._settle: Callable[[], None] | None = settle
@@ -173,9 +182,9 @@ class _Attempts:
             raise RuntimeError("the migration's connection is in a transaction already")
         try:
             self._begin()
-            if self._record is None:
-                rehearse(self._context, self._connection, self._function)
-            else:
+            if self._rehearsal is not None:
+                self._rehearsal.run(self._context, self._function)
+            elif self._record is not None:
                 self._context.configure(
                     connection=self._connection,
                     transaction_per_migration=True,
@@ -206,8 +215,11 @@ class _Attempts:
     def _around(self, migration: MigrationContext, step: Step) -> Iterator[None]:
         self._step = step
         with ExitStack() as around:
+            if self._rehearsal is not None:
+                around.enter_context(self._rehearsal.watching(step))
             if self._record is not None:
                 self._record.start(step)
+            if self._rehearsal is None or self._rehearsal.commits:
                 around.enter_context(self._alone.watching(migration, step))
             if self._beside is not None:
                 around.enter_context(self._beside(migration, step))

@@ -23,6 +23,7 @@ class Options:
     url: str | None = None
     metadata: str | None = None
     dry_run: bool = False
+    shadow: bool = False
     lock_timeout_ms: int = Settings.lock_timeout_ms
     statement_timeout_ms: int = Settings.statement_timeout_ms
     wait_ms: int = 300_000
@@ -33,6 +34,11 @@ class Options:
     def __post_init__(self) -> None:
         if self.accept_drift:
             require_reason(self.reason)
+        if self.shadow and not self.dry_run:
+            # Whoever asks for a clone means to leave the database as it is.
+            raise SettingsError(
+                "a clone is for a dry run, and none was asked for", hint="say -x dry-run=1 too"
+            )
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{field.name}={getattr(self, field.name)!r}" for field in fields(self)[1:])
@@ -68,7 +74,7 @@ def parse_options(spoken: Mapping[str, object]) -> Options:
 
 
 def _read(key: str, value: str) -> str | int | bool:
-    if key in {"dry-run", "accept-drift"}:
+    if key in {"dry-run", "shadow", "accept-drift"}:
         if value.lower() not in _TRUE | _FALSE:
             raise SettingsError(f'"-x {key}={value}" is neither yes nor no', hint=f"say -x {key}=1")
         return value.lower() in _TRUE

@@ -300,3 +300,13 @@ SELECT pg_catalog.format('%%I.%%I', namespace.nspname, class.relname) AS relatio
    AND NOT (namespace.nspname = 'ops' AND class.relname ~ '^migration_(journal|state)')
  GROUP BY namespace.nspname, class.relname
  ORDER BY namespace.nspname, class.relname;
+
+-- sequences --
+-- The last number that each sequence gave out, of those this login may look at; nothing where it gave none.
+SELECT class.oid::pg_catalog.regclass::text,
+       pg_catalog.pg_sequence_last_value(sequence.seqrelid)
+  FROM pg_catalog.pg_sequence AS sequence
+  JOIN pg_catalog.pg_class AS class ON class.oid = sequence.seqrelid
+ WHERE class.relpersistence <> 't'
+   AND pg_catalog.has_sequence_privilege(sequence.seqrelid, 'SELECT, USAGE')
+ ORDER BY 1;

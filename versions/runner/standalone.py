@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
+from alembic import command
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, MigrationStep
@@ -16,8 +18,13 @@ from alembic.script import Script, ScriptDirectory
 from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
 from spotify_ai_agent_migrations.versions.core.errors import RevisionError
 from spotify_ai_agent_migrations.versions.runner import gate
-from spotify_ai_agent_migrations.versions.runner.environment import AROUND_ATTRIBUTE, OPTIONS_ATTRIBUTE
+from spotify_ai_agent_migrations.versions.runner.environment import (
+    AROUND_ATTRIBUTE,
+    OPTIONS_ATTRIBUTE,
+    PLAN_ATTRIBUTE,
+)
 from spotify_ai_agent_migrations.versions.runner.options import Options
+from spotify_ai_agent_migrations.versions.runner.plan import Plan
 from spotify_ai_agent_migrations.versions.runner.steps import Around, inside_alembic
 
 # Alembic keeps the running migration in globals of its modules.
@@ -91,6 +98,24 @@ def run_downgrade(target: str, options: Options, *, around: Around) -> None:
 
         with EnvironmentContext(config, scripts, fn=steps, destination_rev=target):
             scripts.run_env()
+
+
+def plan_upgrade(revision: str = "head", options: Options | None = None) -> Plan:
+    """Execute what `alembic upgrade` would, up to *revision*, and return what each statement did.
+
+    Nothing stays: it is rolled back, or done on a clone (`Options.shadow`).
+
+    Raises:
+        MigrationError: whatever would have stood in the way of the upgrade.
+        CommandError: Alembic's own refusals, such as an unknown revision.
+    """
+    with _ONE_AT_A_TIME:
+        config = Config(str(PACKAGE_ROOT / "alembic.ini"))
+        config.attributes[OPTIONS_ATTRIBUTE] = replace(options or Options(), dry_run=True)
+        command.upgrade(config, revision)
+        plan = config.attributes[PLAN_ATTRIBUTE]
+        assert isinstance(plan, Plan)
+        return plan
 
 
 class _Single:
