@@ -1,6 +1,8 @@
-"""The rules as a whole: each is proved on real tables, says what Citus says, and keeps its code."""
+"""The rules as a whole: each is proved on real tables, says what Citus does, and keeps its code."""
 
 from __future__ import annotations
+
+import re
 
 from distribution import (
     test_code_rules,
@@ -34,10 +36,11 @@ def test_codes_and_names_are_given_once() -> None:
     assert all(rule.name.split("_")[0] in {"ban", "require", "prefer"} for rule in RULES)
 
 
-def test_every_rule_says_what_it_asks_what_citus_says_and_where() -> None:
+def test_every_rule_says_what_it_asks_what_citus_does_and_where() -> None:
     for rule in RULES:
         assert rule.asks[:1].isupper(), rule.code
-        assert rule.citus, rule.code
+        assert re.fullmatch(r"[a-z]+s [^…]+[^….]", rule.citus), rule.code
+        assert len(rule.citus) < 160, rule.code
         assert rule.see.startswith(("https://docs.citusdata.com/", "https://github.com/citusdata/")), (
             rule.code
         )

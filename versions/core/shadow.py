@@ -144,7 +144,7 @@ def _dumped(settings: Settings, server: int) -> str:
     """Return the schema as a script."""
     program = program_for("pg_dump", server)
     command = [
-        program, "--schema-only", "--no-subscriptions", "--encoding=UTF8",
+        str(program), "--schema-only", "--no-subscriptions", "--encoding=UTF8",
         f"--lock-wait-timeout={settings.lock_timeout_ms}",
         f"--dbname={spoken_conninfo(settings, program='pg_dump')}",
     ]  # fmt: skip

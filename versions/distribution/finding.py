@@ -55,7 +55,7 @@ class Finding:
 
     An error is refused when the table is distributed; with a warning it works otherwise than before, or a
     later statement fails; a note is to be known. `problem` is one line, `hint` the whole fix; `citus` is what
-    Citus says to it, and `see` where.
+    Citus does then, in words of our own, and `see` where that is to be read.
     """
 
     code: str
@@ -72,7 +72,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: what it asks, what Citus says where it is broken, and the function that looks."""
+    """One rule: what it asks, what Citus does where it is broken, and the function that looks."""
 
     code: str
     name: str

@@ -37,8 +37,7 @@ def _drafts(found: Iterator[tuple[str, str, str]]) -> Iterator[Draft]:
 
 @rule(
     "CIT019",
-    citus="could not run distributed query with FOR UPDATE/SHARE commands: Consider using an equality filter "
-    "on the distributed table's partition column.",
+    citus="refuses FOR UPDATE and FOR SHARE unless an equality on the distribution column leads to one shard",
     see=LIMITS,
 )
 def require_column_in_locking_read(layout: Layout) -> Iterator[Draft]:
@@ -65,7 +64,9 @@ def _names_one(statement: str, column: Column) -> bool:
 
 
 @rule(
-    "CIT020", citus="a row has a ctid in its shard, and other shards have rows of the same ctid", see=LIMITS
+    "CIT020",
+    citus="knows a ctid within one shard only: each shard may have a row of the same one",
+    see=LIMITS,
 )
 def ban_ctid(layout: Layout) -> Iterator[Draft]:
     """No statement finds rows by ctid."""
@@ -77,7 +78,9 @@ def ban_ctid(layout: Layout) -> Iterator[Draft]:
 
 
 @rule(
-    "CIT021", citus="functions used in UPDATE queries on distributed tables must not be VOLATILE", see=LIMITS
+    "CIT021",
+    citus="refuses the UPDATE for the volatile function that it calls",
+    see=LIMITS,
 )
 def ban_volatile_update(layout: Layout) -> Iterator[Draft]:
     """No UPDATE of a distributed table calls a volatile function."""

@@ -30,7 +30,7 @@ _OF_ONE_NODE: Final = re.compile(
 
 @rule(
     "CIT001",
-    citus="what create_distributed_table and create_reference_table are not told of stays on the coordinator",
+    citus="keeps on the coordinator alone every table that it is told nothing about",
     see=FUNCTIONS,
 )
 def require_place(layout: Layout) -> Iterator[Draft]:
@@ -48,8 +48,8 @@ def require_place(layout: Layout) -> Iterator[Draft]:
 
 @rule(
     "CIT002",
-    citus="a distribution column has a hash function and a deterministic collation, is not GENERATED ALWAYS "
-    "AS (...) STORED, and takes no NULL",
+    citus="refuses a distribution column that is generated, has no hash function or a nondeterministic "
+    "collation, and later every row where it is NULL",
     see=DDL,
 )
 def require_distributable_column(layout: Layout) -> Iterator[Draft]:
@@ -83,7 +83,11 @@ def _of_column(table: Table, column: str, problem: str, hint: str) -> Draft:
     return error(table.qualified, f'distribution column "{column}" {problem}', hint, of=("column", column))
 
 
-@rule("CIT005", citus="modifying the partition value of rows is not allowed", see=DDL)
+@rule(
+    "CIT005",
+    citus="refuses whatever changes a row's distribution column: the row may then belong to another shard",
+    see=DDL,
+)
 def ban_changing_distribution_column(layout: Layout) -> Iterator[Draft]:
     """Nothing changes the distribution column of a row."""
     for table, column in layout.distributed():
@@ -120,7 +124,11 @@ def _writes(source: str, column: Column) -> bool:
     return re.search(assigned, without_comments(source), re.IGNORECASE) is not None
 
 
-@rule("CIT006", citus="cannot colocate tables …: Distribution column types don't match", see=DDL)
+@rule(
+    "CIT006",
+    citus="refuses colocate_with a table whose distribution column is of another type",
+    see=DDL,
+)
 def require_same_type(layout: Layout) -> Iterator[Draft]:
     """Tables that are together are distributed by columns of one type."""
     for table in layout.roots("distributed"):
@@ -138,7 +146,11 @@ def require_same_type(layout: Layout) -> Iterator[Draft]:
         )
 
 
-@rule("CIT007", citus="cannot complete operation on a table with identity column", see=FUNCTIONS)
+@rule(
+    "CIT007",
+    citus="converts the table once, and refuses it in undistribute_table and alter_distributed_table",
+    see=FUNCTIONS,
+)
 def ban_identity(layout: Layout) -> Iterator[Draft]:
     """A default of a sequence numbers a column, not IDENTITY: such a table is never altered again."""
     for table, column in _columns(layout):
@@ -162,8 +174,8 @@ def _to_sequence(table: Table, column: Column, sequence: str) -> str:
 
 @rule(
     "CIT008",
-    citus="nextval: reached maximum value … not supported for column defaults of type int; "
-    "the sequence … is already used for a different type",
+    citus="fails at nextval on a worker where the column is smaller than bigint, and refuses one sequence "
+    "for two types",
     see=LIMITS,
 )
 def require_bigint_sequence(layout: Layout) -> Iterator[Draft]:
@@ -195,7 +207,11 @@ def _small(table: Table, column: Column, sequence: Sequence) -> Iterator[Draft]:
         yield note(table.qualified, problem, alter, of=of)
 
 
-@rule("CIT025", citus="the node that plans an INSERT computes its defaults", see=f"{SOURCE}/planner")
+@rule(
+    "CIT025",
+    citus="computes the defaults of an INSERT on the node that plans it",
+    see=f"{SOURCE}/planner",
+)
 def ban_default_of_one_node(layout: Layout) -> Iterator[Draft]:
     """No default is a number that means something on one node only."""
     for table, column in _columns(layout):

@@ -54,9 +54,8 @@ def _links(layout: Layout) -> Iterator[_Link]:
 
 @rule(
     "CIT009",
-    citus="cannot create foreign key constraint since foreign keys from reference tables and local tables to "
-    'distributed tables are not supported; referenced table "…" must be a distributed table or a reference '
-    "table",
+    citus="refuses the foreign key: from a reference or local table to a distributed one, from that to a "
+    "local one, and from a reference to a local one if it changes rows",
     see=DDL,
 )
 def ban_foreign_key_across_kinds(layout: Layout) -> Iterator[Draft]:
@@ -76,8 +75,7 @@ def ban_foreign_key_across_kinds(layout: Layout) -> Iterator[Draft]:
 
 @rule(
     "CIT010",
-    citus="cannot create foreign key constraint since relations are not colocated or not referencing a "
-    "reference table",
+    citus="refuses the foreign key as not colocated: both tables have to be in one group",
     see=DDL,
 )
 def require_colocated_foreign_key(layout: Layout) -> Iterator[Draft]:
@@ -93,9 +91,8 @@ def require_colocated_foreign_key(layout: Layout) -> Iterator[Draft]:
 
 @rule(
     "CIT011",
-    citus="cannot create foreign key constraint: Foreign keys are supported in two cases, either in between "
-    "two colocated tables including partition column in the same ordinal in the both tables or from "
-    "distributed to reference tables",
+    citus="refuses the foreign key: it may point at a reference table, or at a co-located one if it joins "
+    "both distribution columns",
     see=DDL,
 )
 def require_column_in_foreign_key(layout: Layout) -> Iterator[Draft]:
@@ -115,9 +112,8 @@ def require_column_in_foreign_key(layout: Layout) -> Iterator[Draft]:
 
 @rule(
     "CIT012",
-    citus="cannot create foreign key constraint: SET NULL or SET DEFAULT is not supported in ON DELETE "
-    "operation when distribution key is included in the foreign key constraint, nor SET DEFAULT on columns "
-    "that default to sequences",
+    citus="refuses the foreign key: ON DELETE may set nothing if the distribution column is in it, and no "
+    "default that a sequence gives",
     see=DDL,
 )
 def ban_setting_of_foreign_key(layout: Layout) -> Iterator[Draft]:

@@ -18,8 +18,8 @@ from spotify_ai_agent_migrations.versions.distribution.placement import Layout
 from spotify_ai_agent_migrations.versions.distribution.plan import Column, Key, Table
 
 _REFUSED: Final = (
-    "cannot create constraint on …: Distributed relations cannot have UNIQUE, EXCLUDE, or PRIMARY KEY "
-    "constraints that do not include the partition column (with an equality operator if EXCLUDE)."
+    "checks a key or an exclusion within a shard, and refuses one without the distribution column "
+    "(with = in an exclusion)"
 )
 
 
@@ -109,8 +109,7 @@ def _literal(text: str) -> str:
 
 @rule(
     "CIT026",
-    citus="cannot use logical replication to transfer shards of the relation … since it doesn't have a "
-    "REPLICA IDENTITY or PRIMARY KEY",
+    citus="moves its shards under block_writes alone: replication has to tell its rows apart",
     see=FUNCTIONS,
 )
 def require_replica_identity(layout: Layout) -> Iterator[Draft]:

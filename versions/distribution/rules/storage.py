@@ -21,7 +21,7 @@ from spotify_ai_agent_migrations.versions.distribution.plan import Table
 
 @rule(
     "CIT013",
-    citus='cannot distribute relation "…" because it has triggers',
+    citus="refuses the table while a trigger stands on it",
     see=f"{SOURCE}/commands/create_distributed_table.c",
 )
 def ban_trigger(layout: Layout) -> Iterator[Draft]:
@@ -36,7 +36,11 @@ def ban_trigger(layout: Layout) -> Iterator[Draft]:
             )
 
 
-@rule("CIT014", citus="distributing multi-level partitioned tables is not supported", see=LIMITS)
+@rule(
+    "CIT014",
+    citus="refuses a partition that has partitions of its own",
+    see=LIMITS,
+)
 def ban_multilevel_partitioning(layout: Layout) -> Iterator[Draft]:
     """A partition is not partitioned again."""
     for table in layout.of_kind("distributed", "reference"):
@@ -49,7 +53,9 @@ def ban_multilevel_partitioning(layout: Layout) -> Iterator[Draft]:
 
 
 @rule(
-    "CIT015", citus="distributing partitioned tables in only supported for hash-distributed tables", see=DDL
+    "CIT015",
+    citus="refuses partitions in a reference table, and takes them in a distributed one",
+    see=DDL,
 )
 def ban_partitioned_reference_table(layout: Layout) -> Iterator[Draft]:
     """A reference table is not partitioned."""
@@ -67,7 +73,11 @@ def _of_key(table: Table) -> str:
     return table.written([key.columns[0]]) if key is not None and key.columns[0] else "…"
 
 
-@rule("CIT016", citus="create_time_partitions makes partitions by range of time", see=FUNCTIONS)
+@rule(
+    "CIT016",
+    citus="makes partitions by ranges of time alone, with create_time_partitions",
+    see=FUNCTIONS,
+)
 def prefer_range_partitions(layout: Layout) -> Iterator[Draft]:
     """A distributed table that is partitioned is so by RANGE, which Citus maintains."""
     for table in layout.roots("distributed"):
@@ -79,7 +89,11 @@ def prefer_range_partitions(layout: Layout) -> Iterator[Draft]:
             )
 
 
-@rule("CIT023", citus="… is not a regular, foreign or partitioned table", see=LIMITS)
+@rule(
+    "CIT023",
+    citus="refuses a table with a parent or with children, other than partitions",
+    see=LIMITS,
+)
 def ban_inheritance(layout: Layout) -> Iterator[Draft]:
     """A table neither inherits from another nor is inherited from, but for partitions."""
     for table in layout.of_kind("distributed", "reference"):
@@ -91,7 +105,11 @@ def ban_inheritance(layout: Layout) -> Iterator[Draft]:
             )
 
 
-@rule("CIT024", citus="the rule system is not supported", see=LIMITS)
+@rule(
+    "CIT024",
+    citus="leaves rewrite rules unsupported on its tables",
+    see=LIMITS,
+)
 def ban_rewrite_rule(layout: Layout) -> Iterator[Draft]:
     """No rule rewrites what is done to a table."""
     for table in layout.of_kind("distributed", "reference"):
@@ -106,7 +124,7 @@ def ban_rewrite_rule(layout: Layout) -> Iterator[Draft]:
 
 @rule(
     "CIT027",
-    citus="cannot add relation … to publication: This operation is not supported for unlogged tables",
+    citus="moves no shard of it by logical replication, which wants a logged table",
     see=FUNCTIONS,
 )
 def ban_unlogged(layout: Layout) -> Iterator[Draft]:

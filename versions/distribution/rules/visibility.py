@@ -27,7 +27,7 @@ _PROPAGATE: Final = "SET LOCAL citus.propagate_set_commands = 'local';"
 
 @rule(
     "CIT017",
-    citus="cannot create policy: Subqueries are not supported in policies on distributed tables",
+    citus="refuses a policy that holds a subquery, and the table that has one",
     see=f"{SOURCE}/commands/policy.c",
 )
 def ban_subquery_in_policy(layout: Layout) -> Iterator[Draft]:
@@ -45,7 +45,7 @@ def ban_subquery_in_policy(layout: Layout) -> Iterator[Draft]:
 
 @rule(
     "CIT018",
-    citus="a worker is told of SET LOCAL alone, and with citus.propagate_set_commands = 'local' only",
+    citus="tells a worker of SET LOCAL alone, and only with citus.propagate_set_commands = 'local'",
     see=CLUSTER,
 )
 def require_propagated_settings(layout: Layout) -> Iterator[Draft]:
@@ -73,8 +73,8 @@ def _policies(layout: Layout) -> Iterator[tuple[Table, Policy]]:
 
 @rule(
     "CIT022",
-    citus="complex joins are only supported when all distributed tables are co-located and joined on their "
-    "distribution columns; a local table is sent to the workers with every query",
+    citus="joins freely only within a group on distribution columns, and sends a local table to the "
+    "workers for each query",
     see=LIMITS,
 )
 def prefer_views_of_one_group(layout: Layout) -> Iterator[Draft]:
