@@ -16,7 +16,6 @@ MORE = """
     UPDATE artists SET place_id = (SELECT min(id) FROM places) + id % 150 WHERE id % 2 = 0;
     INSERT INTO market_availability (album_id, country_code, available, source)
     SELECT id, 'CA', '[2020-01-01,)', 'internal' FROM albums WHERE id % 3 = 0;
-    DELETE FROM tracks WHERE id = (SELECT max(id) FROM tracks);
     SELECT record_consent_v1((SELECT min(id) FROM users), 'personalisation', true, '1', 'fr', 'web');
 """
 

@@ -94,17 +94,19 @@ def contents(url: str, table: str) -> tuple[object, ...]:
 
 
 def everything(url: str) -> dict[str, tuple[object, ...]]:
-    """The contents of every table of ours, beside the journal and the ledger; and where each sequence is."""
+    """The contents of every table of ours, beside the journal and the ledger."""
     tables = rows(
         url,
         "SELECT format('%I.%I', relnamespace::regnamespace, relname) FROM pg_class WHERE relkind = 'r'"
         " AND relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname IN ('public', 'ops'))",
     )
-    found = {str(name): contents(url, str(name)) for (name,) in tables if name not in JOURNAL}
-    sequences = rows(
-        url, "SELECT schemaname || '.' || sequencename, last_value FROM pg_sequences WHERE last_value > 0"
-    )
-    return found | {str(name): (last,) for name, last in sequences if name != "public.alembic_version"}
+    return {str(name): contents(url, str(name)) for (name,) in tables if name not in JOURNAL}
+
+
+def sequences(url: str) -> dict[str, int]:
+    """The last number that each sequence gave out; what is tried and rolled back takes numbers too."""
+    last = "SELECT schemaname || '.' || sequencename, last_value FROM pg_sequences WHERE last_value > 0"
+    return {str(name): int(str(number)) for name, number in rows(url, last)}
 
 
 def untouched(url: str) -> tuple[object, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from rollback.scene import accepted, agentdb, everything, losses, planned, untouched
+from rollback.scene import accepted, agentdb, everything, losses, planned, sequences, untouched
 
 from spotify_ai_agent_migrations import discover
 from support import HEAD, rows, run_alembic
@@ -13,8 +13,8 @@ PARENTS = ["base", *(str(one.revision) for one in discover())][:-1]
 
 @pytest.mark.parametrize("parent", PARENTS)
 def test_back_and_forth_with_real_data_gives_every_row_back(store: str, parent: str) -> None:
-    before = everything(store)
-    assert before["public.tracks"][0] == 3502
+    before, numbers = everything(store), sequences(store)
+    assert before["public.tracks"][0] == 3503
     plan = planned(store, parent)
     kept = accepted(store, parent)
     after = everything(store)
@@ -31,6 +31,9 @@ def test_back_and_forth_with_real_data_gives_every_row_back(store: str, parent: 
     done = agentdb(store, "restore", kept)
     assert (done.code, done.err) == (0, [])
     assert everything(store) == before
+    now = sequences(store)
+    assert len(numbers) > 5
+    assert {name: last for name, last in numbers.items() if now[name] < last} == {}
 
 
 def test_the_plan_counts_every_row_of_every_table_that_goes(store: str) -> None:

@@ -52,7 +52,9 @@ def test_killed_at_any_step_the_same_command_completes(checkout: Checkout, url: 
     assert rows(url, "SELECT version_num FROM alembic_version") == [(HEAD,)]
     upgraded(checkout, url)
     # Oldest revision last kept: what was cut off kept in one schema, the rest in another.
-    for (kept,) in rows(url, "SELECT nspname FROM pg_namespace WHERE nspname ~ '^rollback_' ORDER BY oid DESC"):
+    for (kept,) in rows(
+        url, "SELECT nspname FROM pg_namespace WHERE nspname ~ '^rollback_' ORDER BY oid DESC"
+    ):
         assert agentdb(url, "restore", str(kept), checkout=checkout).err == []
     assert {name: contents(url, name) for name in STEPS} == before
 
@@ -68,10 +70,18 @@ def _block(blocker: object, url: str, number: str) -> None:
 
 def test_a_try_that_was_in_somebody_s_way_is_forgotten_in_the_plan(checkout: Checkout, url: str) -> None:
     revise(checkout, "CREATE TABLE public.one (id bigint PRIMARY KEY)", "DROP TABLE public.one")
-    revise(checkout, "CREATE TABLE public.two (id bigint PRIMARY KEY)", "DELETE FROM public.one WHERE id = 1; DROP TABLE public.two")
+    revise(
+        checkout,
+        "CREATE TABLE public.two (id bigint PRIMARY KEY)",
+        "DELETE FROM public.one WHERE id = 1; DROP TABLE public.two",
+    )
     upgraded(checkout, url)
     rows(url, "INSERT INTO one VALUES (1), (2), (3); INSERT INTO two VALUES (1)")
-    expected = [("table", "public.two", None, 1), ("deleted", "public.one", None, 1), ("table", "public.one", None, 2)]
+    expected = [
+        ("table", "public.two", None, 1),
+        ("deleted", "public.one", None, 1),
+        ("table", "public.one", None, 2),
+    ]
     assert losses(planned(url, HEAD, checkout=checkout)) == expected
     with connected(url, autocommit=False) as reader:
         # The first step runs, and the second one finds somebody on its table.
@@ -92,7 +102,18 @@ def test_a_move_that_is_in_somebody_s_way_is_tried_again(checkout: Checkout, url
     digest = planned(url, checkout=checkout)["digest"]
     tried = "SELECT count(*) FROM ops.migration_journal WHERE direction = 'downgrade' AND state = 'failed'"
     with connected(url, autocommit=False) as reader:
-        process = started(checkout, url, "to", HEAD, "--accept-data-loss", digest, "-x", "lock-timeout-ms=200", "-x", "tries=30")
+        process = started(
+            checkout,
+            url,
+            "to",
+            HEAD,
+            "--accept-data-loss",
+            digest,
+            "-x",
+            "lock-timeout-ms=200",
+            "-x",
+            "tries=30",
+        )
         lock = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         until(lambda: rows(url, lock) != [(0,)])
         until(lambda: rows(url, lock) == [(0,)])
@@ -109,7 +130,9 @@ BIG = "INSERT INTO big (said) SELECT repeat('x', 100) FROM generate_series(1, 20
 @pytest.fixture
 def big(checkout: Checkout, url: str) -> str:
     """The URL of a database where the last step drops a column of a table of 200,000 rows."""
-    revise(checkout, "CREATE TABLE public.big (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY)", "SELECT 1")
+    revise(
+        checkout, "CREATE TABLE public.big (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY)", "SELECT 1"
+    )
     revise(checkout, "ALTER TABLE public.big ADD said text", "ALTER TABLE public.big DROP said")
     upgraded(checkout, url)
     rows(url, BIG)
@@ -145,7 +168,9 @@ class Writer(threading.Thread):
 def test_a_writer_waits_no_longer_than_the_copy_may_take(checkout: Checkout, big: str) -> None:
     with Writer(big) as writer:
         digest = planned(big, checkout=checkout)["digest"]
-        done = agentdb(big, "to", NEXT, "--accept-data-loss", digest, "--copy-timeout-ms", "5000", checkout=checkout)
+        done = agentdb(
+            big, "to", NEXT, "--accept-data-loss", digest, "--copy-timeout-ms", "5000", checkout=checkout
+        )
     assert (done.code, done.err) == (0, [])
     assert len(writer.took_s) > 50
     # The copy, and behind it the step itself: a moment, and room for a slow machine.
@@ -157,7 +182,9 @@ def test_a_copy_that_would_take_longer_is_undone(checkout: Checkout, big: str) -
     digest = planned(big, checkout=checkout)["digest"]
     before = contents(big, "big")
     with Writer(big) as writer:
-        done = agentdb(big, "to", NEXT, "--accept-data-loss", digest, "--copy-timeout-ms", "20", checkout=checkout)
+        done = agentdb(
+            big, "to", NEXT, "--accept-data-loss", digest, "--copy-timeout-ms", "20", checkout=checkout
+        )
     assert (done.code, done.err) == (
         1,
         [
@@ -173,7 +200,9 @@ def test_a_copy_that_would_take_longer_is_undone(checkout: Checkout, big: str) -
     accepted(big, NEXT, "--copy-timeout-ms", "60000", checkout=checkout)
 
 
-def test_a_table_that_was_empty_in_the_plan_and_is_filled_before_it_goes_is_refused(checkout: Checkout, url: str) -> None:
+def test_a_table_that_was_empty_in_the_plan_and_is_filled_before_it_goes_is_refused(
+    checkout: Checkout, url: str
+) -> None:
     number = revise(checkout, "CREATE TABLE public.one (id bigint PRIMARY KEY)", "DROP TABLE public.one")
     upgraded(checkout, url)
     code = (
@@ -198,11 +227,27 @@ def test_a_table_that_was_empty_in_the_plan_and_is_filled_before_it_goes_is_refu
 def test_two_rollbacks_at_once_go_back_once(store: str) -> None:
     before = everything(store)
     digest = planned(store, BEFORE_HEAD)["digest"]
-    command = [sys.executable, "-m", "spotify_ai_agent_migrations", "rollback", "to", BEFORE_HEAD, "--accept-data-loss", digest]
+    command = [
+        sys.executable,
+        "-m",
+        "spotify_ai_agent_migrations",
+        "rollback",
+        "to",
+        BEFORE_HEAD,
+        "--accept-data-loss",
+        digest,
+    ]
     from support import ROOT, environment
 
     both = [
-        subprocess.Popen(command, cwd=ROOT, env=environment(store), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment(store),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         for _ in range(2)
     ]
     said = [process.communicate(timeout=120) for process in both]
