@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from importlib import import_module
 from logging.config import fileConfig
 from typing import Any
 
 import typer
 
 from spotify_ai_agent_migrations.versions.cli.report import interruptible, reported, write_utf8
-from spotify_ai_agent_migrations.versions.runner import run_environment
-from spotify_ai_agent_migrations.versions.runner.environment import PLAN_ATTRIBUTE
+from spotify_ai_agent_migrations.versions.core.errors import MigrationError, RevisionError
+from spotify_ai_agent_migrations.versions.runner import Options, run_environment
+from spotify_ai_agent_migrations.versions.runner.environment import PLAN_ATTRIBUTE, read_options
+from spotify_ai_agent_migrations.versions.runner.online import START_ATTRIBUTE
 from spotify_ai_agent_migrations.versions.runner.plan import FORMATS
 
 
@@ -24,7 +29,47 @@ def environment_main(context: Any, file: str) -> None:  # noqa: ANN401  (the mod
     if context.is_offline_mode():
         write_utf8()
     with interruptible():
-        reported(partial(run_environment, context, file))
+        reported(partial(_undone_on_failure, context, file))
     plan = context.config.attributes.get(PLAN_ATTRIBUTE)
     if plan is not None:
         typer.echo(FORMATS["text"](plan), nl=False)
+
+
+def _undone_on_failure(context: Any, file: str) -> None:  # noqa: ANN401  (the module alembic.context)
+    """Run the command; where `-x on-failure=rollback` was said, a failed upgrade goes back to where it began.
+
+    Raises:
+        MigrationError: of the command, and of the way back where that fails too.
+    """
+    try:
+        run_environment(context, file)
+    except MigrationError as error:
+        start = context.config.attributes.get(START_ATTRIBUTE)
+        options = read_options(context)
+        upgrading = context.config.cmd_opts.cmd[0].__name__ == "upgrade"
+        if start is None or not upgrading or options.dry_run or options.on_failure != "rollback":
+            raise
+        with _its_own(context):
+            came_of_it = _go_back(start, options)
+        raise RevisionError(f"{error.problem}; {came_of_it}", hint=error.hint) from error
+
+
+@contextmanager
+def _its_own(context: Any) -> Iterator[None]:  # noqa: ANN401  (the module alembic.context)
+    """Let the block run commands of Alembic inside of one, which then finds its own context again."""
+    outer = vars(context)["_proxy"]
+    try:
+        yield
+    finally:
+        outer._install_proxy()
+
+
+def _go_back(start: tuple[str, ...], options: Options) -> str:
+    """Roll back to where the upgrade began; return what came of it."""
+    # By name, and late: no other command of Alembic needs the room.
+    rollback = import_module("spotify_ai_agent_migrations.versions.rollback")
+    target = start[0] if start else "base"
+    planned = rollback.plan_rollback(target, options)
+    done = rollback.rollback(target, options, accept_data_loss=planned.digest)
+    kept = f", what it destroyed is in {done.quarantine}" if done.quarantine else ""
+    return f"rolled back to {done.plan.target}{kept}" if done.plan.steps else "nothing was applied"

@@ -28,7 +28,7 @@ def run_environment(context: Any, file: str) -> None:  # noqa: ANN401  (the modu
         CommandError: Alembic's own refusals, such as an unknown revision argument.
     """
     gate.refuse_foreign_checkout(file)
-    options = _options(context)
+    options = read_options(context)
     request = _request(context)
     # Only upgrade, downgrade and stamp have somewhere to go; the other commands look.
     mutating = "destination_rev" in request
@@ -75,7 +75,8 @@ def _migrate(context: Any, request: dict[str, Any], settings: Settings, options:
         )
 
 
-def _options(context: Any) -> Options:  # noqa: ANN401  (the module alembic.context)
+def read_options(context: Any) -> Options:  # noqa: ANN401  (the module alembic.context)
+    """Return the options of the command that *context* holds."""
     given = context.config.attributes.get(OPTIONS_ATTRIBUTE)
     if isinstance(given, Options):
         return given

@@ -38,6 +38,7 @@ from spotify_ai_agent_migrations.versions.governance import discover
 from spotify_ai_agent_migrations.versions.runner.alone import Alone
 from spotify_ai_agent_migrations.versions.runner.drift import settle_drift
 from spotify_ai_agent_migrations.versions.runner.gate import (
+    applied_revisions,
     known_revisions,
     refuse_edited_revisions,
     refuse_unknown_revision,
@@ -49,6 +50,9 @@ from spotify_ai_agent_migrations.versions.runner.plan import Plan, Where
 from spotify_ai_agent_migrations.versions.runner.record import Record
 from spotify_ai_agent_migrations.versions.runner.rehearsal import Rehearsal
 from spotify_ai_agent_migrations.versions.runner.steps import Around, Step, StepFunction, surrounded
+
+# Where the database was when the command began, for whoever has to go back there.
+START_ATTRIBUTE: Final = "spotify_ai_agent_migrations.start"
 
 _log: Final = logging.getLogger("spotify_ai_agent_migrations")
 
@@ -99,6 +103,7 @@ def migrate(
         if not purge:
             refuse_unknown_revision(raw, known_revisions(scripts))
             refuse_edited_revisions(raw, scripts)
+            context.config.attributes.setdefault(START_ATTRIBUTE, applied_revisions(raw))
         record = None if options.dry_run else Record(journal, raw, scripts, reason=options.reason)
         settle = partial(settle_drift, raw, journal, settings, options)
         beside = partial(open_connection, settings, purpose="agentdb plan")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Literal
 
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 from spotify_ai_agent_migrations.versions.core.settings import Settings
@@ -28,6 +29,7 @@ class Options:
     statement_timeout_ms: int = Settings.statement_timeout_ms
     wait_ms: int = 300_000
     tries: int = 8
+    on_failure: Literal["stop", "rollback"] = "stop"
     accept_drift: bool = False
     reason: str | None = None
 
@@ -78,6 +80,12 @@ def _read(key: str, value: str) -> str | int | bool:
         if value.lower() not in _TRUE | _FALSE:
             raise SettingsError(f'"-x {key}={value}" is neither yes nor no', hint=f"say -x {key}=1")
         return value.lower() in _TRUE
+    if key == "on-failure":
+        if value not in {"stop", "rollback"}:
+            raise SettingsError(
+                f'"-x on-failure={value}" is neither "stop" nor "rollback"', hint="say -x on-failure=rollback"
+            )
+        return value
     if key in {"url", "metadata", "reason"}:
         return value
     if not value.isdecimal() or int(value) == 0:
