@@ -155,7 +155,7 @@ BAD = {
         ("brief_blocking", "reads and writes", None),
     "execute('TRUNCATE listens')":
         ("brief_blocking", "reads and writes", None),
-    "execute('DROP TABLE listens')":
+    "execute('DROP TABLE reviews')":
         ("brief_blocking", "reads and writes", None),
 }  # fmt: skip
 
@@ -314,7 +314,7 @@ TEXT = """\
 where                    verdict         keeps away        lock                            work                  rows  WAL  time
 versions/{0}_added.py:{1}  brief_blocking  reads and writes  ACCESS EXCLUSIVE on users                                   …
     ALTER TABLE users ADD COLUMN stars integer
-versions/{0}_added.py:{2}  long_blocking   reads and writes  ACCESS EXCLUSIVE on users, held already  scan of users +1  0  …
+versions/{0}_added.py:{2}  long_blocking   reads and writes  ACCESS EXCLUSIVE on users, held already  scan of users  0  …
     UPDATE users SET stars = ? WHERE locale <> ?
 1 more keep nobody away
 1 revision, 3 statements: 1 long_blocking, 1 brief_blocking, 1 nonblocking
