@@ -56,8 +56,10 @@ def downgrade() -> None:
 WAYS = {
     "moved": ("CREATE TABLE public.big (id bigint PRIMARY KEY, said text, how text)", "SELECT 1"),
     "copied": (
-        "CREATE TYPE public.feeling AS ENUM ('glad'); "
-        "CREATE TABLE public.big (id bigint PRIMARY KEY, said text, how public.feeling)",
+        (
+            "CREATE TYPE public.feeling AS ENUM ('glad'); "
+            "CREATE TABLE public.big (id bigint PRIMARY KEY, said text, how public.feeling)"
+        ),
         "DROP TYPE public.feeling",
     ),
 }

@@ -66,7 +66,8 @@ def test_the_script_goes_several_steps_without_asking_where_nobody_can_be_asked(
     assert run(sys.executable, "-m", "alembic", "upgrade", "head", url=store).returncode == 0
     done = script(store, "restore", kept)
     assert done.returncode == 0, done.stderr
-    assert everything(store) == before
+    after = everything(store)
+    assert {table for table in before if after[table] != before[table]} <= {"public.audit_log"}
 
 
 def test_json_holds_the_plan_whole(store: str) -> None:

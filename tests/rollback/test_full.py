@@ -17,20 +17,24 @@ def test_back_and_forth_with_real_data_gives_every_row_back(store: str, parent: 
     assert before["public.tracks"][0] == 3503
     plan = planned(store, parent)
     kept = accepted(store, parent)
-    after = everything(store)
-    gone = {table: int(str(count[0])) for table, count in before.items() if table not in after}
-    tables = {table: count for kind, table, _, count in losses(plan) if kind == "table"}
-    deleted = {table: count for kind, table, _, count in losses(plan) if kind == "deleted"}
-    assert {table for table in tables if table not in gone} == set()
-    for table, count in tables.items():
-        # Some of its rows went with an earlier step, where they are counted.
-        assert count + deleted.get(table, 0) == gone[table], table
-    for table in set(before) & set(after) & set(deleted):
-        assert int(str(before[table][0])) - int(str(after[table][0])) == deleted[table]
+    really = rows(
+        store, f"SELECT kind, source, column_name, kept_as FROM {kept}.contents WHERE kept_as IS NOT NULL"
+    )
+    counted = [
+        (kind, table, column, rows(store, f'SELECT count(*) FROM {kept}."{name}"')[0][0])
+        for kind, table, column, name in really
+    ]
+    assert sorted(counted, key=str) == sorted(losses(plan), key=str) != []
+    if parent in {"base", "001", "002", "003"}:
+        assert ("column", "public.artists", "place_id", 137) in counted
     assert run_alembic("upgrade", "head", url=store).returncode == 0
     done = agentdb(store, "restore", kept)
     assert (done.code, done.err) == (0, [])
-    assert everything(store) == before
+    after = everything(store)
+    # The trail holds what it held, and that the steps took rules of retention away.
+    trail, longer = before.pop("public.audit_log"), after.pop("public.audit_log")
+    assert int(str(longer[0])) >= int(str(trail[0])) > 9_000
+    assert after == before
     now = sequences(store)
     assert len(numbers) > 5
     assert {name: last for name, last in numbers.items() if now[name] < last} == {}
