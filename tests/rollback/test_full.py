@@ -29,7 +29,7 @@ def test_back_and_forth_with_real_data_gives_every_row_back(store: str, parent: 
         assert ("column", "public.artists", "place_id", 137) in counted
     assert run_alembic("upgrade", "head", url=store).returncode == 0
     done = agentdb(store, "restore", kept)
-    assert (done.code, done.err) == (0, [])
+    assert (done.err, done.code) == ([], 0)
     after = everything(store)
     # The trail holds what it held, and that the steps took rules of retention away, and under which pseudonym.
     for trail in ("public.audit_log", "ops.pseudonyms"):
@@ -47,7 +47,7 @@ def test_the_plan_counts_every_row_of_every_table_that_goes(store: str) -> None:
             "SELECT 'public.' || name, count FROM (VALUES"
             " ('artists', (SELECT count(*) FROM artists)), ('tracks', (SELECT count(*) FROM tracks)),"
             " ('users', (SELECT count(*) FROM users)), ('playlist_items', (SELECT count(*) FROM playlist_items)),"
-            " ('places', (SELECT count(*) FROM places)), ('audit_log', (SELECT count(*) FROM audit_log))"
+            " ('places', (SELECT count(*) FROM places))"
             ") AS counted (name, count)",
         )
     )

@@ -98,7 +98,7 @@ def test_a_column_made_anew_under_its_name_is_seen(checkout: Checkout, url: str)
     revise(
         checkout,
         "SELECT 1",
-        "ALTER TABLE public.notes DROP during; ALTER TABLE public.notes ADD during tstzrange",
+        "DO 'BEGIN EXECUTE ''ALTER TABLE public.notes DROP during; ALTER TABLE public.notes ADD during tstzrange''; END'",
     )
     upgraded(checkout, url)
     rows(url, FILL.format("notes"))
