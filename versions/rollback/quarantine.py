@@ -65,8 +65,8 @@ def quarantines(settings: Settings) -> tuple[tuple[str, tuple[Kept, ...]], ...]:
 def restore(settings: Settings, run: str) -> Restored:
     """Put everything back that rollback *run* kept; one transaction, rows that are there meanwhile stay.
 
-    A kept row takes the place of one with its key. Triggers of the tables do not fire: the rows are what they
-    were. Sequences go on behind what they gave out.
+    A kept row takes the place of one with its key, or with what else is unique about it. Triggers of the
+    tables do not fire: the rows are what they were. Sequences go on behind what they gave out.
 
     Locks: SHARE ROW EXCLUSIVE on each table, until all of it is back.
 
@@ -218,6 +218,8 @@ def _put_back(cursor: Cursor, schema: str, item: Kept) -> int:
         if column.name in every and not every[column.name].generated
     )
     types = _own_types(cursor, item.source)
+    if not item.column:
+        _take_over(cursor, item, kept, types)
     cursor.execute(_update(item, kept, types) if item.column else _upsert(cursor, item, kept, shared))
     if cursor.rowcount != rows:
         raise TableError(
@@ -225,6 +227,30 @@ def _put_back(cursor: Cursor, schema: str, item: Kept) -> int:
             hint=f"look for rows of {item.source} that are gone since, or for a rule that drops them",
         )
     return rows
+
+
+def _take_over(cursor: Cursor, item: Kept, kept: Identifier, types: Mapping[str, str]) -> None:
+    """Give rows that came meanwhile the keys of the kept rows that are unique in the same way.
+
+    As the pseudonym of a person, which an upgrade makes anew: two rows of one person cannot be.
+    """
+    key = key_columns(cursor, item.source)
+    cursor.execute(STATEMENTS["unique_keys"], {"table": item.source})
+    for (unique,) in cursor.fetchall() if key else ():
+        cursor.execute(
+            SQL("UPDATE {} AS own SET {} FROM {} AS kept WHERE {} AND NOT ({})").format(
+                named(item.source),
+                SQL(", ").join(_matched(part, types) for part in key),
+                kept,
+                SQL(" AND ").join(SQL("own.{}").format(_matched(part, types)) for part in unique),
+                SQL(" AND ").join(SQL("own.{}").format(_matched(part, types)) for part in key),
+            )
+        )
+
+
+def _matched(column: str, types: Mapping[str, str]) -> Composed:
+    """Return a column and the kept value of it, with a sign of equality between them."""
+    return SQL("{0} = kept.{0}::{1}").format(Identifier(column), SQL(types[column]))
 
 
 def _upsert(cursor: Cursor, item: Kept, kept: Identifier, shared: tuple[Column, ...]) -> Composed:
@@ -247,9 +273,7 @@ def _update(item: Kept, kept: Identifier, types: Mapping[str, str]) -> Composed:
     return SQL("UPDATE {} AS own SET {column} = kept.{column}::{type} FROM {} AS kept WHERE {}").format(
         named(item.source),
         kept,
-        SQL(" AND ").join(
-            SQL("own.{0} = kept.{0}::{1}").format(Identifier(part), SQL(types[part])) for part in item.key
-        ),
+        SQL(" AND ").join(SQL("own.{}").format(_matched(part, types)) for part in item.key),
         column=Identifier(item.column),
         type=SQL(types[item.column]),
     )

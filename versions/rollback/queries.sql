@@ -88,6 +88,20 @@ SELECT attribute.attname
    AND index.indisprimary
  ORDER BY part.place;
 
+-- unique_keys --
+-- The columns of each unique index of a table beside its primary key; those over a part of the rows left out.
+SELECT (SELECT pg_catalog.array_agg(attribute.attname::text ORDER BY part.place)
+          FROM pg_catalog.unnest(index.indkey) WITH ORDINALITY AS part (attnum, place)
+          JOIN pg_catalog.pg_attribute AS attribute
+            ON attribute.attrelid = index.indrelid AND attribute.attnum = part.attnum
+         WHERE part.place <= index.indnkeyatts)
+  FROM pg_catalog.pg_index AS index
+ WHERE index.indrelid = %(table)s::pg_catalog.regclass
+   AND index.indisunique
+   AND NOT index.indisprimary
+   AND index.indpred IS NULL
+   AND index.indexprs IS NULL;
+
 -- attachments --
 -- What hangs on a table beside its rows, as the statements that take it off: dropping it must not need them.
 SELECT pg_catalog.format('DROP TRIGGER %%I ON %%s', own.tgname, own.tgrelid::pg_catalog.regclass)
