@@ -111,7 +111,7 @@ def relations(connection: Connection, *, shared: bool = False, locked: bool = Fa
     """
     with connection.cursor() as cursor:
         cursor.execute(_SQL["meter_relations"], {"shared": shared, "locked": locked})
-        return {row[0]: Relation(*row[:-1], modes=tuple(row[-1])) for row in cursor.fetchall()}
+        return {row[0]: Relation._make((*row[:-1], tuple(row[-1]))) for row in cursor.fetchall()}
 
 
 def named_locks(found: Iterable[tuple[int, str]], names: Relations, old: frozenset[int]) -> tuple[Lock, ...]:

@@ -17,7 +17,7 @@ from spotify_ai_agent_migrations.versions.runner.plan import Moved, Observer, Pl
 from spotify_ai_agent_migrations.versions.runner.steps import Step, StepFunction
 
 _log: Final = logging.getLogger("spotify_ai_agent_migrations")
-_NAMED: Final = postgresql.dialect(paramstyle="named")
+_NAMED: Final = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 _SQL: Final = queries("spotify_ai_agent_migrations.versions.runner")
 
 
