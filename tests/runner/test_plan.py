@@ -83,6 +83,13 @@ print(json.dumps(noted))
 '''
 
 
+def until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.05)
+
+
 def planned(checkout: Checkout, url: str, *arguments: str) -> Any:
     done = checkout.python(*PLAN, "--format", "json", *arguments, url=url)
     assert done.returncode == 0, done.stderr
@@ -507,18 +514,63 @@ def test_the_clone_of_a_killed_process_is_dropped_by_the_next_and_a_living_one_i
         [sys.executable, *PLAN, "--shadow"], cwd=checkout.root, env=checkout.environment(url),
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while rows(url, asleep) == [(0,)]:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: rows(url, asleep) == [(1,)])
     living = rows(url, SHADOWS)
     assert len(living) == 1
     assert run(sys.executable, *PLAN, "--shadow", url=url).returncode == 0
     assert rows(url, SHADOWS) == living
     process.send_signal(signal.SIGKILL)
     process.wait()
-    # The server notices that the maker is gone, and the next plan cleans up behind it.
-    while rows(url, SHADOWS) == living:
-        assert time.monotonic() < deadline + 60
+
+    def planned_again() -> bool:
         assert run(sys.executable, *PLAN, "--shadow", url=url).returncode == 0
+        return rows(url, SHADOWS) != living
+
+    # The server notices that the maker is gone, and the next plan cleans up behind it.
+    until(planned_again)
     assert rows(url, SHADOWS) == []
+
+
+def test_interrupted_by_the_keyboard_while_something_runs_alone_it_ends_at_once_and_leaves_no_clone(
+    checkout: Checkout, url: str
+) -> None:
+    checkout.add(
+        """
+        with op.get_context().autocommit_block():
+            execute("SELECT pg_sleep(40)")
+        """
+    )
+    process = subprocess.Popen(
+        [sys.executable, *PLAN, "--shadow"], cwd=checkout.root, env=checkout.environment(url),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE '%(40)%'"
+    until(lambda: rows(url, asleep) == [(1,)])
+    process.send_signal(signal.SIGINT)
+    started = time.monotonic()
+    _, err = process.communicate(timeout=60)
+    assert time.monotonic() - started < 15
+    assert process.returncode in {1, 130}
+    assert "Traceback" not in err
+    assert rows(url, SHADOWS) == []
+
+
+def test_a_login_that_owns_the_database_and_no_more_plans_both_ways(
+    login: Callable[..., str], empty_url: str
+) -> None:
+    limited = login(
+        "CREATEROLE",
+        "CREATEDB",
+        grants=("GRANT agent_owner TO {role}", "ALTER DATABASE {database} OWNER TO {role}"),
+    )
+    if rows(empty_url, "SELECT current_setting('is_superuser')") != [("on",)]:
+        pytest.skip("the server's login is not a superuser")
+    for arguments in ((), ("--shadow",)):
+        done = run(sys.executable, *PLAN, "002", *arguments, url=limited)
+        assert done.returncode == 0, done.stderr
+        assert "2 revisions, " in done.stdout
+    assert run_alembic("upgrade", "002", url=limited).returncode == 0
+    with connected(limited):
+        done = run(sys.executable, *PLAN, "003", "--shadow", url=limited)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == Where.EMPTY_CLONE.value

@@ -175,6 +175,20 @@ SELECT left_over.datname
                      FROM pg_catalog.pg_stat_activity AS activity
                     WHERE activity.pid = pg_catalog.split_part(left_over.datname, '_', 3)::integer);
 
+-- owners --
+-- Who owns relations, of a database whose schema a superuser does not restore.
+SELECT DISTINCT pg_catalog.pg_get_userbyid(class.relowner)
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_roles AS login ON login.rolname = current_user
+ WHERE namespace.nspname !~ '^pg_'
+   AND namespace.nspname <> 'information_schema'
+   AND NOT login.rolsuper;
+
+-- let_make --
+-- Let a role make objects in the schema public.
+GRANT CREATE ON SCHEMA public TO {owner};
+
 -- rows_of --
 -- All rows of a table as one value.
 SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(whole))::text

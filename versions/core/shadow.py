@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 import psycopg2
@@ -114,10 +115,20 @@ def _make(admin: Connection, settings: Settings, clone: Settings, kept: Sequence
             raise _refused(error) from error
         script = _dumped(settings, original.server_version // 10_000)
         with translated("the clone cannot be filled"), closing(_opened(clone)) as target, target:
+            _let_owners_make(original, target)
             target.cursor().execute(script)
             for table in kept:
                 _copy(original, target, table)
     return False
+
+
+def _let_owners_make(original: Connection, target: Connection) -> None:
+    """Let whoever owns something make things in `public` of the clone: the script says so at its end only."""
+    with original.cursor() as cursor:
+        cursor.execute(_SQL["owners"])
+        owners = [str(name) for (name,) in cursor.fetchall()]
+    for owner in owners:
+        target.cursor().execute(SQL(_SQL["let_make"]).format(owner=Identifier(owner)))
 
 
 def _copyable(admin: Connection, name: str) -> bool:
@@ -143,8 +154,8 @@ def _creation(original: Connection, name: str) -> Composed:
 def _dumped(settings: Settings, server: int) -> str:
     """Return the schema as a script."""
     program = program_for("pg_dump", server)
-    command = [
-        str(program), "--schema-only", "--no-subscriptions", "--encoding=UTF8",
+    command: list[str | Path] = [
+        program, "--schema-only", "--no-subscriptions", "--encoding=UTF8",
         f"--lock-wait-timeout={settings.lock_timeout_ms}",
         f"--dbname={spoken_conninfo(settings, program='pg_dump')}",
     ]  # fmt: skip
