@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     )
     from spotify_ai_agent_migrations.versions.core.errors import (
         DatabaseError,
+        DocumentationError,
         FileError,
         GovernanceError,
         LockError,
@@ -36,6 +37,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DatabaseError",
+    "DocumentationError",
     "ExportResult",
     "FileError",
     "Finding",

@@ -33,6 +33,9 @@ def downgrade() -> None:
 # Every new column says what it holds and why:
 #     sa.Column("city", sa.Text, comment="location: shown on the profile")
 # with one of none, identifier, contact, location, behavioural, content, derived.
+# SQL text is executed by spotify_ai_agent_migrations.versions.core.ddl.execute. What a rule forbids, and is safe
+# here, is allowed by a comment above the statement, with the reason:
+#     # allow MIG031: the table holds five rows
 
 if __name__ == "__main__":
     from spotify_ai_agent_migrations.versions.cli import revision_main

@@ -13,7 +13,7 @@ import pytest
 from support import HEAD, ROOT, environment, run
 
 PACKAGE = "spotify_ai_agent_migrations"
-SHIPPED = {".py", ".pyi", ".sql"}
+SHIPPED = {".py", ".pyi", ".sql", ".json"}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def expected() -> set[str]:
     below = {
         str(file.relative_to(ROOT))
         for file in (ROOT / "versions").rglob("*")
-        if file.suffix in SHIPPED and "__pycache__" not in file.parts
+        if (file.suffix in SHIPPED or file.name == "CHECKSUMS") and "__pycache__" not in file.parts
     }
     return {f"{PACKAGE}/{name}" for name in top | below}
 

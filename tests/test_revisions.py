@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
+import re
 import shutil
 import sys
+import uuid
 
 import psycopg2
 import pytest
+from runner.test_bounds import WAITING, until
 
 from spotify_ai_agent_migrations import discover
 from spotify_ai_agent_migrations.versions.core import embedded
@@ -313,3 +316,41 @@ def test_the_slug_of_a_revision_is_found_for_type_checkers_too() -> None:
     for slug in stubs:
         done = run(sys.executable, "-c", f"from versions.{slug} import upgrade, downgrade")
         assert done.returncode == 0, done.stderr
+
+
+def test_a_role_that_another_database_drops_at_this_moment_is_no_failure(
+    checkout: Checkout, empty_url: str
+) -> None:
+    # The real roles are in use by the databases of other tests: one that nobody uses stands for them.
+    leaving = f"leaving_{uuid.uuid4().hex[:8]}"
+    file = checkout.versions / "001_schema.py"
+    file.write_text(file.read_text().replace("'agent_privacy')", f"'agent_privacy', '{leaving}')"))
+    assert checkout.alembic("upgrade", "001", url=empty_url).returncode == 0
+    rows(empty_url, f"CREATE ROLE {leaving}")
+    rows(empty_url, f"COMMENT ON ROLE {leaving} IS 'made by spotify-ai-agent-migrations'")
+    with connected(empty_url, autocommit=False) as another:
+        another.cursor().execute(f"DROP ROLE {leaving}")
+        process = checkout.start("-x", "tries=1", "downgrade", "base", url=empty_url)
+        until(lambda: rows(empty_url, WAITING) == [(1,)])
+        another.commit()
+        said = process.communicate(timeout=60)[1]
+    assert process.returncode == 0, said
+    assert rows(empty_url, "SELECT count(*) FROM pg_roles WHERE rolname = %s", (leaving,)) == [(0,)]
+
+
+def test_a_database_on_its_way_to_base_leaves_the_roles_that_others_count_on(
+    checkout: Checkout, databases: Databases, empty_url: str
+) -> None:
+    # The real roles are held by the databases of other tests: one that these two share alone stands for them.
+    role = f"app_{uuid.uuid4().hex[:8]}"
+    for file in checkout.versions.glob("[0-9]*.py"):
+        file.write_text(re.sub(r"\bagent_app\b", role, file.read_text()))
+    other = databases.url(databases.create())
+    assert checkout.alembic("upgrade", "001", url=empty_url).returncode == 0
+    for arguments in (("upgrade", "001"), ("downgrade", "base")):
+        assert checkout.alembic(*arguments, url=other).returncode == 0
+    done = checkout.alembic("upgrade", "003", url=empty_url)
+    assert done.returncode == 0, done.stderr
+    # The last one takes the role with it.
+    assert checkout.alembic("downgrade", "base", url=empty_url).returncode == 0
+    assert rows(other, "SELECT count(*) FROM pg_roles WHERE rolname = %s", (role,)) == [(0,)]

@@ -1,10 +1,12 @@
 """Extensions, schemas, roles and domains that every later revision stands on.
 
 Locks: none on tables; creates objects only.
-Reverse: lossless; drops what it made, and takes CREATE on schema public from agent_owner. A role or an
+Reverse: lossless; drops what it made, and takes back what it granted on schema public. A role or an
     extension that others still use stays.
 Data: none
 Needs: to own a UTF-8 database; CREATEROLE, or that the five roles exist and agent_owner is granted to the login.
+
+allow MIG030: nobody but the runner uses these tables, and it holds the lock of the migration
 """
 
 from spotify_ai_agent_migrations.versions.core.ddl import execute
@@ -20,6 +22,9 @@ def upgrade() -> None:
     execute(_CREATE_ROLES)
     execute(_BELONG_TO_OWNER)
     execute(_GRANT_SCHEMA)
+    # Whoever owns the database grants this; the owner role may not. What depends on a role keeps it here, when
+    # another database of the cluster goes back to base.
+    execute("GRANT USAGE ON SCHEMA public TO agent_app, agent_readonly, agent_auditor, agent_privacy")
     # Whoever belongs to the owner role goes on from here, not only the login that began.
     execute("ALTER TABLE public.alembic_version OWNER TO agent_owner")
     execute(_CREATE_SCHEMA)
@@ -32,6 +37,7 @@ def downgrade() -> None:
     execute(_DROP_EXTENSION)
     execute(_DROP_SCHEMA)
     execute("ALTER TABLE public.alembic_version OWNER TO CURRENT_USER")
+    execute("REVOKE USAGE ON SCHEMA public FROM agent_app, agent_readonly, agent_auditor, agent_privacy")
     execute("REVOKE ALL ON SCHEMA public FROM agent_owner")
     execute(_DROP_ROLES)
 
@@ -143,6 +149,11 @@ BEGIN
         EXCEPTION
             WHEN dependent_objects_still_exist OR insufficient_privilege OR object_in_use THEN
                 RAISE NOTICE 'role "%" stays: something in this cluster still depends on it', made;
+            WHEN undefined_object OR internal_error THEN
+                -- Another database of the cluster dropped it meanwhile, for which the server has no code of its own.
+                IF EXISTS (SELECT FROM pg_catalog.pg_roles AS role WHERE role.rolname = made) THEN
+                    RAISE;
+                END IF;
         END;
     END LOOP;
 END

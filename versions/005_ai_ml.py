@@ -5,6 +5,9 @@ Reverse: lossy; drops the tables with their rows, and every partition of embeddi
 Data: seed; what the reasons of a recommendation mean, in English and French, and the retention of each table.
 Needs: membership of agent_owner. pgvector is made where it is available and the login may; without it the
     search for neighbours is exact.
+
+allow MIG030: comes in one release with 002, before anybody uses the tables
+allow MIG066: a table that has an identity cannot be attached as a partition (PostgreSQL 17); serial suits all
 """
 
 import sqlalchemy as sa

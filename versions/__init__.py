@@ -4,6 +4,8 @@
     governance/            which revisions there are, and the rules they keep
     runner/                what env.py runs: gate, lock, migrate; one revision on its own
     bulk_import_export/    files into tables and back
+    docs/                  the documentation of the schema, from its catalogue
+    distribution/          what Citus would ask of the schema, and how it would be distributed
     cli/                   the command `agentdb`; mounts the rooms
 
 From the checkout this package is also called `versions`. Both names give one and the same module object,

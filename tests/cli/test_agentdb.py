@@ -11,6 +11,7 @@ from support import Checkout, Databases, run
 
 COMMANDS = [
     ("check",),
+    ("docs",),
     ("governance", "journal"),
     ("governance", "drift"),
     ("governance", "accept"),
@@ -23,6 +24,9 @@ COMMANDS = [
     ("db", "fingerprint"),
     ("bulk-import-export", "import"),
     ("bulk-import-export", "export"),
+    ("distribution", "lint"),
+    ("distribution", "map"),
+    ("distribution", "plan"),
 ]
 
 
@@ -41,7 +45,7 @@ def test_every_command_says_what_it_does(command: tuple[str, ...]) -> None:
 
 def test_the_list_of_commands_is_whole() -> None:
     found = []
-    for group in ((), ("governance",), ("db",), ("bulk-import-export",)):
+    for group in ((), ("governance",), ("db",), ("bulk-import-export",), ("distribution",)):
         listed = agentdb(*group, "--help")[1].partition("Commands:\n")[2].partition("\n\n")[0]
         names = [line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line[2] != " "]
         found += [(*group, name) for name in names]
@@ -51,7 +55,10 @@ def test_the_list_of_commands_is_whole() -> None:
 
 def test_the_exit_codes_are_documented() -> None:
     shown = " ".join(agentdb("--help")[1].split())
-    assert "0 done, 1 refused or failed, 2 usage or settings, 3 governance findings" in shown
+    assert (
+        "0 done, 1 refused or failed, 2 usage or settings, 3 governance findings or stale documentation"
+        in shown
+    )
 
 
 def test_an_unknown_command_is_usage() -> None:

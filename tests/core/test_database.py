@@ -72,7 +72,7 @@ def test_an_unreachable_server_is_named_with_the_remedy() -> None:
     with pytest.raises(ServerError) as caught, connect(settings("postgresql://u:hunter2@127.0.0.1:1/d")):
         pass
     assert caught.value.problem == "postgresql://u@127.0.0.1:1/d cannot be reached: Connection refused"
-    assert caught.value.hint == "start the server, or mend host and port (-x url)"
+    assert caught.value.hint == "start the server, or mend host and port (url)"
     assert "hunter2" not in str(caught.value)
 
 
@@ -81,7 +81,7 @@ def test_a_database_that_is_not_there_is_named(empty_url: str) -> None:
     with pytest.raises(ServerError) as caught, connect(settings(url)):
         pass
     assert caught.value.problem.endswith("does not exist")
-    assert caught.value.hint == "create it, or name another in DATABASE_URL"
+    assert caught.value.hint == "create it, or name another (url)"
 
 
 def test_a_server_older_than_15_is_refused(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

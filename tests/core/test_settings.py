@@ -11,7 +11,7 @@ import pytest
 from spotify_ai_agent_migrations import SettingsError
 from spotify_ai_agent_migrations.versions.core import settings
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
-from support import run, run_alembic
+from support import rows, run, run_alembic
 
 
 @pytest.fixture(autouse=True)
@@ -32,10 +32,34 @@ def test_the_argument_comes_before_the_environment_and_the_environment_before_th
         resolve_settings(environ={}),
     ]
     assert [(one.conninfo["dbname"], one.source) for one in found] == [
-        ("from_argument", "-x url"),
+        ("from_argument", "url"),
         ("from_environment", "DATABASE_URL"),
         ("from_file", ".env"),
     ]
+
+
+@pytest.mark.parametrize("given", ["", " "])
+def test_a_url_that_is_given_and_empty_is_refused_instead_of_meaning_another_database(given: str) -> None:
+    # As in -x url=$UNSET, where the next candidate is a database that nobody named.
+    environ = {"DATABASE_URL": "postgresql://h/from_environment"}
+    with pytest.raises(SettingsError) as caught:
+        resolve_settings(given, environ=environ)
+    assert caught.value.problem == "the database URL is empty"
+    assert caught.value.hint == (
+        "write it as postgresql://user:password@host:5432/database, or leave it out to use DATABASE_URL or .env"
+    )
+    # Set and empty, as a CI job has it, a variable says nothing.
+    assert (
+        resolve_settings(environ={**environ, "MIGRATIONS_ENV": ""}).conninfo["dbname"] == "from_environment"
+    )
+    with pytest.raises(SettingsError, match="no database URL is set"):
+        resolve_settings(environ={"DATABASE_URL": given, "MIGRATIONS_ENV": "production"})
+
+
+def test_an_empty_url_migrates_nothing(empty_url: str) -> None:
+    done = run_alembic("-x", "url=", "upgrade", "head", url=empty_url)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "error: the database URL is empty")
+    assert rows(empty_url, "SELECT to_regclass('alembic_version')") == [(None,)]
 
 
 def test_a_dollar_and_a_hash_in_the_file_are_kept_in_quotes(dotenv: pathlib.Path) -> None:

@@ -9,7 +9,7 @@ from spotify_ai_agent_migrations.versions.core.sql import queries, without_liter
 PACKAGE = "spotify_ai_agent_migrations.versions"
 
 
-@pytest.mark.parametrize("room", ["core", "runner", "bulk_import_export"])
+@pytest.mark.parametrize("room", ["core", "runner", "bulk_import_export", "docs"])
 def test_every_statement_of_a_room_has_a_purpose_and_a_body(room: str) -> None:
     found = queries(f"{PACKAGE}.{room}")
     assert found

@@ -9,5 +9,6 @@ from governance.history import Folder
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    return Folder(tmp_path)
+def folder(tmp_path: Path, request: pytest.FixtureRequest) -> Folder:
+    """A folder whose findings are those of the rules that the module is about: all, unless it says `CODES`."""
+    return Folder(tmp_path, codes=getattr(request.module, "CODES", None))

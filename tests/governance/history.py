@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Collection
 from pathlib import Path
 
-from spotify_ai_agent_migrations.versions.governance import Finding, check
+from spotify_ai_agent_migrations.versions.governance import Finding, Revision, check, discover
 
 DOCSTRING = '''"""Do something.
 
@@ -24,15 +25,18 @@ if __name__ == "__main__":
 
     raise SystemExit(revision_main(__file__))
 """
+# The rules about files, their order and their columns; they say nothing of what a statement does.
+FIRST = frozenset(f"MIG{number:03}" for number in range(1, 18))
 CHOICE = "none, identifier, contact, location, behavioural, content or derived"
 
 
 class Folder:
     """The folder `versions`, and what the check says about it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, codes: Collection[str] | None = None) -> None:
         self.path = root / "versions"
         self.path.mkdir()
+        self.codes = codes
 
     def write(self, name: str, content: str | bytes) -> Path:
         """Write a file as it is."""
@@ -67,8 +71,12 @@ class Folder:
         return self.revision(1, imports=imports, upgrade=f"def upgrade() -> None:\n{inner}\n", more=more)
 
     def findings(self) -> tuple[Finding, ...]:
-        """Run the check."""
-        return check(self.path)
+        """Run the check; return what the rules say that this folder is about."""
+        return tuple(found for found in check(self.path) if self.codes is None or found.code in self.codes)
+
+    def revisions(self) -> tuple[Revision, ...]:
+        """Return the revisions as they are read."""
+        return discover(self.path)
 
     def said(self) -> list[tuple[str, str, str]]:
         """Run the check; return code, problem and hint of each finding."""

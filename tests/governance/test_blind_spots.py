@@ -7,7 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
-from governance.history import DOCSTRING, DOWNGRADE, HEAD, UPGRADE, Folder
+from governance.history import DOCSTRING, DOWNGRADE, FIRST, HEAD, UPGRADE, Folder
+
+CODES = FIRST
 
 COMMENT = 'comment="none: x"'
 

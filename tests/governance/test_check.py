@@ -7,6 +7,14 @@ import re
 from pathlib import Path
 
 import pytest
+from governance import (
+    test_access_rules,
+    test_column_change_rules,
+    test_lock_rules,
+    test_loss_rules,
+    test_statement_rules,
+    test_type_rules,
+)
 from governance.history import Folder
 
 from spotify_ai_agent_migrations.versions import governance
@@ -29,7 +37,7 @@ def test_the_packages_own_revisions_have_no_finding() -> None:
 def test_every_module_of_a_rule_is_listed_once() -> None:
     files = {path.stem for path in (ROOM / "rules").glob("*.py")} - {"__init__"}
     assert sorted(map(name, RULES)) == sorted(files)
-    assert all(file.startswith(("require_", "ban_")) for file in files)
+    assert all(file.startswith(("ban_", "prefer_", "require_")) for file in files)
 
 
 def test_the_codes_are_unique_and_in_order() -> None:
@@ -49,6 +57,24 @@ def test_the_documentation_of_a_rule_says_why_and_how_to_fix_it(rule: Rule) -> N
 def test_the_findings_of_a_rule_are_tested(rule: Rule) -> None:
     tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*_rules.py"))
     assert rule.CODE in tests
+
+
+def test_each_rule_about_statements_has_what_is_wrong_and_what_is_right() -> None:
+    modules = (
+        test_statement_rules, test_lock_rules, test_column_change_rules, test_loss_rules, test_access_rules,
+        test_type_rules,
+    )  # fmt: skip
+    about = [rule.CODE for rule in RULES if "MIG020" < rule.CODE < "MIG100"]
+    for listed in ("WRONG", "RIGHT"):
+        assert [
+            code for module in modules for code, found in getattr(module, listed).items() if found
+        ] == about
+
+
+def test_what_is_required_or_banned_is_an_error_and_what_is_preferred_a_warning(folder: Folder) -> None:
+    folder.upgrade('op.add_column("t", sa.Column("c", sa.JSON, nullable=False, comment="none: x"))')
+    found = {one.rule: one.severity for one in folder.findings()}
+    assert found == {"ban_required_column": "error", "prefer_jsonb": "warning"}
 
 
 def test_the_documentation_of_the_column_rule_names_every_class() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from governance.history import CHOICE, Folder
+from governance.history import CHOICE, FIRST, Folder
 
 from spotify_ai_agent_migrations.versions.governance import CLASSES
+
+CODES = FIRST
 
 CLASSIFIED = 'comment="contact: where notices are sent"'
 

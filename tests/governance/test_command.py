@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -79,5 +80,25 @@ def test_the_help_lists_the_exit_codes() -> None:
 
 def test_without_a_folder_the_packages_own_revisions_are_checked() -> None:
     done = run()
-    assert done.stdout.endswith(": no findings\n")
+    assert re.fullmatch(rf"{len(RULES)} rules, \d+ revisions: no findings, \d+ suppressed\n", done.stdout)
     assert done.exit_code == 0
+
+
+def test_a_warning_is_shown_and_ends_with_0(folder: Folder) -> None:
+    folder.upgrade('op.add_column("t", sa.Column("c", sa.JSON, comment="none: x"))')
+    done = run(folder.path)
+    assert done.exit_code == 0
+    assert done.stdout.splitlines()[0].partition(": ")[2] == (
+        'warning MIG067: "c" of "t" is json, which has no equality and takes no index'
+    )
+
+
+def test_what_is_suppressed_is_counted(folder: Folder) -> None:
+    folder.upgrade(
+        '# allow MIG067: read as a whole\nop.add_column("t", sa.Column("c", sa.JSON, comment="none: x"))'
+    )
+    done = run(folder.path)
+    assert (done.exit_code, done.stdout) == (
+        0,
+        f"{len(RULES)} rules, 1 revision: no findings, 1 suppressed\n",
+    )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from governance.history import Folder
+from governance.history import FIRST, Folder
+
+CODES = FIRST
 
 LONG = "users_" + "é" * 40 + "_key"
 

@@ -13,7 +13,7 @@ import pytest
 from governance.history import Folder
 
 from spotify_ai_agent_migrations.versions.governance.check import report
-from spotify_ai_agent_migrations.versions.governance.finding import Finding, Report
+from spotify_ai_agent_migrations.versions.governance.finding import Finding, Report, Suppressed
 from spotify_ai_agent_migrations.versions.governance.formats import (
     FORMATS,
     github,
@@ -37,6 +37,7 @@ ODD = Finding(
 )
 MILD = Finding("MIG011", "require_docstring_fields", "warning", "versions/001_a.py", 1, 1, "is mild", "wait")
 SOME = Report((ODD, ODD, MILD), 1)
+ALLOWED = Report((MILD,), 1, (Suppressed(ODD, 'five "rows"'),))
 
 # What SARIF 2.1.0 asks of the parts that are written here.
 SARIF: dict[str, Any] = {
@@ -101,7 +102,14 @@ SARIF: dict[str, Any] = {
                 "message": {"$ref": "#/$defs/message"},
                 "locations": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/location"}},
                 "partialFingerprints": {"type": "object", "additionalProperties": {"type": "string"}},
+                "suppressions": {"type": "array", "items": {"$ref": "#/$defs/suppression"}},
             },
+        },
+        "suppression": {
+            "type": "object",
+            "required": ["kind"],
+            "additionalProperties": False,
+            "properties": {"kind": {"enum": ["inSource", "external"]}, "justification": {"type": "string"}},
         },
         "location": {
             "required": ["physicalLocation"],
@@ -156,7 +164,37 @@ def test_json_holds_every_field_of_a_finding() -> None:
 
 
 def test_json_without_findings_is_still_an_object() -> None:
-    assert json.loads(FORMATS["json"](NONE)) == {"rules": len(RULES), "revisions": 2, "findings": []}
+    empty = {"rules": len(RULES), "revisions": 2, "findings": [], "suppressed": []}
+    assert json.loads(FORMATS["json"](NONE)) == empty
+
+
+def test_json_holds_what_is_suppressed_with_its_reason() -> None:
+    read = json.loads(FORMATS["json"](ALLOWED))
+    assert [found["code"] for found in read["findings"]] == ["MIG011"]
+    assert [(found["code"], found["reason"]) for found in read["suppressed"]] == [("MIG001", 'five "rows"')]
+
+
+def test_sarif_holds_what_is_suppressed_and_says_so_of_every_result() -> None:
+    read = json.loads(sarif(ALLOWED))
+    jsonschema.validate(read, SARIF)
+    assert [(found["ruleId"], found["suppressions"]) for found in read["runs"][0]["results"]] == [
+        ("MIG011", []),
+        ("MIG001", [{"kind": "inSource", "justification": 'five "rows"'}]),
+    ]
+
+
+def test_the_other_formats_leave_out_what_is_suppressed() -> None:
+    assert summary(ALLOWED) == f"{len(RULES)} rules, 1 revision: 1 finding, 1 suppressed"
+    assert "MIG001" not in text(ALLOWED) + github(ALLOWED)
+    assert 'failures="0"' in junit(ALLOWED)
+
+
+def test_sarif_gives_each_rule_the_level_of_its_name() -> None:
+    rules = json.loads(sarif(NONE))["runs"][0]["tool"]["driver"]["rules"]
+    levels = {rule["name"]: rule["defaultConfiguration"]["level"] for rule in rules}
+    assert (levels["prefer_jsonb"], levels["ban_cascade"], levels["require_one_head"]) == (
+        "warning", "error", "error",
+    )  # fmt: skip
 
 
 def test_an_annotation_is_escaped_as_github_reads_it() -> None:
@@ -196,11 +234,11 @@ def test_junit_counts_what_it_holds(given: Report, failures: str) -> None:
         assert (element.get("errors"), element.get("skipped")) == ("0", "0")
 
 
-@pytest.mark.parametrize("given", [SOME, NONE])
+@pytest.mark.parametrize("given", [SOME, NONE, ALLOWED])
 def test_sarif_has_the_shape_of_its_schema(given: Report) -> None:
     read = json.loads(sarif(given))
     jsonschema.validate(read, SARIF)
-    assert len(read["runs"][0]["results"]) == len(given.findings)
+    assert len(read["runs"][0]["results"]) == len(given.findings) + len(given.suppressed)
 
 
 def test_sarif_carries_the_documentation_and_points_at_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Callable
 import psycopg2
 import pytest
 from runner.test_bounds import WAITING, until
+from runner.test_gate import said
 
 from support import BEFORE_HEAD, HEAD, ROOT, Checkout, connected, environment, rows, run, run_alembic
 
@@ -339,9 +341,28 @@ def test_a_login_that_may_make_no_schema_is_told_what_it_lacks(login: Callable[.
         "upgrade", "head", url=login("CREATEROLE", grants=("GRANT ALL ON SCHEMA public TO {role}",))
     )
     assert done.returncode == 1
-    problem, hint = done.stderr.splitlines()[-2:]
+    problem, hint = said(done.stderr)
     assert problem.startswith("error: the migration journal cannot be made: permission denied for database")
-    assert hint.startswith("Hint: as an administrator run ALTER DATABASE … OWNER TO")
+    assert re.fullmatch('Hint: as an administrator run ALTER DATABASE "t.*" OWNER TO "r.*";', hint)
+
+
+def test_a_login_that_may_make_no_table_is_told_what_it_lacks(login: Callable[..., str]) -> None:
+    done = run_alembic("upgrade", "head", url=login("CREATEROLE"))
+    assert done.returncode == 1
+    problem, hint = said(done.stderr)
+    assert problem == "error: the migration failed: permission denied for schema public"
+    assert re.fullmatch('Hint: as an administrator run ALTER DATABASE "t.*" OWNER TO "r.*";', hint)
+
+
+def test_where_nothing_can_be_written_the_journal_adds_no_word_of_its_own(url: str) -> None:
+    name = rows(url, "SELECT current_database()")[0][0]
+    rows(url, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    done = run_alembic("downgrade", "-1", url=url)
+    assert done.returncode == 1
+    problem, hint = said(done.stderr)
+    assert problem.startswith(f"error: downgrade of revision {HEAD}_")
+    assert problem.endswith("in a read-only transaction")
+    assert hint == "Hint: SQLSTATE 25006; what was not committed is undone"
 
 
 def test_four_upgrades_at_once_write_one_whole_journal(empty_url: str) -> None:

@@ -1,6 +1,13 @@
 -- Tables with the columns of Chinook's CSV files, to import them as they are.
 CREATE SCHEMA chinook;
 
+CREATE TABLE chinook.genre (genre_id bigint, name text);
+CREATE TABLE chinook.media_type (media_type_id bigint, name text);
+CREATE TABLE chinook.employee (
+    employee_id bigint, last_name text, first_name text, title text, reports_to bigint, birth_date timestamp,
+    hire_date timestamp, address text, city text, state text, country text, postal_code text, phone text, fax text,
+    email text
+);
 CREATE TABLE chinook.artist (artist_id bigint, name text);
 CREATE TABLE chinook.album (album_id bigint, title text, artist_id bigint);
 CREATE TABLE chinook.track (

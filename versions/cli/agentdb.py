@@ -9,22 +9,27 @@ from spotify_ai_agent_migrations.versions.cli import db
 from spotify_ai_agent_migrations.versions.cli import governance as governed
 from spotify_ai_agent_migrations.versions.cli.plan import plan
 from spotify_ai_agent_migrations.versions.cli.report import reported, talk_on_stderr
+from spotify_ai_agent_migrations.versions.distribution import command as distribution
+from spotify_ai_agent_migrations.versions.docs import command as docs
 from spotify_ai_agent_migrations.versions.governance import command as governance
 
 app = typer.Typer(
     name="agentdb",
     help="The PostgreSQL side of the music-streaming AI backend.\n\n"
-    "Exit codes: 0 done, 1 refused or failed, 2 usage or settings, 3 governance findings.",
+    "Exit codes: 0 done, 1 refused or failed, 2 usage or settings, "
+    "3 governance findings or stale documentation.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 app.command()(governance.check)
+app.command()(docs.docs)
 app.command()(plan)
 app.add_typer(governed.app, name="governance")
 app.add_typer(db.app, name="db")
 app.add_typer(bulk_import_export.app, name="bulk-import-export")
+app.add_typer(distribution.app, name="distribution")
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ import psycopg2
 import sqlalchemy
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import make_dsn
+from psycopg2.sql import SQL, Identifier
 from sqlalchemy.pool import NullPool
 
 from spotify_ai_agent_migrations.versions.core.errors import (
@@ -156,6 +157,14 @@ def hides_rows(error: psycopg2.Error) -> bool:
     return error.pgcode == _INSUFFICIENT_PRIVILEGE and error.diag.source_function == "check_enable_rls"
 
 
+def remedy_of_ownership(connection: Connection) -> str:
+    """Return what an administrator runs so that the login of *connection* owns the database."""
+    command = SQL("ALTER DATABASE {} OWNER TO {};").format(
+        Identifier(connection.info.dbname), Identifier(connection.info.user)
+    )
+    return f"as an administrator run {command.as_string(connection)}"
+
+
 def shown_message(error: psycopg2.Error) -> str:
     """Return the server's primary message on one line, values of rows taken out.
 
@@ -187,7 +196,9 @@ def _refused(error: psycopg2.OperationalError, settings: Settings) -> MigrationE
     if reason.startswith("invalid "):
         return SettingsError(f"the database URL is malformed: {reason}", hint=f"mend it ({settings.source})")
     if "does not exist" in reason:
-        return ServerError(f"{where} refused: {reason}", hint="create it, or name another in DATABASE_URL")
+        return ServerError(
+            f"{where} refused: {reason}", hint=f"create it, or name another ({settings.source})"
+        )
     return ServerError(
         f"{where} cannot be reached: {reason}",
         hint=f"start the server, or mend host and port ({settings.source})",

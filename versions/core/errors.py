@@ -10,7 +10,8 @@
     ├── DatabaseError         any other statement the server refused
     ├── TableError            a table or column that is not there, or not usable
     ├── FileError             a file that is missing, empty, not UTF-8 or has a wrong header
-    └── RowError              one row of a file, by line and column, that cannot be loaded
+    ├── RowError              one row of a file, by line and column, that cannot be loaded
+    └── DocumentationError    a page that no longer says what the database says
 
 Each carries one line of `problem` and one of `hint`, and the exit code a command line ends with.
 Neither line ever holds a password, a value of a row or any other personal datum.
@@ -106,3 +107,9 @@ class RowError(MigrationError):
         self.line = line
         self.column = column
         self.sqlstate = sqlstate
+
+
+class DocumentationError(MigrationError):
+    """A page that no longer says what the database says."""
+
+    exit_code = EXIT_FINDINGS

@@ -1,4 +1,4 @@
-"""Decide which database is meant: `-x url=`, then `DATABASE_URL`, then `.env`, then a local server."""
+"""Decide which database is meant: the URL given, then `DATABASE_URL`, then `.env`, then a local server."""
 
 from __future__ import annotations
 
@@ -70,8 +70,14 @@ def resolve_settings(
 def _choose(
     url: str | None, process: Mapping[str, str], dotenv: Mapping[str, str], environment: str
 ) -> tuple[dict[str, str], str]:
+    if url is not None and not url.strip():
+        # As in -x url=$UNSET: the next candidate is a database that nobody named.
+        raise SettingsError(
+            "the database URL is empty",
+            hint=f"write it as {EXAMPLE}, or leave it out to use DATABASE_URL or .env",
+        )
     candidates = (
-        ("-x url", url),
+        ("url", url),
         ("DATABASE_URL", process.get("DATABASE_URL")),
         (".env", dotenv.get("DATABASE_URL")),
     )

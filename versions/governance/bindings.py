@@ -24,7 +24,7 @@ def bindings(nodes: Iterable[ast.AST]) -> dict[str, list[ast.expr]]:
     """Return every value given to a plain name in all *nodes* of a file; a loop gives its items as one."""
     found: dict[str, list[ast.expr]] = {}
     for node in nodes:
-        if isinstance(node, ast.For) and isinstance(node.target, ast.Name):
+        if isinstance(node, ast.For | ast.comprehension) and isinstance(node.target, ast.Name):
             found.setdefault(node.target.id, []).append(node.iter)
         for name, value in (*assigned(node), *_added(node)):
             found.setdefault(name, []).append(value)

@@ -1,4 +1,4 @@
-"""Run every rule over the revisions. Executes no revision."""
+"""Run every rule over the revisions, and leave out what they allow. Executes no revision."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from pathlib import Path
 
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Report
 from spotify_ai_agent_migrations.versions.governance.revision import read_history
-from spotify_ai_agent_migrations.versions.governance.rules import RULES
+from spotify_ai_agent_migrations.versions.governance.rules import (
+    RULES,
+    SUPPRESSIBLE,
+    prefer_used_suppression,
+)
+from spotify_ai_agent_migrations.versions.governance.suppressions import part
 
 
 def check(folder: Path | None = None) -> tuple[Finding, ...]:
     """Return what is wrong with the revisions of *folder*, by path, line and code.
 
-    Without a folder, with those of this package.
+    Without a folder, with those of this package. What a revision allows itself, with a reason, is left out.
 
     Raises:
         FileError: there is no such folder.
@@ -22,10 +27,13 @@ def check(folder: Path | None = None) -> tuple[Finding, ...]:
 
 
 def report(folder: Path | None = None) -> Report:
-    """Return the findings of `check`, and how many revisions they are about."""
+    """Return the findings of `check`, how many revisions they are about, and what these allow."""
     history = read_history(folder)
-    findings = (finding for rule in RULES for finding in rule.find(history))
-    return Report(tuple(sorted(findings, key=_place)), len(history.revisions))
+    found = [finding for rule in RULES for finding in rule.find(history)]
+    stand, suppressed, unused = part(history, found, SUPPRESSIBLE)
+    stand += prefer_used_suppression.told(unused)
+    suppressed.sort(key=lambda one: _place(one.finding))
+    return Report(tuple(sorted(stand, key=_place)), len(history.revisions), tuple(suppressed))
 
 
 def structural(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -18,6 +18,11 @@ def is_classified(comment: str) -> bool:
     return _CLASSIFIED.match(comment) is not None
 
 
+def is_personal(comment: str) -> bool:
+    """Tell whether *comment* is of a class that speaks of a person."""
+    return is_classified(comment) and not comment.startswith("none:")
+
+
 def complaint(comment: str | None) -> str:
     """Return what is wrong with *comment*, to follow the name of its column."""
     if comment is None:

@@ -24,7 +24,7 @@ from spotify_ai_agent_migrations.versions.governance.tokens import (
 
 _LASTING: Final = frozenset({"GLOBAL", "LOCAL", "UNLOGGED", "FOREIGN"})
 _PASSING: Final = frozenset({"TEMP", "TEMPORARY"})
-_KINDS: Final = {
+KINDS: Final = {
     "PRIMARY": "pkey", "UNIQUE": "key", "CHECK": "check", "REFERENCES": "fkey", "FOREIGN": "fkey",
     "EXCLUDE": "excl",
 }  # fmt: skip
@@ -40,7 +40,7 @@ class Element:
     @property
     def column(self) -> str | None:
         """Return the name of the column this defines, if it does not define something else."""
-        other = {*_KINDS, "CONSTRAINT", "LIKE"}
+        other = {*KINDS, "CONSTRAINT", "LIKE"}
         constraint = self.tokens[0].word in other or begins(self.tokens, "NOT", "NULL")
         return None if constraint else self.tokens[0].name or None
 
@@ -67,22 +67,22 @@ class Constraint:
 
 def statements(text: SqlText) -> Iterator[Tokens]:
     """Yield the statements of *text*, also those inside a `CREATE SCHEMA`."""
-    return (inner for statement in text.statements for inner in _unfolded(statement))
+    return (inner for statement in text.statements for inner in unfolded(statement))
 
 
 def elements(statement: Tokens) -> Iterator[Element]:
     """Yield what *statement* defines, if it creates a lasting table or adds to one."""
-    if (table := _table(statement, "CREATE")) is not None:
+    if (table := table_of(statement, "CREATE")) is not None:
         inside, _ = bracketed(table[1])
         yield from (Element(table[0], part) for part in split(inside))
-    elif (table := _table(statement, "ALTER")) is not None:
+    elif (table := table_of(statement, "ALTER")) is not None:
         added = (_added(action) for action in split(table[1]) if begins(action, "ADD"))
         yield from (Element(table[0], part) for part in added if part)
 
 
 def made_from_query(statement: Tokens) -> str | None:
     """Return the table that *statement* makes with `AS` or `INTO`, taking its columns from a query."""
-    table = _table(statement, "CREATE")
+    table = table_of(statement, "CREATE")
     if table is None:
         return _selected_into(statement)
     _, rest = bracketed(table[1])
@@ -93,13 +93,13 @@ def constraints(element: Element) -> Iterator[Constraint]:
     """Yield the constraints of *element*, named or not; `NOT NULL` is not counted among them."""
     level = outside_brackets(element.tokens)
     column = element.column
-    found = [(at, token) for at, token in enumerate(level) if at >= bool(column) and token.word in _KINDS]
+    found = [(at, token) for at, token in enumerate(level) if at >= bool(column) and token.word in KINDS]
     # `FOREIGN KEY … REFERENCES …` on a line of its own is one constraint, in a column each word is one.
     for at, token in found if column else found[:1]:
         named = at >= 2 and level[at - 2].word == "CONSTRAINT"
         columns = (column,) if column else _listed(element.tokens, token)
         yield Constraint(
-            _KINDS[token.word], element.table, columns, level[at - 1].name if named else None, token
+            KINDS[token.word], element.table, columns, level[at - 1].name if named else None, token
         )
 
 
@@ -108,12 +108,12 @@ def index(statement: Tokens) -> Constraint | None:
     if not (begins(statement, "CREATE", "INDEX") or begins(statement, "CREATE", "UNIQUE", "INDEX")):
         return None
     at = next(place for place, token in enumerate(statement) if token.word == "INDEX")
-    rest = _without(_without(statement[at + 1 :], "CONCURRENTLY"), "IF", "NOT", "EXISTS")
+    rest = without(without(statement[at + 1 :], "CONCURRENTLY"), "IF", "NOT", "EXISTS")
     if not rest:
         return None
     unnamed = begins(rest, "ON")
     name = None if unnamed else rest[0].name
-    table, after = qualified(_without(rest[0 if unnamed else 1 :][1:], "ONLY"))
+    table, after = qualified(without(rest[0 if unnamed else 1 :][1:], "ONLY"))
     return Constraint("idx", table, _listed(after, statement[0]), name, statement[0])
 
 
@@ -125,7 +125,7 @@ def column_comments(statement: Tokens) -> Iterator[tuple[str, str]]:
             yield column, "".join(token.value or "" for token in rest[1:])
 
 
-def _unfolded(statement: Tokens) -> Iterator[Tokens]:
+def unfolded(statement: Tokens) -> Iterator[Tokens]:
     """Yield *statement*, and after a `CREATE SCHEMA` each statement inside it, with the schema's name."""
     starts = [0]
     if begins(statement, "CREATE", "SCHEMA"):
@@ -144,8 +144,8 @@ def _depths(tokens: Tokens) -> Iterator[int]:
 
 def _in_schema(schema: Tokens, statement: Tokens) -> Tokens:
     """Return *statement* with the name of a `CREATE SCHEMA` before that of its table, unless it has one."""
-    named = _without(_without(schema[2:], "IF", "NOT", "EXISTS"), "AUTHORIZATION")
-    table = _table(statement, "CREATE")
+    named = without(without(schema[2:], "IF", "NOT", "EXISTS"), "AUTHORIZATION")
+    table = table_of(statement, "CREATE")
     if table is None or "." in table[0] or not named:
         return statement
     at = len(statement) - len(table[1]) - 1
@@ -160,12 +160,12 @@ def _selected_into(statement: Tokens) -> str | None:
     level = outside_brackets(statement)
     for before, at in zip(level, range(1, len(level)), strict=False):
         if level[at].word == "INTO" and before.word not in {"INSERT", "MERGE"}:
-            rest = _without(_without(level[at + 1 :], "UNLOGGED"), "TABLE")
+            rest = without(without(level[at + 1 :], "UNLOGGED"), "TABLE")
             return None if rest and rest[0].word in _PASSING else qualified(rest)[0] or None
     return None
 
 
-def _table(statement: Tokens, verb: str) -> tuple[str, Tokens] | None:
+def table_of(statement: Tokens, verb: str) -> tuple[str, Tokens] | None:
     """Return the table *statement* creates or alters and what follows its name; no temporary one."""
     if not begins(statement, verb):
         return None
@@ -174,17 +174,18 @@ def _table(statement: Tokens, verb: str) -> tuple[str, Tokens] | None:
         rest = rest[1:]
     if not begins(rest, "TABLE"):
         return None
-    rest = _without(_without(rest[1:], "IF", "NOT", "EXISTS"), "IF", "EXISTS")
-    name, rest = qualified(_without(rest, "ONLY"))
+    rest = without(without(rest[1:], "IF", "NOT", "EXISTS"), "IF", "EXISTS")
+    name, rest = qualified(without(rest, "ONLY"))
     everywhere = bool(rest) and rest[0].text == "*"
     return None if name.startswith("pg_temp.") else (name, rest[1:] if everywhere else rest)
 
 
 def _added(action: Tokens) -> Tokens:
-    return _without(_without(action[1:], "COLUMN"), "IF", "NOT", "EXISTS")
+    return without(without(action[1:], "COLUMN"), "IF", "NOT", "EXISTS")
 
 
-def _without(tokens: Tokens, *words: str) -> Tokens:
+def without(tokens: Tokens, *words: str) -> Tokens:
+    """Return *tokens* without these words, if they begin with them."""
     return tokens[len(words) :] if begins(tokens, *words) else tokens
 
 

@@ -41,35 +41,56 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Suppressed:
+    """A finding that the revision itself allows, and its reason."""
+
+    finding: Finding
+    reason: str
+
+
+@dataclass(frozen=True)
 class Report:
-    """The findings of one check, in order, and how many revisions were read for it."""
+    """The findings of one check, in order, how many revisions were read for it, and what they allow."""
 
     findings: tuple[Finding, ...]
     revisions: int
+    suppressed: tuple[Suppressed, ...] = ()
 
 
 @dataclass(frozen=True)
 class Reporter:
-    """Makes the findings of one rule, from its code and its module's name."""
+    """Makes the findings of one rule; its module's name tells their severity, unless it is given."""
 
     code: str
     module: str
-    severity: Severity = "error"
+    severity: Severity | None = None
 
     def __call__(self, path: Path, problem: str, *, hint: str, at: Place = Place()) -> Finding:  # noqa: B008
         """Return a finding about *path*, a file in the folder of revisions or that folder itself."""
         root = path.parent if path.is_dir() else path.parent.parent
+        rule = self.module.rpartition(".")[2]
         return Finding(
             code=self.code,
-            rule=self.module.rpartition(".")[2],
-            severity=self.severity,
-            path=visible(path.relative_to(root).as_posix()),
+            rule=rule,
+            severity=self.severity or severity(rule),
+            path=project_path(path),
             line=at.line,
             column=at.column,
             problem=visible(problem),
             hint=visible(hint),
             root=root,
         )
+
+
+def severity(rule: str) -> Severity:
+    """Return how severe a rule is: what it bans or requires is an error, what it prefers a warning."""
+    return "warning" if rule.startswith("prefer_") else "error"
+
+
+def project_path(path: Path) -> str:
+    """Return *path* as findings name it: a file in the folder of revisions, or that folder itself."""
+    root = path.parent if path.is_dir() else path.parent.parent
+    return visible(path.relative_to(root).as_posix())
 
 
 def visible(text: str) -> str:

@@ -9,14 +9,13 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote
 from xml.etree import ElementTree as Xml
 
 from spotify_ai_agent_migrations.versions.governance import rules
-from spotify_ai_agent_migrations.versions.governance.finding import Finding, Report
+from spotify_ai_agent_migrations.versions.governance.finding import Finding, Report, severity, visible
 from spotify_ai_agent_migrations.versions.governance.rules import RULES, Rule
 
 _TOOL: Final = "spotify-ai-agent-migrations"
@@ -36,13 +35,20 @@ def text(report: Report) -> str:
 def summary(report: Report) -> str:
     """Return one line: how many rules and revisions there were, and how many findings."""
     found = _count(len(report.findings), "finding") if report.findings else "no findings"
-    return f"{_count(len(RULES), 'rule')}, {_count(report.revisions, 'revision')}: {found}"
+    allowed = f", {len(report.suppressed)} suppressed" if report.suppressed else ""
+    return f"{_count(len(RULES), 'rule')}, {_count(report.revisions, 'revision')}: {found}{allowed}"
 
 
 def as_json(report: Report) -> str:
-    """Write one object: the numbers of rules and revisions, and the list of findings."""
-    shown = [{name: asdict(found)[name] for name in _SHOWN} for found in report.findings]
-    return _json({"rules": len(RULES), "revisions": report.revisions, "findings": shown})
+    """Write one object: the numbers of rules and revisions, the findings, and the suppressed ones."""
+    return _json(
+        {
+            "rules": len(RULES),
+            "revisions": report.revisions,
+            "findings": list(map(_shown, report.findings)),
+            "suppressed": [{**_shown(one.finding), "reason": one.reason} for one in report.suppressed],
+        }
+    )
 
 
 def github(report: Report) -> str:
@@ -67,9 +73,9 @@ def sarif(report: Report) -> str:
     """Write SARIF 2.1.0, with the documentation of every rule."""
     seen: Counter[tuple[str, str, str]] = Counter()
     results = []
-    for found in report.findings:
+    for found, reason in _with_reasons(report):
         key = (found.code, found.path, found.problem)
-        results.append(_result(found, nth=seen[key]))
+        results.append({**_result(found, nth=seen[key]), **_suppressions(reason)})
         seen[key] += 1
     driver = {"name": _TOOL, "rules": [_descriptor(rule) for rule in RULES]}
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
@@ -84,6 +90,22 @@ FORMATS: Final[Mapping[str, Callable[[Report], str]]] = MappingProxyType(
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _shown(found: Finding) -> dict[str, Any]:
+    return {name: getattr(found, name) for name in _SHOWN}
+
+
+def _with_reasons(report: Report) -> Iterator[tuple[Finding, str | None]]:
+    """Yield every finding, with the reason of those that are suppressed."""
+    yield from ((found, None) for found in report.findings)
+    yield from ((one.finding, one.reason) for one in report.suppressed)
+
+
+def _suppressions(reason: str | None) -> dict[str, Any]:
+    """Return the property that tells whether a result is suppressed; all results have it, or none may."""
+    given = [] if reason is None else [{"kind": "inSource", "justification": visible(reason)}]
+    return {"suppressions": given}
 
 
 def _json(value: object) -> str:
@@ -140,7 +162,7 @@ def _descriptor(rule: Rule) -> dict[str, Any]:
         "shortDescription": {"text": full.partition("\n")[0]},
         "fullDescription": {"text": full},
         "help": {"text": full, "markdown": full},
-        "defaultConfiguration": {"level": "error"},
+        "defaultConfiguration": {"level": severity(rules.name(rule))},
     }
 
 

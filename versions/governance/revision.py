@@ -9,25 +9,35 @@ from __future__ import annotations
 import ast
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from inspect import cleandoc
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar, cast
 
 from spotify_ai_agent_migrations.versions.governance import bindings, source, syntax
+from spotify_ai_agent_migrations.versions.governance.acts import Act, OnTable, Part, Statement
+from spotify_ai_agent_migrations.versions.governance.comments import comments_of
+from spotify_ai_agent_migrations.versions.governance.course import Course, course
+from spotify_ai_agent_migrations.versions.governance.facts import Facts, read_facts
 from spotify_ai_agent_migrations.versions.governance.finding import Place
+from spotify_ai_agent_migrations.versions.governance.flow import Source
 from spotify_ai_agent_migrations.versions.governance.strings import SqlText, sql_texts
+from spotify_ai_agent_migrations.versions.governance.suppressions import Suppression, suppressions
 from spotify_ai_agent_migrations.versions.governance.tokens import Token
+
+Kind = TypeVar("Kind", bound=Act)
+Table = TypeVar("Table", bound=OnTable)
 
 FIELDS: Final = ("Locks", "Reverse", "Data", "Needs")
 
 _HERE: Final = Path(__file__).resolve().parents[1]
 _FILE: Final = re.compile(r"(?P<number>[0-9]{3})_(?P<slug>.+)\.py")
 _NEWLINE: Final = re.compile(r"\r\n|\r|\n")
-_FIELD: Final = re.compile(rf"(?P<name>{'|'.join(FIELDS)}):(?P<text>.*)")
+# What a docstring allows is no part of the field above it.
+_FIELD: Final = re.compile(rf"(?P<name>{'|'.join(FIELDS)}):(?P<text>.*)|allow MIG\w*")
 
 
 @dataclass(frozen=True)
@@ -96,9 +106,14 @@ class Revision:
         return tuple(bindings.module_scope(self.tree, self.nodes)) if self.tree else ()
 
     @cached_property
+    def origins(self) -> Mapping[str, str]:
+        """Return the full names behind the names of the file; see `syntax.origins`."""
+        return syntax.origins(self.nodes)
+
+    @cached_property
     def calls(self) -> tuple[syntax.Call, ...]:
         """Return every call of the file."""
-        return syntax.calls(self.tree, self.nodes) if self.tree else ()
+        return syntax.calls(self.tree, self.origins) if self.tree else ()
 
     @cached_property
     def bindings(self) -> Mapping[str, list[ast.expr]]:
@@ -115,6 +130,44 @@ class Revision:
         """Return every string that may hold SQL."""
         return tuple(sql_texts(self.tree)) if self.tree else ()
 
+    @cached_property
+    def comments(self) -> Mapping[str, str]:
+        """Return the comments that the revision gives to columns; see `comments.comments_of`."""
+        return comments_of(self.sql_texts, self.calls, self.constants)
+
+    @cached_property
+    def suppressions(self) -> tuple[Suppression, ...]:
+        """Return what the revision allows itself; see `suppressions.suppressions`."""
+        return suppressions(self)
+
+    @cached_property
+    def upgrade(self) -> Course:
+        """Return what `upgrade()` does."""
+        return self._course("upgrade")
+
+    @cached_property
+    def downgrade(self) -> Course:
+        """Return what `downgrade()` does."""
+        return self._course("downgrade")
+
+    def place_of_act(self, act: Act, part: Part = None) -> Place:
+        """Return where *act* is written, or the *part* of it that is meant."""
+        text = act.where.step.text
+        if text is None or isinstance(part, ast.expr):
+            return self.place(part if isinstance(part, ast.expr) else act.where.step.node)
+        return self.place_in(text, act.tokens[0] if part is None else part)
+
+    def _course(self, function: str) -> Course:
+        return Course() if self._source is None else course(self._source, self.constants, function)
+
+    @cached_property
+    def _source(self) -> Source | None:
+        if self.tree is None:
+            return None
+        calls = {call.node: call for call in self.calls}
+        texts = {text.node: text for text in self.sql_texts}
+        return Source(self.tree, self.origins, calls, texts, self.bindings)
+
 
 @dataclass(frozen=True)
 class History:
@@ -128,6 +181,46 @@ class History:
     def readable(self) -> Iterator[tuple[Revision, ast.Module]]:
         """Yield each revision that could be parsed, with its tree."""
         return ((made, made.tree) for made in self.revisions if made.tree is not None)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """Return what the revisions say together; see `facts.read_facts`."""
+        return read_facts(self.revisions)
+
+    def acts(self, kind: type[Kind]) -> Iterator[tuple[Revision, Kind]]:
+        """Yield each act of exactly this kind that an `upgrade()` does, with its revision."""
+        return ((made, cast("Kind", act)) for made, act in self._by_kind.get(kind, ()))
+
+    def changes(self, kind: type[Table]) -> Iterator[tuple[Revision, Table]]:
+        """Yield the acts of this kind on tables that were there before their revision."""
+        return ((made, act) for made, act in self.acts(kind) if made.upgrade.found(act.table, act))
+
+    def statements(self, *verbs: str) -> Iterator[tuple[Revision, Statement]]:
+        """Yield the statements of every `upgrade()` that begin with one of these words."""
+        return (pair for verb in verbs for pair in self._by_verb.get(verb, ()))
+
+    def statements_of_both(self, *verbs: str) -> Iterator[tuple[Revision, Statement]]:
+        """Yield the same, of every `upgrade()` and of every `downgrade()`."""
+        yield from self.statements(*verbs)
+        yield from (pair for verb in verbs for pair in self._by_verb_down.get(verb, ()))
+
+    @cached_property
+    def _by_verb(self) -> Mapping[str, list[tuple[Revision, Statement]]]:
+        return _sorted_by_verb(self.acts(Statement))
+
+    @cached_property
+    def _by_verb_down(self) -> Mapping[str, list[tuple[Revision, Statement]]]:
+        return _sorted_by_verb(
+            (made, said) for made in self.revisions for said in made.downgrade.of(Statement)
+        )
+
+    @cached_property
+    def _by_kind(self) -> Mapping[type[Act], list[tuple[Revision, Act]]]:
+        found: dict[type[Act], list[tuple[Revision, Act]]] = {}
+        for revision in self.revisions:
+            for act in revision.upgrade.acts:
+                found.setdefault(type(act), []).append((revision, act))
+        return found
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -160,6 +253,15 @@ class History:
     @cached_property
     def _numbers(self) -> list[int]:
         return [made.number or 0 for made in self._numbered]
+
+
+def _sorted_by_verb(
+    found: Iterable[tuple[Revision, Statement]],
+) -> dict[str, list[tuple[Revision, Statement]]]:
+    by_verb: dict[str, list[tuple[Revision, Statement]]] = {}
+    for made, said in found:
+        by_verb.setdefault(said.verb, []).append((made, said))
+    return by_verb
 
 
 def discover(folder: Path | None = None) -> tuple[Revision, ...]:
@@ -242,6 +344,6 @@ def _fields(documentation: str) -> Iterator[tuple[str, str]]:
             yield name, text.strip()
             name = ""
         if match:
-            name, text = match["name"], match["text"]
+            name, text = match["name"] or "", match["text"] or ""
         elif name:
             text = f"{text} {line.strip()}"

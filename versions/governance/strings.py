@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -20,15 +20,21 @@ _TOLD: Final = frozenset(
 
 @dataclass(frozen=True)
 class SqlText:
-    """One string of a revision that may hold SQL; what is put in at run time stands in braces."""
+    """One string of a revision that may hold SQL; what is put in at run time, `unknown`, stands in braces."""
 
     node: ast.expr
     text: str
+    unknown: tuple[ast.expr, ...] = ()
 
-    @cached_property
+    @property
     def statements(self) -> tuple[Tokens, ...]:
         """Return the statements of the text, if it can define anything."""
-        return tuple(statements(self.text)) if _SPEAKS.search(self.text) else ()
+        return self.every_statement if _SPEAKS.search(self.text) else ()
+
+    @cached_property
+    def every_statement(self) -> tuple[Tokens, ...]:
+        """Return the statements of the text, whatever it is."""
+        return tuple(statements(self.text))
 
     def line(self, offset: int) -> int | None:
         """Return the line on which *offset* stands, where the string spans lines as the source does."""
@@ -42,15 +48,15 @@ def sql_texts(tree: ast.Module) -> Iterator[SqlText]:
     stack: list[ast.AST] = [tree]
     while stack:
         node = stack.pop()
-        parts = _parts(node)
-        if any(map(_is_string, parts)):
-            yield SqlText(parts[0], "".join(map(_written, parts)))
-            stack.extend(part for part in reversed(parts) if not _is_string(part))
-        elif not _is_told(node):
-            stack.extend(parts[::-1] or reversed(children(node)))
+        terms = parts(node)
+        if any(map(is_string, terms)):
+            yield SqlText(terms[0], "".join(map(_written, terms)), tuple(_unknown(terms)))
+            stack.extend(term for term in reversed(terms) if not is_string(term))
+        elif not is_told(node):
+            stack.extend(terms[::-1] or reversed(children(node)))
 
 
-def _parts(node: ast.AST) -> list[ast.expr]:
+def parts(node: ast.AST) -> list[ast.expr]:
     """Return the terms of a sum from left to right, a string as its only term, and nothing else."""
     if isinstance(node, ast.Constant | ast.JoinedStr):
         return [node]
@@ -61,11 +67,12 @@ def _parts(node: ast.AST) -> list[ast.expr]:
     return [*([node] if terms and isinstance(node, ast.expr) else []), *reversed(terms)]
 
 
-def _is_string(node: ast.expr) -> bool:
+def is_string(node: ast.expr) -> bool:
+    """Tell whether *node* is a string, an f-string included."""
     return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
 
 
-def _is_told(node: ast.AST) -> bool:
+def is_told(node: ast.AST) -> bool:
     """Tell whether the strings inside *node* go to a reader, or are a docstring or a constant."""
     if isinstance(node, ast.Call):
         function = node.func
@@ -74,6 +81,15 @@ def _is_told(node: ast.AST) -> bool:
         ) in _TOLD
     lone = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     return lone or isinstance(node, ast.Raise | ast.Constant)
+
+
+def _unknown(terms: Iterable[ast.expr]) -> Iterator[ast.expr]:
+    """Yield what is no literal among the terms of a sum, and what an f-string puts in."""
+    for term in terms:
+        if isinstance(term, ast.JoinedStr):
+            yield from (part.value for part in term.values if isinstance(part, ast.FormattedValue))
+        elif not is_string(term):
+            yield term
 
 
 def _written(node: ast.expr) -> str:

@@ -61,9 +61,9 @@ class Call:
         return self.name.startswith(f"{_BATCH}.")
 
 
-def calls(tree: ast.Module, nodes: Iterable[ast.AST]) -> tuple[Call, ...]:
-    """Return every call of the file, whose *nodes* these are."""
-    return tuple(_calls(tree, origins(nodes)))
+def calls(tree: ast.Module, names: Mapping[str, str]) -> tuple[Call, ...]:
+    """Return every call of the file, whose `origins` are *names*."""
+    return tuple(_calls(tree, names))
 
 
 def origins(nodes: Iterable[ast.AST]) -> dict[str, str]:

@@ -37,11 +37,11 @@ class Token(NamedTuple):
 Tokens = Sequence[Token]
 
 
-def statements(text: str) -> Iterator[Tokens]:
+def statements(text: str, start: int = 0, end: int | None = None) -> Iterator[Tokens]:
     """Yield the tokens of each statement of *text*, without comments and the closing semicolon."""
     found: list[Token] = []
     depth = 0
-    for token in _tokens(text):
+    for token in _tokens(text, start, len(text) if end is None else end):
         depth = _depth(depth, token.word, found)
         if token.text == ";" and depth == 0:
             yield found
@@ -106,31 +106,49 @@ def qualified(tokens: Tokens) -> tuple[str, Tokens]:
     return ".".join(parts[1:] if len(parts) > 1 and parts[0] == "public" else parts), rest
 
 
-def _tokens(text: str) -> Iterator[Token]:
-    """Yield the tokens of *text*; a comment or a dollar quote that is never closed takes the rest."""
-    at = 0
-    while (match := _TOKEN.match(text, at)) is not None:
-        at = match.end()
-        if match["comment"]:
-            at = _end_of_comment(text, match.start())
-        elif match["tag"]:
-            close = text.find(match[0], at)
-            end = len(text) if close < 0 else close + len(match[0])
-            body = text[at : len(text) if close < 0 else close]
-            yield Token(text[match.start() : end], match.start(), value=body)
-            at = end
-        elif match["skip"] is None:
+def line_comments(text: str) -> Iterator[tuple[int, str]]:
+    """Yield each comment of *text* that begins with two hyphens, and where it begins."""
+    for match in _matches(text, 0, len(text)):
+        if match[0].startswith("--"):
+            yield match.start(), match[0]
+
+
+def _tokens(text: str, start: int, end: int) -> Iterator[Token]:
+    """Yield the tokens between two places of *text*."""
+    for match in _matches(text, start, end):
+        if match["tag"]:
+            close, after = _ends_of_quote(text, match, end)
+            yield Token(text[match.start() : after], match.start(), value=text[match.end() : close])
+        elif match["skip"] is None and match["comment"] is None:
             yield _token(match)
 
 
-def _end_of_comment(text: str, start: int) -> int:
+def _matches(text: str, start: int, end: int) -> Iterator[re.Match[str]]:
+    """Yield what begins each piece of *text*; what is never closed takes the rest."""
+    at = start
+    while (match := _TOKEN.match(text, at, end)) is not None:
+        yield match
+        at = match.end()
+        if match["comment"]:
+            at = _end_of_comment(text, match.start(), end)
+        elif match["tag"]:
+            _, at = _ends_of_quote(text, match, end)
+
+
+def _ends_of_quote(text: str, opening: re.Match[str], end: int) -> tuple[int, int]:
+    """Return where the inside of a dollar quote ends, and where the quote does."""
+    close = text.find(opening[0], opening.end(), end)
+    return (end, end) if close < 0 else (close, close + len(opening[0]))
+
+
+def _end_of_comment(text: str, start: int, end: int) -> int:
     """Return where the comment at *start* ends; PostgreSQL lets comments hold comments."""
     depth = 0
-    for mark in _COMMENT_MARK.finditer(text, start):
+    for mark in _COMMENT_MARK.finditer(text, start, end):
         depth += 1 if mark[0] == "/*" else -1
         if depth == 0:
             return mark.end()
-    return len(text)
+    return end
 
 
 def _depth(depth: int, word: str, before: Sequence[Token]) -> int:

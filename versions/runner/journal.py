@@ -28,6 +28,7 @@ from psycopg2.extras import Json, RealDictCursor
 from psycopg2.sql import SQL, Identifier, Placeholder
 
 from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
+from spotify_ai_agent_migrations.versions.core.database import remedy_of_ownership
 from spotify_ai_agent_migrations.versions.core.errors import PrivilegeError
 from spotify_ai_agent_migrations.versions.core.fingerprint import SchemaObject, described_by, hashed
 from spotify_ai_agent_migrations.versions.core.sql import queries
@@ -67,7 +68,7 @@ class Journal:
     ) -> Written:
         """Add *entry*, as a part of the transaction of *within*, else at once; return it as it stands.
 
-        With *objects*, what the schema is now is kept too.
+        With *objects*, what the schema is now is kept too; with an empty sequence, that nobody knows it.
 
         Raises:
             PrivilegeError: the journal is not there, and this login may not make it.
@@ -134,6 +135,8 @@ def _add(cursor: Any, entry: Entry, origin: Origin) -> Written:  # noqa: ANN401 
 
 
 def _kept(connection: Connection, objects: Sequence[SchemaObject]) -> dict[str, object]:
+    if not objects:
+        return {"described_by": None, "fingerprint": None, "objects": None}
     return {
         "described_by": described_by(connection),
         "fingerprint": hashed(objects),
@@ -155,8 +158,7 @@ def _prepare(connection: Connection) -> None:
             raise
         raise PrivilegeError(
             f"the migration journal cannot be made: {error.diag.message_primary}",
-            hint=f'as an administrator run ALTER DATABASE … OWNER TO "{connection.info.user}", '
-            f'or GRANT CREATE ON DATABASE … TO "{connection.info.user}"',
+            hint=remedy_of_ownership(connection),
         ) from error
 
 

@@ -19,6 +19,7 @@ from spotify_ai_agent_migrations.versions.core.database import (
     engine,
     hides_rows,
     open_connection,
+    remedy_of_ownership,
     shown_message,
     translate,
     translated,
@@ -235,16 +236,19 @@ class _Attempts:
         if hides_rows(error.orig):
             return found
         if isinstance(found, PrivilegeError) and not error.orig.diag.message_hint:
-            return PrivilegeError(found.problem, hint=f"this revision needs {self._needs()}")
+            return PrivilegeError(found.problem, hint=self._remedy())
         if isinstance(found, DatabaseError) and error.statement and not error.orig.diag.message_hint:
             hint = f"SQLSTATE {found.sqlstate} at: {without_literals(error.statement)}"
             return DatabaseError(found.problem, hint=hint, sqlstate=found.sqlstate)
         return found
 
-    def _needs(self) -> str:
-        """Return the field `Needs` of the revision at work."""
+    def _remedy(self) -> str:
+        """Return what the revision at work needs, by its docstring; before any, Alembic makes its table."""
+        if self._step is None:
+            return remedy_of_ownership(_driver_connection(self._connection))
         known = {revision.revision: revision.fields.get("Needs") for revision in discover()}
-        return known.get(self._step.revision if self._step else None) or "more privileges than this login has"
+        needs = known.get(self._step.revision) or "more privileges than this login has"
+        return f"this revision needs {needs}"
 
     def _gave_up(self, error: psycopg2.Error, blockers: tuple[Session, ...]) -> LockError:
         named = "; ".join(map(str, blockers)) or "nobody that could be seen"

@@ -23,6 +23,9 @@ from spotify_ai_agent_migrations.versions.runner.journal import Journal, last_un
 from spotify_ai_agent_migrations.versions.runner.steps import Step
 
 _log: Final = logging.getLogger("spotify_ai_agent_migrations")
+# To describe the schema costs as much as there is of it. Of a long run the last steps are described, to which
+# somebody may want to go back; the first thousand of a new database would take longer than all their changes.
+_DESCRIBED: Final = 20
 _ALONE: Final = "autocommit_block"
 _KILLED: Final = "its process ended without a word"
 
@@ -36,6 +39,7 @@ class Record:
         self._scripts = scripts
         self._fingerprint: str | None = None
         self._attempt: Entry | None = None
+        self._left = 0
         self._began_s = time.monotonic()
 
     def mend(self) -> None:
@@ -43,14 +47,16 @@ class Record:
         left = last_unfinished(self._connection)
         self._connection.rollback()
         if left is not None:
-            self._journal.write(replace(left.entry, state=self._left(left.entry.revision), reason=_KILLED))
+            self._journal.write(replace(left.entry, state=self._end_of(left.entry.revision), reason=_KILLED))
 
     def start(self, step: Step) -> None:
         """Write that *step* is tried; call it in the transaction of the step, before its first statement."""
-        if self._fingerprint is None:
+        self._left = step.left
+        if self._fingerprint is None and step.left < _DESCRIBED:
             self._fingerprint = hashed(lasting(schema_objects(self._connection)))
         self._began_s = time.monotonic()
-        self._attempt = Entry(
+        self._attempt = None
+        attempt = Entry(
             direction=step.verb,
             state="started",
             revision=step.revision,
@@ -58,13 +64,14 @@ class Record:
             code=code_checksum(step.file),
             fingerprint_before=self._fingerprint,
         )
-        self._journal.write(self._attempt)
+        self._journal.write(attempt)
+        self._attempt = attempt
 
     def applied(self, *, step: MigrationInfo, heads: set[str], **_: Any) -> None:  # noqa: ANN401  (Alembic's)
         """Write that a step is done, within its transaction; Alembic calls it, for stamps too."""
         entry = self._stamped(heads) if step.is_stamp or self._attempt is None else self._attempt
-        objects = lasting(schema_objects(self._connection))
-        self._fingerprint = hashed(objects)
+        objects = lasting(schema_objects(self._connection)) if self._left < _DESCRIBED else None
+        self._fingerprint = hashed(objects) if objects is not None else None
         done = replace(
             entry,
             state="applied",
@@ -73,11 +80,14 @@ class Record:
             fingerprint_after=self._fingerprint,
             heads_after=",".join(sorted(heads)),
         )
-        self._journal.write(done, within=self._connection, objects=objects)
+        self._journal.write(done, within=self._connection, objects=objects or ())
 
     def failed(self, error: BaseException, *, dirty: bool) -> None:
         """Write how the attempt ended, unless it is applied; that must never hide *error* itself."""
         self._fingerprint = None
+        if self._attempt is None:
+            # Nothing was started, for there was no place to say so.
+            return
         try:
             left = self._journal.unfinished()
             if left is not None:
@@ -108,7 +118,7 @@ class Record:
     def _elapsed_ms(self) -> int:
         return round((time.monotonic() - self._began_s) * 1_000)
 
-    def _left(self, revision: str | None) -> Any:  # noqa: ANN401  (a State)
+    def _end_of(self, revision: str | None) -> Any:  # noqa: ANN401  (a State)
         """Return what a killed attempt left: everything is undone, unless it left its transaction."""
         try:
             script = self._scripts.get_revision(revision) if revision else None

@@ -22,12 +22,13 @@ Around = Callable[[MigrationContext, "Step"], AbstractContextManager[None]]
 
 @dataclass(frozen=True)
 class Step:
-    """One revision in one direction, and the revisions it starts from."""
+    """One revision in one direction, the revisions it starts from, and how many steps are left after it."""
 
     revision: str
     file: Path
     verb: Literal["upgrade", "downgrade"]
     starts_from: tuple[str, ...]
+    left: int
 
     def __str__(self) -> str:
         return f"{self.verb} of revision {self.file.stem}"
@@ -37,9 +38,10 @@ def surrounded(function: StepFunction, around: Around) -> StepFunction:
     """Return *function* with each revision run inside of *around*, in the revision's own transaction."""
 
     def steps(heads: Any, context: MigrationContext) -> Iterator[MigrationStep]:  # noqa: ANN401  (Alembic's own)
-        for step in function(heads, context) or ():
+        every = list(function(heads, context) or ())
+        for left, step in zip(reversed(range(len(every))), every, strict=True):
             if isinstance(step, RevisionStep):
-                step.migration_fn = _surrounded(step.migration_fn, around, context, _described(step))
+                step.migration_fn = _surrounded(step.migration_fn, around, context, _described(step, left))
             yield step
 
     return steps
@@ -75,12 +77,13 @@ def _own_errors_named(step: Step) -> Iterator[None]:
         ) from error
 
 
-def _described(step: RevisionStep) -> Step:
+def _described(step: RevisionStep, left: int) -> Step:
     return Step(
         revision=step.revision.revision,
         file=Path(step.revision.path),
         verb="upgrade" if step.is_upgrade else "downgrade",
         starts_from=tuple(step.from_revisions_no_deps),
+        left=left,
     )
 
 

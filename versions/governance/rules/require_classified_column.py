@@ -21,7 +21,6 @@ from typing import Final
 
 from spotify_ai_agent_migrations.versions.governance import bindings, syntax
 from spotify_ai_agent_migrations.versions.governance.classification import CHOICE, complaint, is_classified
-from spotify_ai_agent_migrations.versions.governance.comments import comments_of
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
 from spotify_ai_agent_migrations.versions.governance.revision import History, Revision
 from spotify_ai_agent_migrations.versions.governance.syntax import Call
@@ -40,7 +39,7 @@ def find(history: History) -> Iterator[Finding]:
     """Yield a finding for each column without a class, and for each that cannot be seen."""
     for revision, tree in history.readable:
         calls = revision.calls
-        comments = comments_of(revision) if calls else {}
+        comments = revision.comments
         sight = _Sight({call.node: call for call in calls}, revision.bindings, bindings.functions(tree))
         for call in calls:
             if call.is_column:

@@ -18,7 +18,6 @@ from typing import Final
 
 from spotify_ai_agent_migrations.versions.governance import ddl
 from spotify_ai_agent_migrations.versions.governance.classification import CHOICE, complaint, is_classified
-from spotify_ai_agent_migrations.versions.governance.comments import comments_of
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
 from spotify_ai_agent_migrations.versions.governance.revision import History, Revision
 from spotify_ai_agent_migrations.versions.governance.strings import SqlText
@@ -33,7 +32,7 @@ _found: Final = Reporter(CODE, __name__)
 def find(history: History) -> Iterator[Finding]:
     """Yield a finding for each column without a class, and for columns that are copied from elsewhere."""
     for revision in history.revisions:
-        comments = comments_of(revision)
+        comments = revision.comments
         for text in revision.sql_texts:
             for statement in ddl.statements(text):
                 yield from _hidden(revision, text, statement)

@@ -1,0 +1,57 @@
+"""A revision that destroys data says `Data: destructive`.
+
+Why: whoever applies it reads the docstring, and nothing else, before doing so; a suppression further down
+is the author's word to the reviewer, not to them.
+Fix: begin the field with that word:
+
+    Data: destructive; the rows of plans, which were exported
+
+Seen in `upgrade()`: dropped tables, schemas and columns, TRUNCATE, and DELETE with or without WHERE, of
+tables that were there before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from spotify_ai_agent_migrations.versions.governance.acts import (
+    Act,
+    ChangeRows,
+    DropColumn,
+    DropTable,
+    Statement,
+)
+from spotify_ai_agent_migrations.versions.governance.finding import Finding, Reporter
+from spotify_ai_agent_migrations.versions.governance.revision import History, Revision
+from spotify_ai_agent_migrations.versions.governance.tokens import begins
+
+CODE = "MIG055"
+STRUCTURAL = False
+
+_found: Final = Reporter(CODE, __name__)
+
+
+def find(history: History) -> Iterator[Finding]:
+    """Yield a finding for each revision that keeps its loss to itself."""
+    for revision in history.revisions:
+        if (revision.fields.get("Data") or "").startswith("destructive"):
+            continue
+        lost = next(filter(lambda act: _destroys(revision, act), revision.upgrade.acts), None)
+        if lost is not None:
+            said = (revision.fields.get("Data") or "").split(";")[0].split(",")[0] or "nothing"
+            yield _found(
+                revision.path,
+                f'the revision destroys data, and its field "Data" says {said.split()[0]}',
+                hint=f'write "Data: destructive; <what is lost>" in the docstring of {revision.file_name}',
+                at=revision.place_of_act(lost),
+            )
+
+
+def _destroys(revision: Revision, act: Act) -> bool:
+    match act:
+        case DropTable() | DropColumn() | ChangeRows(verb="truncate" | "delete"):
+            return revision.upgrade.found(act.table, act)
+        case Statement():
+            return begins(act.tokens, "DROP", "SCHEMA")
+    return False
