@@ -275,8 +275,8 @@ def test_a_foreign_key_that_the_server_checks_by_two_indexes_is_a_scan_of_both(t
 def test_another_tablespace_is_a_copy(tables: str) -> None:
     if rows(tables, "SELECT current_setting('allow_in_place_tablespaces', true) IS NULL") == [(True,)]:
         pytest.skip("this server has no tablespaces in place")
-    place = f"place_{tables.rpartition('/')[2].partition('?')[0]}"
     with connected(tables) as connection:
+        place = f"place_{connection.info.dbname}"
         connection.cursor().execute("SET allow_in_place_tablespaces = on")
         connection.cursor().execute(f"CREATE TABLESPACE {place} LOCATION ''")
         try:
