@@ -12,6 +12,7 @@ from support import Checkout, Databases, run
 COMMANDS = [
     ("check",),
     ("docs",),
+    ("plan",),
     ("governance", "journal"),
     ("governance", "drift"),
     ("governance", "accept"),
