@@ -242,7 +242,10 @@ def test_a_sequence_that_moved_is_named_and_on_a_clone_none_moves(checkout: Chec
     assert rows(url, "SELECT last_value FROM ticket") == [(1,)]
     assert planned(checkout, url)["sequences"] == [{"sequence": "ticket", "before": 1, "after": 4}]
     done = checkout.python(*PLAN, url=url)
-    assert "sequence ticket moved from 4 to 7, which no rollback takes back" in done.stdout.splitlines()
+    assert (
+        "sequence ticket moved from 4 to 7 meanwhile, which no rollback takes back"
+        in done.stdout.splitlines()
+    )
 
 
 def test_rows_log_and_work_are_counted(checkout: Checkout, url: str) -> None:
@@ -386,6 +389,34 @@ def test_markdown_is_a_table_whatever_the_statement_holds(checkout: Checkout, ur
         "1 revision, 2 statements: 1 brief_blocking, 1 nonblocking  ",
         "executed and rolled back",
     ]
+
+
+def test_a_name_is_nothing_but_text_wherever_it_is_shown(checkout: Checkout, url: str) -> None:
+    with connected(url) as connection:
+        connection.cursor().execute('CREATE TABLE "a|b<i>`[x](y)\n\x1b[1m" (id integer)')
+    add(checkout, "execute('LOCK TABLE \\\"a|b<i>`[x](y)\\n\\x1b[1m\\\"')")
+    markdown = checkout.python(*PLAN, "--format", "markdown", url=url).stdout
+    assert r'ACCESS EXCLUSIVE on "a\|b\<i\>\`\[x\](y)\\n\\x1b\[1m"' in markdown
+    assert len(markdown.splitlines()) == 6
+    text = checkout.python(*PLAN, url=url).stdout
+    assert "\x1b" not in text
+    assert r'ACCESS EXCLUSIVE on "a|b<i>`[x](y)\n\x1b[1m"' in text
+
+
+def test_a_revision_that_commits_by_itself_is_refused_where_it_would_stay(
+    checkout: Checkout, url: str
+) -> None:
+    number = add(checkout, 'execute("CREATE TABLE extra ()"); execute("COMMIT")')
+    done = checkout.python(*PLAN, url=url)
+    assert (done.returncode, done.stderr.splitlines()[-2:]) == (
+        1,
+        [
+            f"error: upgrade of revision {number}_added begins or ends a transaction itself, "
+            "and a dry run could not roll it back",
+            "Hint: use an autocommit block for what has to run alone; a clone (--shadow) executes it",
+        ],
+    )
+    assert rows(url, "SELECT to_regclass('extra')") == [(None,)]
 
 
 def test_nothing_pending_is_said(url: str) -> None:

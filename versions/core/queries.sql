@@ -134,13 +134,22 @@ SELECT taken.relation,
  WHERE taken.pid = %(pid)s::integer
    AND (taken.locktype = 'relation' OR NOT taken.granted);
 
+-- settle_counts --
+-- Let the server add up what this session has counted as soon as it is idle.
+SELECT pg_catalog.pg_stat_force_next_flush();
+
+-- lock_relation --
+-- Lock a relation without those that inherit from it.
+LOCK TABLE ONLY {name} IN {mode} MODE;
+
 -- copyable --
--- Whether nobody is connected to a database, and it is no larger than that.
-SELECT pg_catalog.pg_database_size(there.oid) <= %(most_bytes)s::bigint
-   AND NOT EXISTS (SELECT
+-- Whether a database is no larger than that, and whether nobody is connected to it but whoever asks.
+SELECT pg_catalog.pg_database_size(there.oid) <= %(most_bytes)s::bigint,
+       NOT EXISTS (SELECT
                      FROM pg_catalog.pg_stat_activity AS activity
                     WHERE activity.datid = there.oid
-                      AND activity.backend_type = 'client backend')
+                      AND activity.backend_type = 'client backend'
+                      AND activity.application_name <> %(purpose)s)
   FROM pg_catalog.pg_database AS there
  WHERE there.datname = %(name)s;
 

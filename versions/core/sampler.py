@@ -14,9 +14,9 @@ from contextlib import ExitStack, contextmanager
 from typing import Final
 
 import psycopg2
-from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
+from psycopg2.sql import SQL
 
 from spotify_ai_agent_migrations.versions.core.change import Change, Relations
 from spotify_ai_agent_migrations.versions.core.measurement import Measurement
@@ -134,7 +134,7 @@ def _sample(beside: Connection, pid: int) -> tuple[bool, set[tuple[int, str]]]:
 def _settle(connection: Connection) -> None:
     """Let the server add up at once what this session has read."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_catalog.pg_stat_force_next_flush()")
+        cursor.execute(_SQL["settle_counts"])
 
 
 @contextmanager
@@ -164,6 +164,6 @@ def _lock(connection: Connection, name: str, mode: str) -> None:
         cursor.execute("SAVEPOINT unlocked")
         try:
             # The server has quoted the name; a partition has an entry of its own.
-            cursor.execute(sql.SQL("LOCK TABLE ONLY {} IN {} MODE").format(sql.SQL(name), sql.SQL(mode)))
+            cursor.execute(SQL(_SQL["lock_relation"]).format(name=SQL(name), mode=SQL(mode)))
         except psycopg2.Error:
             cursor.execute("ROLLBACK TO SAVEPOINT unlocked")
