@@ -109,13 +109,14 @@ DROP FUNCTION ops.set_updated_at();
 
 # The catalogue -----------------------------------------------------------------------------------------
 
-# GS1 General Specifications, section 7.9: weights 3 and 1 from the right, the sum is a multiple of ten.
+# GS1 General Specifications, section 7.9: weights 3 and 1 from the right, the sum is a multiple of ten. No cast
+# of a digit: a sum is made before AND has a say, and fails on a letter.
 _CATALOGUE = r"""
 CREATE FUNCTION public.gtin_is_valid_v1(gtin text) RETURNS boolean
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp AS $function$
     SELECT gtin ~ '^[0-9]+$'
-       AND sum(substr(gtin, place, 1)::integer * CASE (length(gtin) - place) % 2 WHEN 1 THEN 3 ELSE 1 END) % 10 = 0
+       AND sum((ascii(substr(gtin, place, 1)) - 48) * CASE (length(gtin) - place) % 2 WHEN 1 THEN 3 ELSE 1 END) % 10 = 0
       FROM generate_series(1, length(gtin)) AS place
 $function$;
 COMMENT ON FUNCTION public.gtin_is_valid_v1(text) IS 'Whether the check digit of a UPC, EAN or GTIN is right';

@@ -12,6 +12,7 @@ from support import Checkout, Databases, run
 COMMANDS = [
     ("check",),
     ("docs",),
+    ("plan",),
     ("rollback", "plan"),
     ("rollback", "to"),
     ("rollback", "restore"),

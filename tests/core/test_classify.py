@@ -11,7 +11,7 @@ from core.listing import Entry, entries, prepare
 from psycopg2.extensions import TRANSACTION_STATUS_INTRANS
 from psycopg2.extensions import connection as Connection
 
-from spotify_ai_agent_migrations import DatabaseError, SettingsError
+from spotify_ai_agent_migrations import DatabaseError, RevisionError, SettingsError
 from spotify_ai_agent_migrations.versions.core.classify import classify, measured
 from spotify_ai_agent_migrations.versions.core.fingerprint import fingerprint
 from spotify_ai_agent_migrations.versions.core.measurement import Lock, Measurement, Verdict, Work
@@ -275,8 +275,8 @@ def test_a_foreign_key_that_the_server_checks_by_two_indexes_is_a_scan_of_both(t
 def test_another_tablespace_is_a_copy(tables: str) -> None:
     if rows(tables, "SELECT current_setting('allow_in_place_tablespaces', true) IS NULL") == [(True,)]:
         pytest.skip("this server has no tablespaces in place")
-    place = f"place_{tables.rpartition('/')[2].partition('?')[0]}"
     with connected(tables) as connection:
+        place = f"place_{connection.info.dbname}"
         connection.cursor().execute("SET allow_in_place_tablespaces = on")
         connection.cursor().execute(f"CREATE TABLESPACE {place} LOCATION ''")
         try:
@@ -298,6 +298,16 @@ def test_a_session_that_counts_no_scans_is_refused(tables: str) -> None:
             classify("SELECT 1", connection)
     assert caught.value.problem == "track_counts is off for this session, so that no scan can be seen"
     assert caught.value.hint == "set track_counts to on for this role, or connect as one that may"
+
+
+def test_what_ends_the_transaction_is_refused(tables: str) -> None:
+    with connected(tables, autocommit=False) as connection:
+        connection.cursor().execute("CREATE TABLE mine ()")
+        with pytest.raises(RevisionError) as caught:
+            classify("COMMIT", connection)
+    assert caught.value.problem == "a statement that begins or ends a transaction cannot be rolled back"
+    assert caught.value.hint == "classify the statements inside of it"
+    assert rows(tables, "SELECT to_regclass('mine')") == [(None,)]
 
 
 def test_what_cannot_run_in_a_transaction_says_so(tables: str) -> None:

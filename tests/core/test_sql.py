@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spotify_ai_agent_migrations.versions.core.sql import queries, without_literals
+from spotify_ai_agent_migrations.versions.core.sql import ends_transaction, queries, without_literals
 
 PACKAGE = "spotify_ai_agent_migrations.versions"
 
@@ -37,6 +37,28 @@ def test_every_statement_of_a_room_has_a_purpose_and_a_body(room: str) -> None:
 )
 def test_literals_become_question_marks(statement: str, shown: str) -> None:
     assert without_literals(statement) == shown
+
+
+@pytest.mark.parametrize(
+    ("statement", "ends"),
+    [
+        ("COMMIT", True),
+        ("-- now\ncommit;", True),
+        ("ROLLBACK AND CHAIN", True),
+        ("ROLLBACK TO SAVEPOINT a", False),
+        ("ROLLBACK WORK TO a", False),
+        ("BEGIN", True),
+        ("START TRANSACTION READ ONLY", True),
+        ("PREPARE TRANSACTION 'a'", True),
+        ("PREPARE a AS SELECT 1", False),
+        ("END", True),
+        ("SAVEPOINT a", False),
+        ("SELECT 'COMMIT'", False),
+        ("", False),
+    ],
+)
+def test_what_ends_a_transaction_is_told_from_what_does_not(statement: str, ends: bool) -> None:
+    assert ends_transaction(statement) is ends
 
 
 def test_a_long_statement_is_cut() -> None:

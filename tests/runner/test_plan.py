@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from spotify_ai_agent_migrations import MigrationError
+from spotify_ai_agent_migrations import MigrationError, check
 from spotify_ai_agent_migrations.versions.core.fingerprint import fingerprint
 from spotify_ai_agent_migrations.versions.runner import Options, plan_upgrade
 from spotify_ai_agent_migrations.versions.runner.plan import Where
@@ -81,6 +81,24 @@ def after(connection, cursor, statement, parameters, context, many):
 command.upgrade(Config("alembic.ini"), sys.argv[2])
 print(json.dumps(noted))
 '''
+
+
+def add(checkout: Checkout, body: str) -> str:
+    """Add a revision that allows itself whatever the rules forbid, so that it is executed."""
+    number = checkout.add(body)
+    file = checkout.versions / f"{number}_added.py"
+    codes = sorted({found.code for found in check(checkout.versions) if found.severity == "error"})
+    allowed = "".join(f"allow {code}: the plan is asked\n" for code in codes)
+    file.write_text(file.read_text().replace("\nLocks:", f"\n{allowed}Locks:", 1))
+    assert not [found for found in check(checkout.versions) if found.severity == "error"]
+    return number
+
+
+def until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.05)
 
 
 def planned(checkout: Checkout, url: str, *arguments: str) -> Any:
@@ -162,7 +180,7 @@ BAD = {
 
 def test_the_locks_of_bad_revisions_are_those_too_and_each_is_caught(checkout: Checkout, url: str) -> None:
     for body, (verdict, away, work) in BAD.items():
-        number = checkout.add(body)
+        number = add(checkout, body)
         plan = planned(checkout, url)
         worst = min(plan["statements"], key=lambda one: list(plan["verdicts"]).index(one["verdict"]))
         assert (worst["verdict"], worst["keeps_away"]) == (verdict, away), body
@@ -172,11 +190,19 @@ def test_the_locks_of_bad_revisions_are_those_too_and_each_is_caught(checkout: C
         assert rows(url, "SELECT version_num FROM alembic_version") == [(number,)]
 
 
+def test_what_a_rule_forbids_is_executed_on_a_clone_only(checkout: Checkout, url: str) -> None:
+    checkout.add("execute('CREATE INDEX users_bad_idx ON users (display_name)')")
+    refused = checkout.python(*PLAN, url=url)
+    assert refused.returncode == 3
+    assert "MIG031" in refused.stderr
+    assert planned(checkout, url, "--shadow")["verdicts"]["long_blocking"] == 1
+
+
 def test_on_a_clone_the_locks_of_several_revisions_are_those_of_each_by_itself(
     checkout: Checkout, url: str
 ) -> None:
-    checkout.add("execute('ALTER TABLE users ADD CONSTRAINT a_check CHECK (id > 0) NOT VALID')")
-    checkout.add("execute('ALTER TABLE users VALIDATE CONSTRAINT a_check')")
+    add(checkout, "execute('ALTER TABLE users ADD CONSTRAINT a_check CHECK (id > 0) NOT VALID')")
+    add(checkout, "execute('ALTER TABLE users VALIDATE CONSTRAINT a_check')")
     plan = planned(checkout, url, "--shadow")
     assert [one["verdict"] for one in plan["statements"]] == ["brief_blocking", "nonblocking"]
     assert (plan["certain"], plan["where"]) == (True, Where.CLONE.value)
@@ -198,7 +224,7 @@ def described(url: str) -> tuple[str, list[tuple[object, ...]]]:
 def test_a_plan_leaves_schema_sequences_and_rows_as_they_were(
     checkout: Checkout, url: str, shadow: bool
 ) -> None:
-    checkout.add("execute(\"CREATE SEQUENCE other; UPDATE users SET locale = 'en'\")")
+    add(checkout, "execute(\"CREATE SEQUENCE other; UPDATE users SET locale = 'en'\")")
     before = described(url)
     plan = planned(checkout, url, *(["--shadow"] if shadow else []))
     assert len(plan["statements"]) == 2
@@ -211,12 +237,15 @@ def test_a_plan_leaves_schema_sequences_and_rows_as_they_were(
 def test_a_sequence_that_moved_is_named_and_on_a_clone_none_moves(checkout: Checkout, url: str) -> None:
     with connected(url) as connection:
         connection.cursor().execute("CREATE SEQUENCE ticket; SELECT nextval('ticket')")
-    checkout.add("execute(\"SELECT nextval('ticket') FROM generate_series(1, 3)\")")
+    add(checkout, "execute(\"SELECT nextval('ticket') FROM generate_series(1, 3)\")")
     assert planned(checkout, url, "--shadow")["sequences"] == []
     assert rows(url, "SELECT last_value FROM ticket") == [(1,)]
     assert planned(checkout, url)["sequences"] == [{"sequence": "ticket", "before": 1, "after": 4}]
     done = checkout.python(*PLAN, url=url)
-    assert "sequence ticket moved from 4 to 7, which no rollback takes back" in done.stdout.splitlines()
+    assert (
+        "sequence ticket moved from 4 to 7 meanwhile, which no rollback takes back"
+        in done.stdout.splitlines()
+    )
 
 
 def test_rows_log_and_work_are_counted(checkout: Checkout, url: str) -> None:
@@ -224,7 +253,7 @@ def test_rows_log_and_work_are_counted(checkout: Checkout, url: str) -> None:
         connection.cursor().execute("""
             CREATE TABLE heard (id integer PRIMARY KEY, note text);
             INSERT INTO heard SELECT generate_series(1, 1000)""")
-    checkout.add("execute(\"UPDATE heard SET note = 'x'; CREATE INDEX heard_note_idx ON heard (note)\")")
+    add(checkout, "execute(\"UPDATE heard SET note = 'x'; CREATE INDEX heard_note_idx ON heard (note)\")")
     update, index = planned(checkout, url)["statements"]
     assert (update["rows"], update["verdict"], update["keeps_away"]) == (1000, "nonblocking", None)
     assert update["wal_bytes"] > 50_000
@@ -245,7 +274,7 @@ with op.get_context().autocommit_block():
 def test_what_runs_alone_is_named_where_it_is_written_and_executed_on_a_clone_only(
     checkout: Checkout, url: str
 ) -> None:
-    number = checkout.add(CONCURRENTLY)
+    number = add(checkout, CONCURRENTLY)
     lines = (checkout.versions / f"{number}_added.py").read_text().splitlines()
     left_out = planned(checkout, url)
     for one, word in zip(left_out["statements"], ("CONCURRENTLY", "VACUUM"), strict=True):
@@ -264,11 +293,12 @@ def test_what_runs_alone_is_named_where_it_is_written_and_executed_on_a_clone_on
 def test_several_statements_in_one_script_fail_alone_as_they_would_for_real(
     checkout: Checkout, url: str
 ) -> None:
-    checkout.add(
+    add(
+        checkout,
         """
         with op.get_context().autocommit_block():
             execute("DROP INDEX CONCURRENTLY IF EXISTS a; DROP INDEX CONCURRENTLY IF EXISTS b")
-        """
+        """,
     )
     done = checkout.python(*PLAN, "--shadow", url=url)
     assert done.returncode == 1
@@ -296,7 +326,7 @@ def test_several_statements_in_one_script_fail_alone_as_they_would_for_real(
 def test_it_fails_on_what_is_asked_and_on_what_nobody_judged(
     checkout: Checkout, url: str, body: str, arguments: list[str], code: int
 ) -> None:
-    checkout.add(body)
+    add(checkout, body)
     done = checkout.python(*PLAN, *arguments, url=url)
     assert done.returncode == code, done.stdout + done.stderr
 
@@ -305,7 +335,7 @@ def test_it_fails_where_an_earlier_revision_hides_the_locks_of_a_later_one(
     checkout: Checkout, url: str
 ) -> None:
     for name in ("a", "b"):
-        checkout.add(f"execute('ALTER TABLE users SET (fillfactor = 90); CREATE TABLE {name} ()')")
+        add(checkout, f"execute('ALTER TABLE users SET (fillfactor = 90); CREATE TABLE {name} ()')")
     assert checkout.python(*PLAN, "--fail-on", "brief_blocking", url=url).returncode == 3
     assert checkout.python(*PLAN, "--fail-on", "brief_blocking", "--shadow", url=url).returncode == 0
 
@@ -334,7 +364,7 @@ def squeezed(text: str) -> list[str]:
 
 
 def test_the_text_says_where_what_whom_and_how_much(checkout: Checkout, url: str) -> None:
-    number = checkout.add(HELD)
+    number = add(checkout, HELD)
     lines = (checkout.versions / f"{number}_added.py").read_text().splitlines()
     first = lines.index(f"    {HELD.splitlines()[1]}") + 1
     done = checkout.python(*PLAN, url=url)
@@ -343,9 +373,10 @@ def test_the_text_says_where_what_whom_and_how_much(checkout: Checkout, url: str
 
 
 def test_markdown_is_a_table_whatever_the_statement_holds(checkout: Checkout, url: str) -> None:
-    number = checkout.add(
+    number = add(
+        checkout,
         "execute('ALTER TABLE users ADD COLUMN \"a|b`c\" text'); "
-        'execute("COMMENT ON COLUMN users.\\"a|b`c\\" IS \'none: x\'")'
+        'execute("COMMENT ON COLUMN users.\\"a|b`c\\" IS \'none: x\'")',
     )
     lines = checkout.python(*PLAN, "--format", "markdown", url=url).stdout.splitlines()
     assert lines[0] == ("| where | verdict | keeps away | lock | work | rows | WAL | time | statement |")
@@ -358,6 +389,34 @@ def test_markdown_is_a_table_whatever_the_statement_holds(checkout: Checkout, ur
         "1 revision, 2 statements: 1 brief_blocking, 1 nonblocking  ",
         "executed and rolled back",
     ]
+
+
+def test_a_name_is_nothing_but_text_wherever_it_is_shown(checkout: Checkout, url: str) -> None:
+    with connected(url) as connection:
+        connection.cursor().execute('CREATE TABLE "a|b<i>`[x](y)\n\x1b[1m" (id integer)')
+    add(checkout, "execute('LOCK TABLE \\\"a|b<i>`[x](y)\\n\\x1b[1m\\\"')")
+    markdown = checkout.python(*PLAN, "--format", "markdown", url=url).stdout
+    assert r'ACCESS EXCLUSIVE on "a\|b\<i\>\`\[x\](y)\\n\\x1b\[1m"' in markdown
+    assert len(markdown.splitlines()) == 6
+    text = checkout.python(*PLAN, url=url).stdout
+    assert "\x1b" not in text
+    assert r'ACCESS EXCLUSIVE on "a|b<i>`[x](y)\n\x1b[1m"' in text
+
+
+def test_a_revision_that_commits_by_itself_is_refused_where_it_would_stay(
+    checkout: Checkout, url: str
+) -> None:
+    number = add(checkout, 'execute("CREATE TABLE extra ()"); execute("COMMIT")')
+    done = checkout.python(*PLAN, url=url)
+    assert (done.returncode, done.stderr.splitlines()[-2:]) == (
+        1,
+        [
+            f"error: upgrade of revision {number}_added begins or ends a transaction itself, "
+            "and a dry run could not roll it back",
+            "Hint: use an autocommit block for what has to run alone; a clone (--shadow) executes it",
+        ],
+    )
+    assert rows(url, "SELECT to_regclass('extra')") == [(None,)]
 
 
 def test_nothing_pending_is_said(url: str) -> None:
@@ -381,7 +440,7 @@ def test_it_is_written_to_a_file_that_can_be_written(url: str, tmp_path: Any) ->
 
 
 def test_no_value_of_the_revision_is_shown(checkout: Checkout, url: str) -> None:
-    checkout.add("execute(\"UPDATE users SET locale = 'en' WHERE email = 'luisg@example.org'\")")
+    add(checkout, "execute(\"UPDATE users SET locale = 'en' WHERE email = 'luisg@example.org'\")")
     for form in ("text", "json", "markdown"):
         done = checkout.python(*PLAN, "--format", form, url=url)
         assert done.returncode == 0, done.stderr
@@ -391,7 +450,7 @@ def test_no_value_of_the_revision_is_shown(checkout: Checkout, url: str) -> None
 
 
 def test_the_dry_run_of_alembic_shows_the_same(checkout: Checkout, url: str) -> None:
-    checkout.add(HELD)
+    add(checkout, HELD)
     plan = checkout.python(*PLAN, url=url).stdout
     done = checkout.alembic("-x", "dry-run=1", "upgrade", "head", url=url)
     assert squeezed(done.stdout) == squeezed(plan)
@@ -423,7 +482,7 @@ def test_from_python_a_plan_is_a_value_and_an_error_is_raised(empty_url: str) ->
 
 
 def test_a_statement_that_fails_is_told_as_in_a_real_run(checkout: Checkout, url: str) -> None:
-    number = checkout.add("execute(\"CREATE TABLE extra (); SELECT 'luisg@example.org'::integer\")")
+    number = add(checkout, "execute(\"CREATE TABLE extra (); SELECT 'luisg@example.org'::integer\")")
     for arguments in ((), ("--shadow",)):
         done = checkout.python(*PLAN, *arguments, url=url)
         assert (done.returncode, done.stdout) == (1, "")
@@ -437,7 +496,7 @@ def test_a_statement_that_fails_is_told_as_in_a_real_run(checkout: Checkout, url
 def test_a_lock_that_is_not_free_is_waited_for_within_the_bound_and_then_nothing_is_left(
     checkout: Checkout, url: str
 ) -> None:
-    checkout.add("execute('LOCK TABLE users')")
+    add(checkout, "execute('LOCK TABLE users')")
     with connected(url, autocommit=False) as reader:
         reader.cursor().execute("SELECT count(*) FROM users")
         done = checkout.alembic(
@@ -449,8 +508,9 @@ def test_a_lock_that_is_not_free_is_waited_for_within_the_bound_and_then_nothing
 
 
 def test_somebody_else_at_the_database_makes_the_clone_one_without_rows(checkout: Checkout, url: str) -> None:
-    checkout.add(
-        "execute(\"CREATE INDEX users_time_zone_idx ON users (time_zone); COMMENT ON TABLE users IS 'x'\")"
+    add(
+        checkout,
+        "execute(\"CREATE INDEX users_time_zone_idx ON users (time_zone); COMMENT ON TABLE users IS 'x'\")",
     )
     with connected(url):
         plan = planned(checkout, url, "--shadow")
@@ -501,24 +561,70 @@ def test_who_may_not_make_databases_is_told(login: Callable[..., str]) -> None:
 def test_the_clone_of_a_killed_process_is_dropped_by_the_next_and_a_living_one_is_not(
     checkout: Checkout, url: str
 ) -> None:
-    checkout.add("execute('SELECT pg_sleep(20)')")
+    add(checkout, "execute('SELECT pg_sleep(20)')")
     asleep = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(20)%'"
     process = subprocess.Popen(
         [sys.executable, *PLAN, "--shadow"], cwd=checkout.root, env=checkout.environment(url),
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while rows(url, asleep) == [(0,)]:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: rows(url, asleep) == [(1,)])
     living = rows(url, SHADOWS)
     assert len(living) == 1
     assert run(sys.executable, *PLAN, "--shadow", url=url).returncode == 0
     assert rows(url, SHADOWS) == living
     process.send_signal(signal.SIGKILL)
     process.wait()
-    # The server notices that the maker is gone, and the next plan cleans up behind it.
-    while rows(url, SHADOWS) == living:
-        assert time.monotonic() < deadline + 60
+
+    def planned_again() -> bool:
         assert run(sys.executable, *PLAN, "--shadow", url=url).returncode == 0
+        return rows(url, SHADOWS) != living
+
+    # The server notices that the maker is gone, and the next plan cleans up behind it.
+    until(planned_again)
     assert rows(url, SHADOWS) == []
+
+
+def test_interrupted_by_the_keyboard_while_something_runs_alone_it_ends_at_once_and_leaves_no_clone(
+    checkout: Checkout, url: str
+) -> None:
+    add(
+        checkout,
+        """
+        with op.get_context().autocommit_block():
+            execute("SELECT pg_sleep(40)")
+        """,
+    )
+    process = subprocess.Popen(
+        [sys.executable, *PLAN, "--shadow"], cwd=checkout.root, env=checkout.environment(url),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE '%(40)%'"
+    until(lambda: rows(url, asleep) == [(1,)])
+    process.send_signal(signal.SIGINT)
+    started = time.monotonic()
+    _, err = process.communicate(timeout=60)
+    assert time.monotonic() - started < 15
+    assert process.returncode in {1, 130}
+    assert "Traceback" not in err
+    assert rows(url, SHADOWS) == []
+
+
+def test_a_login_that_owns_the_database_and_no_more_plans_both_ways(
+    login: Callable[..., str], empty_url: str
+) -> None:
+    limited = login(
+        "CREATEROLE",
+        "CREATEDB",
+        grants=("GRANT agent_owner TO {role}", "ALTER DATABASE {database} OWNER TO {role}"),
+    )
+    if rows(empty_url, "SELECT current_setting('is_superuser')") != [("on",)]:
+        pytest.skip("the server's login is not a superuser")
+    for arguments in ((), ("--shadow",)):
+        done = run(sys.executable, *PLAN, "002", *arguments, url=limited)
+        assert done.returncode == 0, done.stderr
+        assert "2 revisions, " in done.stdout
+    assert run_alembic("upgrade", "002", url=limited).returncode == 0
+    with connected(limited):
+        done = run(sys.executable, *PLAN, "003", "--shadow", url=limited)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == Where.EMPTY_CLONE.value

@@ -93,7 +93,9 @@ def test_every_statement_is_on_the_line_where_it_is_written(checkout: Checkout, 
     number = checkout.add(SHAPES)
     file = checkout.versions / f"{number}_added.py"
     file.write_text(file.read_text().replace("\n\nif __name__", BELOW, 1))
-    done = checkout.python("-m", "spotify_ai_agent_migrations", "plan", "--format", "json", url=url)
+    done = checkout.python(
+        "-m", "spotify_ai_agent_migrations", "plan", "--shadow", "--format", "json", url=url
+    )
     assert done.returncode == 0, done.stderr
     statements = json.loads(done.stdout)["statements"]
     lines = file.read_text().splitlines()

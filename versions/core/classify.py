@@ -9,8 +9,10 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import connection as Connection
 
 from spotify_ai_agent_migrations.versions.core.database import translated
+from spotify_ai_agent_migrations.versions.core.errors import RevisionError
 from spotify_ai_agent_migrations.versions.core.measurement import Measurement, Verdict
 from spotify_ai_agent_migrations.versions.core.meter import Meter
+from spotify_ai_agent_migrations.versions.core.sql import ends_transaction
 
 
 def classify(statement: str, connection: Connection) -> Verdict:
@@ -27,7 +29,13 @@ def measured(statement: str, connection: Connection) -> Measurement:
 
     Raises:
         DatabaseError: the statement failed; `sqlstate` 25001 says that it has to run alone.
+        RevisionError: it begins or ends a transaction.
     """
+    if ends_transaction(statement):
+        raise RevisionError(
+            "a statement that begins or ends a transaction cannot be rolled back",
+            hint="classify the statements inside of it",
+        )
     with translated(), _undone(connection):
         meter = Meter(connection)
         meter.begin()

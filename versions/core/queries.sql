@@ -134,13 +134,22 @@ SELECT taken.relation,
  WHERE taken.pid = %(pid)s::integer
    AND (taken.locktype = 'relation' OR NOT taken.granted);
 
+-- settle_counts --
+-- Let the server add up what this session has counted as soon as it is idle.
+SELECT pg_catalog.pg_stat_force_next_flush();
+
+-- lock_relation --
+-- Lock a relation without those that inherit from it.
+LOCK TABLE ONLY {name} IN {mode} MODE;
+
 -- copyable --
--- Whether nobody is connected to a database, and it is no larger than that.
-SELECT pg_catalog.pg_database_size(there.oid) <= %(most_bytes)s::bigint
-   AND NOT EXISTS (SELECT
+-- Whether a database is no larger than that, and whether nobody is connected to it but whoever asks.
+SELECT pg_catalog.pg_database_size(there.oid) <= %(most_bytes)s::bigint,
+       NOT EXISTS (SELECT
                      FROM pg_catalog.pg_stat_activity AS activity
                     WHERE activity.datid = there.oid
-                      AND activity.backend_type = 'client backend')
+                      AND activity.backend_type = 'client backend'
+                      AND activity.application_name <> %(purpose)s)
   FROM pg_catalog.pg_database AS there
  WHERE there.datname = %(name)s;
 
@@ -174,6 +183,20 @@ SELECT left_over.datname
    AND NOT EXISTS (SELECT
                      FROM pg_catalog.pg_stat_activity AS activity
                     WHERE activity.pid = pg_catalog.split_part(left_over.datname, '_', 3)::integer);
+
+-- owners --
+-- Who owns relations, of a database whose schema a superuser does not restore.
+SELECT DISTINCT pg_catalog.pg_get_userbyid(class.relowner)
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_roles AS login ON login.rolname = current_user
+ WHERE namespace.nspname !~ '^pg_'
+   AND namespace.nspname <> 'information_schema'
+   AND NOT login.rolsuper;
+
+-- let_make --
+-- Let a role make objects in the schema public.
+GRANT CREATE ON SCHEMA public TO {owner};
 
 -- rows_of --
 -- All rows of a table as one value.

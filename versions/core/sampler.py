@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
 import psycopg2
-from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
+from psycopg2.sql import SQL
 
 from spotify_ai_agent_migrations.versions.core.change import Change, Relations
 from spotify_ai_agent_migrations.versions.core.measurement import Measurement
@@ -64,8 +63,9 @@ def measure_alone(
         before = relations(beside, shared=True)
         in_the_way = [stack.enter_context(_standing(opener, before, *way)) for way in (_WRITER, _READER)]
         wal_before, started = wal_bytes(beside), time.perf_counter()
-        with listening(connection) as told:
-            locks = _watched(connection, run, beside, in_the_way)
+        # The statement stays in this thread: a driver that is interrupted cancels what runs in it.
+        with listening(connection) as told, _Watch(connection.info.backend_pid, beside, in_the_way) as watch:
+            run()
         duration_ms = (time.perf_counter() - started) * 1_000
         wal_after = wal_bytes(beside)
         _settle(connection)
@@ -75,7 +75,7 @@ def measure_alone(
     gone = {oid for oid, found in before.items() if found.kind == "i" and oid not in after}
     names = {**before, **after}
     return Measurement(
-        locks=named_locks({(oid, mode) for oid, mode in locks if oid not in gone}, names, known),
+        locks=named_locks({(oid, mode) for oid, mode in watch.seen if oid not in gone}, names, known),
         work=Change(before, after, cursor.statusmessage or "", tuple(told), is_query=is_query(cursor)).work(
             known, names
         ),
@@ -85,37 +85,41 @@ def measure_alone(
     )
 
 
-def _watched(
-    connection: Connection, run: Callable[[], object], beside: Connection, in_the_way: list[Connection]
-) -> set[tuple[int, str]]:
-    """Return the locks seen while *run* is at work; whoever is in the way goes when it waits."""
-    raised: deque[BaseException] = deque()
-    thread = threading.Thread(target=_caught, args=(run, raised), name="measured-alone", daemon=True)
-    seen: set[tuple[int, str]] = set()
-    left = in_the_way.copy()
-    deadline = time.monotonic() + _LONGEST_IN_THE_WAY_S
-    thread.start()
-    try:
-        while thread.is_alive():
-            waits, locks = _sample(beside, connection.info.backend_pid)
-            seen |= locks
-            if left and (waits or time.monotonic() > deadline):
-                left.pop(0).rollback()
-            thread.join(_POLL_S)
-    finally:
-        if thread.is_alive():
-            connection.cancel()
-            thread.join()
-    if raised:
-        raise raised[0]
-    return seen
+class _Watch:
+    """Notes from a thread which locks session *pid* takes, and lets who is in the way go when it waits."""
 
+    def __init__(self, pid: int, beside: Connection, in_the_way: list[Connection]) -> None:
+        self._pid = pid
+        self._beside = beside
+        self._in_the_way = in_the_way
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, name="measured-alone", daemon=True)
+        self._failure: psycopg2.Error | None = None
+        self.seen: set[tuple[int, str]] = set()
 
-def _caught(run: Callable[[], object], raised: deque[BaseException]) -> None:
-    try:
-        run()
-    except BaseException as error:  # noqa: BLE001  (it is raised where the caller waits)
-        raised.append(error)
+    def __enter__(self) -> _Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+        if kind is None and self._failure is not None:
+            raise self._failure
+
+    def _look(self) -> None:
+        deadline = time.monotonic() + _LONGEST_IN_THE_WAY_S
+        try:
+            while not self._over.wait(_POLL_S):
+                waits, locks = _sample(self._beside, self._pid)
+                self.seen |= locks
+                if self._in_the_way and (waits or time.monotonic() > deadline):
+                    self._in_the_way.pop(0).rollback()
+        except psycopg2.Error as error:
+            self._failure = error
+            for one in self._in_the_way:
+                # Or the statement would wait for it until its time is over.
+                one.close()
 
 
 def _sample(beside: Connection, pid: int) -> tuple[bool, set[tuple[int, str]]]:
@@ -130,7 +134,7 @@ def _sample(beside: Connection, pid: int) -> tuple[bool, set[tuple[int, str]]]:
 def _settle(connection: Connection) -> None:
     """Let the server add up at once what this session has read."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_catalog.pg_stat_force_next_flush()")
+        cursor.execute(_SQL["settle_counts"])
 
 
 @contextmanager
@@ -160,6 +164,6 @@ def _lock(connection: Connection, name: str, mode: str) -> None:
         cursor.execute("SAVEPOINT unlocked")
         try:
             # The server has quoted the name; a partition has an entry of its own.
-            cursor.execute(sql.SQL("LOCK TABLE ONLY {} IN {} MODE").format(sql.SQL(name), sql.SQL(mode)))
+            cursor.execute(SQL(_SQL["lock_relation"]).format(name=SQL(name), mode=SQL(mode)))
         except psycopg2.Error:
             cursor.execute("ROLLBACK TO SAVEPOINT unlocked")

@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import re
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from pathlib import Path
+from typing import Final
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.sql import SQL, Composed, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.database import open_connection, translate, translated
-from spotify_ai_agent_migrations.versions.core.errors import PrivilegeError, ServerError
+from spotify_ai_agent_migrations.versions.core.errors import MigrationError, PrivilegeError, ServerError
 from spotify_ai_agent_migrations.versions.core.programs import (
     client_environment,
     program_for,
@@ -33,6 +35,7 @@ _log: Final = logging.getLogger("spotify_ai_agent_migrations")
 _PURPOSE: Final = "agentdb shadow"
 _IN_USE: Final = "55006"
 _INSUFFICIENT_PRIVILEGE: Final = "42501"
+_LEAVING_S: Final = 1.0
 # What psql alone understands, and what would take the bounds away or is unknown to an older server.
 _NOT_FOR_US: Final = re.compile(
     r"^(?:\\(?:un)?restrict .*"
@@ -62,22 +65,26 @@ def shadow(settings: Settings, *, kept: Sequence[str] = ()) -> Iterator[Shadow]:
         PrivilegeError: this login may not create databases.
         ServerError: `pg_dump` is needed and is not there, or fails.
     """
-    with closing(_beside(settings)) as admin:
+    with closing(open_connection(settings, purpose=_PURPOSE)) as first:
+        original = first.info.dbname
+    with closing(_beside(settings, original)) as admin:
         admin.autocommit = True
         _drop_leftovers(admin)
         name = f"agentdb_shadow_{admin.info.backend_pid}_{uuid.uuid4().hex[:8]}"
         clone = replace(settings, conninfo={**settings.conninfo, "dbname": name}, source="shadow")
         try:
-            filled = _make(admin, settings, clone, kept)
+            filled = _copied(admin, settings, original, name)
+            if not filled:
+                _dump(admin, settings, clone, kept)
             _log.info("working on a clone %s rows", "with its" if filled else "without")
             yield Shadow(clone, filled)
         finally:
-            _drop(admin, name)
+            with translated(f'the clone "{name}" cannot be dropped'):
+                _drop(admin, name)
 
 
-def _beside(settings: Settings) -> Connection:
+def _beside(settings: Settings, original: str) -> Connection:
     """Connect to another database of the server: nobody may be connected to one that is copied."""
-    original = _name(settings)
     others = [name for name in ("postgres", "template1") if name != original]
     for name in others[:-1]:
         with suppress(ServerError):
@@ -90,41 +97,58 @@ def _elsewhere(settings: Settings, name: str) -> Connection:
     return open_connection(replace(settings, conninfo=conninfo), purpose=_PURPOSE)
 
 
-def _name(settings: Settings) -> str:
-    """Return the database's name; libpq takes the user's where none is said."""
-    return settings.conninfo.get("dbname") or settings.conninfo.get("user") or "postgres"
+def _copied(admin: Connection, settings: Settings, original: str, name: str) -> bool:
+    """Copy the database with its rows, if it can be; tell whether it was."""
+    if settings.environment == "production" or not _copyable(admin, original):
+        return False
+    statement = SQL(_SQL["copy_database"])
+    try:
+        _run(admin, statement.format(name=Identifier(name), original=Identifier(original)))
+    except psycopg2.Error as error:
+        # Somebody has come meanwhile, or it belongs to another role: it can still be dumped.
+        if error.pgcode in {_IN_USE, _INSUFFICIENT_PRIVILEGE}:
+            return False
+        raise _refused(error) from error
+    return True
 
 
-def _make(admin: Connection, settings: Settings, clone: Settings, kept: Sequence[str]) -> bool:
-    """Make the clone; return whether it holds the rows."""
-    names = {"name": Identifier(_name(clone)), "original": Identifier(_name(settings))}
-    if settings.environment != "production" and _copyable(admin, _name(settings)):
-        try:
-            _run(admin, SQL(_SQL["copy_database"]).format(**names))
-        except psycopg2.Error as error:
-            # Somebody has come meanwhile, or it belongs to another role: it can still be dumped.
-            if error.pgcode not in {_IN_USE, _INSUFFICIENT_PRIVILEGE}:
-                raise _refused(error) from error
-        else:
-            return True
+def _copyable(admin: Connection, original: str) -> bool:
+    """Tell whether the database is small and left alone; sessions that end just now are waited for."""
+    deadline = time.monotonic() + _LEAVING_S
+    while True:
+        with admin.cursor() as cursor:
+            cursor.execute(
+                _SQL["copyable"],
+                {"name": original, "most_bytes": MOST_COPIED_BYTES, "purpose": _PURPOSE},
+            )
+            small, alone = cursor.fetchone() or (False, False)
+        if not small or alone or time.monotonic() > deadline:
+            return bool(small and alone)
+        time.sleep(0.1)
+
+
+def _dump(admin: Connection, settings: Settings, clone: Settings, kept: Sequence[str]) -> None:
+    """Make the clone from the schema alone, and the rows of the tables *kept*."""
     with closing(open_connection(settings, purpose=_PURPOSE)) as original:
         try:
-            _run(admin, _creation(original, _name(clone)))
+            _run(admin, _creation(original, clone.conninfo["dbname"]))
         except psycopg2.Error as error:
             raise _refused(error) from error
         script = _dumped(settings, original.server_version // 10_000)
         with translated("the clone cannot be filled"), closing(_opened(clone)) as target, target:
+            _let_owners_make(original, target)
             target.cursor().execute(script)
             for table in kept:
                 _copy(original, target, table)
-    return False
 
 
-def _copyable(admin: Connection, name: str) -> bool:
-    with admin.cursor() as cursor:
-        cursor.execute(_SQL["copyable"], {"name": name, "most_bytes": MOST_COPIED_BYTES})
-        found = cursor.fetchone()
-    return bool(found and found[0])
+def _let_owners_make(original: Connection, target: Connection) -> None:
+    """Let whoever owns something make things in `public` of the clone: the script says so at its end only."""
+    with original.cursor() as cursor:
+        cursor.execute(_SQL["owners"])
+        owners = [str(name) for (name,) in cursor.fetchall()]
+    for owner in owners:
+        target.cursor().execute(SQL(_SQL["let_make"]).format(owner=Identifier(owner)))
 
 
 def _creation(original: Connection, name: str) -> Composed:
@@ -134,8 +158,12 @@ def _creation(original: Connection, name: str) -> Composed:
         found = cursor.fetchone()
     assert found is not None
     encoding, collate, ctype, provider, locale = found
-    words = {"c": "libc", "i": "icu ICU_LOCALE {}", "b": "builtin BUILTIN_LOCALE {}"}
-    tail = SQL(f" LOCALE_PROVIDER {words[provider]}").format(Literal(locale))
+    words = {
+        "c": SQL(" LOCALE_PROVIDER libc"),
+        "i": SQL(" LOCALE_PROVIDER icu ICU_LOCALE {}"),
+        "b": SQL(" LOCALE_PROVIDER builtin BUILTIN_LOCALE {}"),
+    }
+    tail = words[provider].format(Literal(locale))
     values = {"encoding": Literal(encoding), "collate": Literal(collate), "ctype": Literal(ctype)}
     return SQL(_SQL["create_database"]).format(name=Identifier(name), **values, locale=tail)
 
@@ -143,8 +171,8 @@ def _creation(original: Connection, name: str) -> Composed:
 def _dumped(settings: Settings, server: int) -> str:
     """Return the schema as a script."""
     program = program_for("pg_dump", server)
-    command = [
-        str(program), "--schema-only", "--no-subscriptions", "--encoding=UTF8",
+    command: list[str | Path] = [
+        program, "--schema-only", "--no-subscriptions", "--encoding=UTF8",
         f"--lock-wait-timeout={settings.lock_timeout_ms}",
         f"--dbname={spoken_conninfo(settings, program='pg_dump')}",
     ]  # fmt: skip
@@ -204,7 +232,7 @@ def _run(connection: Connection, statement: Composed) -> None:
         cursor.execute(statement)
 
 
-def _refused(error: psycopg2.Error) -> Any:  # noqa: ANN401  (an error of ours)
+def _refused(error: psycopg2.Error) -> MigrationError:
     if error.pgcode == _INSUFFICIENT_PRIVILEGE:
         return PrivilegeError(
             "this login may not create databases, and so make no clone",

@@ -45,6 +45,17 @@ def without_literals(statement: str, *, most: int = 200) -> str:
     return shown if len(shown) <= most else shown[: most - 1] + "…"
 
 
+def ends_transaction(statement: str) -> bool:
+    """Tell whether *statement* begins or ends a transaction, which nobody could roll back then."""
+    words = without_literals(statement).upper().replace(";", " ").split()
+    if words[:1] == ["ROLLBACK"]:
+        return "TO" not in words[1:3]
+    return words[:1] in (["COMMIT"], ["END"], ["ABORT"], ["BEGIN"]) or words[:2] in (
+        ["START", "TRANSACTION"],
+        ["PREPARE", "TRANSACTION"],
+    )
+
+
 def _shown(part: re.Match[str]) -> str:
     if part["comment"] is not None:
         return " "

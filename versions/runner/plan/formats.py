@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any, Final
 
 from spotify_ai_agent_migrations.versions.core.measurement import Lock, Measurement, Verdict
+from spotify_ai_agent_migrations.versions.governance.finding import visible
 from spotify_ai_agent_migrations.versions.runner.plan.value import Plan, Planned
 
 _HEADINGS: Final = ("where", "verdict", "keeps away", "lock", "work", "rows", "WAL", "time")
@@ -39,7 +41,8 @@ def markdown(plan: Plan) -> str:
     shown = [one for one in plan.statements if _matters(one)]
     lines = ["| " + " | ".join((*_HEADINGS, "statement")) + " |", "|" + "---|" * (len(_HEADINGS) + 1)]
     lines += [
-        "| " + " | ".join(map(_cell, (*_cells(one), _code(_cut(one.statement))))) + " |" for one in shown
+        "| " + " | ".join((*map(_cell, _cells(one)), _pipes(_code(_cut(one.statement))))) + " |"
+        for one in shown
     ]
     table = [*lines, ""] if shown else []
     return "\n".join([*table, *(f"{note}  " for note in _notes(plan))]).rstrip() + "\n"
@@ -64,7 +67,8 @@ FORMATS: Final[Mapping[str, Callable[[Plan], str]]] = MappingProxyType(
 
 
 def _cut(statement: str) -> str:
-    return statement if len(statement) <= _MOST else statement[: _MOST - 1] + "…"
+    shown = visible(statement)
+    return shown if len(shown) <= _MOST else shown[: _MOST - 1] + "…"
 
 
 def _matters(one: Planned) -> bool:
@@ -81,8 +85,8 @@ def _cells(one: Planned) -> tuple[str, ...]:
         place,
         found.verdict.value + ("?" if found.unclear else ""),
         found.blocks or "nobody",
-        _lock(found),
-        _work(found),
+        visible(_lock(found)),
+        visible(_work(found)),
         "" if found.rows is None else str(found.rows),
         _bytes(found.wal_bytes),
         f"{found.duration_ms:.1f} ms",
@@ -128,7 +132,7 @@ def _notes(plan: Plan) -> Iterator[str]:
         yield "What cannot run in a transaction was not executed; on a clone (--shadow) it is."
     for moved in plan.moved:
         moves = f"from {_number(moved.before)} to {_number(moved.after)}"
-        yield f"sequence {moved.sequence} moved {moves}, which no rollback takes back"
+        yield f"sequence {visible(moved.sequence)} moved {moves} meanwhile, which no rollback takes back"
     counted = ", ".join(f"{count} {name}" for name, count in plan.verdicts.items() if count)
     yield f"{_count(plan.revisions, 'revision')}, {_count(plan.statements, 'statement')}: {counted}"
     yield f"{plan.where.value}"
@@ -143,6 +147,11 @@ def _number(value: int | None) -> str:
 
 
 def _cell(value: str) -> str:
+    """Return what a name may hold as nothing but text."""
+    return _pipes(re.sub(r"([\\`*<>\[\]])", r"\\\1", value))
+
+
+def _pipes(value: str) -> str:
     return value.replace("|", "\\|")
 
 

@@ -15,10 +15,11 @@ from psycopg2.extensions import encodings
 from sqlalchemy import event
 
 from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
+from spotify_ai_agent_migrations.versions.core.errors import RevisionError
 from spotify_ai_agent_migrations.versions.core.measurement import Measurement
 from spotify_ai_agent_migrations.versions.core.meter import Meter
 from spotify_ai_agent_migrations.versions.core.sampler import measure_alone
-from spotify_ai_agent_migrations.versions.core.sql import without_literals
+from spotify_ai_agent_migrations.versions.core.sql import ends_transaction, without_literals
 from spotify_ai_agent_migrations.versions.runner.plan.place import Source
 from spotify_ai_agent_migrations.versions.runner.plan.script import Piece, pieces
 from spotify_ai_agent_migrations.versions.runner.plan.value import Planned
@@ -38,6 +39,7 @@ class Observer:
         self._connection = connection
         self._opener = opener
         self._step: Step | None = None
+        self._rolled_back = True
         self._sources: dict[Path, Source] = {}
         self._meter: Meter | None = None
         self.statements: list[Planned] = []
@@ -50,11 +52,15 @@ class Observer:
 
     @contextmanager
     def watching(self, step: Step, *, inherit: bool) -> Iterator[None]:
-        """Note what *step* executes; with *inherit*, locks held now are those of earlier revisions."""
+        """Note what *step* executes.
+
+        With *inherit* it is rolled back with the revisions before it, whose locks are held now.
+        """
         driver = self._connection.connection.driver_connection
         assert isinstance(driver, Connection)
         self._meter = Meter(driver)
         self._meter.begin(inherit=inherit)
+        self._rolled_back = inherit
         self._step = step
         try:
             yield
@@ -73,6 +79,8 @@ class Observer:
             return False
         script = self._sent(cursor, statement, parameters)
         found = pieces(script)
+        if self._rolled_back:
+            self._refuse_control(found)
         if len(found) < 2 or self._runs_alone:
             whole = Piece(script, found[0].offset if found else 0)
             measured = self._measured(
@@ -98,6 +106,14 @@ class Observer:
         )
         self._note(statement, Piece(statement, 0), measured, line)
         return True
+
+    def _refuse_control(self, found: tuple[Piece, ...]) -> None:
+        """Refuse what would end the transaction that is to be rolled back, with all it has done."""
+        if any(ends_transaction(piece.text) for piece in found):
+            raise RevisionError(
+                f"{self._step} begins or ends a transaction itself, and a dry run could not roll it back",
+                hint="use an autocommit block for what has to run alone; a clone (--shadow) executes it",
+            )
 
     def _measured(self, cursor: Cursor, run: Callable[[], object], sent: str = "") -> Measurement:
         assert self._meter is not None
