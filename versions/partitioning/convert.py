@@ -1,0 +1,278 @@
+"""Make a live table the first partition of a partitioned one: prepared online, swapped in one short transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Final
+
+import psycopg2
+from psycopg2.sql import SQL, Composable, Identifier, Literal
+
+from spotify_ai_agent_migrations.versions.core.errors import TableError
+from spotify_ai_agent_migrations.versions.partitioning import facts, incoming
+from spotify_ai_agent_migrations.versions.partitioning.facts import Incoming, Numbered, Progress, Table
+from spotify_ai_agent_migrations.versions.partitioning.periods import Period, first_bound, literal, moment_of
+from spotify_ai_agent_migrations.versions.partitioning.session import Session, said
+
+_CHECK_VIOLATION: Final = "23514"
+
+
+def prepare(session: Session, table: Table, period: Period, now: datetime) -> str:
+    """Do everything that takes long and blocks nobody; return where the old rows end, as text.
+
+    Each step is done if the catalogue does not say that it is: killed anywhere, the same call goes on.
+
+    Raises:
+        TableError: something cannot be carried over, or rows lie beyond the bound; all of it is named.
+    """
+    refuse_obstacles(session, table)
+    found = facts.progress(session, table)
+    if found.bound is not None and _is_late(table, found.bound, period, now):
+        # From here on the check would refuse the rows of the period that begins.
+        session.transaction(lambda: session.run(_drop_check(table)))
+        found = Progress(found.index_valid, None, None)
+    bound = found.bound or literal(table.kind, first_bound(period, now))
+    _refuse_rows_beyond(session, table, bound)
+    _build_key(session, table, found.index_valid)
+    incoming.prepare(session, table)
+    _bound_rows(session, table, found.check_valid, bound)
+    return bound
+
+
+def refuse_obstacles(session: Session, table: Table) -> None:
+    """Refuse a table that cannot be carried over as a whole.
+
+    Raises:
+        TableError: names all that stands in the way.
+    """
+    found = [*facts.obstacles(session, table)]
+    if session.alone:
+        found += [str(line) for (line,) in session.ask("busy")]
+    if found:
+        raise TableError(
+            f'table "{table.name}" cannot be partitioned as it is: {"; ".join(found)}',
+            hint="mend each of them, and run it again; nothing was changed",
+        )
+
+
+def _is_late(table: Table, bound: str, period: Period, now: datetime) -> bool:
+    return moment_of(table.kind, bound) < now + period.margin / 2
+
+
+def _drop_check(table: Table) -> Composable:
+    return SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(table.identifier, Identifier(table.check))
+
+
+def _refuse_rows_beyond(session: Session, table: Table, bound: str) -> None:
+    beyond = said("beyond", table=table.identifier, key=Identifier(table.key), bound=Literal(bound))
+    if session.value(beyond):
+        raise TableError(
+            f'table "{table.name}" has rows whose "{table.key}" is {bound} or later, infinity included',
+            hint=f"mend or move those rows: they would belong to periods to come; SELECT … WHERE {table.key} >= '{bound}'",
+        )
+
+
+def _build_key(session: Session, table: Table, valid: bool | None) -> None:
+    """Build the unique index that becomes the key of the old rows."""
+    if valid is False:
+        session.note(f"dropping index {table.built}, whose build was cut off")
+        with session.unbounded():
+            session.run(SQL("DROP INDEX CONCURRENTLY {}").format(table.beside(table.built)))
+    if valid:
+        return
+    session.note(f"building index {table.built}")
+    with session.unbounded():
+        session.run(
+            SQL("CREATE UNIQUE INDEX {} {} ON {} ({})").format(
+                SQL("CONCURRENTLY" if session.alone else ""),
+                Identifier(table.built),
+                table.identifier,
+                SQL(", ").join(map(Identifier, table.new_key)),
+            )
+        )
+
+
+def _bound_rows(session: Session, table: Table, valid: bool | None, bound: str) -> None:
+    """Let no row pass the bound, and prove that none has."""
+    if valid is None:
+        added = SQL(
+            "ALTER TABLE {} ADD CONSTRAINT {} CHECK ({key} IS NOT NULL AND {key} < {}) NOT VALID"
+        ).format(table.identifier, Identifier(table.check), Literal(bound), key=Identifier(table.key))
+        session.transaction(lambda: session.run(added))
+    if not valid:
+        session.note(f"validating {table.check}")
+        with session.unbounded():
+            _validate(session, table, bound)
+
+
+def _validate(session: Session, table: Table, bound: str) -> None:
+    try:
+        session.run(
+            SQL("ALTER TABLE {} VALIDATE CONSTRAINT {}").format(table.identifier, Identifier(table.check))
+        )
+    except psycopg2.Error as error:
+        if error.pgcode == _CHECK_VIOLATION and session.alone:
+            session.transaction(lambda: session.run(_drop_check(table)))
+            _refuse_rows_beyond(session, table, bound)
+        raise
+
+
+def swap(session: Session, table: Table, bound: str) -> None:
+    """Let the partitioned table take the place of the old one, in one transaction of some milliseconds.
+
+    Locks: ACCESS EXCLUSIVE on the table, its views, the tables it refers to and those that refer to it, each
+    waited for, together, no longer than the lock time-out.
+    """
+    session.note(f"swapping {table.name}")
+    session.transaction(lambda: _swap(session, table, bound))
+
+
+def _swap(session: Session, table: Table, bound: str) -> None:
+    links = incoming_links(session, table)
+    lock_in_order(session, table, links)
+    # What is read from here on cannot change any more.
+    publications = tuple(str(name) for (name,) in session.ask("partly_published", oid=table.oid))
+    carried = [row[2] for row in session.ask("carry", oid=table.oid)]
+    indexes = session.ask("own_indexes", oid=table.oid, built=table.built)
+    outgoing = [text for text, _ in session.ask("outgoing", oid=table.oid)]
+    numbers = facts.numbered(session, table.oid)
+    every: list[str | Composable] = [
+        *incoming.drop_statements(links),
+        *(row[1] for row in session.ask("strip", oid=table.oid)),
+        *_take_off(session, table, indexes),
+        *_parent(table),
+    ]
+    starts = {number.column: last_number(session, number) for number in numbers}
+    for statement in every:
+        session.run(statement)
+    forget_default_grants(session, table)
+    after: list[str | Composable] = [
+        *(
+            statement
+            for number in numbers
+            for statement in give_numbers(session, table, number, starts[number.column])
+        ),
+        *(statement for _, statement in indexes),
+        *outgoing,
+        *carried,
+        *_attach(table, bound),
+        SQL("COMMENT ON CONSTRAINT {} ON {} IS {}").format(
+            Identifier(table.primary), table.identifier, Literal(facts.was_comment(table, publications))
+        ),
+        *(
+            SQL("ALTER PUBLICATION {} SET (publish_via_partition_root = true)").format(Identifier(name))
+            for name in publications
+        ),
+        *incoming.composite_statements(links, table),
+    ]
+    for statement in after:
+        session.run(statement)
+
+
+def incoming_links(session: Session, table: Table) -> tuple[Incoming, ...]:
+    """Return the foreign keys that refer to a table."""
+    return facts.incoming(session, table.oid)
+
+
+def lock_in_order(session: Session, table: Table, links: Sequence[Incoming]) -> None:
+    """Lock everything that the swap touches, always in one order, and all of it within the lock time-out.
+
+    Views first: whoever reads one locks it before the table. Then what the table refers to, which attaching
+    takes for itself; a weaker lock would have to be raised then, which is how deadlocks are made.
+    """
+    views = [str(text) for (text,) in session.ask("views_of", oid=table.oid)]
+    others = sorted({name for _, name in session.ask("outgoing", oid=table.oid)})
+    others += sorted({session.text(link.identifier) for link in links} - set(others))
+    deadline_s = time.monotonic() + session.bounds.lock_timeout_ms / 1_000
+    for statement in (*views, *map(_locked, [*others, table.name])):
+        if session.alone:
+            left_ms = max(1, round((deadline_s - time.monotonic()) * 1_000))
+            session.run(SQL("SET LOCAL lock_timeout = {}").format(Literal(f"{left_ms}ms")))
+        session.run(statement)
+
+
+def _locked(name: str) -> Composable:
+    # The catalogue wrote the name, quoted where it has to be.
+    return SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(SQL(name))
+
+
+def _take_off(session: Session, table: Table, indexes: Sequence[tuple[str, str]]) -> Iterator[Composable]:
+    """Yield what frees the names that the partitioned table takes over."""
+    # Its name ends in what the convention of names asks, whether the table's own begins the other or not.
+    yield SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(table.identifier, Identifier(table.primary))
+    yield SQL("ALTER TABLE {} ADD CONSTRAINT {built} PRIMARY KEY USING INDEX {built}").format(
+        table.identifier, built=Identifier(table.built)
+    )
+    for number in facts.numbered(session, table.oid):
+        if number.identity:
+            yield SQL("ALTER TABLE {} ALTER COLUMN {} DROP IDENTITY").format(
+                table.identifier, Identifier(number.column)
+            )
+    for name, _ in indexes:
+        yield SQL("ALTER INDEX {} RENAME TO {}").format(
+            table.beside(name), Identifier(renamed(name, table.plain, table.legacy))
+        )
+    yield SQL("ALTER TABLE {} RENAME TO {}").format(table.identifier, Identifier(table.legacy))
+
+
+def renamed(name: str, table: str, other: str) -> str:
+    """Return the name that an index of *table* has on the table *other*."""
+    return other + name.removeprefix(table) if name.startswith(f"{table}_") else f"{other}_{name}"
+
+
+def _parent(table: Table) -> Iterator[Composable]:
+    yield said(
+        "create_parent", table=table.identifier, old=table.beside(table.legacy), key=Identifier(table.key)
+    )
+    yield SQL("ALTER TABLE {} OWNER TO {}").format(table.identifier, SQL(table.owner))
+    yield _drop_check(table)
+    yield SQL("ALTER TABLE {} ADD CONSTRAINT {} PRIMARY KEY ({})").format(
+        table.identifier, Identifier(table.primary), SQL(", ").join(map(Identifier, table.new_key))
+    )
+
+
+def _attach(table: Table, bound: str) -> Iterator[Composable]:
+    legacy = table.beside(table.legacy)
+    yield said("attach_first", table=table.identifier, partition=legacy, until=Literal(bound))
+    yield SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(legacy, Identifier(table.check))
+    yield SQL("COMMENT ON TABLE {} IS {}").format(
+        legacy, Literal(f"{facts.MARK}: {table.name} before {bound}")
+    )
+
+
+def last_number(session: Session, number: Numbered) -> tuple[int, bool]:
+    """Return the last number of an identity's sequence, and whether it was given out."""
+    found = session.ask(said("last_number", sequence=Identifier(number.schema, number.sequence)))
+    return found[0][0], found[0][1]
+
+
+def give_numbers(
+    session: Session, table: Table, number: Numbered, last: tuple[int, bool]
+) -> Iterator[str | Composable]:
+    """Yield what lets a column of the new table number itself, going on behind *last*."""
+    sequence = Identifier(number.schema, number.sequence)
+    if not number.identity:
+        yield SQL("ALTER SEQUENCE {} OWNED BY {}.{}").format(
+            sequence, table.identifier, Identifier(number.column)
+        )
+        return
+    yield SQL("ALTER TABLE {} ALTER COLUMN {} ADD {} (SEQUENCE NAME {} {})").format(
+        table.identifier, Identifier(number.column), SQL(number.made), sequence, SQL(number.options)
+    )
+    yield SQL("SELECT pg_catalog.setval({}, {}, {})").format(
+        Literal(session.text(sequence)), Literal(last[0]), Literal(last[1])
+    )
+    yield from number.grants
+    if number.comment:
+        yield SQL("COMMENT ON SEQUENCE {} IS {}").format(sequence, Literal(number.comment))
+
+
+def forget_default_grants(session: Session, table: Table) -> None:
+    """Take back what default privileges gave on the table that was just made."""
+    oid = session.value("oid_of", table=table.name)
+    if oid in {None, table.oid}:
+        return
+    for _, statement in session.ask("strip", oid=oid):
+        session.run(statement)

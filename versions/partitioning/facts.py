@@ -1,0 +1,241 @@
+"""Read from the catalogue what a table is, how far its conversion has come and which partitions it has."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from psycopg2.sql import Identifier
+
+from spotify_ai_agent_migrations.versions.core.errors import TableError
+from spotify_ai_agent_migrations.versions.partitioning.periods import KeyKind, Span, kind_of, span_of
+from spotify_ai_agent_migrations.versions.partitioning.plan import Partition
+from spotify_ai_agent_migrations.versions.partitioning.session import Session
+
+# What begins the comment of a partition that this package made; another one is never dropped.
+MARK: Final = "partition made by agentdb"
+_WAS: Final = "partitioned by agentdb: "
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: its names, as they are and as SQL writes them; its key column; its primary key."""
+
+    oid: int
+    schema: str
+    plain: str
+    name: str
+    owner: str
+    partitioned: bool
+    size_bytes: int
+    key: str
+    kind: KeyKind
+    primary: str
+    primary_columns: tuple[str, ...]
+    primary_comment: str | None
+
+    @property
+    def legacy(self) -> str:
+        """What the table with the old rows is called."""
+        return f"{self.plain}_legacy"
+
+    @property
+    def built(self) -> str:
+        """What the index is called that becomes the key of the old rows."""
+        return f"{self.plain}_legacy_pkey"
+
+    @property
+    def check(self) -> str:
+        """What the check is called that proves where the old rows end."""
+        return f"{self.plain}_legacy_bound_check"
+
+    @property
+    def new_key(self) -> tuple[str, ...]:
+        """The columns of the key of the partitioned table."""
+        return (*self.primary_columns, *(() if self.key in self.primary_columns else (self.key,)))
+
+    @property
+    def identifier(self) -> Identifier:
+        """Its name."""
+        return Identifier(self.schema, self.plain)
+
+    def beside(self, name: str) -> Identifier:
+        """Return the name of something in the same schema."""
+        return Identifier(self.schema, name)
+
+    @property
+    def was(self) -> dict[str, Any]:
+        """What the table was before it was partitioned."""
+        said = self.primary_comment or ""
+        if not said.startswith(_WAS):
+            raise TableError(
+                f'table "{self.name}" was not partitioned by this package',
+                hint="only what it made can be taken back by it",
+            )
+        return dict(json.loads(said.removeprefix(_WAS)))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a conversion has come: None is not there, False not valid yet; `bound` is the end of the old rows."""
+
+    index_valid: bool | None
+    check_valid: bool | None
+    bound: str | None
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A foreign key of another table that refers to this one."""
+
+    name: str
+    schema: str
+    plain: str
+    owner: str
+    columns: tuple[str, ...]
+    referred: tuple[str, ...]
+    on_delete: str
+    deferrable: bool
+    deferred: bool
+    validated: bool
+    text: str
+    comment: str | None
+
+    @property
+    def identifier(self) -> Identifier:
+        """The name of the table that refers."""
+        return Identifier(self.schema, self.plain)
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A column that numbers itself by a sequence."""
+
+    column: str
+    schema: str
+    sequence: str
+    identity: str
+    made: str
+    options: str
+    grants: tuple[str, ...]
+    comment: str | None
+
+
+def table(session: Session, name: str, key: str | None = None) -> Table:
+    """Return the table called *name*; *key* is its key column, which a partitioned one knows itself.
+
+    Raises:
+        TableError: there is none, or no such column, or its type has no periods.
+    """
+    found = session.ask("table_facts", table=name, key=key)
+    if not found:
+        raise TableError(f'there is no table "{name}"', hint="say schema.table, as SQL writes it")
+    oid, schema, plain, qualified, owner, letter, size, type_name, column, primary, columns, comment = found[
+        0
+    ]
+    if type_name is None:
+        raise TableError(
+            f'table "{qualified}" has no column "{key}"'
+            if key
+            else f'table "{qualified}" is not partitioned',
+            hint="name the column that holds the time" if key else "agentdb partitioning convert TABLE KEY",
+        )
+    return Table(
+        oid, schema, plain, qualified, owner, letter == "p", size, column, kind_of(type_name),
+        primary or "", tuple(columns or ()), comment,
+    )  # fmt: skip
+
+
+def was_comment(described: Table, publications: tuple[str, ...]) -> str:
+    """Return the comment of the new primary key, which says what the old one was."""
+    was = {
+        "primary_key": list(described.primary_columns),
+        "publications": list(publications),
+        "comment": described.primary_comment,
+    }
+    return _WAS + json.dumps(was, ensure_ascii=False)
+
+
+def progress(session: Session, described: Table) -> Progress:
+    """Return how far the conversion of a table has come that is not partitioned yet."""
+    return Progress(
+        *session.ask("progress", oid=described.oid, built=described.built, check=described.check)[0]
+    )
+
+
+def obstacles(session: Session, described: Table) -> tuple[str, ...]:
+    """Return everything about a table that cannot be carried over, by name."""
+    found = session.ask(
+        "obstacles", oid=described.oid, key=described.key, built=described.built, check=described.check
+    )
+    return tuple(str(line) for (line,) in found)
+
+
+def incoming(session: Session, oid: int) -> tuple[Incoming, ...]:
+    """Return the foreign keys that refer to a table."""
+    return tuple(
+        Incoming(*row[:4], tuple(row[4]), tuple(row[5]), *row[6:]) for row in session.ask("incoming", oid=oid)
+    )
+
+
+def numbered(session: Session, oid: int) -> tuple[Numbered, ...]:
+    """Return the columns of a table that number themselves."""
+    return tuple(Numbered(*row[:6], tuple(row[6]), row[7]) for row in session.ask("numbered", oid=oid))
+
+
+def partitions(session: Session, described: Table) -> tuple[Partition, ...]:
+    """Return the partitions of a table whose bounds are periods, in the order of their bounds.
+
+    Raises:
+        TableError: one has no bounds to compare, as a DEFAULT partition.
+    """
+    found = []
+    for oid, schema, plain, name, bound, comment, detaching, rows, size in session.ask(
+        "partitions", oid=described.oid
+    ):
+        span = span_of(described.kind, bound or "")
+        if span is None and not detaching:
+            raise TableError(
+                f'partition "{name}" is not a span of time: {bound or "it has no bounds"}',
+                hint="detach it, or look after this table by hand",
+            )
+        ours = bool(comment) and comment.startswith(MARK)
+        found.append(
+            Partition(oid, schema, plain, name, span or Span(None, None), ours, detaching, rows, size)
+        )
+    return tuple(sorted(found, key=lambda one: _place(one.span.since)))
+
+
+def _place(since: datetime | None) -> tuple[bool, Any]:
+    return (since is not None, since)
+
+
+def clock(session: Session) -> tuple[datetime, bool]:
+    """Return the time by the server, and whether it is a standby."""
+    now, standby = session.ask("clock")[0]
+    return now, standby
+
+
+def key_of(session: Session, name: str) -> str | None:
+    """Return the column that a table is partitioned by, or is about to be; None where nothing says so.
+
+    Raises:
+        TableError: there is no such table.
+    """
+    number_of(session, name)
+    found = session.value("key_of", table=name)
+    return str(found) if found is not None else None
+
+
+def number_of(session: Session, name: str) -> int:
+    """Return the number of a table.
+
+    Raises:
+        TableError: there is none.
+    """
+    found = session.value("oid_of", table=name)
+    if found is None:
+        raise TableError(f'there is no table "{name}"', hint="say schema.table, as SQL writes it")
+    return int(found)

@@ -1,0 +1,166 @@
+"""Carry the foreign keys that refer to a table: a second column holds the partition key of the row referred to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from psycopg2.sql import SQL, Composable, Identifier, Literal
+
+from spotify_ai_agent_migrations.versions.partitioning.facts import Incoming, Table, incoming
+from spotify_ai_agent_migrations.versions.partitioning.session import Session, said
+
+# Before its text, in the comment of the foreign key that took its place.
+_WAS: Final = "was "
+_ACTIONS: Final = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL"}
+_BLOCKS: Final = 500
+
+
+def column_of(link: Incoming, table: Table) -> str:
+    """Return the name of the column that is added beside a foreign key."""
+    return f"{link.columns[0]}_{table.key}"
+
+
+def routine_of(link: Incoming, table: Table) -> str:
+    """Return the name of the trigger that fills the column, and of its function."""
+    return f"{link.plain}_{column_of(link, table)}"
+
+
+def is_carried(link: Incoming) -> bool:
+    """Tell whether a foreign key is one that was made for a partitioned table."""
+    return (link.comment or "").startswith(_WAS)
+
+
+def prepare(session: Session, table: Table) -> None:
+    """Add the column to each table that refers to *table*, keep it filled, and fill it for the rows there are."""
+    for link in incoming(session, table.oid):
+        if not session.value(
+            "has_column", table=_text(session, link.identifier), column=column_of(link, table)
+        ):
+            session.run(
+                _said(
+                    "add_column",
+                    link,
+                    table,
+                    type=SQL(session.value("key_type", oid=table.oid, key=table.key)),
+                )
+            )
+        session.transaction(lambda link=link: _fill_from_now_on(session, link, table))  # type: ignore[misc]
+        _fill(session, link, table)
+
+
+def _fill_from_now_on(session: Session, link: Incoming, table: Table) -> None:
+    routine = Identifier(link.schema, routine_of(link, table))
+    session.run(_said("create_fill", link, table, routine=routine))
+    session.run(SQL("ALTER FUNCTION {}() OWNER TO {}").format(routine, SQL(table.owner)))
+    session.run(SQL("REVOKE ALL ON FUNCTION {}() FROM PUBLIC").format(routine))
+    session.run(_said("create_fill_trigger", link, table, routine=routine))
+
+
+def _fill(session: Session, link: Incoming, table: Table) -> None:
+    """Fill the column block by block, so that no row stays locked for long."""
+    blocks = session.value("blocks", table=_text(session, link.identifier))
+    for first in range(0, int(blocks) + 1, _BLOCKS):
+        spans = {"since": Literal(f"({first},0)"), "until": Literal(f"({first + _BLOCKS},0)")}
+        session.run(_said("fill", link, table, **spans))
+
+
+def drop_statements(links: tuple[Incoming, ...]) -> Iterator[Composable]:
+    """Yield what takes the foreign keys off, for the moment of the swap."""
+    for link in links:
+        yield SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(link.identifier, Identifier(link.name))
+
+
+def composite_statements(links: tuple[Incoming, ...], table: Table) -> Iterator[Composable]:
+    """Yield what makes the foreign keys anew, over both columns.
+
+    MATCH FULL: with MATCH SIMPLE a row that refers to nothing would pass, since the column looked up is NULL.
+    """
+    for link in links:
+        column = column_of(link, table)
+        words = [
+            SQL("ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}, {})").format(
+                link.identifier, Identifier(link.name), Identifier(link.columns[0]), Identifier(column)
+            ),
+            SQL("REFERENCES {} ({}, {}) MATCH FULL").format(
+                table.identifier, Identifier(link.referred[0]), Identifier(table.key)
+            ),
+            SQL("ON UPDATE CASCADE ON DELETE {}").format(SQL(_ACTIONS[link.on_delete])),
+            SQL(
+                ("DEFERRABLE INITIALLY DEFERRED" if link.deferred else "DEFERRABLE")
+                if link.deferrable
+                else ""
+            ),
+            SQL("NOT VALID"),
+        ]
+        yield SQL(" ").join(words)
+        was = "\n".join([_WAS + link.text, *([link.comment] if link.comment else [])])
+        yield _commented(link, was)
+
+
+def plain_statements(links: tuple[Incoming, ...], table: Table) -> Iterator[Composable]:
+    """Yield what puts the foreign keys back as they were, and takes away what was added for them."""
+    for link in links:
+        was, _, comment = (link.comment or "").removeprefix(_WAS).partition("\n")
+        routine = routine_of(link, table)
+        yield SQL("DROP TRIGGER {} ON {}").format(Identifier(routine), link.identifier)
+        yield SQL("DROP FUNCTION {}()").format(Identifier(link.schema, routine))
+        yield SQL("ALTER TABLE {} DROP COLUMN {}").format(link.identifier, Identifier(column_of(link, table)))
+        # The server wrote it itself, every name quoted.
+        yield SQL("ALTER TABLE {} ADD CONSTRAINT {} {} NOT VALID").format(
+            link.identifier, Identifier(link.name), SQL(was)
+        )
+        if comment:
+            yield _commented(link, comment)
+
+
+def validate(session: Session, oid: int, table: Table | None = None) -> None:
+    """Validate the foreign keys that are not yet; of a partitioned *table*, their second column is mended first."""
+    for link in incoming(session, oid):
+        if link.validated:
+            continue
+        if table is not None and is_carried(link):
+            session.run(_said("refill", link, table))
+        with session.unbounded():
+            session.run(
+                SQL("ALTER TABLE {} VALIDATE CONSTRAINT {}").format(link.identifier, Identifier(link.name))
+            )
+
+
+def forget(session: Session, table: Table) -> None:
+    """Take away what was prepared for a conversion that is not wanted any more."""
+    for link in incoming(session, table.oid):
+        routine = routine_of(link, table)
+        if session.value("has_column", table=_text(session, link.identifier), column=column_of(link, table)):
+            for statement in (
+                SQL("DROP TRIGGER IF EXISTS {} ON {}").format(Identifier(routine), link.identifier),
+                SQL("DROP FUNCTION IF EXISTS {}()").format(Identifier(link.schema, routine)),
+                SQL("ALTER TABLE {} DROP COLUMN {}").format(
+                    link.identifier, Identifier(column_of(link, table))
+                ),
+            ):
+                session.transaction(lambda statement=statement: session.run(statement))  # type: ignore[misc]
+
+
+def _commented(link: Incoming, text: str) -> Composable:
+    return SQL("COMMENT ON CONSTRAINT {} ON {} IS {}").format(
+        Identifier(link.name), link.identifier, Literal(text)
+    )
+
+
+def _said(name: str, link: Incoming, table: Table, **more: Composable) -> Composable:
+    return said(
+        name,
+        other=link.identifier,
+        table=table.identifier,
+        column=Identifier(link.columns[0]),
+        added=Identifier(column_of(link, table)),
+        referred=Identifier(link.referred[0]),
+        key=Identifier(table.key),
+        trigger=Identifier(routine_of(link, table)),
+        **more,
+    )
+
+
+def _text(session: Session, identifier: Identifier) -> str:
+    return session.text(identifier)

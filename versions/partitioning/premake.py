@@ -1,0 +1,106 @@
+"""Make the partitions of the periods to come, and those missing between: created on their own, then attached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from psycopg2.sql import SQL, Composable, Identifier, Literal
+
+from spotify_ai_agent_migrations.versions.core.errors import DatabaseError
+from spotify_ai_agent_migrations.versions.partitioning import facts
+from spotify_ai_agent_migrations.versions.partitioning.facts import Table
+from spotify_ai_agent_migrations.versions.partitioning.periods import literal
+from spotify_ai_agent_migrations.versions.partitioning.plan import New, Partition, Policy, missing
+from spotify_ai_agent_migrations.versions.partitioning.session import (
+    Session,
+    Written,
+    lock_for_transaction,
+    said,
+)
+
+
+def premake(session: Session, table: Table, policy: Policy, now: datetime) -> tuple[str, ...]:
+    """Make what *policy* wants to be there and is not; return the names.
+
+    Locks: SHARE UPDATE EXCLUSIVE on the table, for a moment each: nobody who reads or writes waits.
+    One process at a time, by an advisory lock.
+    """
+    return tuple(
+        name
+        for new in wanted(session, table, policy, now)
+        if (name := _one(session, table, policy, new, now))
+    )
+
+
+def wanted(session: Session, table: Table, policy: Policy, now: datetime) -> tuple[New, ...]:
+    """Return the partitions that are to be made."""
+    there = facts.partitions(session, table)
+    return missing(policy, table.plain, [one.span for one in there if not one.detaching], now)
+
+
+def _one(session: Session, table: Table, policy: Policy, new: New, now: datetime) -> str | None:
+    def work() -> str | None:
+        lock_for_transaction(session, table.name)
+        if not isinstance(session, Written) and new not in wanted(session, table, policy, now):
+            # Another process was quicker.
+            return None
+        for statement in statements(session, table, new, template(facts.partitions(session, table))):
+            session.run(statement)
+        _verify(session, table, new)
+        return new.plain
+
+    return session.transaction(work)
+
+
+def template(there: Iterable[Partition]) -> int | None:
+    """Return the number of the partition that new ones take their storage options from: the newest."""
+    found = [one for one in there if not one.detaching]
+    return found[-1].oid if found else None
+
+
+def statements(
+    session: Session, table: Table, new: New, like: int | None, *, parent: Table | None = None
+) -> list[Composable]:
+    """Return what makes one partition: CREATE TABLE … LIKE and ATTACH, which lock less than PARTITION OF."""
+    partition = table.beside(new.plain)
+    since, until = literal(table.kind, new.since), literal(table.kind, new.until)
+    options = session.value("storage", oid=like) if like is not None else ""
+    identity = session.value("replica_identity", oid=like) if like is not None else None
+    made = [
+        said("create_partition", partition=partition, table=table.identifier, options=SQL(options or "")),
+        SQL("ALTER TABLE {} OWNER TO {}").format(partition, SQL(table.owner)),
+        SQL("COMMENT ON TABLE {} IS {}").format(
+            partition, Literal(f"{facts.MARK}: {(parent or table).name} from {since} to {until}")
+        ),
+        said(
+            "attach",
+            table=(parent or table).identifier,
+            partition=partition,
+            since=Literal(since),
+            until=Literal(until),
+        ),
+    ]
+    if identity:
+        made.insert(2, SQL("ALTER TABLE {} REPLICA IDENTITY {}").format(partition, SQL(identity)))
+    return made
+
+
+def _verify(session: Session, table: Table, new: New) -> None:
+    """Refuse a partition whose bounds are not those that were meant, or that others may use by its name."""
+    if isinstance(session, Written):
+        return
+    made = next((one for one in facts.partitions(session, table) if one.plain == new.plain), None)
+    if made is None or (made.span.since, made.span.until) != (new.since, new.until):
+        raise DatabaseError(
+            f'partition "{new.plain}" of "{table.name}" has other bounds than were meant',
+            hint="nothing of it was kept; report it, with the type of the key",
+        )
+    for _, statement in session.ask("strip", oid=made.oid):
+        session.run(statement)
+
+
+def identifier(table: Table, partition: Partition) -> Identifier:
+    """Return the name of a partition."""
+    del table
+    return Identifier(partition.schema, partition.plain)

@@ -1,0 +1,778 @@
+-- The statements of partitioning. Whole statements come from the catalogue, every name in them quoted by it.
+
+-- table_facts --
+-- What a table is: numbers, names as SQL writes them, owner, kind, size, its key column and its primary key.
+SELECT class.oid::bigint,
+       namespace.nspname,
+       class.relname,
+       pg_catalog.format('%%I.%%I', namespace.nspname, class.relname),
+       pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(class.relowner)),
+       class.relkind::text,
+       pg_catalog.pg_relation_size(class.oid),
+       (SELECT pg_catalog.format_type(attribute.atttypid, attribute.atttypmod)
+          FROM pg_catalog.pg_attribute AS attribute
+         WHERE attribute.attrelid = class.oid
+           AND attribute.attname = coalesce(%(key)s,
+                   (SELECT part.attname
+                      FROM pg_catalog.pg_partitioned_table AS split
+                      JOIN pg_catalog.pg_attribute AS part
+                        ON part.attrelid = split.partrelid AND part.attnum = split.partattrs[0]
+                     WHERE split.partrelid = class.oid))
+           AND attribute.attnum > 0
+           AND NOT attribute.attisdropped),
+       coalesce(%(key)s,
+                (SELECT part.attname
+                   FROM pg_catalog.pg_partitioned_table AS split
+                   JOIN pg_catalog.pg_attribute AS part
+                     ON part.attrelid = split.partrelid AND part.attnum = split.partattrs[0]
+                  WHERE split.partrelid = class.oid)),
+       linked.conname,
+       (SELECT pg_catalog.array_agg(attribute.attname::text ORDER BY part.place)
+          FROM pg_catalog.unnest(linked.conkey) WITH ORDINALITY AS part (attnum, place)
+          JOIN pg_catalog.pg_attribute AS attribute
+            ON attribute.attrelid = class.oid AND attribute.attnum = part.attnum),
+       pg_catalog.obj_description(linked.oid, 'pg_constraint')
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  LEFT JOIN pg_catalog.pg_constraint AS linked ON linked.conrelid = class.oid AND linked.contype = 'p'
+ WHERE class.oid = pg_catalog.to_regclass(%(table)s)
+   AND class.relkind IN ('r', 'p');
+
+-- obstacles --
+-- What of a table cannot be carried over to a partitioned one, by name, each with what to do about it.
+WITH target AS (
+    SELECT class.*,
+           attribute.attnum AS key,
+           attribute.attnotnull
+      FROM pg_catalog.pg_class AS class
+      JOIN pg_catalog.pg_attribute AS attribute
+        ON attribute.attrelid = class.oid AND attribute.attname = %(key)s
+     WHERE class.oid = %(oid)s
+)
+SELECT pg_catalog.format('column "%%s" may be NULL: set it NOT NULL first, by a CHECK that is validated', %(key)s)
+  FROM target WHERE NOT target.attnotnull
+UNION ALL
+SELECT 'it has no primary key: add one'
+  FROM target
+ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS linked
+                    WHERE linked.conrelid = target.oid AND linked.contype = 'p')
+UNION ALL
+SELECT 'its name is longer than 45 bytes: rename it'
+  FROM target WHERE pg_catalog.octet_length(target.relname) > 45
+UNION ALL
+SELECT 'it is unlogged or temporary: make it LOGGED'
+  FROM target WHERE target.relpersistence <> 'p'
+UNION ALL
+SELECT 'it is a typed table: ALTER TABLE … NOT OF'
+  FROM target WHERE target.reloftype <> 0
+UNION ALL
+SELECT 'its storage is of another kind than heap'
+  FROM target
+ WHERE target.relam <> (SELECT method.oid FROM pg_catalog.pg_am AS method WHERE method.amname = 'heap')
+UNION ALL
+SELECT 'it lies in a tablespace of its own: move it to the default one'
+  FROM target WHERE target.reltablespace <> 0
+UNION ALL
+SELECT 'it inherits, or is inherited from: ALTER TABLE … NO INHERIT'
+  FROM target
+ WHERE EXISTS (SELECT FROM pg_catalog.pg_inherits AS link WHERE target.oid IN (link.inhrelid, link.inhparent))
+UNION ALL
+SELECT 'its replica identity is an index: ALTER TABLE … REPLICA IDENTITY DEFAULT'
+  FROM target WHERE target.relreplident = 'i'
+UNION ALL
+SELECT pg_catalog.format('unique index "%%s" does not hold column "%%s": rows of two partitions could not be kept apart; drop it',
+                         class.relname, %(key)s)
+  FROM target
+  JOIN pg_catalog.pg_index AS index ON index.indrelid = target.oid AND index.indisunique AND NOT index.indisprimary
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+ WHERE class.relname <> %(built)s
+   AND (target.key <> ALL ((pg_catalog.string_to_array(index.indkey::text, ' ')::smallint[])[1:index.indnkeyatts])
+        OR index.indexprs IS NOT NULL)
+UNION ALL
+SELECT pg_catalog.format('index "%%s" is invalid: REINDEX INDEX CONCURRENTLY, or drop it', class.relname)
+  FROM target
+  JOIN pg_catalog.pg_index AS index ON index.indrelid = target.oid AND NOT index.indisvalid
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+ WHERE class.relname <> %(built)s
+UNION ALL
+SELECT pg_catalog.format('index "%%s" is what the table is clustered on: ALTER TABLE … SET WITHOUT CLUSTER', class.relname)
+  FROM target
+  JOIN pg_catalog.pg_index AS index ON index.indrelid = target.oid AND index.indisclustered
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+UNION ALL
+SELECT pg_catalog.format('the name of index "%%s" leaves no room for that of a second one: rename it', class.relname)
+  FROM target
+  JOIN pg_catalog.pg_index AS index ON index.indrelid = target.oid
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+ WHERE class.relname <> %(built)s
+   AND pg_catalog.octet_length(class.relname)
+       + CASE WHEN pg_catalog.starts_with(class.relname, target.relname || '_') THEN 7
+              ELSE pg_catalog.octet_length(target.relname) + 8 END > 63
+UNION ALL
+SELECT pg_catalog.format('constraint "%%s" %%s', linked.conname,
+                         CASE WHEN NOT linked.convalidated THEN 'is not validated: ALTER TABLE … VALIDATE CONSTRAINT'
+                              WHEN linked.contype = 'x' THEN 'excludes rows, which holds in one partition only; drop it'
+                              WHEN linked.contype = 'c' THEN 'is NO INHERIT: make it a plain CHECK'
+                              WHEN linked.contype = 'f' THEN 'refers to the table itself: drop it'
+                              WHEN linked.condeferrable THEN 'is deferrable: make it NOT DEFERRABLE'
+                         END)
+  FROM target
+  JOIN pg_catalog.pg_constraint AS linked ON linked.conrelid = target.oid
+ WHERE linked.conname <> %(check)s
+   AND (NOT linked.convalidated
+        OR linked.contype = 'x'
+        OR (linked.contype = 'c' AND linked.connoinherit)
+        OR (linked.contype = 'f' AND linked.confrelid = target.oid)
+        OR (linked.contype IN ('p', 'u') AND linked.condeferrable))
+UNION ALL
+SELECT pg_catalog.format('foreign key "%%s" of "%%s" %%s', linked.conname, other.relname,
+                         CASE WHEN other.relkind = 'p' THEN 'comes from a partitioned table: drop it'
+                              WHEN NOT linked.convalidated THEN 'is not validated: ALTER TABLE … VALIDATE CONSTRAINT'
+                              WHEN linked.confdeltype = 'd' OR linked.confupdtype = 'd' THEN 'sets a default: choose another action'
+                              WHEN linked.confmatchtype <> 's' THEN 'is MATCH FULL: make it MATCH SIMPLE'
+                              WHEN cardinality(linked.conkey) > 1 THEN 'has more than one column: drop it'
+                              WHEN pg_catalog.octet_length(attribute.attname) + pg_catalog.octet_length(other.relname)
+                                   + pg_catalog.octet_length(%(key)s) > 55 THEN 'has names too long to add a column after: rename it'
+                              ELSE 'would be filled through forced row security: NO FORCE ROW LEVEL SECURITY, or an owner with BYPASSRLS'
+                         END)
+  FROM target
+  JOIN pg_catalog.pg_constraint AS linked
+    ON linked.confrelid = target.oid AND linked.conrelid <> target.oid AND linked.contype = 'f'
+  JOIN pg_catalog.pg_class AS other ON other.oid = linked.conrelid
+  JOIN pg_catalog.pg_attribute AS attribute
+    ON attribute.attrelid = other.oid AND attribute.attnum = linked.conkey[1]
+  JOIN pg_catalog.pg_roles AS owner ON owner.oid = target.relowner
+ WHERE linked.conparentid = 0
+   AND (other.relkind = 'p'
+        OR NOT linked.convalidated
+        OR linked.confdeltype = 'd' OR linked.confupdtype = 'd'
+        OR linked.confmatchtype <> 's'
+        OR cardinality(linked.conkey) > 1
+        OR pg_catalog.octet_length(attribute.attname) + pg_catalog.octet_length(other.relname)
+           + pg_catalog.octet_length(%(key)s) > 55
+        OR (target.relforcerowsecurity AND NOT owner.rolbypassrls AND NOT owner.rolsuper))
+UNION ALL
+SELECT pg_catalog.format('trigger "%%s" %%s', own.tgname,
+                         CASE WHEN own.tgoldtable IS NOT NULL OR own.tgnewtable IS NOT NULL
+                              THEN 'reads transition tables for each row: make it FOR EACH STATEMENT'
+                              ELSE pg_catalog.format('writes "%%s" before the row is stored: let a default do so', %(key)s) END)
+  FROM target
+  JOIN pg_catalog.pg_trigger AS own ON own.tgrelid = target.oid AND NOT own.tgisinternal
+  JOIN pg_catalog.pg_proc AS called ON called.oid = own.tgfoid
+ WHERE own.tgtype & 1 = 1
+   AND (own.tgoldtable IS NOT NULL OR own.tgnewtable IS NOT NULL
+        OR (own.tgtype & 2 = 2 AND called.prosrc ~* pg_catalog.format('new\s*\.\s*"?%%s"?\s*:?=', %(key)s)))
+UNION ALL
+SELECT pg_catalog.format('publication "%%s" has all tables and not publish_via_partition_root: ALTER PUBLICATION … SET (publish_via_partition_root)',
+                         publication.pubname)
+  FROM target
+  JOIN pg_catalog.pg_publication AS publication
+    ON NOT publication.pubviaroot
+   AND (publication.puballtables
+        OR EXISTS (SELECT FROM pg_catalog.pg_publication_namespace AS member
+                    WHERE member.pnpubid = publication.oid AND member.pnnspid = target.relnamespace))
+UNION ALL
+SELECT pg_catalog.format('publication "%%s" has another partitioned table and not publish_via_partition_root, which would change what it sends',
+                         publication.pubname)
+  FROM target
+  JOIN pg_catalog.pg_publication_rel AS member ON member.prrelid = target.oid
+  JOIN pg_catalog.pg_publication AS publication
+    ON publication.oid = member.prpubid AND NOT publication.pubviaroot
+ WHERE EXISTS (SELECT FROM pg_catalog.pg_publication_rel AS other
+                 JOIN pg_catalog.pg_class AS class ON class.oid = other.prrelid AND class.relkind = 'p'
+                WHERE other.prpubid = publication.oid)
+UNION ALL
+SELECT 'it has a security label: remove it'
+  FROM target
+ WHERE EXISTS (SELECT FROM pg_catalog.pg_seclabel AS label
+                WHERE label.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND label.objoid = target.oid)
+UNION ALL
+SELECT pg_catalog.format('rule "%%s": drop it', rewrite.rulename)
+  FROM target
+  JOIN pg_catalog.pg_rewrite AS rewrite ON rewrite.ev_class = target.oid
+UNION ALL
+SELECT DISTINCT pg_catalog.format('%%s depends on it and would go on reading the old rows only: drop it',
+                                  pg_catalog.pg_describe_object(link.classid, link.objid, 0))
+  FROM target
+  JOIN pg_catalog.pg_depend AS link
+    ON (link.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND link.refobjid = target.oid)
+    OR (link.refclassid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
+        AND link.refobjid IN (SELECT linked.oid FROM pg_catalog.pg_constraint AS linked WHERE linked.conrelid = target.oid))
+    OR (link.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass
+        AND link.refobjid IN (SELECT type.oid FROM pg_catalog.pg_type AS type
+                               WHERE type.oid = target.reltype
+                                  OR type.typelem = target.reltype AND type.typcategory = 'A'))
+ WHERE link.deptype IN ('n', 'a')
+   AND NOT (link.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
+            AND EXISTS (SELECT FROM pg_catalog.pg_constraint AS linked
+                         WHERE linked.oid = link.objid AND (linked.conrelid = target.oid OR linked.contype = 'f')))
+   AND NOT (link.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass
+            AND EXISTS (SELECT FROM pg_catalog.pg_trigger AS own
+                         WHERE own.oid = link.objid AND (own.tgrelid = target.oid OR own.tgisinternal)))
+   AND NOT (link.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass
+            AND EXISTS (SELECT FROM pg_catalog.pg_policy AS policy
+                         WHERE policy.oid = link.objid AND policy.polrelid = target.oid))
+   AND NOT (link.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+            AND link.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+            AND EXISTS (SELECT FROM pg_catalog.pg_rewrite AS rewrite
+                          JOIN pg_catalog.pg_class AS class ON class.oid = rewrite.ev_class AND class.relkind = 'v'
+                         WHERE rewrite.oid = link.objid AND rewrite.rulename = '_RETURN'))
+   AND NOT (link.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+            AND EXISTS (SELECT FROM pg_catalog.pg_class AS class
+                         WHERE class.oid = link.objid AND class.relkind IN ('i', 'I', 'S', 't')))
+   AND link.classid NOT IN ('pg_catalog.pg_attrdef'::pg_catalog.regclass,
+                            'pg_catalog.pg_statistic_ext'::pg_catalog.regclass,
+                            'pg_catalog.pg_publication_rel'::pg_catalog.regclass,
+                            'pg_catalog.pg_type'::pg_catalog.regclass)
+ ORDER BY 1;
+
+-- busy --
+-- What would keep an index build waiting: transactions that are older than a minute, and prepared ones.
+SELECT pg_catalog.format('the transaction of pid %%s has been open for %%s s: end it', activity.pid,
+                         extract(epoch FROM pg_catalog.clock_timestamp() - activity.xact_start)::bigint)
+  FROM pg_catalog.pg_stat_activity AS activity
+ WHERE activity.datname = pg_catalog.current_database()
+   AND activity.xact_start < pg_catalog.clock_timestamp() - INTERVAL '1 minute'
+   AND activity.backend_type = 'client backend'
+   AND activity.pid <> pg_catalog.pg_backend_pid()
+UNION ALL
+SELECT pg_catalog.format('the prepared transaction %%L is open: end it', prepared.gid)
+  FROM pg_catalog.pg_prepared_xacts AS prepared
+ WHERE prepared.database = pg_catalog.current_database();
+
+-- beyond --
+-- Whether a table has a row that would belong behind the first bound.
+SELECT EXISTS (SELECT FROM {table} WHERE {key} >= {bound});
+
+-- progress --
+-- How far a conversion has come: the new key's index, whether it is valid, the check, whether it is validated.
+SELECT (SELECT index.indisvalid
+          FROM pg_catalog.pg_index AS index
+          JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+         WHERE index.indrelid = %(oid)s
+           AND class.relname = %(built)s),
+       (SELECT linked.convalidated
+          FROM pg_catalog.pg_constraint AS linked
+         WHERE linked.conrelid = %(oid)s
+           AND linked.conname = %(check)s),
+       (SELECT pg_catalog.substring(pg_catalog.pg_get_constraintdef(linked.oid), '< ''?([^'')]+)')
+          FROM pg_catalog.pg_constraint AS linked
+         WHERE linked.conrelid = %(oid)s
+           AND linked.conname = %(check)s);
+
+-- strip --
+-- What takes off a table whatever its partitions do not have: triggers, policies, grants, statistics, publications.
+WITH target AS (
+    SELECT class.*,
+           pg_catalog.format('%%I.%%I', namespace.nspname, class.relname) AS called
+      FROM pg_catalog.pg_class AS class
+      JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+     WHERE class.oid = %(oid)s
+)
+SELECT 1 AS place, pg_catalog.format('DROP TRIGGER %%I ON %%s', own.tgname, target.called) AS statement
+  FROM target
+  JOIN pg_catalog.pg_trigger AS own ON own.tgrelid = target.oid
+ WHERE NOT own.tgisinternal
+   AND own.tgparentid = 0
+UNION ALL
+SELECT 2, pg_catalog.format('DROP POLICY %%I ON %%s', policy.polname, target.called)
+  FROM target
+  JOIN pg_catalog.pg_policy AS policy ON policy.polrelid = target.oid
+UNION ALL
+SELECT 3, pg_catalog.format('DROP STATISTICS %%I.%%I', statistics.stxnamespace::pg_catalog.regnamespace, statistics.stxname)
+  FROM target
+  JOIN pg_catalog.pg_statistic_ext AS statistics ON statistics.stxrelid = target.oid
+UNION ALL
+SELECT 4, pg_catalog.format('ALTER TABLE %%s DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY', target.called)
+  FROM target
+ WHERE target.relrowsecurity OR target.relforcerowsecurity
+UNION ALL
+SELECT DISTINCT 5, pg_catalog.format('REVOKE ALL ON %%s FROM %%s', target.called,
+                            CASE WHEN given.grantee = 0 THEN 'PUBLIC'
+                                 ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(given.grantee)) END)
+  FROM target
+  CROSS JOIN LATERAL (
+        SELECT (pg_catalog.aclexplode(target.relacl)).grantee
+         UNION
+        SELECT (pg_catalog.aclexplode(attribute.attacl)).grantee
+          FROM pg_catalog.pg_attribute AS attribute
+         WHERE attribute.attrelid = target.oid AND NOT attribute.attisdropped
+       ) AS given
+ WHERE given.grantee <> target.relowner
+UNION ALL
+SELECT 6, pg_catalog.format('ALTER PUBLICATION %%I DROP TABLE %%s', publication.pubname, target.called)
+  FROM target
+  JOIN pg_catalog.pg_publication_rel AS member ON member.prrelid = target.oid
+  JOIN pg_catalog.pg_publication AS publication ON publication.oid = member.prpubid
+ ORDER BY place, statement;
+
+-- carry --
+-- What gives another table of the same name what this one has beside its rows, columns and indexes; in order.
+WITH target AS (
+    SELECT class.*,
+           pg_catalog.format('%%I.%%I', namespace.nspname, class.relname) AS called
+      FROM pg_catalog.pg_class AS class
+      JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+     WHERE class.oid = %(oid)s
+), given AS (
+    SELECT target.called, acl.place::bigint AS place, item.*, NULL::text AS columns
+      FROM target
+      CROSS JOIN LATERAL pg_catalog.unnest(target.relacl) WITH ORDINALITY AS acl (entry, place)
+      CROSS JOIN LATERAL pg_catalog.aclexplode(ARRAY[acl.entry]) AS item
+    UNION ALL
+    SELECT target.called, 1000 * attribute.attnum + acl.place, item.*, pg_catalog.quote_ident(attribute.attname)
+      FROM target
+      JOIN pg_catalog.pg_attribute AS attribute ON attribute.attrelid = target.oid AND NOT attribute.attisdropped
+      CROSS JOIN LATERAL pg_catalog.unnest(attribute.attacl) WITH ORDINALITY AS acl (entry, place)
+      CROSS JOIN LATERAL pg_catalog.aclexplode(ARRAY[acl.entry]) AS item
+)
+SELECT 10 AS place, attribute.attnum::bigint AS part,
+       pg_catalog.format('ALTER TABLE %%s ALTER COLUMN %%I SET STATISTICS %%s', target.called, attribute.attname, attribute.attstattarget) AS statement
+  FROM target
+  JOIN pg_catalog.pg_attribute AS attribute
+    ON attribute.attrelid = target.oid AND attribute.attnum > 0 AND NOT attribute.attisdropped
+ WHERE attribute.attstattarget >= 0
+UNION ALL
+SELECT 11, attribute.attnum,
+       pg_catalog.format('ALTER TABLE %%s ALTER COLUMN %%I SET (%%s)', target.called, attribute.attname,
+                         pg_catalog.array_to_string(attribute.attoptions, ', '))
+  FROM target
+  JOIN pg_catalog.pg_attribute AS attribute
+    ON attribute.attrelid = target.oid AND attribute.attnum > 0 AND NOT attribute.attisdropped
+ WHERE attribute.attoptions IS NOT NULL
+UNION ALL
+SELECT 20, statistics.oid::bigint, pg_catalog.pg_get_statisticsobjdef(statistics.oid)
+  FROM target
+  JOIN pg_catalog.pg_statistic_ext AS statistics ON statistics.stxrelid = target.oid
+UNION ALL
+SELECT 21, statistics.oid::bigint,
+       pg_catalog.format('ALTER STATISTICS %%I.%%I SET STATISTICS %%s', statistics.stxnamespace::pg_catalog.regnamespace,
+                         statistics.stxname, statistics.stxstattarget)
+  FROM target
+  JOIN pg_catalog.pg_statistic_ext AS statistics ON statistics.stxrelid = target.oid
+ WHERE statistics.stxstattarget >= 0
+UNION ALL
+SELECT 22, statistics.oid::bigint,
+       pg_catalog.format('COMMENT ON STATISTICS %%I.%%I IS %%L', statistics.stxnamespace::pg_catalog.regnamespace,
+                         statistics.stxname, pg_catalog.obj_description(statistics.oid, 'pg_statistic_ext'))
+  FROM target
+  JOIN pg_catalog.pg_statistic_ext AS statistics ON statistics.stxrelid = target.oid
+ WHERE pg_catalog.obj_description(statistics.oid, 'pg_statistic_ext') IS NOT NULL
+UNION ALL
+SELECT 30, own.oid::bigint, pg_catalog.pg_get_triggerdef(own.oid)
+  FROM target
+  JOIN pg_catalog.pg_trigger AS own ON own.tgrelid = target.oid
+ WHERE NOT own.tgisinternal
+UNION ALL
+SELECT 31, own.oid::bigint,
+       pg_catalog.format('ALTER TABLE %%s %%s TRIGGER %%I', target.called,
+                         CASE own.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END,
+                         own.tgname)
+  FROM target
+  JOIN pg_catalog.pg_trigger AS own ON own.tgrelid = target.oid
+ WHERE NOT own.tgisinternal
+   AND own.tgenabled <> 'O'
+UNION ALL
+SELECT 32, own.oid::bigint,
+       pg_catalog.format('COMMENT ON TRIGGER %%I ON %%s IS %%L', own.tgname, target.called, pg_catalog.obj_description(own.oid, 'pg_trigger'))
+  FROM target
+  JOIN pg_catalog.pg_trigger AS own ON own.tgrelid = target.oid
+ WHERE NOT own.tgisinternal
+   AND pg_catalog.obj_description(own.oid, 'pg_trigger') IS NOT NULL
+UNION ALL
+SELECT 40, policy.oid::bigint,
+       pg_catalog.format('CREATE POLICY %%I ON %%s AS %%s FOR %%s TO %%s', policy.polname, target.called,
+                         CASE WHEN policy.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
+                         CASE policy.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE'
+                                            WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
+                         (SELECT pg_catalog.string_agg(CASE WHEN member.oid = 0 THEN 'PUBLIC'
+                                     ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(member.oid)) END, ', ' ORDER BY member.place)
+                            FROM pg_catalog.unnest(policy.polroles) WITH ORDINALITY AS member (oid, place)))
+       || coalesce(' USING (' || pg_catalog.pg_get_expr(policy.polqual, policy.polrelid) || ')', '')
+       || coalesce(' WITH CHECK (' || pg_catalog.pg_get_expr(policy.polwithcheck, policy.polrelid) || ')', '')
+  FROM target
+  JOIN pg_catalog.pg_policy AS policy ON policy.polrelid = target.oid
+UNION ALL
+SELECT 41, policy.oid::bigint,
+       pg_catalog.format('COMMENT ON POLICY %%I ON %%s IS %%L', policy.polname, target.called, pg_catalog.obj_description(policy.oid, 'pg_policy'))
+  FROM target
+  JOIN pg_catalog.pg_policy AS policy ON policy.polrelid = target.oid
+ WHERE pg_catalog.obj_description(policy.oid, 'pg_policy') IS NOT NULL
+UNION ALL
+SELECT 42, 0, pg_catalog.format('ALTER TABLE %%s ENABLE ROW LEVEL SECURITY', target.called)
+  FROM target WHERE target.relrowsecurity
+UNION ALL
+SELECT 43, 0, pg_catalog.format('ALTER TABLE %%s FORCE ROW LEVEL SECURITY', target.called)
+  FROM target WHERE target.relforcerowsecurity
+UNION ALL
+SELECT 50, 0, pg_catalog.format('REVOKE ALL ON %%s FROM %%s', target.called, pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(target.relowner)))
+  FROM target WHERE target.relacl IS NOT NULL
+UNION ALL
+SELECT CASE WHEN given.columns IS NULL THEN 51 ELSE 52 END, given.place,
+       pg_catalog.format('GRANT %%s%%s ON %%s TO %%s%%s', given.privilege_type, ' (' || given.columns || ')', given.called,
+                         CASE WHEN given.grantee = 0 THEN 'PUBLIC'
+                              ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(given.grantee)) END,
+                         CASE WHEN given.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+  FROM given
+UNION ALL
+SELECT 60, 0, pg_catalog.format('COMMENT ON TABLE %%s IS %%L', target.called, pg_catalog.obj_description(target.oid, 'pg_class'))
+  FROM target
+ WHERE pg_catalog.obj_description(target.oid, 'pg_class') IS NOT NULL
+UNION ALL
+SELECT 61, attribute.attnum,
+       pg_catalog.format('COMMENT ON COLUMN %%s.%%I IS %%L', target.called, attribute.attname, pg_catalog.col_description(target.oid, attribute.attnum))
+  FROM target
+  JOIN pg_catalog.pg_attribute AS attribute
+    ON attribute.attrelid = target.oid AND attribute.attnum > 0 AND NOT attribute.attisdropped
+ WHERE pg_catalog.col_description(target.oid, attribute.attnum) IS NOT NULL
+UNION ALL
+SELECT 62, linked.oid::bigint,
+       pg_catalog.format('COMMENT ON CONSTRAINT %%I ON %%s IS %%L', linked.conname, target.called, pg_catalog.obj_description(linked.oid, 'pg_constraint'))
+  FROM target
+  JOIN pg_catalog.pg_constraint AS linked ON linked.conrelid = target.oid
+ WHERE linked.contype <> 'p'
+   AND pg_catalog.obj_description(linked.oid, 'pg_constraint') IS NOT NULL
+UNION ALL
+SELECT 63, index.indexrelid::bigint,
+       pg_catalog.format('COMMENT ON INDEX %%I.%%I IS %%L', namespace.nspname, class.relname, pg_catalog.obj_description(class.oid, 'pg_class'))
+  FROM target
+  JOIN pg_catalog.pg_index AS index ON index.indrelid = target.oid
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE pg_catalog.obj_description(class.oid, 'pg_class') IS NOT NULL
+UNION ALL
+SELECT DISTINCT 70, view.oid::bigint,
+       pg_catalog.format('CREATE OR REPLACE VIEW %%I.%%I%%s AS %%s', namespace.nspname, view.relname,
+                         ' WITH (' || pg_catalog.array_to_string(view.reloptions, ', ') || ')',
+                         pg_catalog.rtrim(pg_catalog.pg_get_viewdef(view.oid), ';'))
+  FROM target
+  JOIN pg_catalog.pg_depend AS link
+    ON link.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND link.refobjid = target.oid
+   AND link.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+  JOIN pg_catalog.pg_rewrite AS rewrite ON rewrite.oid = link.objid AND rewrite.rulename = '_RETURN'
+  JOIN pg_catalog.pg_class AS view ON view.oid = rewrite.ev_class AND view.relkind = 'v'
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = view.relnamespace
+UNION ALL
+SELECT 80, publication.oid::bigint,
+       pg_catalog.format('ALTER PUBLICATION %%I ADD TABLE %%s', publication.pubname, target.called)
+       || coalesce(' (' || (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(attribute.attname), ', ' ORDER BY attribute.attnum)
+                              FROM pg_catalog.pg_attribute AS attribute
+                             WHERE attribute.attrelid = target.oid AND attribute.attnum = ANY (member.prattrs)) || ')', '')
+       || coalesce(' WHERE (' || pg_catalog.pg_get_expr(member.prqual, member.prrelid) || ')', '')
+  FROM target
+  JOIN pg_catalog.pg_publication_rel AS member ON member.prrelid = target.oid
+  JOIN pg_catalog.pg_publication AS publication ON publication.oid = member.prpubid
+ ORDER BY place, part, statement;
+
+-- partly_published --
+-- The publications that a table is in by name and that do not publish partitions as their table.
+SELECT publication.pubname
+  FROM pg_catalog.pg_publication_rel AS member
+  JOIN pg_catalog.pg_publication AS publication ON publication.oid = member.prpubid
+ WHERE member.prrelid = %(oid)s
+   AND NOT publication.pubviaroot
+ ORDER BY publication.pubname;
+
+-- own_indexes --
+-- The indexes of a table beside its primary key: name, and the statement that makes it for the table's name.
+SELECT class.relname,
+       CASE WHEN linked.oid IS NULL THEN pg_catalog.pg_get_indexdef(index.indexrelid)
+            ELSE pg_catalog.format('ALTER TABLE %%I.%%I ADD CONSTRAINT %%I %%s', namespace.nspname, owner.relname, linked.conname,
+                                   pg_catalog.pg_get_constraintdef(linked.oid)) END
+  FROM pg_catalog.pg_index AS index
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+  JOIN pg_catalog.pg_class AS owner ON owner.oid = index.indrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = owner.relnamespace
+  LEFT JOIN pg_catalog.pg_constraint AS linked ON linked.conindid = class.oid AND linked.contype = 'u'
+ WHERE index.indrelid = %(oid)s
+   AND NOT index.indisprimary
+   AND class.relname <> %(built)s
+ ORDER BY class.relname;
+
+-- outgoing --
+-- The foreign keys of a table: the statement that makes each for the table's name, and the table it refers to.
+SELECT pg_catalog.format('ALTER TABLE %%I.%%I ADD CONSTRAINT %%I %%s', namespace.nspname, owner.relname, linked.conname,
+                         pg_catalog.pg_get_constraintdef(linked.oid)),
+       pg_catalog.format('%%I.%%I', other_namespace.nspname, other.relname)
+  FROM pg_catalog.pg_constraint AS linked
+  JOIN pg_catalog.pg_class AS owner ON owner.oid = linked.conrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = owner.relnamespace
+  JOIN pg_catalog.pg_class AS other ON other.oid = linked.confrelid
+  JOIN pg_catalog.pg_namespace AS other_namespace ON other_namespace.oid = other.relnamespace
+ WHERE linked.conrelid = %(oid)s
+   AND linked.contype = 'f'
+   AND linked.conparentid = 0
+ ORDER BY linked.conname;
+
+-- incoming --
+-- The foreign keys that refer to a table: where they are, their columns and actions, their text and their comment.
+SELECT linked.conname,
+       namespace.nspname,
+       other.relname,
+       pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(other.relowner)),
+       (SELECT pg_catalog.array_agg(attribute.attname::text ORDER BY part.place)
+          FROM pg_catalog.unnest(linked.conkey) WITH ORDINALITY AS part (attnum, place)
+          JOIN pg_catalog.pg_attribute AS attribute
+            ON attribute.attrelid = linked.conrelid AND attribute.attnum = part.attnum),
+       (SELECT pg_catalog.array_agg(attribute.attname::text ORDER BY part.place)
+          FROM pg_catalog.unnest(linked.confkey) WITH ORDINALITY AS part (attnum, place)
+          JOIN pg_catalog.pg_attribute AS attribute
+            ON attribute.attrelid = linked.confrelid AND attribute.attnum = part.attnum),
+       linked.confdeltype::text,
+       linked.condeferrable,
+       linked.condeferred,
+       linked.convalidated,
+       pg_catalog.pg_get_constraintdef(linked.oid),
+       pg_catalog.obj_description(linked.oid, 'pg_constraint')
+  FROM pg_catalog.pg_constraint AS linked
+  JOIN pg_catalog.pg_class AS other ON other.oid = linked.conrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = other.relnamespace
+ WHERE linked.confrelid = %(oid)s
+   AND linked.contype = 'f'
+   AND linked.conparentid = 0
+   AND linked.conrelid <> linked.confrelid
+ ORDER BY namespace.nspname, other.relname, linked.conname;
+
+-- numbered --
+-- The columns of a table that number themselves: the sequence, whether it is an identity, and how that is made.
+SELECT attribute.attname,
+       sequence_namespace.nspname,
+       sequence.relname,
+       attribute.attidentity::text,
+       pg_catalog.format('GENERATED %%s AS IDENTITY', CASE attribute.attidentity WHEN 'a' THEN 'ALWAYS' ELSE 'BY DEFAULT' END),
+       pg_catalog.format('INCREMENT BY %%s MINVALUE %%s MAXVALUE %%s START WITH %%s CACHE %%s %%s', made.seqincrement,
+                         made.seqmin, made.seqmax, made.seqstart, made.seqcache,
+                         CASE WHEN made.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END),
+       (SELECT coalesce(pg_catalog.array_agg(
+                   pg_catalog.format('GRANT %%s ON SEQUENCE %%I.%%I TO %%s%%s', item.privilege_type, sequence_namespace.nspname, sequence.relname,
+                                     CASE WHEN item.grantee = 0 THEN 'PUBLIC'
+                                          ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(item.grantee)) END,
+                                     CASE WHEN item.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+                   ORDER BY acl.place), '{}')
+          FROM pg_catalog.unnest(sequence.relacl) WITH ORDINALITY AS acl (entry, place)
+          CROSS JOIN LATERAL pg_catalog.aclexplode(ARRAY[acl.entry]) AS item
+         WHERE item.grantee <> sequence.relowner),
+       pg_catalog.obj_description(sequence.oid, 'pg_class')
+  FROM pg_catalog.pg_depend AS link
+  JOIN pg_catalog.pg_class AS sequence ON sequence.oid = link.objid AND sequence.relkind = 'S'
+  JOIN pg_catalog.pg_sequence AS made ON made.seqrelid = sequence.oid
+  JOIN pg_catalog.pg_namespace AS sequence_namespace ON sequence_namespace.oid = sequence.relnamespace
+  JOIN pg_catalog.pg_attribute AS attribute
+    ON attribute.attrelid = link.refobjid AND attribute.attnum = link.refobjsubid
+ WHERE link.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+   AND link.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+   AND link.refobjid = %(oid)s
+   AND link.deptype IN ('a', 'i')
+ ORDER BY attribute.attnum;
+
+-- partitions --
+-- The partitions of a table: number, schema, name, bound, comment, whether one is half detached, rows, size.
+SELECT child.oid::bigint,
+       namespace.nspname,
+       child.relname,
+       pg_catalog.format('%%I.%%I', namespace.nspname, child.relname),
+       pg_catalog.pg_get_expr(child.relpartbound, child.oid),
+       pg_catalog.obj_description(child.oid, 'pg_class'),
+       link.inhdetachpending,
+       greatest(child.reltuples, 0)::bigint,
+       pg_catalog.pg_total_relation_size(child.oid)
+  FROM pg_catalog.pg_inherits AS link
+  JOIN pg_catalog.pg_class AS child ON child.oid = link.inhrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = child.relnamespace
+ WHERE link.inhparent = %(oid)s
+ ORDER BY child.oid;
+
+-- index_pairs --
+-- The indexes of a partition beside its key: their names, and those of the table's indexes they are a part of.
+SELECT own.relname,
+       whole.relname
+  FROM pg_catalog.pg_index AS index
+  JOIN pg_catalog.pg_class AS own ON own.oid = index.indexrelid
+  JOIN pg_catalog.pg_inherits AS link ON link.inhrelid = own.oid
+  JOIN pg_catalog.pg_class AS whole ON whole.oid = link.inhparent
+ WHERE index.indrelid = %(oid)s
+   AND NOT index.indisprimary
+ ORDER BY whole.relname;
+
+-- link_pairs --
+-- The foreign keys of a partition that have another name than those of the table they are a part of.
+SELECT own.conname,
+       whole.conname
+  FROM pg_catalog.pg_constraint AS own
+  JOIN pg_catalog.pg_constraint AS whole ON whole.oid = own.conparentid
+ WHERE own.conrelid = %(oid)s
+   AND own.contype = 'f'
+   AND own.conname <> whole.conname;
+
+-- primary_key_of --
+-- The name of a table's primary key.
+SELECT linked.conname
+  FROM pg_catalog.pg_constraint AS linked
+ WHERE linked.conrelid = %(oid)s
+   AND linked.contype = 'p';
+
+-- clock --
+-- The time by the server, and whether it is a standby.
+SELECT pg_catalog.clock_timestamp(),
+       pg_catalog.pg_is_in_recovery();
+
+-- try_lock --
+-- Take the lock of one table's maintenance for the transaction.
+SELECT pg_catalog.pg_try_advisory_xact_lock(%(key)s);
+
+-- has_column --
+-- Whether a table has a column of this name.
+SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute AS attribute
+                WHERE attribute.attrelid = %(table)s::pg_catalog.regclass
+                  AND attribute.attname = %(column)s
+                  AND NOT attribute.attisdropped);
+
+-- key_type --
+-- The type of a column as SQL writes it.
+SELECT pg_catalog.format_type(attribute.atttypid, attribute.atttypmod)
+  FROM pg_catalog.pg_attribute AS attribute
+ WHERE attribute.attrelid = %(oid)s
+   AND attribute.attname = %(key)s;
+
+-- blocks --
+-- How many blocks a table has.
+SELECT pg_catalog.pg_relation_size(%(table)s::pg_catalog.regclass) / pg_catalog.current_setting('block_size')::bigint;
+
+-- add_column --
+-- The column that holds the partition key of the row that is referred to.
+ALTER TABLE {other} ADD COLUMN {added} {type};
+
+-- create_fill --
+-- Look up the partition key of the row that is referred to; what is not found stays NULL, and is refused.
+CREATE OR REPLACE FUNCTION {routine}() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    NEW.{added} := (SELECT referred.{key} FROM {table} AS referred WHERE referred.{referred} = NEW.{column} LIMIT 1);
+    RETURN NEW;
+END
+$function$;
+
+-- create_fill_trigger --
+-- Fill the column with every row that is written.
+CREATE OR REPLACE TRIGGER {trigger} BEFORE INSERT OR UPDATE OF {column} ON {other}
+    FOR EACH ROW EXECUTE FUNCTION {routine}();
+
+-- fill --
+-- Fill the column of the rows in some blocks.
+UPDATE {other} AS other
+   SET {added} = referred.{key}
+  FROM {table} AS referred
+ WHERE referred.{referred} = other.{column}
+   AND other.{added} IS NULL
+   AND other.ctid >= {since}
+   AND other.ctid < {until};
+
+-- refill --
+-- Bring the column up to date where the key of the row referred to has changed since it was filled.
+UPDATE {other} AS other
+   SET {added} = referred.{key}
+  FROM {table} AS referred
+ WHERE referred.{referred} = other.{column}
+   AND other.{added} IS DISTINCT FROM referred.{key};
+
+-- views_of --
+-- What locks each view on a table and nothing below it: a change of owner that is none.
+SELECT DISTINCT pg_catalog.format('ALTER VIEW %%I.%%I OWNER TO %%I', namespace.nspname, view.relname,
+                                  pg_catalog.pg_get_userbyid(view.relowner))
+  FROM pg_catalog.pg_depend AS link
+  JOIN pg_catalog.pg_rewrite AS rewrite ON rewrite.oid = link.objid AND rewrite.rulename = '_RETURN'
+  JOIN pg_catalog.pg_class AS view ON view.oid = rewrite.ev_class AND view.relkind = 'v'
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = view.relnamespace
+ WHERE link.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+   AND link.refobjid = %(oid)s
+   AND link.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+ ORDER BY 1;
+
+-- last_number --
+-- The last number of a sequence, and whether it was given out.
+SELECT sequence.last_value, sequence.is_called FROM {sequence} AS sequence;
+
+-- attach_first --
+-- Make the old rows the first partition: its check proves the bound, so nothing is read.
+ALTER TABLE {table} ATTACH PARTITION {partition} FOR VALUES FROM (MINVALUE) TO ({until});
+
+-- attach --
+-- Make a table a partition.
+ALTER TABLE {table} ATTACH PARTITION {partition} FOR VALUES FROM ({since}) TO ({until});
+
+-- create_parent --
+-- A partitioned table with the columns of the old one; what else that has comes after.
+CREATE TABLE {table} (LIKE {old} INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS
+                      INCLUDING STORAGE INCLUDING COMPRESSION INCLUDING COMMENTS) PARTITION BY RANGE ({key});
+
+-- never_analyzed --
+-- Whether the planner knows nothing of a partitioned table as a whole.
+SELECT class.reltuples < 0
+  FROM pg_catalog.pg_class AS class
+ WHERE class.oid = %(oid)s;
+
+-- oid_of --
+-- The number of a table by its name, None if there is none.
+SELECT pg_catalog.to_regclass(%(table)s)::pg_catalog.oid::bigint;
+
+-- create_partition --
+-- A table with all that the partitioned one has, but the numbering of an identity and statistics objects.
+CREATE TABLE {partition} (LIKE {table} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING STATISTICS) {options};
+
+-- storage --
+-- The storage options of a table, as CREATE TABLE takes them.
+SELECT 'WITH (' || pg_catalog.array_to_string(class.reloptions, ', ') || ')'
+  FROM pg_catalog.pg_class AS class
+ WHERE class.oid = %(oid)s;
+
+-- replica_identity --
+-- The replica identity of a table where it is not its key.
+SELECT CASE class.relreplident WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING' END
+  FROM pg_catalog.pg_class AS class
+ WHERE class.oid = %(oid)s;
+
+-- key_of --
+-- The column that a table is partitioned by, or that a check of a conversion begun bounds.
+SELECT coalesce((SELECT attribute.attname
+                   FROM pg_catalog.pg_partitioned_table AS split
+                   JOIN pg_catalog.pg_attribute AS attribute
+                     ON attribute.attrelid = split.partrelid AND attribute.attnum = split.partattrs[0]
+                  WHERE split.partrelid = class.oid),
+                (SELECT attribute.attname
+                   FROM pg_catalog.pg_constraint AS linked
+                   JOIN pg_catalog.pg_attribute AS attribute
+                     ON attribute.attrelid = class.oid AND attribute.attnum = linked.conkey[1]
+                  WHERE linked.conrelid = class.oid
+                    AND linked.conname = class.relname || '_legacy_bound_check'),
+                (SELECT attribute.attname
+                   FROM pg_catalog.pg_index AS index
+                   JOIN pg_catalog.pg_class AS built ON built.oid = index.indexrelid
+                   JOIN pg_catalog.pg_attribute AS attribute
+                     ON attribute.attrelid = class.oid AND attribute.attnum = index.indkey[index.indnatts - 1]
+                  WHERE index.indrelid = class.oid
+                    AND built.relname = class.relname || '_legacy_pkey'))
+  FROM pg_catalog.pg_class AS class
+ WHERE class.oid = pg_catalog.to_regclass(%(table)s);
+
+-- index_is_valid --
+-- Whether an index of a table, by its name, is valid; None if there is none.
+SELECT (SELECT index.indisvalid
+          FROM pg_catalog.pg_index AS index
+          JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+         WHERE index.indrelid = %(oid)s
+           AND class.relname = %(name)s);
+
+-- stored_columns --
+-- The columns of a table whose values are stored and not generated.
+SELECT attribute.attname
+  FROM pg_catalog.pg_attribute AS attribute
+ WHERE attribute.attrelid = %(oid)s
+   AND attribute.attnum > 0
+   AND attribute.attgenerated = ''
+   AND NOT attribute.attisdropped
+ ORDER BY attribute.attnum;
+
+-- move --
+-- Move the rows of one partition to another table.
+INSERT INTO {receiver} ({columns}) SELECT {columns} FROM {other};

@@ -1,0 +1,157 @@
+"""The verbs on one table: convert it, keep its partitions ahead, take the conversion back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from psycopg2.extensions import connection as Connection
+from psycopg2.sql import SQL
+
+from spotify_ai_agent_migrations.versions.core.database import open_connection, translated
+from spotify_ai_agent_migrations.versions.core.errors import TableError
+from spotify_ai_agent_migrations.versions.core.locks import advisory_lock
+from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
+from spotify_ai_agent_migrations.versions.partitioning import facts, incoming
+from spotify_ai_agent_migrations.versions.partitioning.convert import prepare, swap
+from spotify_ai_agent_migrations.versions.partitioning.facts import Table
+from spotify_ai_agent_migrations.versions.partitioning.periods import Period
+from spotify_ai_agent_migrations.versions.partitioning.plan import Policy
+from spotify_ai_agent_migrations.versions.partitioning.premake import premake
+from spotify_ai_agent_migrations.versions.partitioning.session import (
+    Bounds,
+    Session,
+    Written,
+    maintenance_key,
+)
+from spotify_ai_agent_migrations.versions.partitioning.unconvert import take_back
+
+PREMAKE: Final = 12
+# Below this everything is done within the transaction of the migration, in some hundredths of a second.
+SMALL_BYTES: Final = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What a conversion did: where the old rows end, and the partitions it made; nothing on a second run."""
+
+    table: str
+    bound: str | None
+    made: tuple[str, ...]
+
+
+def convert(
+    table: str,
+    key: str,
+    *,
+    period: Period | str = Period.MONTH,
+    premake: int = PREMAKE,
+    settings: Settings | None = None,
+    bounds: Bounds | None = None,
+) -> Conversion:
+    """Make *table* partitioned by its column *key*, while others go on reading and writing it.
+
+    The rows there are become the first partition and are not moved; see `split` for them. Killed anywhere,
+    the same call goes on from what the catalogue says.
+
+    Locks: ACCESS EXCLUSIVE for one transaction of some milliseconds, waited for no longer than the lock
+    time-out and tried again; before it, nothing that keeps a reader or writer waiting.
+
+    Raises:
+        TableError: something of the table cannot be carried over; everything is named, nothing was changed.
+        LockError: the table was held at every try.
+    """
+    with maintained(table, settings, bounds, key=key) as session:
+        return converted(session, table, key, Period(period), premake)
+
+
+def unconvert(
+    table: str,
+    *,
+    settings: Settings | None = None,
+    bounds: Bounds | None = None,
+    max_rows: int = 1_000_000,
+) -> int:
+    """Make *table* a plain one again, all its rows and everything about it kept; return how many were moved.
+
+    The rows of the partition with the old ones stay where they are; those of the others are moved under an
+    ACCESS EXCLUSIVE lock, so no more than *max_rows* of them.
+
+    Raises:
+        TableError: more rows would be moved, or two of them have the same old key; nothing was changed.
+    """
+    with maintained(table, settings, bounds) as session:
+        return take_back(session, table, max_rows=max_rows)
+
+
+def written(
+    table: str, key: str, *, period: Period | str, premake: int, settings: Settings
+) -> tuple[str, ...]:
+    """Return the statements that `convert` would execute from here on; executes none."""
+    with _opened(settings) as connection:
+        session = Written(connection)
+        converted(session, table, key, Period(period), premake)
+        return tuple(session.statements)
+
+
+def converted(session: Session, name: str, key: str, period: Period, ahead: int) -> Conversion:
+    """Convert a table in *session*; see `convert`."""
+    table = facts.table(session, name, key)
+    bound = None
+    now, _ = facts.clock(session)
+    if not table.partitioned:
+        bound = prepare(session, table, period, now)
+        swap(session, table, bound)
+        if isinstance(session, Written):
+            return Conversion(table.name, bound, ())
+        table = facts.table(session, name, key)
+    _refuse_other_key(table, key)
+    incoming.validate(session, table.oid, table)
+    made = premake(session, table, Policy(table.name, period, ahead), now)
+    if session.alone and session.value("never_analyzed", oid=table.oid):
+        with session.unbounded():
+            session.run(SQL("ANALYZE {}").format(table.identifier))
+    return Conversion(table.name, bound, made)
+
+
+def _refuse_other_key(table: Table, key: str) -> None:
+    if table.key != key:
+        raise TableError(
+            f'table "{table.name}" is partitioned by "{table.key}", not by "{key}"',
+            hint="take that back first: agentdb partitioning unconvert",
+        )
+
+
+@contextmanager
+def maintained(
+    table: str,
+    settings: Settings | None,
+    bounds: Bounds | None,
+    *,
+    key: str | None = None,
+    wait_ms: int = 60_000,
+) -> Iterator[Session]:
+    """Open a session of its own for the block, the only one that works on the partitions of *table*.
+
+    Raises:
+        LockError: another one did so for all of *wait_ms*.
+    """
+    with _opened(settings or resolve_settings()) as connection:
+        session = Session(connection, bounds)
+        name = facts.table(session, table, key).name
+        with advisory_lock(connection, maintenance_key(name), wait_ms=wait_ms):
+            yield session
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Connection]:
+    with (
+        translated(),
+        closing(open_connection(settings, purpose="agentdb partitioning", row_security=False)) as connection,
+    ):
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("SET TimeZone = 'UTC'")
+        yield connection

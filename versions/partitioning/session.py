@@ -1,0 +1,189 @@
+"""Run statements one by one: on a connection of their own, inside of a migration, or only to be written down."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+from psycopg2.sql import SQL, Composable, Literal
+
+from spotify_ai_agent_migrations.versions.core.database import shown_message
+from spotify_ai_agent_migrations.versions.core.errors import LockError
+from spotify_ai_agent_migrations.versions.core.locks import lock_key
+from spotify_ai_agent_migrations.versions.core.retry import RETRYABLE, Patience
+from spotify_ai_agent_migrations.versions.core.sql import queries
+
+STATEMENTS: Final = queries("spotify_ai_agent_migrations.versions.partitioning")
+Row = tuple[Any, ...]
+Result = TypeVar("Result")
+
+_log: Final = logging.getLogger("spotify_ai_agent_migrations")
+
+
+def said(name: str, **parts: Composable) -> Composable:
+    """Return a named statement with names and literals put in, without the line that says what it is for."""
+    lines = [line for line in STATEMENTS[name].splitlines() if not line.startswith("--")]
+    return SQL("\n".join(lines).rstrip(";")).format(**parts)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How long one lock may be waited for, and how patiently a transaction is tried again."""
+
+    lock_timeout_ms: int = 300
+    patience: Patience = Patience(tries=60, base_s=0.2, most_s=3.0)
+
+
+class Session:
+    """A connection in autocommit, whose transactions are tried again as a whole when something is in the way."""
+
+    # Whether statements that cannot run in a transaction may be used.
+    alone = True
+
+    def __init__(self, connection: Connection, bounds: Bounds | None = None) -> None:
+        self.connection = connection
+        self.bounds = bounds or Bounds()
+
+    def ask(self, statement: str | Composable, **values: object) -> list[Row]:
+        """Return the rows of a named statement, or of one that is made of names."""
+        said = STATEMENTS[statement] if isinstance(statement, str) else statement
+        with self.connection.cursor() as cursor:
+            cursor.execute(said, values)
+            return cursor.fetchall()
+
+    def value(self, statement: str | Composable, **values: object) -> Any:  # noqa: ANN401  (whatever it is)
+        """Return the first value of the first row."""
+        found = self.ask(statement, **values)
+        return found[0][0] if found else None
+
+    def run(self, statement: str | Composable) -> int:
+        """Execute one statement; return how many rows it changed."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(self.text(statement))
+            return cursor.rowcount
+
+    def text(self, statement: str | Composable) -> str:
+        """Return *statement* as it is sent."""
+        return statement if isinstance(statement, str) else statement.as_string(self.connection)
+
+    def note(self, words: str) -> None:
+        """Say what is done next."""
+        _log.info("%s", words)
+
+    def transaction(self, work: Callable[[], Result]) -> Result:
+        """Run *work* in one transaction with a short lock time-out, again until it passes or patience ends.
+
+        Raises:
+            LockError: something was in the way at every try; nothing of *work* is done.
+        """
+        pauses_s = self.bounds.patience.pauses_s(random.Random())  # noqa: S311  (jitter, not a secret)
+        while True:
+            try:
+                return self._once(work)
+            except psycopg2.Error as error:
+                if error.pgcode not in RETRYABLE:
+                    raise
+                pause_s = next(pauses_s, None)
+                if pause_s is None:
+                    raise LockError(
+                        f"gave up after {self.bounds.patience.tries} tries of {self.bounds.lock_timeout_ms} ms: "
+                        f"{shown_message(error)}",
+                        hint="run it again when the blocking session is gone; what is done already is kept",
+                    ) from error
+                _log.info("%s; trying again in %.1f s", shown_message(error), pause_s)
+                time.sleep(pause_s)
+
+    def _once(self, work: Callable[[], Result]) -> Result:
+        self.run("BEGIN")
+        try:
+            self.run(SQL("SET LOCAL lock_timeout = {}").format(Literal(f"{self.bounds.lock_timeout_ms}ms")))
+            done = work()
+            self.run("COMMIT")
+        except BaseException:
+            if not self.connection.closed:
+                self.run("ROLLBACK")
+            raise
+        return done
+
+    @contextmanager
+    def unbounded(self) -> Iterator[None]:
+        """Let a statement of the block run as long as it needs: nobody waits for it."""
+        before = self.value(SQL("SHOW statement_timeout"))
+        self.run("SET statement_timeout = 0")
+        try:
+            yield
+        finally:
+            if not self.connection.closed:
+                self.run(SQL("SET statement_timeout = {}").format(Literal(before)))
+
+
+class Inside(Session):
+    """The transaction of a migration, which decides itself when it is tried again and when it ends."""
+
+    alone = False
+
+    def __init__(self, connection: Connection, execute: Callable[[str], object]) -> None:
+        super().__init__(connection)
+        self._execute = execute
+        # Bounds are written and read in UTC; the setting ends with the migration's transaction.
+        self.ask(SQL("SELECT pg_catalog.set_config('TimeZone', 'UTC', true)"))
+
+    def run(self, statement: str | Composable) -> int:
+        """Execute one statement the way the migration does, so that whoever watches it sees this one."""
+        self._execute(self.text(statement))
+        return 0
+
+    def transaction(self, work: Callable[[], Result]) -> Result:
+        """Run *work* in the transaction that is open."""
+        return work()
+
+    @contextmanager
+    def unbounded(self) -> Iterator[None]:
+        """Leave the bounds of the migration as they are: everybody waits for what runs in it."""
+        yield
+
+
+class Written(Session):
+    """Statements that are not executed: they are collected in the order in which they would be."""
+
+    def __init__(self, connection: Connection, bounds: Bounds | None = None, *, alone: bool = True) -> None:
+        super().__init__(connection, bounds)
+        self.alone = alone
+        self.statements: list[str] = []
+
+    def run(self, statement: str | Composable) -> int:
+        """Write one statement down."""
+        self.statements.append(self.text(statement))
+        return 0
+
+    @contextmanager
+    def unbounded(self) -> Iterator[None]:
+        """Write the statements of the block down like any other."""
+        yield
+
+
+def lock_for_transaction(session: Session, qualified: str) -> None:
+    """Take the lock under which one table's partitions are made and taken away, until the transaction ends.
+
+    Raises:
+        LockError: another process is at it.
+    """
+    if isinstance(session, Written):
+        return
+    if not session.value("try_lock", key=maintenance_key(qualified)):
+        raise LockError(
+            f'the partitions of "{qualified}" are being worked on by another process',
+            hint="let it finish; it does the same",
+        )
+
+
+def maintenance_key(qualified: str) -> int:
+    """Return the advisory lock key of the partitions of a table."""
+    return lock_key(f"partitioning:{qualified}")
