@@ -58,6 +58,7 @@ ALTER TABLE "Odd" DISABLE TRIGGER odd_off;
 ALTER TABLE "Odd" ENABLE ALWAYS TRIGGER odd_touch;
 COMMENT ON TRIGGER odd_touch ON "Odd" IS 'counts';
 GRANT SELECT, INSERT, UPDATE, DELETE ON "Odd" TO part_rw;
+GRANT INSERT ON heard TO part_rw;
 GRANT SELECT (id, at) ON "Odd" TO part_ro;
 GRANT USAGE ON SEQUENCE "Odd_id_seq", "Odd_serial_no_seq" TO part_rw;
 ALTER TABLE "Odd" ENABLE ROW LEVEL SECURITY;

@@ -19,6 +19,7 @@ LAYOUT: Final = 1
 _NAME: Final = r'(?:"(?:[^"]|"")*"|[^".\s]+)'
 # The relation that the name of a column, a constraint, … begins with.
 _OWNER: Final = re.compile(rf"{_NAME}\.{_NAME}")
+_REFERRED: Final = re.compile(rf" REFERENCES ({_NAME}\.{_NAME})\(")
 _INDEXED: Final = re.compile(rf" ON (?:ONLY )?({_NAME}\.{_NAME}) USING ")
 
 
@@ -89,7 +90,9 @@ def _belongs(thing: SchemaObject, partitions: Container[str]) -> bool:
         return True
     if thing.kind in {"column", "constraint", "trigger", "policy", "rule"}:
         owner = _OWNER.match(thing.identity)
-        return owner is not None and owner[0] in partitions
+        # A foreign key to a partitioned table has a part for each partition.
+        referred = _REFERRED.search(json.loads(thing.definition)[0] or "") if thing.kind == "constraint" else None
+        return any(found is not None and found[place] in partitions for found, place in ((owner, 0), (referred, 1)))
     return False
 
 

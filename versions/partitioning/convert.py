@@ -78,12 +78,12 @@ def _build_key(session: Session, table: Table, valid: bool | None) -> None:
     """Build the unique index that becomes the key of the old rows."""
     if valid is False:
         session.note(f"dropping index {table.built}, whose build was cut off")
-        with session.unbounded():
+        with session.patient():
             session.run(SQL("DROP INDEX CONCURRENTLY {}").format(table.beside(table.built)))
     if valid:
         return
     session.note(f"building index {table.built}")
-    with session.unbounded():
+    with session.patient():
         session.run(
             SQL("CREATE UNIQUE INDEX {} {} ON {} ({})").format(
                 SQL("CONCURRENTLY" if session.alone else ""),
@@ -103,7 +103,7 @@ def _bound_rows(session: Session, table: Table, valid: bool | None, bound: str) 
         session.transaction(lambda: session.run(added))
     if not valid:
         session.note(f"validating {table.check}")
-        with session.unbounded():
+        with session.patient():
             _validate(session, table, bound)
 
 

@@ -239,3 +239,12 @@ def number_of(session: Session, name: str) -> int:
     if found is None:
         raise TableError(f'there is no table "{name}"', hint="say schema.table, as SQL writes it")
     return int(found)
+
+
+def qualified(session: Session, name: str) -> str:
+    """Return a table's name with its schema, as SQL writes it.
+
+    Raises:
+        TableError: there is none.
+    """
+    return str(session.value("name_of", oid=number_of(session, name)))

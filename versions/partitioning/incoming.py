@@ -34,23 +34,15 @@ def is_carried(link: Incoming) -> bool:
 def prepare(session: Session, table: Table) -> None:
     """Add the column to each table that refers to *table*, keep it filled, and fill it for the rows there are."""
     for link in incoming(session, table.oid):
-        if not session.value(
-            "has_column", table=_text(session, link.identifier), column=column_of(link, table)
-        ):
-            session.run(
-                _said(
-                    "add_column",
-                    link,
-                    table,
-                    type=SQL(session.value("key_type", oid=table.oid, key=table.key)),
-                )
-            )
         session.transaction(lambda link=link: _fill_from_now_on(session, link, table))  # type: ignore[misc]
         _fill(session, link, table)
 
 
 def _fill_from_now_on(session: Session, link: Incoming, table: Table) -> None:
     routine = Identifier(link.schema, routine_of(link, table))
+    if not session.value("has_column", table=_text(session, link.identifier), column=column_of(link, table)):
+        type_name = session.value("key_type", oid=table.oid, key=table.key)
+        session.run(_said("add_column", link, table, type=SQL(type_name)))
     session.run(_said("create_fill", link, table, routine=routine))
     session.run(SQL("ALTER FUNCTION {}() OWNER TO {}").format(routine, SQL(table.owner)))
     session.run(SQL("REVOKE ALL ON FUNCTION {}() FROM PUBLIC").format(routine))
@@ -62,7 +54,8 @@ def _fill(session: Session, link: Incoming, table: Table) -> None:
     blocks = session.value("blocks", table=_text(session, link.identifier))
     for first in range(0, int(blocks) + 1, _BLOCKS):
         spans = {"since": Literal(f"({first},0)"), "until": Literal(f"({first + _BLOCKS},0)")}
-        session.run(_said("fill", link, table, **spans))
+        statement = _said("fill", link, table, **spans)
+        session.transaction(lambda statement=statement: session.run(statement))  # type: ignore[misc]
 
 
 def drop_statements(links: tuple[Incoming, ...]) -> Iterator[Composable]:
@@ -121,7 +114,7 @@ def validate(session: Session, oid: int, table: Table | None = None) -> None:
             continue
         if table is not None and is_carried(link):
             session.run(_said("refill", link, table))
-        with session.unbounded():
+        with session.patient():
             session.run(
                 SQL("ALTER TABLE {} VALIDATE CONSTRAINT {}").format(link.identifier, Identifier(link.name))
             )

@@ -776,3 +776,19 @@ SELECT attribute.attname
 -- move --
 -- Move the rows of one partition to another table.
 INSERT INTO {receiver} ({columns}) SELECT {columns} FROM {other};
+
+-- name_of --
+-- The name of a table with its schema, as SQL writes it.
+SELECT pg_catalog.format('%%I.%%I', namespace.nspname, class.relname)
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE class.oid = %(oid)s;
+
+-- time_outs --
+-- How long a statement may take, and how long it may wait for a lock.
+SELECT pg_catalog.current_setting('statement_timeout'), pg_catalog.current_setting('lock_timeout');
+
+-- set_time_outs --
+-- Let statements take so long, and wait so long for a lock.
+SELECT pg_catalog.set_config('statement_timeout', {statement_timeout}, false),
+       pg_catalog.set_config('lock_timeout', {lock_timeout}, false);

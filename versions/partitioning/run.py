@@ -63,7 +63,7 @@ def convert(
         TableError: something of the table cannot be carried over; everything is named, nothing was changed.
         LockError: the table was held at every try.
     """
-    with maintained(table, settings, bounds, key=key) as session:
+    with maintained(table, settings, bounds) as session:
         return converted(session, table, key, Period(period), premake)
 
 
@@ -111,7 +111,7 @@ def converted(session: Session, name: str, key: str, period: Period, ahead: int)
     incoming.validate(session, table.oid, table)
     made = premake(session, table, Policy(table.name, period, ahead), now)
     if session.alone and session.value("never_analyzed", oid=table.oid):
-        with session.unbounded():
+        with session.patient():
             session.run(SQL("ANALYZE {}").format(table.identifier))
     return Conversion(table.name, bound, made)
 
@@ -126,12 +126,7 @@ def _refuse_other_key(table: Table, key: str) -> None:
 
 @contextmanager
 def maintained(
-    table: str,
-    settings: Settings | None,
-    bounds: Bounds | None,
-    *,
-    key: str | None = None,
-    wait_ms: int = 60_000,
+    table: str, settings: Settings | None, bounds: Bounds | None, *, wait_ms: int = 60_000
 ) -> Iterator[Session]:
     """Open a session of its own for the block, the only one that works on the partitions of *table*.
 
@@ -140,7 +135,7 @@ def maintained(
     """
     with _opened(settings or resolve_settings()) as connection:
         session = Session(connection, bounds)
-        name = facts.table(session, table, key).name
+        name = facts.qualified(session, table)
         with advisory_lock(connection, maintenance_key(name), wait_ms=wait_ms):
             yield session
 

@@ -24,6 +24,9 @@ STATEMENTS: Final = queries("spotify_ai_agent_migrations.versions.partitioning")
 Row = tuple[Any, ...]
 Result = TypeVar("Result")
 
+_LONG: Final = "12h"
+# An index build waits for every transaction that is older than it.
+_LONG_WAIT: Final = "30min"
 _log: Final = logging.getLogger("spotify_ai_agent_migrations")
 
 
@@ -113,15 +116,24 @@ class Session:
         return done
 
     @contextmanager
-    def unbounded(self) -> Iterator[None]:
-        """Let a statement of the block run as long as it needs: nobody waits for it."""
-        before = self.value(SQL("SHOW statement_timeout"))
-        self.run("SET statement_timeout = 0")
+    def patient(self) -> Iterator[None]:
+        """Let a statement of the block take hours and wait minutes: nobody waits for it meanwhile."""
+        before = self.ask("time_outs")[0]
+        self._let(_LONG, _LONG_WAIT)
         try:
             yield
         finally:
             if not self.connection.closed:
-                self.run(SQL("SET statement_timeout = {}").format(Literal(before)))
+                self._let(*before)
+
+    def _let(self, statement_timeout: str, lock_timeout: str) -> None:
+        self.run(
+            said(
+                "set_time_outs",
+                statement_timeout=Literal(statement_timeout),
+                lock_timeout=Literal(lock_timeout),
+            )
+        )
 
 
 class Inside(Session):
@@ -145,7 +157,7 @@ class Inside(Session):
         return work()
 
     @contextmanager
-    def unbounded(self) -> Iterator[None]:
+    def patient(self) -> Iterator[None]:
         """Leave the bounds of the migration as they are: everybody waits for what runs in it."""
         yield
 
@@ -164,7 +176,7 @@ class Written(Session):
         return 0
 
     @contextmanager
-    def unbounded(self) -> Iterator[None]:
+    def patient(self) -> Iterator[None]:
         """Write the statements of the block down like any other."""
         yield
 

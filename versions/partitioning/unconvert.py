@@ -68,7 +68,7 @@ def _forget(session: Session, table: Table) -> None:
             )
         )
     if found.index_valid is not None:
-        with session.unbounded():
+        with session.patient():
             session.run(
                 SQL("DROP INDEX {} {}").format(
                     SQL("CONCURRENTLY" if session.alone else ""), table.beside(table.built)
@@ -111,11 +111,11 @@ def _build_old_key(
     """Build the old key on the partition that becomes the table."""
     valid = session.value("index_is_valid", oid=receiver.oid, name=built)
     if valid is False:
-        with session.unbounded():
+        with session.patient():
             session.run(SQL("DROP INDEX CONCURRENTLY {}").format(table.beside(built)))
     if valid:
         return
-    with session.unbounded():
+    with session.patient():
         try:
             session.run(
                 SQL("CREATE UNIQUE INDEX {} {} ON {} ({})").format(

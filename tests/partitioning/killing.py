@@ -1,0 +1,45 @@
+"""Kill a process before its n-th statement: a real one, by SIGKILL, that opened its own connections."""
+
+from __future__ import annotations
+
+import os
+import signal
+import warnings
+from collections.abc import Callable
+
+from psycopg2.sql import Composable
+
+from spotify_ai_agent_migrations.versions.partitioning.session import Session
+
+
+def killed_before(number: int, work: Callable[[], object]) -> bool:
+    """Run *work* in a process that is killed before its statement *number*; tell whether it came so far."""
+    with warnings.catch_warnings():
+        # What a fork may break, a lock of another thread, is of no use to a process that is killed.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        try:
+            _run(number, work)
+        finally:
+            os._exit(9)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        assert os.WTERMSIG(status) == signal.SIGKILL
+        return True
+    assert os.WEXITSTATUS(status) == 0
+    return False
+
+
+def _run(number: int, work: Callable[[], object]) -> None:
+    run, seen = Session.run, [0]
+
+    def counted(session: Session, statement: str | Composable) -> int:
+        seen[0] += 1
+        if seen[0] == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return run(session, statement)
+
+    Session.run = counted  # type: ignore[method-assign]
+    work()
+    os._exit(0)
