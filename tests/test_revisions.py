@@ -154,7 +154,7 @@ def test_every_constraint_and_index_is_named_by_the_convention(url: str) -> None
     found = rows(
         url,
         "SELECT conrelid::regclass::text, conname, contype FROM pg_constraint"
-        " WHERE connamespace = 'public'::regnamespace AND conrelid <> 0 AND contype <> 'n'"
+        " WHERE connamespace = 'public'::regnamespace AND conrelid <> 0 AND contype <> 'n' AND coninhcount = 0"
         " UNION ALL SELECT indrelid::regclass::text, indexrelid::regclass::text, 'i' FROM pg_index"
         " WHERE indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)",
     )

@@ -17,6 +17,7 @@ from spotify_ai_agent_migrations.versions.partitioning.periods import Period, fi
 from spotify_ai_agent_migrations.versions.partitioning.session import Session, said
 
 _CHECK_VIOLATION: Final = "23514"
+_COLUMN_COMMENTS: Final = 61
 
 
 def prepare(session: Session, table: Table, period: Period, now: datetime) -> str:
@@ -134,7 +135,8 @@ def _swap(session: Session, table: Table, bound: str) -> None:
     lock_in_order(session, table, links)
     # What is read from here on cannot change any more.
     publications = tuple(str(name) for (name,) in session.ask("partly_published", oid=table.oid))
-    carried = [row[2] for row in session.ask("carry", oid=table.oid)]
+    # LIKE copies the comments of columns.
+    carried = [text for place, _, text in session.ask("carry", oid=table.oid) if place != _COLUMN_COMMENTS]
     indexes = session.ask("own_indexes", oid=table.oid, built=table.built)
     outgoing = [text for text, _ in session.ask("outgoing", oid=table.oid)]
     numbers = facts.numbered(session, table.oid)

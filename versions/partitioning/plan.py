@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Literal
 
 from spotify_ai_agent_migrations.versions.partitioning.periods import Period, Span
 
@@ -39,6 +40,18 @@ class Policy:
     cutoff: datetime | None = None
     grace: timedelta = timedelta(days=7)
     hold: str | None = None
+    archive: bool = True
+
+
+@dataclass(frozen=True)
+class Done:
+    """What was done about a partition or a table, or was not, and why."""
+
+    what: Literal[
+        "made", "finalized", "detached", "archived", "dropped", "kept", "unbound", "skipped", "failed"
+    ]
+    name: str
+    why: str | None = None
 
 
 @dataclass(frozen=True)

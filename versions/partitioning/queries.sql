@@ -792,3 +792,97 @@ SELECT pg_catalog.current_setting('statement_timeout'), pg_catalog.current_setti
 -- Let statements take so long, and wait so long for a lock.
 SELECT pg_catalog.set_config('statement_timeout', {statement_timeout}, false),
        pg_catalog.set_config('lock_timeout', {lock_timeout}, false);
+
+-- policies --
+-- How partitioned tables are kept; the age of rows is counted back from now, by the rule if there is one.
+SELECT policy.table_name,
+       policy.period,
+       policy.premake,
+       pg_catalog.clock_timestamp() - coalesce(policy.keep_for, rule.keep_for),
+       policy.grace,
+       policy.hold,
+       policy.archive
+  FROM ops.partition_policy AS policy
+  LEFT JOIN public.retention_policies AS rule
+    ON policy.table_name IN (rule.table_name, 'public.' || rule.table_name)
+   AND rule.rule = policy.rule
+ WHERE coalesce(policy.table_name = %(table)s, true)
+ ORDER BY policy.table_name;
+
+-- remember_policy --
+-- How a table is kept that was just converted: everything, until somebody says otherwise.
+INSERT INTO ops.partition_policy (table_name, period, premake)
+VALUES ({table}, {period}, {premake});
+
+-- detached --
+-- The tables that were partitions made by this package and are none any more, with what the ledger says of them.
+SELECT class.oid::bigint,
+       namespace.nspname,
+       class.relname,
+       pg_catalog.format('%%I.%%I', namespace.nspname, class.relname),
+       pg_catalog.substring(said.text, ': (.*) (?:from|before) '),
+       entry.detached_at,
+       entry.archived_rows,
+       entry.sha256,
+       entry.file
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ CROSS JOIN LATERAL (SELECT pg_catalog.obj_description(class.oid, 'pg_class')) AS said (text)
+  LEFT JOIN ops.partition_archives AS entry ON entry.partition_oid = class.oid::bigint AND entry.dropped_at IS NULL
+ WHERE class.relkind = 'r'
+   AND NOT class.relispartition
+   AND pg_catalog.starts_with(said.text, %(mark)s)
+ ORDER BY class.oid;
+
+-- note_detached --
+-- Write down that a partition was detached.
+INSERT INTO ops.partition_archives (table_name, partition_name, partition_oid)
+VALUES ({table}, {partition}, {oid});
+
+-- note_archived --
+-- Write down what of a detached partition is in which file.
+UPDATE ops.partition_archives AS entry
+   SET archived_rows = {rows},
+       sha256 = {sha256},
+       file = {file},
+       archived_at = pg_catalog.clock_timestamp()
+ WHERE entry.partition_oid = {oid}
+   AND entry.partition_name = {partition}
+   AND entry.table_name = {table}
+   AND entry.dropped_at IS NULL;
+
+-- note_dropped --
+-- Write down that a detached partition was dropped.
+UPDATE ops.partition_archives AS entry
+   SET dropped_at = pg_catalog.clock_timestamp()
+ WHERE entry.partition_oid = {oid}
+   AND entry.partition_name = {partition}
+   AND entry.table_name = {table}
+   AND entry.dropped_at IS NULL;
+
+-- is_partition --
+-- Whether a table is a partition.
+SELECT class.relispartition
+  FROM pg_catalog.pg_class AS class
+ WHERE class.oid = %(oid)s;
+
+-- bounded --
+-- The tables whose conversion has begun and is not over: the check that bounds their rows, and where.
+SELECT namespace.nspname,
+       class.relname,
+       pg_catalog.format('%%I.%%I', namespace.nspname, class.relname),
+       linked.conname,
+       pg_catalog.format_type(attribute.atttypid, attribute.atttypmod),
+       pg_catalog.substring(pg_catalog.pg_get_constraintdef(linked.oid), '< ''?([^'')]+)')
+  FROM pg_catalog.pg_constraint AS linked
+  JOIN pg_catalog.pg_class AS class ON class.oid = linked.conrelid AND class.relkind = 'r'
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_attribute AS attribute
+    ON attribute.attrelid = class.oid AND attribute.attnum = linked.conkey[1]
+ WHERE linked.contype = 'c'
+   AND linked.conname = class.relname || '_legacy_bound_check';
+
+-- bytes_of --
+-- The size of a table with its partitions, without indexes, in bytes.
+SELECT coalesce(sum(pg_catalog.pg_relation_size(part.relid)), 0)::bigint
+  FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass(%(table)s)) AS part;

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from psycopg2.extensions import connection as Connection
 from psycopg2.sql import SQL
 
-from spotify_ai_agent_migrations.versions.core.database import open_connection, translated
+from spotify_ai_agent_migrations.versions.core.database import translated
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.core.locks import advisory_lock
 from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
-from spotify_ai_agent_migrations.versions.partitioning import facts, incoming
+from spotify_ai_agent_migrations.versions.partitioning import facts, incoming, policies
 from spotify_ai_agent_migrations.versions.partitioning.convert import prepare, swap
 from spotify_ai_agent_migrations.versions.partitioning.facts import Table
 from spotify_ai_agent_migrations.versions.partitioning.periods import Period
@@ -25,10 +24,12 @@ from spotify_ai_agent_migrations.versions.partitioning.session import (
     Session,
     Written,
     maintenance_key,
+    opened,
 )
 from spotify_ai_agent_migrations.versions.partitioning.unconvert import take_back
 
 PREMAKE: Final = 12
+_PURPOSE: Final = "agentdb partitioning"
 # Below this everything is done within the transaction of the migration, in some hundredths of a second.
 SMALL_BYTES: Final = 8 * 1024 * 1024
 
@@ -90,7 +91,7 @@ def written(
     table: str, key: str, *, period: Period | str, premake: int, settings: Settings
 ) -> tuple[str, ...]:
     """Return the statements that `convert` would execute from here on; executes none."""
-    with _opened(settings) as connection:
+    with translated(), opened(settings, _PURPOSE) as connection:
         session = Written(connection)
         converted(session, table, key, Period(period), premake)
         return tuple(session.statements)
@@ -109,7 +110,9 @@ def converted(session: Session, name: str, key: str, period: Period, ahead: int)
         table = facts.table(session, name, key)
     _refuse_other_key(table, key)
     incoming.validate(session, table.oid, table)
-    made = premake(session, table, Policy(table.name, period, ahead), now)
+    policy = Policy(table.name, period, ahead)
+    made = premake(session, table, policy, now)
+    policies.remember(session, policy)
     if session.alone and session.value("never_analyzed", oid=table.oid):
         with session.patient():
             session.run(SQL("ANALYZE {}").format(table.identifier))
@@ -133,20 +136,8 @@ def maintained(
     Raises:
         LockError: another one did so for all of *wait_ms*.
     """
-    with _opened(settings or resolve_settings()) as connection:
+    with translated(), opened(settings or resolve_settings(), _PURPOSE) as connection:
         session = Session(connection, bounds)
         name = facts.qualified(session, table)
         with advisory_lock(connection, maintenance_key(name), wait_ms=wait_ms):
             yield session
-
-
-@contextmanager
-def _opened(settings: Settings) -> Iterator[Connection]:
-    with (
-        translated(),
-        closing(open_connection(settings, purpose="agentdb partitioning", row_security=False)) as connection,
-    ):
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute("SET TimeZone = 'UTC'")
-        yield connection

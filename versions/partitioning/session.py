@@ -6,7 +6,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -14,10 +14,11 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.sql import SQL, Composable, Literal
 
-from spotify_ai_agent_migrations.versions.core.database import shown_message
+from spotify_ai_agent_migrations.versions.core.database import open_connection, shown_message
 from spotify_ai_agent_migrations.versions.core.errors import LockError
 from spotify_ai_agent_migrations.versions.core.locks import lock_key
 from spotify_ai_agent_migrations.versions.core.retry import RETRYABLE, Patience
+from spotify_ai_agent_migrations.versions.core.settings import Settings
 from spotify_ai_agent_migrations.versions.core.sql import queries
 
 STATEMENTS: Final = queries("spotify_ai_agent_migrations.versions.partitioning")
@@ -152,6 +153,9 @@ class Inside(Session):
         self._execute(self.text(statement))
         return 0
 
+    def note(self, words: str) -> None:
+        """Say nothing: the migration says which revision runs."""
+
     def transaction(self, work: Callable[[], Result]) -> Result:
         """Run *work* in the transaction that is open."""
         return work()
@@ -199,3 +203,13 @@ def lock_for_transaction(session: Session, qualified: str) -> None:
 def maintenance_key(qualified: str) -> int:
     """Return the advisory lock key of the partitions of a table."""
     return lock_key(f"partitioning:{qualified}")
+
+
+@contextmanager
+def opened(settings: Settings, purpose: str) -> Iterator[Connection]:
+    """Open a connection in autocommit for the block, which writes and reads times in UTC."""
+    with closing(open_connection(settings, purpose=purpose, row_security=False)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("SET TimeZone = 'UTC'")
+        yield connection

@@ -1,0 +1,99 @@
+"""What a scheduler calls: partitions ahead, gaps filled, what is over taken away, what was cut off finished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from psycopg2.sql import SQL, Identifier
+
+from spotify_ai_agent_migrations.versions.core.database import translated
+from spotify_ai_agent_migrations.versions.core.errors import MigrationError
+from spotify_ai_agent_migrations.versions.core.locks import advisory_lock
+from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
+from spotify_ai_agent_migrations.versions.partitioning import facts, policies
+from spotify_ai_agent_migrations.versions.partitioning.periods import kind_of, moment_of
+from spotify_ai_agent_migrations.versions.partitioning.plan import Done, Policy
+from spotify_ai_agent_migrations.versions.partitioning.premake import premake
+from spotify_ai_agent_migrations.versions.partitioning.retention import finalize, retain
+from spotify_ai_agent_migrations.versions.partitioning.session import (
+    Bounds,
+    Session,
+    maintenance_key,
+    opened,
+)
+
+# A bound that is nearer than this and that nobody works towards would soon refuse rows.
+_NEAR: Final = timedelta(days=2)
+
+
+def maintain(
+    table: str | None = None,
+    *,
+    settings: Settings | None = None,
+    archive: Path | None = None,
+    bounds: Bounds | None = None,
+    wait_ms: int = 60_000,
+) -> tuple[Done, ...]:
+    """Do for *table*, or for every one that has a policy, whatever the hour asks; return what was done.
+
+    The clock decides and never the rows. Nothing is done on a standby. One process at a time for each table:
+    another waits, and finds nothing left to do. A table that fails does not keep the others from their turn.
+
+    Locks: SHARE UPDATE EXCLUSIVE for a moment each; nobody who reads or writes waits.
+    """
+    with translated(), opened(settings or resolve_settings(), "agentdb partitioning") as connection:
+        session = Session(connection, bounds)
+        now, standby = facts.clock(session)
+        if standby:
+            return (Done("skipped", "everything", "this server is a standby"),)
+        done = [*_watch(session, now)]
+        for policy in policies.read(session, facts.qualified(session, table) if table else None):
+            with _caught(policy.table, done):
+                with advisory_lock(connection, maintenance_key(policy.table), wait_ms=wait_ms):
+                    done += _one(session, policy, now, archive)
+        return tuple(done)
+
+
+@contextmanager
+def _caught(table: str, done: list[Done]) -> Iterator[None]:
+    """Note an error of the block under the name of the table."""
+    try:
+        with translated():
+            yield
+    except MigrationError as error:
+        done.append(Done("failed", table, error.problem))
+
+
+def _one(session: Session, policy: Policy, now: datetime, archive: Path | None) -> tuple[Done, ...]:
+    table = facts.table(session, policy.table)
+    finished = finalize(session, table)
+    made = tuple(Done("made", name) for name in premake(session, table, policy, now))
+    return (*finished, *made, *retain(session, table, policy, now, archive))
+
+
+def _watch(session: Session, now: datetime) -> Iterator[Done]:
+    """Drop the check of a conversion that was left alone before its bound arrives, and refuses rows."""
+    for schema, plain, name, check, type_name, bound in session.ask("bounded"):
+        if moment_of(kind_of(type_name), bound) > now + _NEAR:
+            continue
+        statement = SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(
+            Identifier(schema, plain), Identifier(check)
+        )
+        if _alone(session, name, lambda statement=statement: session.run(statement)):  # type: ignore[misc]
+            yield Done("unbound", name, f"its conversion was left alone, and {bound} is near")
+
+
+def _alone(session: Session, name: str, work: Callable[[], int]) -> bool:
+    """Do *work* in a transaction of its own unless another process is at the table; tell whether it was done."""
+
+    def tried() -> bool:
+        if not session.value("try_lock", key=maintenance_key(name)):
+            return False
+        work()
+        return True
+
+    return session.transaction(tried)
