@@ -44,7 +44,10 @@ def find_table(cursor: Cursor, name: str, *, kinds: str) -> Table:
     if row is None:
         cursor.execute(SQL["relations"], {"kinds": list(kinds)})
         raise unknown_table(name, [str(found) for (found,) in cursor.fetchall()])
-    oid, found_schema, found_name, qualified, kind, is_system, row_security, has_before_trigger = row
+    oid, found_schema, found_name, qualified, kind, *facts = row
+    is_system, row_security, has_before_trigger, key, estimated_rows, size_bytes, may_select, serial_only = (
+        facts
+    )
     table = Table(
         oid=oid,
         schema=found_schema,
@@ -54,6 +57,11 @@ def find_table(cursor: Cursor, name: str, *, kinds: str) -> Table:
         is_system=is_system,
         row_security=row_security,
         has_before_trigger=has_before_trigger,
+        primary_key=tuple(key),
+        estimated_rows=estimated_rows,
+        size_bytes=size_bytes,
+        may_select=may_select,
+        serial_only=serial_only,
     )
     cursor.execute(SQL["columns"], {"relation": oid})
     return replace(table, columns=tuple(Column(*found) for found in cursor.fetchall()))

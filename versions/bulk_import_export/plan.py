@@ -31,18 +31,30 @@ _STEPS_PATIENT: Final = 1_000_000
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table; `required` says it is NOT NULL and nothing fills it in its absence."""
+    """A column of a table; `required` says it is NOT NULL and nothing fills it in its absence.
+
+    `data_class` is the class of data that its comment begins with, if any.
+    """
 
     name: str
     type: str
     required: bool = False
     generated: bool = False
     sequence: str | None = None
+    data_class: str | None = None
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether its comment says that it holds personal data."""
+        return self.data_class not in {None, "none"}
 
 
 @dataclass(frozen=True)
 class Table:
-    """A relation of the catalogue; `qualified` is its name as SQL wants it written."""
+    """A relation of the catalogue; `qualified` is its name as SQL wants it written.
+
+    `serial_only` says that rows of it may wait for one another: two sessions must not load it as one.
+    """
 
     oid: int
     schema: str
@@ -53,6 +65,11 @@ class Table:
     is_system: bool = False
     row_security: bool = False
     has_before_trigger: bool = False
+    primary_key: tuple[str, ...] = ()
+    estimated_rows: int = 0
+    size_bytes: int = 0
+    may_select: bool = True
+    serial_only: bool = False
 
 
 @dataclass(frozen=True)

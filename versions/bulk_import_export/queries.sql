@@ -20,6 +20,45 @@ SELECT relation.oid::bigint,
             WHERE trigger.tgrelid = relation.oid
               AND trigger.tgtype & 7 = 7
               AND trigger.tgenabled <> 'D'
+       ),
+       ARRAY (
+           SELECT attribute.attname::text
+             FROM pg_catalog.pg_index AS index
+            CROSS JOIN LATERAL pg_catalog.unnest(index.indkey::smallint[]) WITH ORDINALITY AS part (attnum, place)
+             JOIN pg_catalog.pg_attribute AS attribute
+               ON attribute.attrelid = index.indrelid
+              AND attribute.attnum = part.attnum
+            WHERE index.indrelid = relation.oid
+              AND index.indisprimary
+            ORDER BY part.place
+       ),
+       COALESCE((
+           SELECT pg_catalog.sum(GREATEST(leaf.reltuples, 0))
+             FROM pg_catalog.pg_partition_tree(relation.oid) AS branch
+             JOIN pg_catalog.pg_class AS leaf ON leaf.oid = branch.relid AND leaf.relkind <> 'p'
+       ), GREATEST(relation.reltuples, 0))::bigint,
+       COALESCE((
+           -- By the statistics: to ask for the size itself waits for a lock.
+           SELECT pg_catalog.sum(leaf.relpages)
+             FROM pg_catalog.pg_partition_tree(relation.oid) AS branch
+             JOIN pg_catalog.pg_class AS leaf ON leaf.oid = branch.relid
+       ), relation.relpages)::bigint * 8192,
+       pg_catalog.has_table_privilege(relation.oid, 'SELECT'),
+       -- A trigger for each row that is no foreign key's may wait for what another session wrote, and a key
+       -- that points at the table itself does not see it.
+       EXISTS (
+           SELECT 1
+             FROM pg_catalog.pg_trigger AS trigger
+            WHERE trigger.tgrelid = relation.oid
+              AND trigger.tgtype & 5 = 5
+              AND trigger.tgenabled <> 'D'
+              AND NOT trigger.tgisinternal
+       )
+       OR EXISTS (
+           SELECT 1
+             FROM pg_catalog.pg_constraint AS con
+            WHERE con.conrelid = relation.oid
+              AND (con.contype = 'x' OR con.confrelid = relation.oid)
        )
   FROM pg_catalog.pg_class AS relation
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relation.relnamespace
@@ -83,6 +122,11 @@ SELECT attribute.attname,
             -- The default is what numbers a column, if it asks another sequence than the one it owns.
             ORDER BY link.classid = 'pg_catalog.pg_attrdef'::regclass DESC
             LIMIT 1
+       ),
+       -- The class of data that the comment begins with.
+       pg_catalog.substring(
+           pg_catalog.col_description(attribute.attrelid, attribute.attnum),
+           '^(none|identifier|contact|location|behavioural|content|derived):'
        )
   FROM pg_catalog.pg_attribute AS attribute
   JOIN pg_catalog.pg_type AS type ON type.oid = attribute.atttypid
@@ -193,10 +237,191 @@ SET LOCAL extra_float_digits = 1;
 -- Check now what is deferred to the commit.
 SET CONSTRAINTS ALL IMMEDIATE;
 
--- import --
--- Load rows; takes ROW EXCLUSIVE.
-COPY {table} ({columns}) FROM STDIN (ENCODING 'UTF8');
+-- import_text --
+-- Load rows in the text format; takes ROW EXCLUSIVE.
+COPY {table} ({columns}) FROM STDIN (ENCODING 'UTF8'{soft}) {only};
+
+-- import_csv --
+-- Load rows of CSV, behind a line that is no row; takes ROW EXCLUSIVE.
+COPY {table} ({columns}) FROM STDIN (
+    FORMAT csv, HEADER, DELIMITER {delimiter}, QUOTE {quote}, NULL {null}, ENCODING 'UTF8'{soft}
+) {only};
+
+-- soft_errors --
+-- Skip a row with a value that its type refuses, and say so; since version 17.
+, ON_ERROR ignore, LOG_VERBOSITY verbose
+
+-- nowhere --
+-- Read and check every value, and load none.
+WHERE false
+
+-- nothing --
+-- Let the driver take in what the server said of the statement before.
+SELECT;
+
+-- input_errors --
+-- Why values were refused by their types.
+SELECT problem.sql_error_code
+  FROM pg_catalog.unnest(%(values)s::text[], %(types)s::text[]) WITH ORDINALITY AS given (value, type, place)
+  LEFT JOIN LATERAL pg_catalog.pg_input_error_info(given.value, given.type) AS problem ON given.value IS NOT NULL
+ ORDER BY given.place;
+
+-- savepoint --
+-- Remember where a part of the load began.
+SAVEPOINT part;
+
+-- back_to_savepoint --
+-- Undo the part.
+ROLLBACK TO SAVEPOINT part;
+
+-- release_savepoint --
+-- Forget where it began: open savepoints pile up.
+RELEASE SAVEPOINT part;
+
+-- create_staging --
+-- A table of this session alone, with the columns that a file fills.
+CREATE TEMPORARY TABLE agentdb_staging ON COMMIT DELETE ROWS AS
+SELECT {columns} FROM {table} WITH NO DATA;
+
+-- number_staging --
+-- The number of the record in the file, to keep the last of a key and to find a row again.
+ALTER TABLE pg_temp.agentdb_staging ADD COLUMN agentdb_record bigint;
+
+-- analyze_staging --
+-- Let the planner know how much there is.
+ANALYZE pg_temp.agentdb_staging;
+
+-- staged --
+-- How many rows of a stretch of the file are staged.
+SELECT pg_catalog.count(*) FROM pg_temp.agentdb_staging AS staged
+ WHERE staged.agentdb_record BETWEEN %(low)s::bigint AND %(high)s::bigint;
+
+-- apply_all --
+-- Bring the staged rows into the table, in the order of the file.
+INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE
+SELECT {columns}
+  FROM pg_temp.agentdb_staging AS staged
+ WHERE staged.agentdb_record BETWEEN %(low)s::bigint AND %(high)s::bigint
+ ORDER BY staged.agentdb_record
+{conflict};
+
+-- apply_last --
+-- Bring the last staged row of each key into the table; a key that is NULL is like no other.
+INSERT INTO {table} AS target ({columns}) OVERRIDING SYSTEM VALUE
+SELECT DISTINCT ON ({key}, CASE WHEN {unknown} THEN staged.agentdb_record END) {columns}
+  FROM pg_temp.agentdb_staging AS staged
+ WHERE staged.agentdb_record BETWEEN %(low)s::bigint AND %(high)s::bigint
+ ORDER BY {key}, CASE WHEN {unknown} THEN staged.agentdb_record END, staged.agentdb_record DESC
+{conflict};
+
+-- conflict_ignore --
+-- What is there already stays as it is.
+ON CONFLICT ({key}) DO NOTHING
+
+-- conflict_update --
+-- What is there already is updated, where it differs.
+ON CONFLICT ({key}) DO UPDATE SET {changes} WHERE {differs}
+
+-- delete_others --
+-- Delete the rows whose key is not in the file.
+DELETE FROM {table} AS target
+ WHERE NOT EXISTS (SELECT FROM pg_temp.agentdb_staging AS staged WHERE {same});
+
+-- truncate --
+-- Empty the table; takes ACCESS EXCLUSIVE to the end of the transaction.
+TRUNCATE {table};
+
+-- analyze --
+-- Let the planner know of the new rows; takes SHARE UPDATE EXCLUSIVE.
+ANALYZE {table};
+
+-- greatest --
+-- The greatest number of a column, to move its sequence past it.
+SELECT pg_catalog.max({column})::numeric FROM {table};
+
+-- greatest_of_any --
+-- The same of a column that may hold fractions and what is no number.
+SELECT pg_catalog.max(pg_catalog.ceil({column}::numeric))
+  FROM {table}
+ WHERE {column}::text NOT IN ('NaN', 'Infinity', '-Infinity');
+
+-- lead --
+-- Hold what those who follow wait for, and return the number of this transaction.
+SELECT pg_catalog.pg_advisory_xact_lock(%(key)s::bigint), pg_catalog.pg_current_xact_id()::text;
+
+-- follow --
+-- Wait for the end of the transaction that leads, commit if it did, and fail otherwise. The client may be gone by
+-- then: nobody looks for it.
+SET LOCAL client_connection_check_interval = 0;
+SET LOCAL lock_timeout = '5min';
+SELECT pg_catalog.pg_advisory_xact_lock_shared(%(key)s::bigint);
+SELECT 1 / (pg_catalog.pg_xact_status(%(leader)s::text::xid8) = 'committed')::integer;
+COMMIT;
+
+-- followers --
+-- How many sessions wait for the one that leads.
+SELECT pg_catalog.count(*)
+  FROM pg_catalog.pg_locks AS held
+ WHERE held.locktype = 'advisory'
+   AND NOT held.granted
+   AND held.pid = ANY (%(pids)s::integer[]);
 
 -- export --
 -- Write rows; takes ACCESS SHARE. The form with SELECT also reads partitions and views.
 COPY (SELECT {columns} FROM {table}) TO STDOUT (FORMAT csv, HEADER, ENCODING 'UTF8');
+
+-- may_write_ledger --
+-- Whether the ledger of imports is there and may be written.
+SELECT CASE
+           WHEN pg_catalog.to_regclass('ops.import_job') IS NULL
+             OR NOT pg_catalog.has_schema_privilege('ops', 'USAGE') THEN false
+           ELSE pg_catalog.has_table_privilege('ops.import_job', 'SELECT, INSERT, UPDATE')
+            AND pg_catalog.has_table_privilege('ops.import_reject', 'INSERT')
+       END;
+
+-- find_job --
+-- The last load of the same, and the bytes that are loaded.
+SELECT job.id,
+       job.finished_at IS NOT NULL,
+       job.read_count,
+       job.loaded_count,
+       job.rejected_count,
+       job.skipped_count,
+       ARRAY (SELECT pg_catalog.lower(part.bytes) FROM pg_catalog.unnest(job.loaded_bytes) AS part (bytes)),
+       ARRAY (SELECT pg_catalog.upper(part.bytes) FROM pg_catalog.unnest(job.loaded_bytes) AS part (bytes))
+  FROM ops.import_job AS job
+ WHERE job.fingerprint = %(fingerprint)s::text
+ ORDER BY job.id DESC
+ LIMIT 1;
+
+-- begin_job --
+-- Enter a load that begins.
+INSERT INTO ops.import_job (fingerprint, table_name, source, mode, guarantee)
+VALUES (%(fingerprint)s::text, %(table)s::text, %(source)s::text, %(mode)s::text, %(guarantee)s::text);
+
+-- add_block --
+-- Enter that these bytes are loaded.
+UPDATE ops.import_job AS job
+   SET loaded_bytes = job.loaded_bytes OPERATOR(pg_catalog.+) pg_catalog.int8multirange(
+           pg_catalog.int8range(%(low)s::bigint, %(high)s::bigint)
+       ),
+       read_count = job.read_count + %(read)s::bigint,
+       loaded_count = job.loaded_count + %(loaded)s::bigint,
+       rejected_count = job.rejected_count + %(rejected)s::bigint,
+       skipped_count = job.skipped_count + %(skipped)s::bigint
+ WHERE job.id = %(job)s::bigint;
+
+-- finish_job --
+-- Enter that a load is done.
+UPDATE ops.import_job AS job
+   SET finished_at = pg_catalog.clock_timestamp(),
+       read_count = %(read)s::bigint,
+       loaded_count = %(loaded)s::bigint,
+       rejected_count = %(rejected)s::bigint,
+       skipped_count = %(skipped)s::bigint
+ WHERE job.id = %(job)s::bigint;
+
+-- add_rejects --
+-- Enter rows that were not loaded.
+INSERT INTO ops.import_reject (job_id, line, byte_offset, column_name, sqlstate, reason, value)
+VALUES %s;

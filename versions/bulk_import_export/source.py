@@ -1,96 +1,103 @@
-"""Read a CSV file in blocks that end where a record ends, and find its records again. No database here."""
+"""Read a text in blocks that end where a record ends, and find its records again. No database here."""
 
 from __future__ import annotations
 
-import os
-from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
-from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.copy_text import check_text, refuse_blank_line
-from spotify_ai_agent_migrations.versions.bulk_import_export.plan import shown
+from spotify_ai_agent_migrations.versions.bulk_import_export.dialect import Dialect, sniff
+from spotify_ai_agent_migrations.versions.bulk_import_export.jsonlines import (
+    copy_records,
+    json_records,
+    names_of_objects,
+)
+from spotify_ai_agent_migrations.versions.bulk_import_export.opening import Opened, Where, open_input
+from spotify_ai_agent_migrations.versions.bulk_import_export.options import Options
+from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Column
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import (
     Malformed,
     Record,
     count_lines,
     end_of_records,
     line_end_length,
-    parse,
+    records_of,
 )
 from spotify_ai_agent_migrations.versions.core.errors import FileError
 
-_BLOCK_BYTES: Final = 1 << 20
-# One record lies in memory whole, and a quote that is never closed makes one of all the rest of a file.
-RECORD_MOST_BYTES: Final = 256 << 20
-
+# Small, and handed out in order: the heap keeps the order of the file, and an error is soon met.
+BLOCK_BYTES: Final = 2 << 20
+_BLANK_MOST_BYTES: Final = 32 << 20
 _BOM: Final = b"\xef\xbb\xbf"
-_NOT_TEXT: Final = {
-    b"\x1f\x8b": "compressed with gzip",
-    b"\x28\xb5\x2f\xfd": "compressed with zstd",
-    b"BZh": "compressed with bzip2",
-    b"\xfd7zXZ\0": "compressed with xz",
-    b"PK\x03\x04": "a zip archive, as an .xlsx is",
-}
-_NOT_UTF8: Final = {
-    b"\xff\xfe\0\0": "UTF-32",
-    b"\0\0\xfe\xff": "UTF-32",
-    b"\xff\xfe": "UTF-16",
-    b"\xfe\xff": "UTF-16",
-}
 
 
 @dataclass(frozen=True)
 class Block:
-    """Whole records: the line the first one starts on, how many bytes of the file lie before it, the data."""
+    """Whole records: the line the first one starts on, how many bytes of text lie before it, the data."""
 
     line: int
     offset: int
     data: bytes
 
 
-@dataclass(frozen=True)
-class _Mark:
-    """Where the records of one block lie in the file, to find them again without reading it all."""
-
-    records: int
-    line: int
-    offset: int
-    length: int
-
-
 class Source:
-    """A CSV file: its header, its blocks once, and any record again by its number.
+    """A text: its dialect, its header, its blocks once, and any record again by its number.
 
     Blank lines at the end are left out, unless the header names one column: there each is a NULL.
     """
 
-    def __init__(self, file: BinaryIO, path: Path) -> None:
-        self.path = path
-        self._file = file
-        self._state = _state(file)
-        self._marks: list[_Mark] = []
-        self._records = 0
-        self._raw = _cut(file, path)
+    def __init__(self, opened: Opened, columns: Sequence[Column], options: Options) -> None:
+        self.name = opened.name
+        self.opened = opened
+        self._options = options
+        self._columns = columns
+        self._state = opened.state()
+        if not opened.sample:
+            raise FileError(
+                f'"{self.name}" is empty', hint="give it at least a header: a line with the names of columns"
+            )
+        sample = opened.sample.removeprefix(_BOM)
+        found = sniff(sample, columns, options, name=self.name)
+        self.dialect = replace(found, encoding=opened.encoding, compression=opened.compression)
+        self.grammar = self.dialect.grammar
+        self._sample = sample
+        self._raw = _cut(opened, self.dialect, options)
         self.header, self._rest = self._read_header()
+
+    @property
+    def blank_is_null(self) -> bool:
+        """Whether a blank line is a record."""
+        return len(self.header) == 1 and self.dialect.format in {"csv", "tsv"}
 
     def blocks(self) -> Iterator[Block]:
         """Yield the blocks behind the header, none of them empty.
 
         Raises:
-            Malformed: a blank line in the middle, or a record longer than `RECORD_MOST_BYTES`.
+            Malformed: a blank line in the middle, or a record that is too long.
         """
-        blank: int | None = None
+        blank: Block | None = None
+        strict = not (self._options.lenient or self._options.keeps_rejects)
         for raw in chain((self._rest,), self._raw):
-            block = _without_blank_lines(raw) if len(self.header) > 1 else raw
+            block = raw if self.blank_is_null else _without_blank_lines(raw)
+            if block.data and blank is not None:
+                refuse_blank_line(blank.line if strict else None)
+                block = Block(blank.line, blank.offset, blank.data + block.data)
+                blank = None
             if block.data:
-                refuse_blank_line(blank)
                 yield block
             if len(block.data) < len(raw.data):
-                blank = blank or block.line + count_lines(block.data)
+                blank = _joined(blank, _rest_of(raw, block))
+
+    def records(self, block: Block) -> Iterator[Record | Malformed]:
+        """Yield the records of *block*, and in place of one that is malformed what is wrong."""
+        if self.dialect.format == "jsonl":
+            return json_records(block.data, self.header, line=block.line)
+        if self.dialect.format == "copy":
+            return copy_records(block.data, line=block.line)
+        return records_of(block.data, self.grammar, line=block.line)
 
     def refuse_changed(self) -> None:
         """Refuse a file that is not as it was opened: what was read is not the whole of it. A pipe passes.
@@ -98,82 +105,169 @@ class Source:
         Raises:
             FileError: it grew, shrank or was written to.
         """
-        if self._file.seekable() and not self._unchanged():
+        if self.opened.state() != self._state:
             raise FileError(
-                f'"{self.path}" changed while it was read',
+                f'"{self.name}" changed while it was read',
                 hint="wait until it is written; nothing was loaded",
             )
 
-    def mark(self, block: Block, records: int) -> None:
-        """Remember that *block* holds *records*."""
-        self._marks.append(_Mark(self._records, block.line, block.offset, len(block.data)))
-        self._records += records
-
-    def record(self, number: int) -> Record | None:
-        """Return record *number* (from 1) once more; None if the file cannot be read again."""
-        at = bisect_right([mark.records for mark in self._marks], number - 1) - 1
-        if at < 0 or not self._unchanged():
-            return None
-        mark = self._marks[at]
-        return next(islice(self._again(mark), number - mark.records - 1, None), None)
-
     def again(self) -> Iterator[Record]:
-        """Yield the records read so far once more; none if the file cannot be read again."""
-        if self._unchanged():
-            for mark in self._marks:
-                yield from self._again(mark)
+        """Yield the records of the file once more; none if it cannot be read again, or has changed."""
+        if self.opened.open_again is None or self.opened.state() != self._state:
+            return
+        opened = self.opened.open_again()
+        try:
+            copy = Source(opened, self._columns, self._options)
+            for block in copy.blocks():
+                yield from (record for record in copy.records(block) if isinstance(record, Record))
+        except Malformed:
+            return
+        finally:
+            opened.close()
 
-    def _again(self, mark: _Mark) -> Iterator[Record]:
-        self._file.seek(mark.offset)
-        yield from parse(_read_all(self._file, mark.length), line=mark.line)
-
-    def _unchanged(self) -> bool:
-        return self._file.seekable() and _state(self._file) == self._state
+    def numbered(self, wanted: set[int]) -> dict[int, tuple[Record, int]]:
+        """Return the records of these numbers in the file, and where each lies; none if it cannot be read again."""
+        found: dict[int, tuple[Record, int]] = {}
+        if self.opened.open_again is None or self.opened.state() != self._state:
+            return found
+        opened, number = self.opened.open_again(), 0
+        try:
+            copy = Source(opened, self._columns, self._options)
+            for block in copy.blocks():
+                for record in copy.records(block):
+                    number += 1
+                    if number in wanted and isinstance(record, Record):
+                        found[number] = record, block.offset + record.start
+        finally:
+            opened.close()
+        return found
 
     def _read_header(self) -> tuple[tuple[str, ...], Block]:
-        """Return the names in the first record, and what lies behind it in the first block."""
+        """Return the names of the fields, and what lies behind them in the first block."""
         try:
-            first = next(self._raw, Block(1, 0, b"\n"))
-            record = next(parse(first.data))
-            for field, value in enumerate(record.fields):
-                check_text(value or b"", line=1, field=field)
+            first = next(self._raw, Block(self.dialect.skip_lines + 1, 0, b""))
+            if self.dialect.format == "jsonl":
+                return names_of_objects(self._sample), first
+            if not self.dialect.header:
+                return tuple(column.name for column in fillable_of(self._columns)), first
+            return self._names(first)
         except Malformed as fault:
-            raise FileError(f'"{self.path}" line {fault.line}: {fault.problem}', hint=fault.hint) from None
-        names = tuple((value or b"").decode() for value in record.fields)
-        line = 1 + count_lines(first.data, 0, record.end)
-        return names, Block(line, first.offset + record.end, first.data[record.end :])
+            raise FileError(f'"{self.name}" line {fault.line}: {fault.problem}', hint=fault.hint) from None
+
+    def _names(self, first: Block) -> tuple[tuple[str, ...], Block]:
+        rows = records_of(first.data or b"\n", self.grammar, line=first.line)
+        names: tuple[str, ...] = ()
+        end = 0
+        for number, record in enumerate(islice(rows, self.dialect.header_lines)):
+            if isinstance(record, Malformed):
+                raise record
+            for field, value in enumerate(record.fields):
+                check_text(value or b"", line=record.line, field=field)
+            names = names if number else tuple((value or b"").decode() for value in record.fields)
+            end = record.end
+        line = first.line + count_lines(first.data, 0, end)
+        return names, Block(line, first.offset + end, first.data[end:])
 
 
-def _cut(file: BinaryIO, path: Path) -> Iterator[Block]:
-    """Cut *file* into blocks of whole records; only the last one may lack its line end, and is given it."""
-    data = _opening(file, path)
-    line, offset = 1, len(_BOM) if data.startswith(_BOM) else 0
-    data = data[offset:]
-    while True:
-        end = end_of_records(data)
-        if end:
-            yield Block(line, offset, data[:end])
-            line, offset, data = line + count_lines(data, 0, end), offset + end, data[end:]
-        else:
-            _refuse_endless(data, line)
-        # As much again as is left over, so that a record of many blocks is not searched once for each.
-        more = _read_all(file, max(_BLOCK_BYTES, len(data)))
-        if not more:
-            break
-        data += more
-    if data:
-        yield Block(line, offset, data if data.endswith(b"\r") else data + b"\n")
+def _rest_of(raw: Block, block: Block) -> Block:
+    """Return the blank lines at the end of *raw* that are not in *block*, which is all of it but those."""
+    length = len(block.data)
+    return Block(raw.line + count_lines(raw.data, 0, length), raw.offset + length, raw.data[length:])
 
 
-def _opening(file: BinaryIO, path: Path) -> bytes:
-    """Read the first block; refuse a file that is empty or something else than CSV in UTF-8."""
-    data = _read_all(file, _BLOCK_BYTES)
-    if not data:
-        raise FileError(
-            f'"{path}" is empty', hint="give it at least a header: a line with the names of columns"
+def _joined(first: Block | None, second: Block) -> Block:
+    if first is not None and len(first.data) > _BLANK_MOST_BYTES:
+        raise Malformed(
+            first.line, "the blank lines from here on do not end", hint="remove the lines and run again"
         )
-    refuse_other_formats(data, path)
-    return data
+    return second if first is None else Block(first.line, first.offset, first.data + second.data)
+
+
+def fillable_of(columns: Sequence[Column]) -> tuple[Column, ...]:
+    """Return the columns of a file that names none: all that can be filled, in the order of the table."""
+    return tuple(column for column in columns if not column.generated)
+
+
+def _cut(opened: Opened, dialect: Dialect, options: Options) -> Iterator[Block]:
+    """Cut a text into blocks of whole records; only the last one may lack its line end, and is given it."""
+    cut = _Cut(opened, dialect, options)
+    held: Block | None = None
+    for block in cut.blocks():
+        if options.footer_lines == 0:
+            yield block
+            continue
+        if held is not None:
+            yield held
+        held = block
+    if held is not None:
+        yield _without_footer(held, options.footer_lines)
+
+
+class _Cut:
+    def __init__(self, opened: Opened, dialect: Dialect, options: Options) -> None:
+        self._opened = opened
+        self._dialect = dialect
+        self._grammar = dialect.grammar
+        self._most = options.max_record_bytes
+        self._is_csv = dialect.format in {"csv", "tsv"}
+
+    def blocks(self) -> Iterator[Block]:
+        data = self._opened.read(BLOCK_BYTES // 2)
+        offset = len(_BOM) if data.startswith(_BOM) else 0
+        line, skipped, data = self._skip(data[offset:])
+        offset += skipped
+        while True:
+            end = self._end(data)
+            if end:
+                yield Block(line, offset, data[:end])
+                line, offset, data = line + count_lines(data, 0, end), offset + end, data[end:]
+            else:
+                self._refuse_endless(data, line)
+            # As much again as is left over, so that a record of many blocks is not searched once for each.
+            more = self._opened.read(max(BLOCK_BYTES, len(data)))
+            if not more:
+                break
+            data += more
+        if data:
+            yield Block(line, offset, data if data.endswith(b"\r") else data + b"\n")
+
+    def _skip(self, data: bytes) -> tuple[int, int, bytes]:
+        """Leave out the lines before the header: return the line, the bytes left out, and the rest."""
+        at = 0
+        for _ in range(self._dialect.skip_lines):
+            found = next((end for end in (_line_end(data, at),) if end), len(data))
+            at = found
+        return self._dialect.skip_lines + 1, at, data[at:]
+
+    def _end(self, data: bytes) -> int:
+        if self._is_csv:
+            return end_of_records(data, self._grammar)
+        return data.rfind(b"\n") + 1
+
+    def _refuse_endless(self, data: bytes, line: int) -> None:
+        """Refuse a record that cannot end well, before the rest of the file is read into memory for it."""
+        if self._is_csv and not self._grammar.lenient:
+            first = next(records_of(data, self._grammar, line=line), None)
+            if isinstance(first, Malformed) and "never closed" not in first.problem:
+                raise first
+        if len(data) > self._most:
+            raise Malformed(
+                line,
+                f"the record is longer than {self._most >> 20} MiB",
+                hint="look for a quote that is opened and never closed; or allow more by max_record_bytes",
+                sqlstate="54000",
+            )
+
+
+def _line_end(data: bytes, at: int) -> int:
+    """Return where the line that starts at *at* ends, behind its line end; 0 without one."""
+    ends = [found for found in (data.find(b"\n", at), data.find(b"\r", at)) if found >= 0]
+    return min(ends) + line_end_length(data, min(ends)) if ends else 0
+
+
+def _without_footer(block: Block, lines: int) -> Block:
+    kept = block.data.rstrip(b"\r\n").splitlines(keepends=True)[:-lines]
+    return Block(block.line, block.offset, b"".join(kept))
 
 
 def _without_blank_lines(block: Block) -> Block:
@@ -184,71 +278,15 @@ def _without_blank_lines(block: Block) -> Block:
     return Block(block.line, block.offset, block.data[:text])
 
 
-def _refuse_endless(data: bytes, line: int) -> None:
-    """Refuse a record that cannot end well, before the rest of the file is read into memory for it."""
-    for _ in parse(data, line=line, final=False):
-        pass
-    if len(data) > RECORD_MOST_BYTES:
-        raise Malformed(
-            line,
-            f"the record is longer than {RECORD_MOST_BYTES >> 20} MiB",
-            hint="look for a quote that is opened and never closed",
-        )
-
-
-def refuse_other_formats(data: bytes, path: Path) -> None:
-    """Refuse what begins like something else than text in UTF-8.
-
-    Raises:
-        FileError: names what the file is.
-    """
-    for magic, what in _NOT_TEXT.items():
-        if data.startswith(magic):
-            raise FileError(
-                f'"{path}" is {what}, and CSV is expected', hint="decompress or export it to CSV first"
-            )
-    for mark, encoding in _NOT_UTF8.items():
-        if data.startswith(mark):
-            raise FileError(
-                f'"{path}" is in {encoding}, and UTF-8 is expected',
-                hint=f'convert it: iconv -f {encoding} -t UTF-8 "{path}"',
-            )
-
-
 @contextmanager
-def open_source(path: Path) -> Iterator[Source]:
-    """Open *path* for the block and read its header.
+def open_source(where: Where, columns: Sequence[Column], options: Options) -> Iterator[Source]:
+    """Open *where* for the block and read its header.
 
     Raises:
-        FileError: missing, a directory, unreadable, empty, not UTF-8, compressed, or without a header.
+        FileError: missing, a directory, unreadable, empty, or without a header.
     """
+    opened = open_input(where, options)
     try:
-        file = path.open("rb", buffering=0)
-    except (OSError, ValueError) as error:
-        raise FileError(
-            f'"{shown(str(path))}" cannot be read: {reason_of(error)}',
-            hint="mend the path or the permissions of the file",
-        ) from error
-    with file:
-        yield Source(file, path)
-
-
-def reason_of(error: Exception) -> str:
-    """Return why a file cannot be opened, in the words of the system."""
-    if isinstance(error, ValueError):
-        return "its name holds a NUL byte" if "null" in str(error) else "its name cannot be encoded"
-    return ((error.strerror if isinstance(error, OSError) else None) or "no reason given").lower()
-
-
-def _read_all(file: BinaryIO, size_bytes: int) -> bytes:
-    """Read *size_bytes*, or what is left: a pipe gives less at a time."""
-    parts: list[bytes] = []
-    while size_bytes > 0 and (part := file.read(size_bytes)):
-        parts.append(part)
-        size_bytes -= len(part)
-    return b"".join(parts)
-
-
-def _state(file: BinaryIO) -> tuple[int, int]:
-    found = os.fstat(file.fileno())
-    return found.st_size, found.st_mtime_ns
+        yield Source(opened, columns, options)
+    finally:
+        opened.close()

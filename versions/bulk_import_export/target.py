@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from spotify_ai_agent_migrations.versions.bulk_import_export.opening import reason_of
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import shown
-from spotify_ai_agent_migrations.versions.bulk_import_export.source import reason_of
 from spotify_ai_agent_migrations.versions.core.errors import FileError
 
 # The driver writes a row at a time.

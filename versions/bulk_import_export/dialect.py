@@ -1,0 +1,275 @@
+"""Find how a text file is written: format, delimiter, quote, header. No database here, and no file."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Final
+
+from spotify_ai_agent_migrations.versions.bulk_import_export.grammar import Grammar
+from spotify_ai_agent_migrations.versions.bulk_import_export.options import Options
+from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Column
+from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record, records_of
+
+_DELIMITERS: Final = (",", ";", "\t", "|", ":", " ", "^", "~", "\x1f", "\x01")
+_QUOTES: Final = ('"', "'", "")
+_ROWS_SEEN: Final = 100
+_PREAMBLE_MOST: Final = 50
+_SAMPLE_SCORED: Final = 64 << 10
+_NUMBERS: Final = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
+_TEXTS: Final = ("text", "character", "json", "bytea", "name", "xml")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a file is written. `header` says that line `skip_lines` + 1 names the fields."""
+
+    format: str = "csv"
+    delimiter: str = ","
+    quote: str = '"'
+    escape: str = '"'
+    header: bool = True
+    skip_lines: int = 0
+    header_lines: int = 1
+    nulls: tuple[str, ...] = ("",)
+    trim: bool = False
+    lenient: bool = False
+    encoding: str = "utf-8"
+    compression: str = "none"
+
+    @property
+    def grammar(self) -> Grammar:
+        """How its records are read."""
+        return Grammar(
+            self.delimiter.encode(), self.quote.encode(), self.escape.encode(),
+            frozenset(null.encode() for null in self.nulls), self.trim, self.lenient,
+        )  # fmt: skip
+
+    def __str__(self) -> str:
+        """Everything of it on one line, as the options spell it."""
+        said = [f"format={self.format}"]
+        if self.format in {"csv", "tsv"}:
+            said += [f"delimiter={self.delimiter!r}", f"quote={self.quote!r}", f"escape={self.escape!r}"]
+            said += [f"header={'yes' if self.header else 'no'}", f"skip_lines={self.skip_lines}"]
+            said += [f"null={','.join(map(repr, self.nulls))}"]
+        return " ".join([*said, f"encoding={self.encoding}", f"compression={self.compression}"])
+
+
+def sniff(sample: bytes, columns: Sequence[Column], options: Options, *, name: str = "") -> Dialect:
+    """Return the dialect of a file that begins with *sample*, for a table of *columns*.
+
+    A line that names columns of the table settles it; without one, clevercsv judges the pattern of the
+    delimiters. What *options* say is not looked for.
+    """
+    found = options.format or _format(sample, name)
+    if found not in {"csv", "tsv"}:
+        nulls = ("\\N",) if found == "copy" else ()
+        return Dialect(
+            found, "\t", "", "", header=False, nulls=nulls if options.null is None else options.null
+        )
+    text = sample[:_SAMPLE_SCORED]
+    cut = max(text.rfind(b"\n"), text.rfind(b"\r"))
+    text = text[: cut + 1] if len(sample) > _SAMPLE_SCORED and cut > 0 else text
+    names = {folded(column.name) for column in columns} | {folded(one) for one in options.columns}
+    base = Dialect(
+        format=found, nulls=("",) if options.null is None else options.null, lenient=options.lenient
+    )
+    best = _by_header(text, names, base, options)
+    if best is None:
+        best = _headless(_by_pattern(text, base, options), text, columns, options)
+    return replace(best, trim=_pads_quotes(text, best))
+
+
+def folded(name: str) -> str:
+    """Return *name* as headers are compared: case and what surrounds it do not matter."""
+    return name.strip().casefold()
+
+
+def _format(sample: bytes, name: str) -> str:
+    """Tell the format by the content, and only where that says nothing by the name."""
+    start = sample.lstrip()
+    if start.startswith(b"{"):
+        first = start.splitlines()[0] if start else b""
+        try:
+            return "jsonl" if isinstance(json.loads(first), dict) else "csv"
+        except ValueError:
+            return "jsonl" if name.endswith((".jsonl", ".ndjson")) else "csv"
+    for ending, found in ((".jsonl", "jsonl"), (".ndjson", "jsonl"), (".copy", "copy"), (".tsv", "tsv")):
+        if ending in name.casefold().rpartition("/")[2]:
+            return found
+    return "csv"
+
+
+def _candidates(text: bytes, base: Dialect, options: Options) -> Iterator[Dialect]:
+    """Yield the dialects that *text* may be in: the usual quote first, others where something wears them."""
+    delimiters = (
+        (options.delimiter,) if options.delimiter else ("\t",) if base.format == "tsv" else _DELIMITERS
+    )
+    for delimiter in delimiters:
+        quotes = _quotes(text, delimiter) if options.quote is None else (options.quote,)
+        for quote in quotes:
+            escapes = [options.escape or quote] if options.escape is not None else [quote]
+            if options.escape is None and quote and b"\\" + quote.encode() in text:
+                escapes.append("\\")
+            for escape in escapes:
+                yield replace(base, delimiter=delimiter, quote=quote, escape=escape)
+
+
+def _quotes(text: bytes, delimiter: str) -> tuple[str, ...]:
+    worn = [quote for quote in ('"', "'") if _wears(text, delimiter, quote)]
+    if worn == ["'"]:
+        return ("'", '"')
+    # Without quotes tabs part fields, and a quote in one is a letter.
+    return ('"',) if worn or delimiter != "\t" or b'"' not in text else ("",)
+
+
+def _wears(text: bytes, delimiter: str, quote: str) -> bool:
+    """Tell whether a field stands in quotes, from delimiter to delimiter."""
+    edge = rb"(?:\A|\Z|[\r\n]|" + re.escape(delimiter.encode()) + rb")"
+    mark = re.escape(quote.encode())
+    return (
+        re.search(edge + rb" *" + mark + rb"(?:[^" + mark + rb"\r\n]*)" + mark + rb"(?=" + edge + rb")", text)
+        is not None
+    )
+
+
+def _by_header(text: bytes, names: Iterable[str], base: Dialect, options: Options) -> Dialect | None:
+    """Return the dialect in which a line near the top names the most columns; None if there is none."""
+    if options.header is False:
+        return None
+    known = set(names)
+    best: tuple[tuple[float, ...], Dialect] | None = None
+    for order, dialect in enumerate(_candidates(text, base, options)):
+        for line, fields in _top(text, dialect, options):
+            score = _header_score(fields, known)
+            if score <= 0:
+                continue
+            whole = replace(dialect, skip_lines=line - 1, header=True)
+            rank = (score, *_fitness(text, whole), -line, -order)
+            if best is None or rank > best[0]:
+                best = (rank, replace(whole, header_lines=_repeats(text, whole, fields)))
+    return best[1] if best else None
+
+
+def _top(text: bytes, dialect: Dialect, options: Options) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield the first lines of *text* that may be a header, as fields."""
+    lines = text.splitlines(keepends=True)
+    starts = range(_PREAMBLE_MOST) if options.skip_lines is None else (options.skip_lines,)
+    for number in starts:
+        if number >= len(lines):
+            return
+        # A header of more than one line is found when it is read; to be told from a row, its first does.
+        record = next(iter(records_of(lines[number], dialect.grammar)), None)
+        if isinstance(record, Record):
+            yield number + 1, tuple((value or b"").decode("utf-8", "replace") for value in record.fields)
+
+
+def _header_score(fields: Sequence[str], names: set[str]) -> float:
+    """Return how many of *fields* name a column: none at all unless most do, each but once."""
+    found = [folded(value) for value in fields]
+    known = [name for name in found if name in names]
+    if not known or len(set(known)) * 2 < len([name for name in found if name]):
+        return 0
+    return len(set(known)) - 0.1 * (len(found) - len(known))
+
+
+def _fitness(text: bytes, dialect: Dialect) -> tuple[float, float]:
+    """Return how many records of *text* have the header's number of fields, and how few are malformed."""
+    found = list(islice(records_of(_behind(text, dialect.skip_lines), dialect.grammar), _ROWS_SEEN))
+    if not found or isinstance(found[0], Malformed):
+        return 0, 0
+    width = len(found[0].fields)
+    fitting = sum(isinstance(one, Record) and len(one.fields) == width for one in found)
+    quoted = sum(isinstance(one, Record) and _looks_quoted(one, dialect) for one in found)
+    return (fitting - quoted) / len(found), -sum(isinstance(one, Malformed) for one in found)
+
+
+def _looks_quoted(record: Record, dialect: Dialect) -> bool:
+    """Tell whether a field still wears quotes: then another quote is meant."""
+    marks = [quote.encode() for quote in _QUOTES if quote and quote != dialect.quote]
+    values = [value for value in record.fields if value and len(value) > 1]
+    return any(value[:1] == value[-1:] == mark for value in values for mark in marks)
+
+
+def _repeats(text: bytes, dialect: Dialect, fields: Sequence[str]) -> int:
+    """Return how many lines in a row are the same header."""
+    rows = islice(records_of(_behind(text, dialect.skip_lines), dialect.grammar), 5)
+    count = 0
+    for row in rows:
+        if not isinstance(row, Record) or _texts(row) != tuple(fields):
+            break
+        count += 1
+    return max(count, 1)
+
+
+def _texts(record: Record) -> tuple[str, ...]:
+    return tuple((value or b"").decode("utf-8", "replace") for value in record.fields)
+
+
+def _behind(text: bytes, lines: int) -> bytes:
+    return b"".join(text.splitlines(keepends=True)[lines:])
+
+
+def _by_pattern(text: bytes, base: Dialect, options: Options) -> Dialect:
+    """Return what clevercsv finds: no line names a column. https://doi.org/10.1007/s10618-019-00646-y"""
+    if options.delimiter and options.quote is not None:
+        return replace(
+            base, delimiter=options.delimiter, quote=options.quote, escape=options.escape or options.quote
+        )
+    import clevercsv  # late: it takes longer to import than a small file takes to load
+
+    skipped = _behind(text, options.skip_lines or 0)
+    delimiters = [options.delimiter] if options.delimiter else list(_DELIMITERS)
+    seen = clevercsv.Detector().detect(skipped[:16_384].decode("utf-8", "replace"), delimiters=delimiters)
+    delimiter = options.delimiter or ("\t" if base.format == "tsv" else (seen and seen.delimiter) or ",")
+    quote = options.quote if options.quote is not None else (seen and seen.quotechar) or '"'
+    escape = options.escape or (seen and seen.escapechar) or quote
+    return replace(base, delimiter=delimiter, quote=quote, escape=escape)
+
+
+def _headless(dialect: Dialect, text: bytes, columns: Sequence[Column], options: Options) -> Dialect:
+    """Say whether the first line is a row already: it has a value of the right kind for every column."""
+    skip = options.skip_lines or 0
+    header = options.header if options.header is not None else not _is_row(text, skip, dialect, columns)
+    return replace(dialect, header=header, skip_lines=skip, header_lines=int(header))
+
+
+def _is_row(text: bytes, skip: int, dialect: Dialect, columns: Sequence[Column]) -> bool:
+    row = next(iter(records_of(_behind(text, skip), dialect.grammar)), None)
+    filled = [column for column in columns if not column.generated]
+    if not isinstance(row, Record) or len(row.fields) != len(filled):
+        return False
+    telling = [
+        (column, value)
+        for column, value in zip(filled, row.fields, strict=True)
+        if not column.type.startswith(_TEXTS)
+    ]
+    return bool(telling) and all(_fits(column, value) for column, value in telling)
+
+
+def _fits(column: Column, value: bytes | None) -> bool:
+    if value is None:
+        return not column.required
+    if column.type.startswith(_NUMBERS):
+        try:
+            float(value)
+        except ValueError:
+            return False
+        return True
+    return any(48 <= byte <= 57 for byte in value) or value.lower() in {b"t", b"f", b"true", b"false"}
+
+
+def _pads_quotes(text: bytes, dialect: Dialect) -> bool:
+    """Tell whether blanks stand between delimiter and quote."""
+    if not dialect.quote or dialect.delimiter in {" ", "\t"}:
+        return False
+    opened = (dialect.delimiter + " " + dialect.quote).encode()
+    return opened in text and not isinstance(_first_fault(text, replace(dialect, trim=True)), Malformed)
+
+
+def _first_fault(text: bytes, dialect: Dialect) -> Malformed | None:
+    rows = islice(records_of(_behind(text, dialect.skip_lines), dialect.grammar), _ROWS_SEEN)
+    return next((row for row in rows if isinstance(row, Malformed)), None)

@@ -1,0 +1,123 @@
+"""Tell the encoding of a text, and read it as UTF-8. No database here."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from typing import Any, BinaryIO, Final
+
+_BOMS: Final = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_SAMPLE_JUDGED: Final = 64 << 10
+# In fewer bytes than these any encoding could be seen.
+_JUDGED_LEAST: Final = 8
+# Above it what the judge names is a guess, which would store the wrong letters.
+_CHAOS_MOST: Final = 0.01
+_PART_BYTES: Final = 1 << 18
+# Of one byte in UTF-8 and of no meaning there, so that it is refused by line where it is read.
+_INVALID: Final = "\udcff"
+
+
+def detect(sample: bytes) -> str:
+    """Return the encoding of a text that begins with *sample*: its mark, else UTF-8, else the likeliest."""
+    for mark, name in _BOMS.items():
+        if sample.startswith(mark):
+            return name
+    if (wide := _without_mark(sample)) is not None:
+        return wide
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        decoder.decode(sample)
+    except UnicodeDecodeError:
+        return _likeliest(sample)
+    return "utf-8"
+
+
+def _without_mark(sample: bytes) -> str | None:
+    """Tell UTF-16 without a mark by the NUL in every other byte of plain letters."""
+    start = sample[:512]
+    for name, first in (("utf-16-le", 1), ("utf-16-be", 0)):
+        zeros, others = start[first::2], start[1 - first :: 2]
+        if len(start) > 3 and zeros.count(0) > 0.7 * len(zeros) and 0 not in others:
+            return name
+    return None
+
+
+def _likeliest(sample: bytes) -> str:
+    """Judge bytes that are not UTF-8; a few of them among letters that are, and it is UTF-8 gone wrong."""
+    text = sample.decode("utf-8", "replace")
+    wrong = text.count("�")
+    right = sum(letter > "\x7f" for letter in text) - wrong
+    if right > wrong:
+        return "utf-8"
+    if _reads_as_western(sample):
+        # What the whole Western world writes; the judge sees a dozen cousins of it in a few letters.
+        return "cp1252"
+    if wrong < _JUDGED_LEAST:
+        return "utf-8"
+    from charset_normalizer import from_bytes  # late: it is slow to import
+
+    high = [line for line in sample.splitlines(keepends=True) if not line.isascii()]
+    best = from_bytes(b"".join(high)[:_SAMPLE_JUDGED]).best()
+    return best.encoding if best is not None and best.chaos < _CHAOS_MOST else "utf-8"
+
+
+def _reads_as_western(sample: bytes) -> bool:
+    """Tell whether what is not ASCII is mostly letters of windows-1252, each among ASCII ones."""
+    try:
+        text = sample.decode("cp1252")
+    except UnicodeDecodeError:
+        return False
+    strange = [index for index, letter in enumerate(text) if letter > "\x7f"]
+    apart = sum(text[max(0, index - 1) : index + 2].strip(text[index]).isascii() for index in strange)
+    common = sum(text[index] in _WESTERN for index in strange)
+    return bool(strange) and common >= 0.9 * len(strange) and apart >= 0.7 * len(strange)
+
+
+_WESTERN: Final = frozenset(
+    "àâäáãåæçéèêëíìîïñóòôöõøœúùûüýßÀÂÄÁÃÅÆÇÉÈÊËÍÌÎÏÑÓÒÔÖÕØŒÚÙÛÜÝŸ€£°«»’‘“”–—…·¿¡ºª½¼¾±²³µ§®©™"
+)
+
+
+def transcoding(stream: BinaryIO, head: bytes, encoding: str) -> io.BufferedReader:
+    """Return *head* and what follows it in *stream*, in UTF-8."""
+    raw: Any = _Transcoding(stream, head, encoding)
+    return io.BufferedReader(raw, _PART_BYTES)
+
+
+class _Transcoding(io.RawIOBase):
+    def __init__(self, stream: BinaryIO, head: bytes, encoding: str) -> None:
+        super().__init__()
+        self._stream = stream
+        self._head = head
+        self._decoder = codecs.getincrementaldecoder(encoding)("agentdb.invalid")
+        self._ready = b""
+        self._over = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready and not self._over:
+            part = self._head or self._stream.read(_PART_BYTES)
+            self._head = b""
+            self._over = not part
+            text = self._decoder.decode(part, final=self._over)
+            self._ready = text.encode("utf-8", "surrogateescape")
+        part, self._ready = self._ready[: len(buffer)], self._ready[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
+
+
+def _invalid(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return _INVALID, error.end
+
+
+codecs.register_error("agentdb.invalid", _invalid)

@@ -1,0 +1,406 @@
+"""Load one file: sessions opened, blocks handed out, all of it committed or none, or block by block."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Final
+
+import psycopg2
+from psycopg2.sql import SQL as Statement  # noqa: N811  (the named statements are SQL here)
+from psycopg2.sql import Identifier
+
+from spotify_ai_agent_migrations.versions.bulk_import_export import ledger, plan
+from spotify_ai_agent_migrations.versions.bulk_import_export.blame import Load, blame, judge
+from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import SQL, read_sequence
+from spotify_ai_agent_migrations.versions.bulk_import_export.copy_text import greatest
+from spotify_ai_agent_migrations.versions.bulk_import_export.ledger import Counts, Job
+from spotify_ai_agent_migrations.versions.bulk_import_export.options import Options
+from spotify_ai_agent_migrations.versions.bulk_import_export.pool import BlockError, Pool
+from spotify_ai_agent_migrations.versions.bulk_import_export.prepare import Prepared, Preparer, record_at
+from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record
+from spotify_ai_agent_migrations.versions.bulk_import_export.refusal import blockers, gave_up, is_lock
+from spotify_ai_agent_migrations.versions.bulk_import_export.rejects import Reject, RejectFile, shown_record
+from spotify_ai_agent_migrations.versions.bulk_import_export.session import Outcome, Session
+from spotify_ai_agent_migrations.versions.bulk_import_export.staging import RECORD, STAGING, Staging
+from spotify_ai_agent_migrations.versions.bulk_import_export.together import commit
+from spotify_ai_agent_migrations.versions.core.database import open_connection
+from spotify_ai_agent_migrations.versions.core.errors import MigrationError, RowError, ServerError
+from spotify_ai_agent_migrations.versions.core.locks import lock_key
+from spotify_ai_agent_migrations.versions.core.settings import Settings
+
+PURPOSE: Final = "agentdb bulk import"
+_SERIAL_BELOW_BYTES: Final = 16 << 20
+_SEARCHED_MOST_ROWS: Final = 20_000_000
+_BACKSLASH_DOT_SINCE: Final = 170_000
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an import or export is: rows so far, bytes of the file, all of them where known, rejects, seconds."""
+
+    rows: int
+    bytes: int
+    total_bytes: int | None
+    rejected: int
+    seconds: float
+
+
+Tell = Callable[[Progress], None]
+
+
+@dataclass
+class Import:
+    """One file on its way into one table."""
+
+    settings: Settings
+    load: Load
+    options: Options
+    key: tuple[str, ...]
+    rejects: RejectFile
+    job: Job | None
+    tell: Tell
+    serial: bool = False
+    counts: Counts = field(default_factory=Counts)
+    greatest: dict[str, int] = field(default_factory=dict)
+    deleted: int = 0
+
+    def __post_init__(self) -> None:
+        self._lock = Lock()
+        self._began = time.monotonic()
+        self._stagings: dict[int, Staging] = {}
+        self._sent: list[Prepared] = []
+        table = self.load.table
+        self.numbered = {
+            index: column.sequence for index, column in enumerate(self.load.layout.columns) if column.sequence
+        }
+        # In a table that is not too large the server finds the greatest number; else it is looked for on the way.
+        self.watches = bool(self.numbered) and not (
+            table.may_select and table.estimated_rows <= _SEARCHED_MOST_ROWS
+        )
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been at work."""
+        return time.monotonic() - self._began
+
+    @property
+    def resumes(self) -> bool:
+        """Whether each block is committed with its entry in the ledger."""
+        return self.options.guarantee == "resumable" and not self.options.dry_run
+
+    @property
+    def workers(self) -> int:
+        """How many sessions load side by side."""
+        options, opened = self.options, self.load.source.opened
+        if self.serial or options.staged or options.mode == "replace" or self.load.table.serial_only:
+            return 1
+        size = opened.size if opened.compression == "none" else (opened.size or 0) * 4 or None
+        small = size < _SERIAL_BELOW_BYTES if size is not None else len(opened.sample) < 1 << 19
+        return options.workers or (1 if small else max(1, min(os.cpu_count() or 1, 4)))
+
+    def run(self) -> None:
+        """Load all of it.
+
+        Raises:
+            MigrationError: what ended it; atomic, nothing was loaded.
+        """
+        with ExitStack() as stack:
+            sessions = [self._session(stack) for _ in range(self.workers)]
+            leader = sessions[0]
+            with self._translated(sessions):
+                for session in sessions:
+                    session.begin()
+                if self.options.mode == "replace" and not self.options.dry_run:
+                    leader.cursor.execute(Statement(SQL["truncate"]).format(table=self._target))
+                Pool(sessions, self._work).load(self._todo(leader))
+                self.load.source.refuse_changed()
+                self._refuse_too_many(final=True)
+                self._finish(sessions)
+            self._analyze(leader)
+
+    def _session(self, stack: ExitStack) -> Session:
+        connection = stack.enter_context(closing(open_connection(self.settings, purpose=PURPOSE)))
+        load, columns = self.load, self.load.layout.columns
+        staged = self.options.staged and not self.options.dry_run
+        preparer = Preparer(
+            load.source, load.layout,
+            old_server=connection.server_version < _BACKSLASH_DOT_SINCE,
+            raw=not (staged or self.watches),
+            keeps_faults=self.options.keeps_rejects,
+            numbered=staged,
+        )  # fmt: skip
+        into = Identifier("pg_temp", STAGING) if staged else self._target
+        session = Session(
+            connection,
+            load,
+            preparer,
+            self.options,
+            Statement("{}").format(into),
+            (*columns, RECORD) if staged else columns,
+        )
+        if staged:
+            self._stagings[id(session)] = Staging(session, self.key)
+            self._stagings[id(session)].create()
+            connection.commit()
+        return session
+
+    @property
+    def _target(self) -> Identifier:
+        return Identifier(self.load.table.schema, self.load.table.name)
+
+    def _todo(self, leader: Session) -> Iterator[Prepared]:
+        """Yield the blocks that are not loaded yet."""
+        for prepared in leader.preparer.all():
+            if self.job is None or not self.job.has(prepared):
+                yield prepared
+
+    def _work(self, session: Session, prepared: Prepared) -> None:
+        outcome = session.send(prepared)
+        if self.resumes:
+            outcome = self._apply_block(session, outcome)
+        self._enter(session, outcome)
+        if self.resumes:
+            session.connection.commit()
+            session.begin()
+        with self._lock:
+            self._note(outcome)
+
+    def _enter(self, session: Session, outcome: Outcome) -> None:
+        """Write down what came of a block, in the transaction that loads it."""
+        counts = _counts(outcome)
+        if self.job is not None and not self.options.dry_run:
+            ledger.keep(session.cursor, self.job, outcome.rejects, self._plain)
+            if self.resumes:
+                ledger.add(session.cursor, self.job, outcome.prepared, counts)
+        with self._lock:
+            self.counts = self.counts.plus(counts)
+        self.rejects.add(outcome.rejects)
+        self._refuse_too_many()
+
+    def _note(self, outcome: Outcome) -> None:
+        prepared, opened = outcome.prepared, self.load.source.opened
+        for place in self.numbered if self.watches else ():
+            found = greatest(prepared.payload, place) if prepared.sent else None
+            if found is not None:
+                name = str(self.numbered[place])
+                self.greatest[name] = max(found, self.greatest.get(name, found))
+        taken = opened.raw.taken
+        self.tell(Progress(self.counts.loaded, taken, opened.size, self.counts.rejected, self.seconds))
+
+    def _apply_block(self, session: Session, outcome: Outcome) -> Outcome:
+        staging = self._stagings.get(id(session))
+        if staging is None or not outcome.loaded:
+            return outcome
+        first = outcome.prepared.first
+        applied = staging.apply(first, first + outcome.prepared.read)
+        rejects = tuple(self._refused(applied.refused))
+        return Outcome(outcome.prepared, applied.loaded, (*outcome.rejects, *rejects), applied.skipped)
+
+    def _refused(self, refused: tuple[tuple[int, object], ...]) -> Iterator[Reject]:
+        """Yield rows that were staged and then refused, found again in the file by their number."""
+        wanted = dict(refused)
+        header = self.load.source.header
+        layout = self.load.layout
+        by_name = {
+            header[pick]: column
+            for pick, column in zip(layout.picks, layout.columns, strict=True)
+            if pick is not None
+        }
+        found = self.load.source.numbered(set(wanted)) if wanted else {}
+        for number, blamed in wanted.items():
+            record, offset = found.get(number, (None, 0))
+            values, masked = shown_record(header, record.fields if record else (), by_name)
+            column = getattr(blamed, "column", None)
+            yield Reject(
+                record.line if record else 0, offset, record.end - record.start if record else 0,
+                column.name if column else None, getattr(blamed, "sqlstate", ""), getattr(blamed, "reason", ""),
+                values, masked,
+            )  # fmt: skip
+
+    @property
+    def _plain(self) -> frozenset[str]:
+        layout, header = self.load.layout, self.load.source.header
+        return frozenset(
+            header[pick]
+            for pick, column in zip(layout.picks, layout.columns, strict=True)
+            if pick is not None and column.data_class == "none"
+        )
+
+    def _refuse_too_many(self, *, final: bool = False) -> None:
+        if self.options.dry_run or not self.options.keeps_rejects:
+            return
+        if self.options.too_many(self.rejects.count, self.counts.read, final=final):
+            first = self.rejects.first[0]
+            raise RowError(
+                f'"{self.load.source.name}": {self.rejects.count} rows cannot be loaded, and {self.options.max_rejects:g} '
+                f"may be; the first: line {first.line}"
+                + (f', column "{first.column}"' if first.column else "") + f": {first.reason}",
+                hint=f"mend them or allow more; {self._left}",
+                path=self.load.source.name, line=first.line, column=first.column, sqlstate=first.sqlstate,
+            )  # fmt: skip
+
+    @property
+    def _left(self) -> str:
+        return (
+            "what was loaded before stays, and the same call goes on"
+            if self.resumes
+            else "nothing was loaded"
+        )
+
+    def _finish(self, sessions: list[Session]) -> None:
+        leader = sessions[0]
+        if self.options.dry_run:
+            for session in sessions:
+                session.connection.rollback()
+            return
+        if self.options.staged and not self.resumes:
+            self._apply_all(leader)
+        for session in sessions:
+            session.cursor.execute(SQL["check_constraints"])
+        self._move_sequences(sessions)
+        total = self.counts.plus(self.job.counts) if self.job is not None and self.resumes else self.counts
+        if not total.agree:
+            raise ServerError(
+                f"{total.read} lines were read, and {total.loaded} loaded, {total.rejected} rejected and "
+                f"{total.skipped} skipped do not make that; nothing was loaded",
+                hint="this is an error of the package; say how it came about",
+            )
+        if self.job is not None:
+            ledger.finish(leader.cursor, self.job, total)
+        self.counts = total
+        commit(sessions)
+
+    def _apply_all(self, leader: Session) -> None:
+        """Bring everything that is staged into the table."""
+        applied = self._stagings[id(leader)].apply(1, max(self.counts.read, 1))
+        rejects = tuple(self._refused(applied.refused))
+        self.deleted = applied.deleted
+        self.rejects.add(rejects)
+        if self.job is not None:
+            ledger.keep(leader.cursor, self.job, rejects, self._plain)
+        before = self.counts
+        self.counts = Counts(
+            before.read, applied.loaded, before.rejected + len(rejects), before.skipped + applied.skipped
+        )
+        self._refuse_too_many(final=True)
+
+    def _move_sequences(self, sessions: list[Session]) -> None:
+        """Move each sequence past the greatest value loaded, one import at a time."""
+        cursor = sessions[0].cursor
+        if self.numbered and not self.watches and self.counts.loaded:
+            self.greatest = self._searched(sessions)
+        for name, loaded in sorted(self.greatest.items()):
+            cursor.execute(SQL["lock_sequence"], {"key": lock_key(f"sequence {name}")})
+            while move := plan.plan_move(read_sequence(cursor, name), loaded):
+                if move.steps:
+                    cursor.execute(SQL["step_sequence"], {"name": name, "steps": move.steps})
+                else:
+                    cursor.execute(SQL["set_sequence"], {"name": name, "value": move.value})
+
+    def _searched(self, sessions: list[Session]) -> dict[str, int]:
+        """Ask each session, which sees what it loaded itself, for the greatest number of each column."""
+        found: dict[str, int] = {}
+        for index, name in self.numbered.items():
+            column = self.load.layout.columns[index]
+            name_of = Identifier(column.name)
+            statement = SQL[
+                "greatest" if column.type.endswith("int") or column.type == "integer" else "greatest_of_any"
+            ]
+            for session in sessions:
+                session.cursor.execute(Statement(statement).format(column=name_of, table=self._target))
+                row = session.cursor.fetchone()
+                if row and row[0] is not None:
+                    found[str(name)] = max(int(row[0]), found.get(str(name), int(row[0])))
+        return found
+
+    def _analyze(self, leader: Session) -> None:
+        """Let the planner know, where there is something new to know; a courtesy that fails in silence."""
+        asked, loaded = self.options.analyze, self.counts.loaded
+        much = loaded >= 1_000 and loaded * 10 >= self.load.table.estimated_rows
+        if asked is False or self.options.dry_run or not (asked or much):
+            return
+        with suppress(psycopg2.Error):
+            leader.connection.autocommit = True
+            leader.cursor.execute(Statement(SQL["analyze"]).format(table=self._target))
+
+    @contextmanager
+    def _translated(self, sessions: list[Session]) -> Iterator[None]:
+        """Say what went wrong, in the words of this package, and who was in the way of a lock."""
+        with blockers(sessions[0].connection, self.settings) as watch:
+            try:
+                yield
+            except BlockError as failed:
+                _roll_back(sessions)
+                raise self._error(failed, watch.seen) from failed.error
+            except Malformed as fault:
+                _roll_back(sessions)
+                raise self._row_error(fault) from None
+            except psycopg2.Error as error:
+                _roll_back(sessions)
+                raise self._database_error(error, sessions[0], None, watch.seen) from error
+            except BaseException:
+                _roll_back(sessions)
+                raise
+
+    def _error(self, failed: BlockError, seen: tuple[object, ...]) -> BaseException:
+        error = failed.error
+        if not isinstance(error, psycopg2.Error):
+            return error
+        return self._database_error(error, failed.session, failed.prepared, seen)
+
+    def _database_error(
+        self, error: psycopg2.Error, session: Session, prepared: Prepared | None, seen: tuple[object, ...]
+    ) -> MigrationError:
+        load = self.load
+        if is_lock(error):
+            return gave_up(
+                error, doing=load.doing, table=load.table.qualified, wait_ms=self.settings.lock_timeout_ms,
+                seen=seen,  # type: ignore[arg-type]  # they are sessions
+            )  # fmt: skip
+        if prepared is not None and (fault := self._fault_in(prepared, session, error)) is not None:
+            return self._row_error(fault)
+        constraint = None
+        with suppress(psycopg2.Error):
+            constraint = session.constraint(error)
+            session.connection.rollback()
+        return blame(error, load, constraint, lambda number: self._record(prepared, number))
+
+    def _fault_in(self, prepared: Prepared, session: Session, error: psycopg2.Error) -> Malformed | None:
+        """Return the first record of a block that is at fault by itself; the server's words may be of it."""
+        if prepared.kept is not None:
+            return None
+        try:
+            session.preparer.exact(prepared.number, prepared.block, prepared.first)
+        except Malformed as fault:
+            found = judge(error, self.load, None)
+            named = self._record(prepared, found.number) if found is not None and found.number else None
+            return None if named is not None and named.line < fault.line else fault
+        return None
+
+    def _record(self, prepared: Prepared | None, number: int) -> Record | None:
+        return record_at(prepared, self.load.source, number) if prepared is not None else None
+
+    def _row_error(self, fault: Malformed) -> RowError:
+        """Return the error for a record that is not well-formed, by line and by the name of the field."""
+        header, name = self.load.source.header, self.load.source.name
+        column = header[fault.field] if fault.field is not None and fault.field < len(header) else None
+        place = f'"{name}" line {fault.line}' + (f", column {plan.quoted(column)}" if column else "")
+        return RowError(
+            f"{place}: {fault.problem}", hint=fault.hint, path=name, line=fault.line, column=column,
+            sqlstate=None,
+        )  # fmt: skip
+
+
+def _counts(outcome: Outcome) -> Counts:
+    return Counts(outcome.prepared.read, outcome.loaded, len(outcome.rejects), outcome.skipped)
+
+
+def _roll_back(sessions: list[Session]) -> None:
+    for session in sessions:
+        with suppress(psycopg2.Error):
+            session.connection.rollback()

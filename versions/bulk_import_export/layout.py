@@ -1,0 +1,177 @@
+"""Say how the fields of a file become values of columns. No database here, and no file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from spotify_ai_agent_migrations.versions.bulk_import_export.copy_text import check, is_utf8
+from spotify_ai_agent_migrations.versions.bulk_import_export.dialect import folded
+from spotify_ai_agent_migrations.versions.bulk_import_export.header import match_header
+from spotify_ai_agent_migrations.versions.bulk_import_export.options import Options
+from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Column, Table, quoted
+from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record
+from spotify_ai_agent_migrations.versions.core.errors import TableError
+
+Converter = Callable[[bytes], bytes]
+_NUMBERS: Final = ("smallint", "integer", "bigint", "numeric", "real", "double precision", "money")
+_NUL_OR_ODD: Final = "22021"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns are filled, each from which field (or None: a constant), and by which conversion."""
+
+    header: tuple[str, ...]
+    columns: tuple[Column, ...]
+    picks: tuple[int | None, ...]
+    constants: tuple[bytes | None, ...]
+    converters: Mapping[int, Converter] = field(default_factory=dict)
+    lenient: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether the fields are the columns as they stand."""
+        return self.picks == tuple(range(len(self.header))) and not self.converters and not self.lenient
+
+    @property
+    def unnamed(self) -> tuple[int, ...]:
+        """The fields without a name, which have to be empty."""
+        return tuple(place for place, name in enumerate(self.header) if not name.strip())
+
+    def values(self, record: Record) -> tuple[bytes | None, ...]:
+        """Return the values of the columns that *record* gives.
+
+        Raises:
+            Malformed: it has another number of fields, or a value that its declared format does not fit.
+        """
+        if self.lenient:
+            record = _evened(record, len(self.header))
+        check(record, len(self.header))
+        for place in self.unnamed:
+            if record.fields[place]:
+                raise Malformed(record.line, "a value in a field that has no name", field=place)
+        if self.plain:
+            return record.fields
+        return tuple(self._value(record, index) for index in range(len(self.columns)))
+
+    def _value(self, record: Record, index: int) -> bytes | None:
+        place = self.picks[index]
+        if place is None:
+            return self.constants[index]
+        value = record.fields[place]
+        converter = self.converters.get(index)
+        if value is None or converter is None:
+            return value
+        try:
+            return converter(value)
+        except ValueError as error:
+            problem = "not of the format that was declared for it"
+            raise Malformed(record.line, problem, field=place, sqlstate="22007") from error
+
+
+def lay_out(
+    header: Sequence[str], table: Table, name: str, options: Options, *, line: int, is_json: bool
+) -> Layout:
+    """Return how *header* fills *table*.
+
+    Raises:
+        FileError: a name is empty, unknown or there twice.
+        TableError: a generated column is named, or one is left out that has to be filled.
+    """
+    wanted = _renamed(header, options.columns)
+    constants = _constants(options.constants, table)
+    named = [found for found in wanted if found is not None]
+    columns = match_header(named, table, name, filled=[column for column, _ in constants], line=line)
+    places = [place for place, found in enumerate(wanted) if found is not None]
+    every = (*columns, *(column for column, _ in constants))
+    return Layout(
+        tuple(header),
+        every,
+        (*places, *(None for _ in constants)),
+        (*(None for _ in places), *(value for _, value in constants)),
+        {
+            index: found
+            for index, column in enumerate(every)
+            if (found := _converter(column, options, is_json=is_json))
+        },
+        options.lenient,
+    )
+
+
+def _renamed(header: Sequence[str], mapping: Mapping[str, str | None]) -> list[str | None]:
+    """Return the name of the column that each field is for; None is nowhere. A last empty name is no field."""
+    targets = {folded(source): target for source, target in mapping.items()}
+    found = [targets.get(folded(name), name) for name in header]
+    for place in range(len(found) - 1, 0, -1):
+        if (found[place] or "").strip() or found[place] is None:
+            break
+        found[place] = None
+    return found
+
+
+def _constants(constants: Mapping[str, str | None], table: Table) -> list[tuple[Column, bytes | None]]:
+    by_name = {column.name: column for column in table.columns}
+    unknown = [name for name in constants if name not in by_name or by_name[name].generated]
+    if unknown:
+        raise TableError(
+            f"{table.qualified} has no column {quoted(unknown[0])} to fill with a constant",
+            hint=f"it has: {', '.join(quoted(name) for name in by_name)}",
+        )
+    return [(by_name[name], None if value is None else value.encode()) for name, value in constants.items()]
+
+
+def _evened(record: Record, fields: int) -> Record:
+    """Return *record* with NULLs for what it lacks, and without empty fields at its end that are too many."""
+    found = list(record.fields)
+    while len(found) > fields and not found[-1]:
+        found.pop()
+    found += [None] * (fields - len(found))
+    return Record(record.line, record.start, record.end, tuple(found))
+
+
+def _converter(column: Column, options: Options, *, is_json: bool) -> Converter | None:
+    if column.name in options.dates:
+        form = options.dates[column.name]
+        return lambda value: datetime.strptime(value.decode(), form).isoformat(" ").encode()
+    if column.name in options.booleans:
+        yes, no = options.booleans[column.name]
+        said = {folded(yes).encode(): b"true", folded(no).encode(): b"false"}
+        return lambda value: _meaning(said, value)
+    if options.decimal == "," and column.type.startswith(_NUMBERS):
+        return lambda value: (
+            value.replace(b".", b"").replace(b"\xc2\xa0", b"").replace(b" ", b"").replace(b",", b".")
+        )
+    if is_json and column.type.endswith("[]"):
+        return lambda value: array_literal(json.loads(value)).encode()
+    return None
+
+
+def _meaning(said: Mapping[bytes, bytes], value: bytes) -> bytes:
+    meant = said.get(folded(value.decode()).encode()) if is_utf8(value) else None
+    if meant is None:
+        raise ValueError
+    return meant
+
+
+def array_literal(value: Any) -> str:
+    """Return a list of JSON as PostgreSQL writes an array.
+
+    Raises:
+        ValueError: it is no list.
+    """
+    if not isinstance(value, list):
+        raise ValueError("no array")
+    return (
+        "{" + ",".join(array_literal(one) if isinstance(one, list) else _element(one) for one in value) + "}"
+    )
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

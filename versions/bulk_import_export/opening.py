@@ -1,0 +1,327 @@
+"""Open what is to be imported: where it is, how it is compressed, in which encoding. No database here."""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import gzip
+import io
+import lzma
+import os
+import sys
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any, BinaryIO, Final, cast
+
+from spotify_ai_agent_migrations.versions.bulk_import_export.encoding import detect, transcoding
+from spotify_ai_agent_migrations.versions.bulk_import_export.options import Options
+from spotify_ai_agent_migrations.versions.bulk_import_export.plan import shown
+from spotify_ai_agent_migrations.versions.core.errors import FileError
+
+SAMPLE_BYTES: Final = 1 << 20
+Where = str | os.PathLike[str] | BinaryIO | IO[bytes]
+
+_MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\xfd7zXZ\0": "xz"}
+_REFUSED: Final = {
+    b"PK\x03\x04": ("a zip archive, as an .xlsx is", "decompress or export it to CSV first"),
+    b"%PDF": ("a PDF", "export the table in it to CSV first"),
+    b"SQLite format 3\0": ("a SQLite database", "export the table in it to CSV first"),
+}
+# Real text is far below; a bomb is far above, and would fill the table for hours.
+_EXPANSION_MOST: Final = 400
+_EXPANSION_FROM: Final = 256 << 20
+_XZ_MEMORY_MOST: Final = 128 << 20
+
+
+@dataclass
+class Opened:
+    """A stream of bytes, decompressed and in UTF-8 where it is text; `sample` is how it begins.
+
+    `open_again` gives the same once more, and is None for what can be read but once.
+    """
+
+    name: str
+    raw: Counting
+    stream: BinaryIO
+    sample: bytes
+    compression: str
+    encoding: str
+    size: int | None = None
+    open_again: Callable[[], Opened] | None = None
+    state: Callable[[], object] = field(default=lambda: None)
+    closing: bool = True
+
+    def read(self, size_bytes: int) -> bytes:
+        """Read *size_bytes*, or what is left: a pipe gives less at a time.
+
+        Raises:
+            FileError: it ends in the middle, cannot be decompressed, or expands beyond reason.
+        """
+        parts, wanted = [], size_bytes
+        if self.sample:
+            parts, self.sample = [self.sample[:wanted]], self.sample[wanted:]
+            wanted -= len(parts[0])
+        try:
+            while wanted > 0 and (part := self.stream.read(min(wanted, SAMPLE_BYTES))):
+                parts.append(part)
+                wanted -= len(part)
+        except _UNREADABLE as error:
+            raise unreadable(self.name, error, self.compression) from error
+        self.raw.given += size_bytes - wanted
+        _refuse_bomb(self)
+        return b"".join(parts)
+
+    def close(self) -> None:
+        """Close it, unless the caller gave it open."""
+        if self.closing:
+            with suppress(Exception):
+                self.stream.close()
+            self.raw.close_file()
+
+
+class Counting(io.RawIOBase):
+    """A file as it lies on the disk, counting what was taken from it."""
+
+    def __init__(self, file: BinaryIO, head: bytes = b"") -> None:
+        super().__init__()
+        self.taken = 0
+        self.given = 0
+        self._file = file
+        self._head = head
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        part = self._head[: len(buffer)] or self._file.read(len(buffer)) or b""
+        self._head = self._head[len(part) :]
+        buffer[: len(part)] = part
+        self.taken += len(part)
+        return len(part)
+
+    def close_file(self) -> None:
+        """Close the file below."""
+        with suppress(OSError):
+            self._file.close()
+
+
+def open_input(where: Where, options: Options) -> Opened:
+    """Open *where*: a path, "-" for standard input, a URL, or a file that is open already.
+
+    Raises:
+        FileError: missing, a directory, unreadable, or neither text nor a format that is known.
+    """
+    if hasattr(where, "read"):
+        return _opened(
+            cast(BinaryIO, where), str(getattr(where, "name", "the file object")), options, closing=False
+        )
+    text = os.fspath(cast("str | os.PathLike[str]", where))
+    if text == "-":
+        return _opened(sys.stdin.buffer, "standard input", options, closing=False)
+    if "://" in text:
+        return _opened(_remote(text), text.partition("?")[0], options)
+    return _local(Path(text), options)
+
+
+def _local(path: Path, options: Options) -> Opened:
+    try:
+        file = path.open("rb", buffering=0)
+    except (OSError, ValueError) as error:
+        raise FileError(
+            f'"{shown(str(path))}" cannot be read: {reason_of(error)}',
+            hint="mend the path or the permissions of the file",
+        ) from error
+    found = os.fstat(file.fileno())
+    opened = _opened(cast(BinaryIO, file), str(path), options)
+    if file.seekable():
+        opened.size = found.st_size
+        opened.state = lambda: _state(path)
+        opened.open_again = lambda: _local(path, options)
+    return opened
+
+
+def _state(path: Path) -> object:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _remote(url: str) -> BinaryIO:
+    """Open a URL by fsspec."""
+    try:
+        fsspec = import_module("fsspec")
+    except ImportError:
+        raise FileError(
+            f'"{shown(url.partition("?")[0])}" is a URL, and fsspec is not installed',
+            hint="pip install 'spotify-ai-agent-migrations[remote]'",
+        ) from None
+    try:
+        return cast(BinaryIO, fsspec.open(url, "rb").open())
+    except Exception as error:  # each file system raises errors of its own
+        raise FileError(
+            f'"{shown(url.partition("?")[0])}" cannot be read: {type(error).__name__}',
+            hint="mend the URL, or what gives access to it",
+        ) from error
+
+
+def _opened(file: BinaryIO, name: str, options: Options, *, closing: bool = True) -> Opened:
+    try:
+        head = _take(file, 16)
+        compression = options.compression or _found(head)
+        for magic, (what, hint) in _REFUSED.items():
+            if head.startswith(magic):
+                raise FileError(f'"{name}" is {what}, and CSV is expected', hint=hint)
+        raw = Counting(file, head)
+        stream = _decompressed(raw, compression)
+        sample = _take(stream, SAMPLE_BYTES)
+    except _UNREADABLE as error:
+        raise unreadable(name, error, compression if "compression" in locals() else "none") from error
+    encoding = "binary" if _is_binary(sample) else (options.encoding or detect(sample))
+    opened = Opened(name, raw, stream, sample, compression, encoding, closing=closing)
+    return opened if encoding == "binary" else _in_utf8(opened)
+
+
+def _in_utf8(opened: Opened) -> Opened:
+    """Let *opened* give UTF-8, whatever it is in; bytes that mean nothing there stay invalid."""
+    try:
+        name = codecs.lookup(opened.encoding).name
+    except LookupError:
+        raise FileError(
+            f'there is no encoding "{shown(opened.encoding)}"', hint="say for example utf-8 or windows-1252"
+        ) from None
+    opened.encoding = name
+    if name == "utf-8":
+        return opened
+    opened.stream = cast(BinaryIO, transcoding(opened.stream, opened.sample, name))
+    opened.sample = _take(opened.stream, SAMPLE_BYTES)
+    return opened
+
+
+def _take(file: BinaryIO, size_bytes: int) -> bytes:
+    parts: list[bytes] = []
+    while size_bytes > 0 and (part := file.read(size_bytes)):
+        if not isinstance(part, bytes):
+            raise FileError("the file object gives text", hint='open it with mode "rb"')
+        parts.append(part)
+        size_bytes -= len(part)
+    return b"".join(parts)
+
+
+def _found(head: bytes) -> str:
+    return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), "none")
+
+
+def _is_binary(sample: bytes) -> bool:
+    return sample.startswith((b"PAR1", b"ARROW1\0\0", b"PGCOPY\n\xff\r\n\0"))
+
+
+def _decompressed(raw: Counting, compression: str) -> BinaryIO:
+    file: Any = io.BufferedReader(raw, SAMPLE_BYTES)
+    if compression == "gzip":
+        return cast(BinaryIO, gzip.GzipFile(fileobj=file))
+    if compression == "bz2":
+        return cast(BinaryIO, bz2.BZ2File(file))
+    if compression == "xz":
+        return _Xz(file)
+    return _zstd(file) if compression == "zstd" else cast(BinaryIO, file)
+
+
+class _Xz(io.BufferedReader):
+    """A reader of xz whose dictionary may not fill the memory."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        found = lzma.LZMAFile(file)
+        # The module has no other way in: https://docs.python.org/3/library/lzma.html
+        vars(found)["_memlimit"] = _XZ_MEMORY_MOST
+        buffer: Any = found
+        super().__init__(buffer, SAMPLE_BYTES)
+
+
+def _zstd(file: BinaryIO) -> BinaryIO:
+    try:
+        zstandard = import_module("zstandard")
+    except ImportError:
+        raise FileError(
+            "the file is compressed with zstd, and zstandard is not installed",
+            hint="pip install 'spotify-ai-agent-migrations[zstd]'",
+        ) from None
+    reader: Any = _Zstd(file, zstandard.ZstdDecompressor(max_window_size=1 << 27))
+    return cast(BinaryIO, io.BufferedReader(reader, SAMPLE_BYTES))
+
+
+class _Zstd(io.RawIOBase):
+    """A zstd stream that says so when it ends in the middle of a frame, which the library's reader does not."""
+
+    def __init__(self, file: BinaryIO, decompressor: Any) -> None:
+        super().__init__()
+        self._file = file
+        self._decompressor = decompressor
+        self._frame: Any = None
+        self._rest = self._ready = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready:
+            # A few bytes may stand for many: no more than these at a time.
+            part = self._rest or self._file.read(1024)
+            if not part:
+                if self._frame is not None:
+                    raise EOFError
+                return 0
+            self._frame = self._frame or self._decompressor.decompressobj()
+            self._ready, self._rest = self._frame.decompress(part), b""
+            if self._frame.eof:
+                self._rest, self._frame = self._frame.unused_data, None
+        part, self._ready = self._ready[: len(buffer)], self._ready[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
+
+
+def _refuse_bomb(opened: Opened) -> None:
+    raw = opened.raw
+    if opened.compression != "none" and raw.given > max(_EXPANSION_FROM, raw.taken * _EXPANSION_MOST):
+        raise FileError(
+            f'"{opened.name}" expands to more than {_EXPANSION_MOST} times its size',
+            hint="decompress it yourself if it is meant to; nothing was loaded",
+        )
+
+
+def unreadable(name: str, error: Exception, compression: str) -> FileError:
+    """Return the error for a file that cannot be read any further."""
+    if isinstance(error, OSError) and error.errno is not None:
+        reason = reason_of(error)
+    elif isinstance(error, EOFError) or "truncated" in str(error):
+        reason = f"it ends in the middle of what {compression} compressed"
+    elif compression != "none":
+        reason = f"it is no valid {compression}"
+    else:
+        reason = "no reason given"
+    return FileError(
+        f'"{shown(name)}" cannot be read any further: {reason}',
+        hint="nothing was loaded; mend the file and run again",
+    )
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a file cannot be opened, in the words of the system."""
+    if isinstance(error, ValueError):
+        return "its name holds a NUL byte" if "null" in str(error) else "its name cannot be encoded"
+    return ((error.strerror if isinstance(error, OSError) else None) or "no reason given").lower()
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    found: list[type[Exception]] = [OSError, EOFError, zlib.error, lzma.LZMAError]
+    with suppress(ImportError):
+        found.append(import_module("zstandard").ZstdError)
+    return tuple(found)
+
+
+_UNREADABLE: Final = _errors()

@@ -1,0 +1,187 @@
+"""Make of a block what the server is sent: the block itself where it may be, else COPY text. No database here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final, Literal
+
+from spotify_ai_agent_migrations.versions.bulk_import_export.copy_text import line_of, quick_text
+from spotify_ai_agent_migrations.versions.bulk_import_export.grammar import Grammar
+from spotify_ai_agent_migrations.versions.bulk_import_export.layout import Layout
+from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record, records_of
+from spotify_ai_agent_migrations.versions.bulk_import_export.shape import regular_records
+from spotify_ai_agent_migrations.versions.bulk_import_export.source import Block, Source
+
+Kind = Literal["csv", "text"]
+# The server wants a quote; this one is none, where no block holds it.
+NO_QUOTE: Final = b"\x01"
+# What precedes a block of CSV as its header: without one the server's count of lines may be wrong.
+HEADER: Final = b"h\n"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A block ready to be sent: `payload` holds `sent` records, and `faults` those that were left out.
+
+    `kept` are the records of the payload, where they were read one by one. The number of the first record
+    of the block in the file is `first`.
+    """
+
+    number: int
+    block: Block
+    kind: Kind
+    payload: bytes
+    sent: int
+    faults: tuple[Malformed, ...] = ()
+    kept: tuple[Record, ...] | None = None
+    first: int = 1
+
+    @property
+    def read(self) -> int:
+        """How many records the block has."""
+        return self.sent + len(self.faults)
+
+
+class Preparer:
+    """Prepares the blocks of one source for one table."""
+
+    def __init__(
+        self,
+        source: Source,
+        layout: Layout,
+        *,
+        old_server: bool,
+        raw: bool,
+        keeps_faults: bool,
+        numbered: bool,
+    ) -> None:
+        self._numbered = numbered
+        self.source = source
+        self.layout = layout
+        grammar = source.grammar
+        self._old_server = old_server
+        self._keeps_faults = keeps_faults
+        self._is_csv = source.dialect.format in {"csv", "tsv"}
+        simple = self._is_csv and layout.plain and grammar.doubled and len(grammar.delimiter) == 1
+        self._raw = raw and simple and not grammar.trim and raw_null(grammar) is not None
+        self._quick = simple and grammar.quote == b'"' and grammar.nulls == {b""} and not grammar.trim
+        self._as_it_is = raw and layout.plain and source.dialect.format == "copy"
+
+    def all(self) -> Iterator[Prepared]:
+        """Yield every block, prepared.
+
+        Raises:
+            Malformed: the first record that cannot be sent, unless faults are kept.
+        """
+        first = 1
+        for number, block in enumerate(self.source.blocks()):
+            prepared = self.prepare(number, block, first)
+            first += prepared.read
+            yield prepared
+
+    def prepare(self, number: int, block: Block, first: int = 1) -> Prepared:
+        """Return *block* in the quickest form that means the same to the server."""
+        if self._raw and (records := self._regular(block.data)) is not None:
+            return Prepared(number, block, "csv", block.data, records, first=first)
+        if self._as_it_is and not _found(block.data):
+            return Prepared(number, block, "text", block.data, block.data.count(b"\n"), first=first)
+        text = self._quick_text(block)
+        if text is None:
+            return self.exact(number, block, first)
+        records = text.count(b"\n")
+        if self._numbered:
+            text = numbered(text, first)
+        return Prepared(number, block, "text", text, records, first=first)
+
+    def exact(self, number: int, block: Block, first: int = 1) -> Prepared:
+        """Return *block* read record by record."""
+        kept, lines, faults, at = [], [], [], first - 1
+        for record in self.source.records(block):
+            at += 1
+            try:
+                line = self._line(record)
+            except Malformed as fault:
+                if not self._keeps_faults:
+                    raise
+                if isinstance(record, Record):
+                    fault.start, fault.end = record.start, record.end
+                faults.append(fault)
+                continue
+            if line is None or not isinstance(record, Record):
+                at -= 1
+                continue
+            kept.append(record)
+            lines.append(line[:-1] + b"\t%d\n" % at if self._numbered else line)
+        return Prepared(number, block, "text", b"".join(lines), len(lines), tuple(faults), tuple(kept), first)
+
+    def _line(self, record: Record | Malformed) -> bytes | None:
+        if isinstance(record, Malformed):
+            raise record
+        if self.layout.lenient and record.fields == (None,) and len(self.layout.header) > 1:
+            return None
+        return line_of(self.layout.values(record))
+
+    def _regular(self, data: bytes) -> int | None:
+        quote = self.source.grammar.quote or NO_QUOTE
+        if quote == NO_QUOTE and quote in data:
+            return None
+        return regular_records(data, self.source.grammar.delimiter, quote, old_server=self._old_server)
+
+    def _quick_text(self, block: Block) -> bytes | None:
+        if not self._quick:
+            return None
+        return quick_text(block.data, len(self.layout.header), self.source.grammar.delimiter)
+
+
+def numbered(text: bytes, first: int) -> bytes:
+    """Return COPY *text* with the number of each record behind its fields."""
+    lines = text.split(b"\n")[:-1]
+    return b"".join([b"%b\t%d\n" % (line, number) for number, line in enumerate(lines, first)])
+
+
+def raw_null(grammar: Grammar) -> str | None:
+    """Return the one mark of NULL as the server may know it; None if there are more, or it may not."""
+    nulls = sorted(grammar.nulls)
+    if len(nulls) != 1 or set(nulls[0]) & {*grammar.delimiter, *grammar.quote, 0x0A, 0x0D, 0}:
+        return None
+    return nulls[0].decode()
+
+
+def record_at(prepared: Prepared, source: Source, line: int) -> Record | None:
+    """Return the record that the server means by *line* of what it was sent."""
+    if prepared.kept is not None:
+        return prepared.kept[line - 1] if 0 < line <= len(prepared.kept) else None
+    if prepared.kind == "csv":
+        return record_ending(prepared.block, source.grammar, line - 1)
+    records = (found for found in source.records(prepared.block) if isinstance(found, Record))
+    return next(islice(records, line - 1, None), None)
+
+
+def record_ending(block: Block, grammar: Grammar, line: int) -> Record | None:
+    """Return the record of *block* whose last line is its *line* (from 1), looking at no other."""
+    lines = block.data.split(b"\n")
+    if not 0 < line < len(lines):
+        return None
+    start = _first_line(lines, line - 1, grammar.quote)
+    data = b"\n".join(lines[start:line]) + b"\n"
+    found = next(records_of(data, grammar, line=block.line + start), None)
+    if not isinstance(found, Record):
+        return None
+    before = sum(len(one) + 1 for one in lines[:start])
+    return Record(found.line, before, before + found.end, found.fields)
+
+
+def _first_line(lines: Sequence[bytes], last: int, quote: bytes) -> int:
+    """Return the line on which the record starts that ends on line *last*: quotes even, or odd on both."""
+    if not quote or lines[last].count(quote) % 2 == 0:
+        return last
+    start = last - 1
+    while start > 0 and lines[start].count(quote) % 2 == 0:
+        start -= 1
+    return max(start, 0)
+
+
+def _found(data: bytes) -> set[bytes]:
+    return {mark for mark in (b"\r", b"\\.", b"\0") if mark in data}

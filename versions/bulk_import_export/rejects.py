@@ -1,0 +1,127 @@
+"""Keep the rows that cannot be loaded: which line, why, and no personal value. No database here."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any, Final
+
+from spotify_ai_agent_migrations.versions.bulk_import_export.opening import reason_of
+from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Column, shown
+from spotify_ai_agent_migrations.versions.core.errors import FileError
+
+_REMEMBERED_MOST: Final = 100
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A row that was not loaded: where it stands, the column to blame, the code and the reason.
+
+    `offset` counts bytes of the text, decompressed and in UTF-8, without a mark at its beginning.
+    `record` holds its values by name, but those of personal columns, which `masked` names.
+    """
+
+    line: int
+    offset: int
+    length: int
+    column: str | None
+    sqlstate: str
+    reason: str
+    record: Mapping[str, str | None] = field(default_factory=dict, repr=False)
+    masked: tuple[str, ...] = ()
+
+    @property
+    def value(self) -> str | None:
+        """What stood in the column to blame, unless it is masked."""
+        return self.record.get(self.column) if self.column is not None else None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as a line of the file of rejects says it."""
+        return {
+            "line": self.line, "offset": self.offset, "length": self.length, "column": self.column,
+            "sqlstate": self.sqlstate, "reason": self.reason, "record": dict(self.record), "masked": [*self.masked],
+        }  # fmt: skip
+
+
+def shown_record(
+    header: Sequence[str], fields: Sequence[bytes | None], columns: Mapping[str, Column]
+) -> tuple[dict[str, str | None], tuple[str, ...]]:
+    """Return the fields of a record by name, and the names of those that are masked.
+
+    A field that no column is known for may be a personal one that slipped: it is masked as well.
+    """
+    if len(fields) != len(header):
+        return {}, tuple(header)
+    record: dict[str, str | None] = {}
+    masked = []
+    for name, value in zip(header, fields, strict=True):
+        column = columns.get(name)
+        if column is None or column.is_personal:
+            masked.append(name)
+        else:
+            record[name] = None if value is None else value.decode("utf-8", "replace")
+    return record, tuple(masked)
+
+
+class RejectFile:
+    """Takes rejects from any thread: counts them, remembers the first, writes each to a file if there is one."""
+
+    def __init__(
+        self, path: str | os.PathLike[str] | None, about: Mapping[str, Any], *, append: bool
+    ) -> None:
+        self.count = 0
+        self.first: list[Reject] = []
+        self._path = path
+        self._lock = Lock()
+        self._file: Any = None
+        if path is not None:
+            self._open(path, about, append=append)
+
+    def _open(self, path: str | os.PathLike[str], about: Mapping[str, Any], *, append: bool) -> None:
+        there = append and os.path.exists(path)
+        try:
+            # The record of a person may be in it.
+            how = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if there else os.O_TRUNC)
+            self._file = os.fdopen(os.open(path, how, 0o600), "w", encoding="utf-8")
+            if not there:
+                self._file.write(json.dumps({"agentdb_rejects": 1, **about}) + "\n")
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def add(self, rejects: Sequence[Reject]) -> None:
+        """Keep *rejects*.
+
+        Raises:
+            FileError: the disk is full, or worse.
+        """
+        with self._lock:
+            self.count += len(rejects)
+            self.first.extend(rejects[: max(0, _REMEMBERED_MOST - len(self.first))])
+            if self._file is None:
+                return
+            try:
+                self._file.writelines(json.dumps(one.as_json(), ensure_ascii=False) + "\n" for one in rejects)
+                self._file.flush()
+            except OSError as error:
+                raise self._unwritable(error) from error
+
+    def forget(self) -> None:
+        """Begin anew: what was loaded beside these was undone."""
+        self.count = 0
+        self.first.clear()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
+
+    def _unwritable(self, error: OSError) -> FileError:
+        return FileError(
+            f'"{shown(os.fspath(self._path or ""))}" cannot be written: {reason_of(error)}',
+            hint="mend the path, the permissions or the space on the disk",
+        )

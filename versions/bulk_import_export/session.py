@@ -1,0 +1,322 @@
+"""Load blocks over one connection, and find the rows of a block that cannot be loaded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any, Final
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.sql import SQL as Statement  # noqa: N811  (the named statements are SQL here)
+from psycopg2.sql import Composed, Identifier, Literal
+
+from spotify_ai_agent_migrations.versions.bulk_import_export.blame import (
+    Blame,
+    Load,
+    judge,
+    wrong_value,
+)
+from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import SQL, Constraint, read_constraint
+from spotify_ai_agent_migrations.versions.bulk_import_export.options import Options
+from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Column
+from spotify_ai_agent_migrations.versions.bulk_import_export.prepare import (
+    HEADER,
+    NO_QUOTE,
+    Prepared,
+    Preparer,
+    raw_null,
+    record_at,
+)
+from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record
+from spotify_ai_agent_migrations.versions.bulk_import_export.rejects import Reject, shown_record
+from spotify_ai_agent_migrations.versions.core.errors import TableError
+
+_BUFFER_BYTES: Final = 256 * 1024
+_STEP_LEAST: Final = 64
+_SOFT_ERRORS_SINCE: Final = 170_000
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a block: `loaded` + rejected + `skipped` is what it held."""
+
+    prepared: Prepared
+    loaded: int
+    rejects: tuple[Reject, ...] = ()
+    skipped: int = 0
+
+
+@dataclass
+class _Bad:
+    """A record that was refused, and why."""
+
+    record: Record
+    column: Column | None
+    sqlstate: str
+    reason: str
+
+
+class _Notices:
+    """Takes what the server says; a list of the driver's own keeps 50."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def append(self, text: str) -> None:
+        """Keep one notice."""
+        self.texts.append(text)
+
+
+@dataclass
+class Session:
+    """One connection that loads blocks in one transaction, or in one each."""
+
+    connection: Connection
+    load: Load
+    preparer: Preparer
+    options: Options
+    into: Composed
+    columns: tuple[Column, ...]
+    cursor: Cursor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.cursor = self.connection.cursor()
+        self._notices: Any = _Notices()
+        self.connection.notices = self._notices
+        self._soft = self.options.keeps_rejects and self.connection.server_version >= _SOFT_ERRORS_SINCE
+        self._by_name = _columns_by_field(self.load)
+
+    def begin(self) -> None:
+        """Set what a transaction of the load needs."""
+        self.cursor.execute(SQL["import_session"])
+        if self.options.keeps_rejects:
+            # A foreign key that is checked at the end would end all of it.
+            self.cursor.execute(SQL["check_constraints"])
+
+    def send(self, prepared: Prepared) -> Outcome:
+        """Load a block; without rejects, the first error is raised as the driver's.
+
+        Raises:
+            psycopg2.Error: the server refused it, and no row is at fault or none may be.
+            TableError: rows went missing on the way, by a trigger.
+        """
+        faults = tuple(self._fault(prepared, fault) for fault in prepared.faults)
+        if not self.options.keeps_rejects:
+            loaded = self._copy(prepared.kind, prepared.payload, prepared.sent)
+            self._refuse_missing(prepared.sent, loaded)
+            return Outcome(prepared, loaded)
+        bad, prepared = self._with_rejects(prepared)
+        rejects = tuple(self._reject(prepared, one) for one in bad)
+        faults = faults or tuple(self._fault(prepared, fault) for fault in prepared.faults)
+        return Outcome(prepared, prepared.sent - len(bad), (*faults, *rejects))
+
+    def _refuse_missing(self, sent: int, loaded: int) -> None:
+        if sent != loaded:
+            raise missing(self.load, sent, loaded)
+
+    def _with_rejects(self, prepared: Prepared) -> tuple[list[_Bad], Prepared]:
+        """Load what can be loaded; return what cannot, and the block as it was sent in the end."""
+        with self.savepoint() as undo:
+            try:
+                loaded = self._copy(prepared.kind, prepared.payload, prepared.sent, soft=self._soft)
+                found = self._skipped(prepared)
+                if found is not None and loaded + len(found) == prepared.sent:
+                    return found, prepared
+                if found is not None and not self._notices.texts:
+                    raise missing(self.load, prepared.sent, loaded + len(found))
+            except psycopg2.Error as error:
+                if self.blame(error, undo) is None:
+                    raise
+            undo()
+        exact = (
+            self.preparer.exact(prepared.number, prepared.block, prepared.first)
+            if prepared.kept is None
+            else prepared
+        )
+        return list(self._step_by_step(exact)), exact
+
+    def _skipped(self, prepared: Prepared) -> list[_Bad] | None:
+        """Return the records that the server says it skipped; None where that cannot be understood."""
+        if not self._soft:
+            return []
+        # The driver takes the notices in with the next statement only.
+        self.cursor.execute(SQL["nothing"])
+        places = [self._place(prepared, text) for text in self._notices.texts]
+        found = [place for place in places if place is not None]
+        if len(found) < len(places):
+            return None
+        self._notices.texts.clear()
+        return self._explained(found)
+
+    def _place(self, prepared: Prepared, notice: str) -> tuple[Record, Column] | None:
+        """Read line and column out of a notice, in whatever language it is; a value may look like anything."""
+        match = re.search(r"\d+", notice)
+        record = record_at(prepared, self.load.source, int(match[0])) if match else None
+        if match is None or record is None:
+            return None
+        rest = notice[match.end() :]
+        at = {column.name: rest.find(column.name) for column in self.columns}
+        near = [name for name, place in at.items() if place >= 0]
+        first = min(near, key=lambda name: (at[name], -len(name)), default=None)
+        column = next((column for column in self.columns if column.name == first), None)
+        return (record, column) if column is not None else None
+
+    def _explained(self, found: Sequence[tuple[Record, Column]]) -> list[_Bad]:
+        """Ask the server why it refused each value: a notice does not say."""
+        if not found:
+            return []
+        values = [self._text(record, column) for record, column in found]
+        types = [column.type for _, column in found]
+        self.cursor.execute(SQL["input_errors"], {"values": values, "types": types})
+        codes = [str(code or "22P02") for (code,) in self.cursor.fetchall()]
+        return [
+            _Bad(record, column, code, wrong_value(code, column))
+            for (record, column), code in zip(found, codes, strict=True)
+        ]
+
+    def _text(self, record: Record, column: Column) -> str | None:
+        index = self.columns.index(column)
+        value = self.load.layout.values(record)[index] if index < len(self.load.layout.columns) else None
+        return None if value is None else value.decode("utf-8", "replace")
+
+    def _step_by_step(self, exact: Prepared) -> Iterator[_Bad]:
+        """Load a block in parts as long as goes well, and shorter ones around what does not."""
+        assert exact.kept is not None
+        lines = (
+            exact.payload.splitlines(keepends=True) if b"\r" not in exact.payload else _lines(exact.payload)
+        )
+        at, step = 0, len(lines)
+        while at < len(lines):
+            end = min(at + step, len(lines))
+            found = self._try(b"".join(lines[at:end]), end - at)
+            if found is None:
+                at, step = end, step * 2
+            elif end - at == 1:
+                yield _Bad(exact.kept[at], found.column, found.sqlstate, found.reason)
+                at, step = end, _STEP_LEAST
+            elif found.number is None:
+                step = (end - at) // 2
+            elif found.number == 1:
+                yield _Bad(exact.kept[at], found.column, found.sqlstate, found.reason)
+                at, step = at + 1, _STEP_LEAST
+            else:
+                step = min(found.number, end - at) - 1
+
+    def _try(self, payload: bytes, records: int) -> Blame | None:
+        """Load COPY text; return what is at fault in it, and then nothing was loaded."""
+        with self.savepoint() as undo:
+            try:
+                self._refuse_missing(records, self._copy("text", payload, records))
+            except psycopg2.Error as error:
+                blamed = self.blame(error, undo)
+                if blamed is None:
+                    raise
+                return blamed
+        return None
+
+    def blame(self, error: psycopg2.Error, undo: Callable[[], None]) -> Blame | None:
+        """Return which row *error* blames, and undo what led to it; None where it is no row's fault."""
+        if self.connection.closed or judge(error, self.load, None) is None:
+            return None
+        undo()
+        return judge(error, self.load, self.constraint(error))
+
+    def constraint(self, error: psycopg2.Error) -> Constraint | None:
+        """Return the constraint that *error* names."""
+        schema, table, name = error.diag.schema_name, error.diag.table_name, error.diag.constraint_name
+        return None if name is None else read_constraint(self.cursor, schema or "", table or "", name)
+
+    def savepoint(self) -> _Savepoint:
+        return _Savepoint(self.cursor)
+
+    def _copy(self, kind: str, payload: bytes, records: int, *, soft: bool = False) -> int:
+        """Send *payload* and return how many rows the table took."""
+        if not records:
+            return 0
+        statement = copy_statement(kind, self, soft=soft)
+        data = BytesIO(HEADER + payload if kind == "csv" else payload)
+        self._notices.texts.clear()
+        self.cursor.copy_expert(statement, data, size=_BUFFER_BYTES)
+        if self.options.dry_run:
+            return records if not soft else self._would_load(records)
+        return self.cursor.rowcount
+
+    def _would_load(self, records: int) -> int:
+        self.cursor.execute(SQL["nothing"])
+        kept = list(self._notices.texts)
+        return records - len(kept)
+
+    def _fault(self, prepared: Prepared, fault: Malformed) -> Reject:
+        header = self.load.source.header
+        name = header[fault.field] if fault.field is not None and fault.field < len(header) else None
+        return Reject(
+            fault.line, prepared.block.offset + fault.start, fault.end - fault.start, name, fault.sqlstate,
+            fault.problem, {}, tuple(header),
+        )  # fmt: skip
+
+    def _reject(self, prepared: Prepared, bad: _Bad) -> Reject:
+        source, record = self.load.source, bad.record
+        values, masked = shown_record(source.header, record.fields, self._by_name)
+        name = self._field_of(bad.column)
+        return Reject(
+            record.line, prepared.block.offset + record.start, record.end - record.start, name, bad.sqlstate,
+            bad.reason, values, masked,
+        )  # fmt: skip
+
+    def _field_of(self, column: Column | None) -> str | None:
+        """Return the name in the header of the field that fills *column*."""
+        if column is None:
+            return None
+        return next((name for name, found in self._by_name.items() if found == column), column.name)
+
+
+class _Savepoint:
+    """A savepoint that is released at the end of the block: open ones pile up on the server."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+
+    def __enter__(self) -> Callable[[], None]:
+        self._cursor.execute(SQL["savepoint"])
+        return lambda: self._cursor.execute(SQL["back_to_savepoint"])
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        with suppress(psycopg2.Error) if kind else suppress():
+            self._cursor.execute(SQL["release_savepoint"])
+
+
+def _columns_by_field(load: Load) -> Mapping[str, Column]:
+    layout = load.layout
+    pairs = zip(layout.picks, layout.columns, strict=True)
+    return {layout.header[place]: column for place, column in pairs if place is not None}
+
+
+def _lines(payload: bytes) -> list[bytes]:
+    return [line + b"\n" for line in payload.split(b"\n")[:-1]]
+
+
+def copy_statement(kind: str, session: Session, *, soft: bool) -> Composed:
+    """Return the COPY for a payload of *kind*; no value of the caller is in it but as a literal."""
+    grammar = session.load.source.grammar
+    return Statement(SQL[f"import_{kind}"]).format(
+        table=session.into,
+        columns=Statement(", ").join(Identifier(column.name) for column in session.columns),
+        delimiter=Literal(grammar.delimiter.decode()),
+        quote=Literal((grammar.quote or NO_QUOTE).decode()),
+        null=Literal(raw_null(grammar) or ""),
+        soft=Statement(SQL["soft_errors"] if soft else ""),
+        only=Statement(SQL["nowhere"] if session.options.dry_run else ""),
+    )
+
+
+def missing(load: Load, sent: int, loaded: int) -> TableError:
+    """Say that a trigger kept rows from the table."""
+    return TableError(
+        f'{load.table.qualified} took {loaded} of the {sent} rows of "{load.source.name}"; nothing was loaded',
+        hint=f"look for a trigger on {load.table.qualified} that drops rows",
+    )

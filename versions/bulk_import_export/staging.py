@@ -1,0 +1,187 @@
+"""Bring rows that are staged in a temporary table into their own, where they meet those that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import psycopg2
+from psycopg2.sql import SQL as Statement  # noqa: N811  (the named statements are SQL here)
+from psycopg2.sql import Composable, Composed, Identifier
+
+from spotify_ai_agent_migrations.versions.bulk_import_export.blame import Blame
+from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import SQL
+from spotify_ai_agent_migrations.versions.bulk_import_export.options import Options
+from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Column, Table, names_of, quoted
+from spotify_ai_agent_migrations.versions.bulk_import_export.session import Session, missing
+from spotify_ai_agent_migrations.versions.core.errors import TableError
+
+STAGING: Final = "agentdb_staging"
+RECORD: Final = Column("agentdb_record", "bigint")
+# Types that know no equality: their text is compared.
+_INCOMPARABLE: Final = ("json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle")
+_NO_SUCH_KEY: Final = "42P10"
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What came of staged rows: loaded, left out (there already, unchanged, or not the last of a key), refused."""
+
+    loaded: int
+    skipped: int
+    refused: tuple[tuple[int, Blame], ...] = ()
+    deleted: int = 0
+
+
+def find_key(table: Table, columns: Sequence[Column], options: Options) -> tuple[str, ...]:
+    """Return the columns by which rows of the file and of the table are told apart.
+
+    Raises:
+        TableError: none are given and there is no primary key, or the file does not fill one of them.
+    """
+    if options.mode not in {"ignore", "upsert", "merge"} or (options.mode == "ignore" and not options.key):
+        return ()
+    key = options.key or table.primary_key
+    if not key:
+        raise TableError(
+            f"{table.qualified} has no primary key to {options.mode} by",
+            hint="name the columns of a unique index: key=…",
+        )
+    names = [column.name for column in columns]
+    lacking = [name for name in key if name not in names]
+    if lacking:
+        raise TableError(
+            f"the file does not fill {', '.join(map(quoted, lacking))}, by which rows of {table.qualified} are told apart",
+            hint=f"it fills {names_of(columns)}; name others of a unique index: key=…",
+        )
+    return tuple(key)
+
+
+class Staging:
+    """The staged rows of one session."""
+
+    def __init__(self, session: Session, key: tuple[str, ...]) -> None:
+        self._session = session
+        self._cursor = session.cursor
+        self._table = session.load.table
+        self._columns = session.load.layout.columns
+        self._key = key
+
+    def create(self) -> None:
+        """Create the temporary table."""
+        names = _names(self._columns)
+        self._cursor.execute(Statement(SQL["create_staging"]).format(columns=names, table=self._into))
+        self._cursor.execute(SQL["number_staging"])
+
+    def apply(self, low: int, high: int) -> Applied:
+        """Bring records *low* to *high* of the file into the table.
+
+        Raises:
+            psycopg2.Error: a row is refused, and none may be.
+            TableError: no unique index is on the key.
+        """
+        self._cursor.execute(SQL["analyze_staging"])
+        refused: list[tuple[int, Blame]] = []
+        staged = self._count(low, high)
+        loaded = self._apply(low, high, refused)
+        if self._session.options.mode == "insert" and loaded + len(refused) != staged:
+            raise missing(self._session.load, staged, loaded + len(refused))
+        deleted = self._delete_others() if self._session.options.mode == "merge" else 0
+        return Applied(loaded, staged - loaded - len(refused), tuple(refused), deleted)
+
+    def _apply(self, low: int, high: int, refused: list[tuple[int, Blame]]) -> int:
+        """Apply a stretch of the file; where a row of it is refused, each half of it, in order."""
+        found = self._try(low, high)
+        if isinstance(found, int):
+            return found
+        if low == high:
+            refused.append((low, found))
+            return 0
+        middle = (low + high) // 2
+        return self._apply(low, middle, refused) + self._apply(middle + 1, high, refused)
+
+    def _try(self, low: int, high: int) -> int | Blame:
+        values = {"low": low, "high": high}
+        if not self._session.options.keeps_rejects:
+            return self._insert(values)
+        with self._session.savepoint() as undo:
+            try:
+                return self._insert(values)
+            except psycopg2.Error as error:
+                blamed = self._session.blame(error, undo)
+                if blamed is None:
+                    raise
+                return blamed
+
+    def _insert(self, values: dict[str, int]) -> int:
+        try:
+            self._cursor.execute(self._statement(), values)
+        except psycopg2.ProgrammingError as error:
+            if error.pgcode != _NO_SUCH_KEY:
+                raise
+            raise TableError(
+                f"{self._table.qualified} has no unique index on ({', '.join(self._key)})",
+                hint="create one, or name the columns of another: key=…",
+            ) from error
+        return self._cursor.rowcount
+
+    def _count(self, low: int, high: int) -> int:
+        self._cursor.execute(SQL["staged"], {"low": low, "high": high})
+        row = self._cursor.fetchone()
+        return int(row[0]) if row else 0
+
+    def _delete_others(self) -> int:
+        same = Statement(" AND ").join(
+            Statement("staged.{name} = target.{name}").format(name=Identifier(name)) for name in self._key
+        )
+        self._cursor.execute(Statement(SQL["delete_others"]).format(table=self._into, same=same))
+        return self._cursor.rowcount
+
+    def _statement(self) -> Composed:
+        name = "apply_last" if self._session.options.mode in {"upsert", "merge"} else "apply_all"
+        unknown = Statement(" OR ").join(
+            Statement("staged.{} IS NULL").format(Identifier(key)) for key in self._key
+        )
+        return Statement(SQL[name]).format(
+            table=self._into,
+            columns=_names(self._columns),
+            key=Statement(", ").join(Statement("staged.{}").format(Identifier(key)) for key in self._key),
+            unknown=unknown,
+            conflict=self._conflict(),
+        )
+
+    def _conflict(self) -> Composable:
+        mode = self._session.options.mode
+        if mode == "insert":
+            return Statement("")
+        others = [column for column in self._columns if column.name not in self._key]
+        if mode == "ignore" and not self._key:
+            return Statement("ON CONFLICT DO NOTHING")
+        key = Statement(", ").join(map(Identifier, self._key))
+        if mode == "ignore" or not others:
+            return Statement(SQL["conflict_ignore"]).format(key=key)
+        return Statement(SQL["conflict_update"]).format(
+            key=key,
+            changes=Statement(", ").join(
+                Statement("{name} = excluded.{name}").format(name=Identifier(column.name))
+                for column in others
+            ),
+            differs=Statement(" OR ").join(map(_differs, others)),
+        )
+
+    @property
+    def _into(self) -> Identifier:
+        return Identifier(self._table.schema, self._table.name)
+
+
+def _differs(column: Column) -> Composed:
+    comparable = not column.type.startswith(_INCOMPARABLE) or column.type.startswith("jsonb")
+    text = "target.{name} IS DISTINCT FROM excluded.{name}"
+    return Statement(
+        text if comparable else "target.{name}::text IS DISTINCT FROM excluded.{name}::text"
+    ).format(name=Identifier(column.name))
+
+
+def _names(columns: Sequence[Column]) -> Composed:
+    return Statement(", ").join(Identifier(column.name) for column in columns)
