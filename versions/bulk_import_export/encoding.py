@@ -74,7 +74,7 @@ def _reads_as_western(sample: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     strange = [index for index, letter in enumerate(text) if letter > "\x7f"]
-    apart = sum(text[max(0, index - 1) : index + 2].strip(text[index]).isascii() for index in strange)
+    apart = sum((text[index - 1 : index] + text[index + 1 : index + 2]).isascii() for index in strange)
     common = sum(text[index] in _WESTERN for index in strange)
     return bool(strange) and common >= 0.9 * len(strange) and apart >= 0.7 * len(strange)
 

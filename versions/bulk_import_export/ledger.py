@@ -90,7 +90,7 @@ def require(cursor: Cursor) -> None:
     if not may_write(cursor):
         raise TableError(
             "ops.import_job is not there or may not be written, and without it no load can be resumed",
-            hint="alembic upgrade 008, and GRANT agent_import TO the login",
+            hint="alembic upgrade 008, and connect as a member of agent_owner",
         )
 
 

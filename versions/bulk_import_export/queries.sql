@@ -262,7 +262,8 @@ SELECT;
 -- input_errors --
 -- Why values were refused by their types.
 SELECT problem.sql_error_code
-  FROM pg_catalog.unnest(%(values)s::text[], %(types)s::text[]) WITH ORDINALITY AS given (value, type, place)
+  FROM ROWS FROM (pg_catalog.unnest(%(values)s::text[]), pg_catalog.unnest(%(types)s::text[]))
+       WITH ORDINALITY AS given (value, type, place)
   LEFT JOIN LATERAL pg_catalog.pg_input_error_info(given.value, given.type) AS problem ON given.value IS NOT NULL
  ORDER BY given.place;
 
