@@ -2,7 +2,8 @@
 
 Locks: ACCESS EXCLUSIVE on both tables for some milliseconds each, and on the view that reads one; large tables
     are prepared online before it, statement by statement.
-Reverse: lossless
+Reverse: lossy; forgets how partitions were to be kept and the ledger of what was archived. The rows of both
+    tables stay, all of them.
 Data: seed; how partitions are kept.
 Needs: membership of agent_owner.
 
@@ -33,6 +34,7 @@ def upgrade() -> None:
             _create_policies()
             execute(_WRITTEN_OUT)
         return
+    # Where a table is large, the block is an autocommit_block.
     with migrating(*_TABLES) as session:
         session.transaction(_create_policies)
         for table in _TABLES:
@@ -45,7 +47,7 @@ def downgrade() -> None:
             "which partitions there are is known to the database alone, so the way back cannot be written out",
             hint="alembic downgrade 006, connected to it",
         )
-    with migrating(*_TABLES) as session:
+    with migrating(*_TABLES, rehearsable=False) as session:
         for table in reversed(_TABLES):
             take_back(session, table, max_rows=5_000_000)
         session.transaction(_drop_policies)

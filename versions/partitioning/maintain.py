@@ -17,7 +17,7 @@ from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve
 from spotify_ai_agent_migrations.versions.partitioning import facts, policies
 from spotify_ai_agent_migrations.versions.partitioning.periods import kind_of, moment_of
 from spotify_ai_agent_migrations.versions.partitioning.plan import Done, Policy
-from spotify_ai_agent_migrations.versions.partitioning.premake import premake
+from spotify_ai_agent_migrations.versions.partitioning.premake import in_the_way, premake
 from spotify_ai_agent_migrations.versions.partitioning.retention import finalize, retain
 from spotify_ai_agent_migrations.versions.partitioning.session import (
     Bounds,
@@ -72,7 +72,11 @@ def _one(session: Session, policy: Policy, now: datetime, archive: Path | None) 
     table = facts.table(session, policy.table)
     finished = finalize(session, table)
     made = tuple(Done("made", name) for name in premake(session, table, policy, now))
-    return (*finished, *made, *retain(session, table, policy, now, archive))
+    stopped = tuple(
+        Done("failed", new.plain, "a table of this name is there and is no partition: attach it, or rename it")
+        for new in in_the_way(session, table, policy, now)
+    )
+    return (*finished, *made, *stopped, *retain(session, table, policy, now, archive))
 
 
 def _watch(session: Session, now: datetime) -> Iterator[Done]:

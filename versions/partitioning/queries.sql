@@ -884,5 +884,10 @@ SELECT namespace.nspname,
 
 -- bytes_of --
 -- The size of a table with its partitions, without indexes, in bytes.
-SELECT coalesce(sum(pg_catalog.pg_relation_size(part.relid)), 0)::bigint
-  FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass(%(table)s)) AS part;
+SELECT CASE class.relkind
+           WHEN 'p' THEN (SELECT sum(pg_catalog.pg_relation_size(part.relid))
+                            FROM pg_catalog.pg_partition_tree(class.oid) AS part)
+           ELSE pg_catalog.pg_relation_size(class.oid)
+       END::bigint
+  FROM pg_catalog.pg_class AS class
+ WHERE class.oid = pg_catalog.to_regclass(%(table)s);

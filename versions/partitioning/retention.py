@@ -34,7 +34,7 @@ def retain(
         done.append(_detach(session, table, one))
     for gone in policies.detached(session, facts.MARK):
         if gone.table == table.name:
-            done += _retire(session, policy, gone, now, folder)
+            done += _retire(session, policy, gone, folder)
     return tuple(done)
 
 
@@ -71,9 +71,7 @@ def _detach(session: Session, table: Table, one: Due) -> Done:
     return Done("detached", partition.plain)
 
 
-def _retire(
-    session: Session, policy: Policy, gone: Detached, now: datetime, folder: Path | None
-) -> tuple[Done, ...]:
+def _retire(session: Session, policy: Policy, gone: Detached, folder: Path | None) -> tuple[Done, ...]:
     """Archive a detached partition and, when its time of grace is over, drop it."""
     if gone.detached_at is None:
         policies.note(session, "note_detached", gone)
@@ -88,6 +86,7 @@ def _retire(
         )
         gone = next(one for one in policies.detached(session, facts.MARK) if one.oid == gone.oid)
         done.append(Done("archived", gone.plain, f"{made.rows} rows, SHA-256 {made.sha256}"))
+    now, _ = facts.clock(session)
     if policy.hold:
         done.append(Done("kept", gone.plain, f"a legal hold: {policy.hold}"))
     elif gone.detached_at is not None and gone.detached_at + policy.grace > now:

@@ -16,9 +16,9 @@ from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve
 from spotify_ai_agent_migrations.versions.partitioning import facts, incoming, policies
 from spotify_ai_agent_migrations.versions.partitioning.convert import prepare, swap
 from spotify_ai_agent_migrations.versions.partitioning.facts import Table
-from spotify_ai_agent_migrations.versions.partitioning.periods import Period
-from spotify_ai_agent_migrations.versions.partitioning.plan import Policy
-from spotify_ai_agent_migrations.versions.partitioning.premake import premake
+from spotify_ai_agent_migrations.versions.partitioning.periods import Period, Span, moment_of
+from spotify_ai_agent_migrations.versions.partitioning.plan import Policy, missing
+from spotify_ai_agent_migrations.versions.partitioning.premake import premake, statements
 from spotify_ai_agent_migrations.versions.partitioning.session import (
     Bounds,
     Session,
@@ -97,6 +97,14 @@ def written(
         return tuple(session.statements)
 
 
+def written_back(table: str, *, settings: Settings) -> tuple[str, ...]:
+    """Return the statements that `unconvert` would execute from here on; executes none."""
+    with translated(), opened(settings, _PURPOSE) as connection:
+        session = Written(connection)
+        take_back(session, table, max_rows=1 << 62)
+        return tuple(session.statements)
+
+
 def converted(session: Session, name: str, key: str, period: Period, ahead: int) -> Conversion:
     """Convert a table in *session*; see `convert`."""
     table = facts.table(session, name, key)
@@ -106,7 +114,7 @@ def converted(session: Session, name: str, key: str, period: Period, ahead: int)
         bound = prepare(session, table, period, now)
         swap(session, table, bound)
         if isinstance(session, Written):
-            return Conversion(table.name, bound, ())
+            return Conversion(table.name, bound, _to_be_made(session, table, Policy(table.name, period, ahead), bound))
         table = facts.table(session, name, key)
     _refuse_other_key(table, key)
     incoming.validate(session, table.oid, table)
@@ -117,6 +125,16 @@ def converted(session: Session, name: str, key: str, period: Period, ahead: int)
         with session.patient():
             session.run(SQL("ANALYZE {}").format(table.identifier))
     return Conversion(table.name, bound, made)
+
+
+def _to_be_made(session: Session, table: Table, policy: Policy, bound: str) -> tuple[str, ...]:
+    """Write down the partitions that come after the old rows, which are none yet."""
+    now, _ = facts.clock(session)
+    new = missing(policy, table.plain, [Span(None, moment_of(table.kind, bound))], now)
+    for one in new:
+        for statement in statements(session, table, one, table.oid):
+            session.run(statement)
+    return tuple(one.plain for one in new)
 
 
 def _refuse_other_key(table: Table, key: str) -> None:

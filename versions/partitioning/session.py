@@ -174,6 +174,9 @@ class Written(Session):
         self.alone = alone
         self.statements: list[str] = []
 
+    def note(self, words: str) -> None:
+        """Say nothing: nothing is done."""
+
     def run(self, statement: str | Composable) -> int:
         """Write one statement down."""
         self.statements.append(self.text(statement))

@@ -60,10 +60,15 @@ def snapshot(raw: Connection) -> Snapshot:
 def gone(before: Snapshot, after: Snapshot) -> tuple[Gone, ...]:
     """Return what was destroyed between two moments of a transaction; a new name destroys nothing."""
     lost = {oid for oid in before.tables if oid not in after.tables}
-    dropped = [
-        Gone("table", before.tables[oid].table, None) for oid in lost if not _goes_with(before, oid, lost)
-    ]
     touched = touched_since(before, after)
+    folded = _folded(before, after)
+    lost -= folded.keys()
+    moved = {oid for oid, table in folded.items() if table in touched and touched[table].added}
+    dropped = [
+        Gone("table", before.tables[oid].table, None)
+        for oid in lost
+        if not _goes_with(before, oid, lost) and before.tables[oid].parent not in moved
+    ]
     return (
         *sorted(dropped),
         *sorted(_columns(before, after)),
@@ -83,6 +88,21 @@ def touched_since(before: Snapshot, after: Snapshot) -> dict[str, Touched]:
         if table != _VERSION_TABLE and any(more):
             found[table] = more
     return found
+
+
+def _folded(before: Snapshot, after: Snapshot) -> dict[int, str]:
+    """Return the partitioned tables of which one partition took the place, and their name.
+
+    Its rows stay where they are. Rows that the step added to it are those of the other partitions.
+    """
+    return {
+        part.parent: after.tables[oid].table
+        for oid, part in before.tables.items()
+        if part.parent in before.tables
+        and part.parent not in after.tables
+        and oid in after.tables
+        and after.tables[oid].table == before.tables[part.parent].table
+    }
 
 
 def _goes_with(before: Snapshot, oid: int, lost: set[int]) -> bool:
