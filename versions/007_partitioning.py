@@ -192,9 +192,9 @@ BEGIN
     COMMENT ON TABLE public.audit_log IS 'Who touched what and when: names of columns and pseudonyms, never a value';
     COMMENT ON TABLE public.analytics IS 'Product events; processed on the consent for purpose analytics';
     COMMENT ON CONSTRAINT audit_log_pkey ON public.audit_log IS
-        'partitioned by agentdb: {"primary_key": ["entity_id", "id"], "publications": [], "comment": null}';
+        'partitioned by agentdb; its key was entity_id, id';
     COMMENT ON CONSTRAINT analytics_pkey ON public.analytics IS
-        'partitioned by agentdb: {"primary_key": ["user_id", "id"], "publications": [], "comment": null}';
+        'partitioned by agentdb; its key was user_id, id';
 
     CREATE TRIGGER audit_log_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON public.audit_log
         FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();

@@ -70,7 +70,9 @@ def convert_command(
         return
     bounds = Bounds(lock_timeout_ms=lock_timeout_ms)
     done = run.convert(table, key, period=period, premake=premake, settings=settings, bounds=bounds)
-    typer.echo(f"{done.table}: rows before {done.bound} are its first partition" if done.bound else done.table)
+    typer.echo(
+        f"{done.table}: rows before {done.bound} are its first partition" if done.bound else done.table
+    )
     for name in done.made:
         typer.echo(f"made: {name}")
 
@@ -127,7 +129,9 @@ def maintain_command(
 @app.command("status", epilog=_EXIT_CODES)
 def status_command(
     *,
-    form: Annotated[Format, typer.Option("--format", help="for people, programs or Prometheus")] = Format.TEXT,
+    form: Annotated[
+        Format, typer.Option("--format", help="for people, programs or Prometheus")
+    ] = Format.TEXT,
     url: _Url = None,
 ) -> None:
     """Show how far ahead partitions are, gaps, sizes, and what is due."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -16,7 +17,9 @@ from spotify_ai_agent_migrations.versions.partitioning.session import Session
 
 # What begins the comment of a partition that this package made; another one is never dropped.
 MARK: Final = "partition made by agentdb"
-_WAS: Final = "partitioned by agentdb: "
+_WAS: Final = re.compile(
+    r"partitioned by agentdb; its key was (?P<key>\[[^\n]*\]|[^\n]*)(?:\n(?P<more>.*))?", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -68,13 +71,14 @@ class Table:
     @property
     def was(self) -> dict[str, Any]:
         """What the table was before it was partitioned."""
-        said = self.primary_comment or ""
-        if not said.startswith(_WAS):
+        found = _WAS.fullmatch(self.primary_comment or "")
+        if found is None:
             raise TableError(
                 f'table "{self.name}" was not partitioned by this package',
                 hint="only what it made can be taken back by it",
             )
-        return dict(json.loads(said.removeprefix(_WAS)))
+        key = json.loads(found["key"]) if found["key"].startswith("[") else found["key"].split(", ")
+        return {"publications": [], "comment": None, **json.loads(found["more"] or "{}"), "primary_key": key}
 
 
 @dataclass(frozen=True)
@@ -150,12 +154,15 @@ def table(session: Session, name: str, key: str | None = None) -> Table:
 
 def was_comment(described: Table, publications: tuple[str, ...]) -> str:
     """Return the comment of the new primary key, which says what the old one was."""
-    was = {
-        "primary_key": list(described.primary_columns),
-        "publications": list(publications),
-        "comment": described.primary_comment,
-    }
-    return _WAS + json.dumps(was, ensure_ascii=False)
+    columns = described.primary_columns
+    # Names that need no quotation marks can be read as they are.
+    plain = all(re.fullmatch("[a-z_][a-z0-9_]*", name) for name in columns)
+    key = ", ".join(columns) if plain else json.dumps(columns, ensure_ascii=False)
+    more = {"publications": publications, "comment": described.primary_comment}
+    told = {name: value for name, value in more.items() if value}
+    return f"partitioned by agentdb; its key was {key}" + (
+        "\n" + json.dumps(told, ensure_ascii=False) if told else ""
+    )
 
 
 def progress(session: Session, described: Table) -> Progress:

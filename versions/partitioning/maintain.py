@@ -73,7 +73,9 @@ def _one(session: Session, policy: Policy, now: datetime, archive: Path | None) 
     finished = finalize(session, table)
     made = tuple(Done("made", name) for name in premake(session, table, policy, now))
     stopped = tuple(
-        Done("failed", new.plain, "a table of this name is there and is no partition: attach it, or rename it")
+        Done(
+            "failed", new.plain, "a table of this name is there and is no partition: attach it, or rename it"
+        )
         for new in in_the_way(session, table, policy, now)
     )
     return (*finished, *made, *stopped, *retain(session, table, policy, now, archive))

@@ -891,3 +891,7 @@ SELECT CASE class.relkind
        END::bigint
   FROM pg_catalog.pg_class AS class
  WHERE class.oid = pg_catalog.to_regclass(%(table)s);
+
+-- forget_policy --
+-- Strike the policy of a table.
+DELETE FROM ops.partition_policy AS policy WHERE policy.table_name = {table};

@@ -84,7 +84,9 @@ def unconvert(
         TableError: more rows would be moved, or two of them have the same old key; nothing was changed.
     """
     with maintained(table, settings, bounds) as session:
-        return take_back(session, table, max_rows=max_rows)
+        moved = take_back(session, table, max_rows=max_rows)
+        policies.forget(session, facts.qualified(session, table))
+        return moved
 
 
 def written(
@@ -114,7 +116,9 @@ def converted(session: Session, name: str, key: str, period: Period, ahead: int)
         bound = prepare(session, table, period, now)
         swap(session, table, bound)
         if isinstance(session, Written):
-            return Conversion(table.name, bound, _to_be_made(session, table, Policy(table.name, period, ahead), bound))
+            return Conversion(
+                table.name, bound, _to_be_made(session, table, Policy(table.name, period, ahead), bound)
+            )
         table = facts.table(session, name, key)
     _refuse_other_key(table, key)
     incoming.validate(session, table.oid, table)

@@ -51,7 +51,11 @@ def status(*, settings: Settings | None = None) -> tuple[Status, ...]:
     with translated(), opened(settings or resolve_settings(), "agentdb partitioning") as connection:
         session = Session(connection)
         now, _ = facts.clock(session)
-        gone = [one.table for one in policies.detached(session, facts.MARK)] if policies.are_there(session) else []
+        gone = (
+            [one.table for one in policies.detached(session, facts.MARK)]
+            if policies.are_there(session)
+            else []
+        )
         return tuple(_of(session, policy, now, gone.count(policy.table)) for policy in policies.read(session))
 
 
