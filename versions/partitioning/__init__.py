@@ -1,7 +1,8 @@
 """Partition a live table by time without losing a write, keep its partitions, and take it back.
 
     convert("public.analytics", "created_at")      the rows there are become the first partition, in place
-    maintain()                                     months ahead, gaps filled, what is over archived and dropped
+    maintain()                                     months ahead, gaps filled, what is over archived and gone
+    split("public.analytics")                      the first partition into months, once its end has passed
     unconvert("public.analytics")                  a plain table again, all its rows and all about it kept
 
 When: a table only grows, and old rows have to go by whole months.
@@ -14,6 +15,12 @@ from __future__ import annotations
 from spotify_ai_agent_migrations.versions.partitioning.maintain import maintain
 from spotify_ai_agent_migrations.versions.partitioning.periods import Period
 from spotify_ai_agent_migrations.versions.partitioning.plan import Done
-from spotify_ai_agent_migrations.versions.partitioning.run import Conversion, convert, unconvert
+from spotify_ai_agent_migrations.versions.partitioning.run import (
+    Conversion,
+    convert,
+    split,
+    unconvert,
+    unsplit,
+)
 
-__all__ = ["Conversion", "Done", "Period", "convert", "maintain", "unconvert"]
+__all__ = ["Conversion", "Done", "Period", "convert", "maintain", "split", "unconvert", "unsplit"]

@@ -36,9 +36,9 @@ def prepare(session: Session, table: Table, period: Period, now: datetime) -> st
         found = Progress(found.index_valid, None, None)
     bound = found.bound or literal(table.kind, first_bound(period, now))
     _refuse_rows_beyond(session, table, bound)
-    _build_key(session, table, found.index_valid)
+    build_key(session, table, found.index_valid)
     incoming.prepare(session, table)
-    _bound_rows(session, table, found.check_valid, bound)
+    bound_rows(session, table, found.check_valid, bound)
     return bound
 
 
@@ -75,7 +75,7 @@ def _refuse_rows_beyond(session: Session, table: Table, bound: str) -> None:
         )
 
 
-def _build_key(session: Session, table: Table, valid: bool | None) -> None:
+def build_key(session: Session, table: Table, valid: bool | None) -> None:
     """Build the unique index that becomes the key of the old rows."""
     if valid is False:
         session.note(f"dropping index {table.built}, whose build was cut off")
@@ -95,7 +95,7 @@ def _build_key(session: Session, table: Table, valid: bool | None) -> None:
         )
 
 
-def _bound_rows(session: Session, table: Table, valid: bool | None, bound: str) -> None:
+def bound_rows(session: Session, table: Table, valid: bool | None, bound: str) -> None:
     """Let no row pass the bound, and prove that none has."""
     if valid is None:
         added = SQL(

@@ -17,6 +17,8 @@ from spotify_ai_agent_migrations.versions.partitioning.session import Session
 
 # What begins the comment of a partition that this package made; another one is never dropped.
 MARK: Final = "partition made by agentdb"
+# What begins the comment of a table whose rows are in partitions: a copy in the making, or one that is left over.
+COPY: Final = "copy by agentdb"
 _WAS: Final = re.compile(
     r"partitioned by agentdb; its key was (?P<key>\[[^\n]*\]|[^\n]*)(?:\n(?P<more>.*))?", re.DOTALL
 )

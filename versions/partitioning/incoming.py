@@ -91,6 +91,16 @@ def composite_statements(links: tuple[Incoming, ...], table: Table) -> Iterator[
         yield _commented(link, was)
 
 
+def renewed_statements(links: tuple[Incoming, ...]) -> Iterator[Composable]:
+    """Yield what makes foreign keys to a partitioned table once more, to be validated later."""
+    for link in links:
+        yield SQL("ALTER TABLE {} ADD CONSTRAINT {} {} NOT VALID").format(
+            link.identifier, Identifier(link.name), SQL(link.text.removesuffix(" NOT VALID"))
+        )
+        if link.comment:
+            yield _commented(link, link.comment)
+
+
 def plain_statements(links: tuple[Incoming, ...], table: Table) -> Iterator[Composable]:
     """Yield what puts the foreign keys back as they were, and takes away what was added for them."""
     for link in links:

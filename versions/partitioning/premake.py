@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from psycopg2.sql import SQL, Composable, Identifier, Literal
+from psycopg2.sql import SQL, Composable, Literal
 
 from spotify_ai_agent_migrations.versions.core.errors import DatabaseError
 from spotify_ai_agent_migrations.versions.partitioning import facts

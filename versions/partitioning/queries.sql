@@ -895,3 +895,77 @@ SELECT CASE class.relkind
 -- forget_policy --
 -- Strike the policy of a table.
 DELETE FROM ops.partition_policy AS policy WHERE policy.table_name = {table};
+
+-- create_shadow --
+-- A second partitioned table with all that the first one has beside its rows and the numbering of an identity.
+CREATE TABLE {shadow} (LIKE {table} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING STATISTICS) PARTITION BY RANGE ({key});
+
+-- outgoing_to --
+-- The foreign keys of a table, as the statements that make them for another one of its schema.
+SELECT pg_catalog.format('ALTER TABLE %%I.%%I ADD CONSTRAINT %%I %%s', namespace.nspname, %(target)s, linked.conname,
+                         pg_catalog.pg_get_constraintdef(linked.oid)),
+       linked.conname
+  FROM pg_catalog.pg_constraint AS linked
+  JOIN pg_catalog.pg_class AS owner ON owner.oid = linked.conrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = owner.relnamespace
+ WHERE linked.conrelid = %(oid)s
+   AND linked.contype = 'f'
+   AND linked.conparentid = 0
+ ORDER BY linked.conname;
+
+-- create_mirror --
+-- Do to the shadow what is done to the partition with the old rows, in the same transaction.
+CREATE FUNCTION {routine}() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        TRUNCATE {shadow};
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'DELETE' OR (TG_OP = 'UPDATE' AND ({old}) IS DISTINCT FROM ({new})) THEN
+        DELETE FROM {shadow} WHERE ({key}) = ({old});
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        INSERT INTO {shadow} ({columns}) VALUES ({values})
+            ON CONFLICT ({key}) {update};
+    END IF;
+    RETURN NULL;
+END
+$function$;
+
+-- create_mirror_trigger --
+-- For each row.
+CREATE TRIGGER split_mirror AFTER INSERT OR UPDATE OR DELETE ON {legacy}
+    FOR EACH ROW EXECUTE FUNCTION {routine}();
+
+-- create_mirror_truncate --
+-- For all of them at once.
+CREATE TRIGGER split_mirror_truncate AFTER TRUNCATE ON {legacy}
+    FOR EACH STATEMENT EXECUTE FUNCTION {routine}();
+
+-- copy_state --
+-- The file of a table, how many blocks it has, and the comment of its copy.
+SELECT class.relfilenode::bigint,
+       pg_catalog.pg_relation_size(class.oid) / pg_catalog.current_setting('block_size')::bigint,
+       pg_catalog.obj_description(pg_catalog.to_regclass(%(shadow)s), 'pg_class')
+  FROM pg_catalog.pg_class AS class
+ WHERE class.oid = %(oid)s;
+
+-- copy_blocks --
+-- Copy the rows of some blocks that are not copied yet.
+INSERT INTO {shadow} ({columns})
+SELECT {columns}
+  FROM {legacy} AS old
+ WHERE old.ctid >= {since}
+   AND old.ctid < {until}
+   FOR SHARE OF old
+    ON CONFLICT DO NOTHING;
+
+-- compare --
+-- The number of rows of two tables and a hash of them in any order, in one snapshot.
+SELECT pg_catalog.count(*), coalesce(sum(pg_catalog.hashtextextended(one::text, 0)::numeric), 0)::text
+  FROM (SELECT {columns} FROM {one}) AS one
+UNION ALL
+SELECT pg_catalog.count(*), coalesce(sum(pg_catalog.hashtextextended(other::text, 0)::numeric), 0)::text
+  FROM (SELECT {columns} FROM {other}) AS other;

@@ -26,6 +26,7 @@ from spotify_ai_agent_migrations.versions.partitioning.session import (
     maintenance_key,
     opened,
 )
+from spotify_ai_agent_migrations.versions.partitioning.split import Pace, abort_split, split_rows
 from spotify_ai_agent_migrations.versions.partitioning.unconvert import take_back
 
 PREMAKE: Final = 12
@@ -87,6 +88,26 @@ def unconvert(
         moved = take_back(session, table, max_rows=max_rows)
         policies.forget(session, facts.qualified(session, table))
         return moved
+
+
+def split(
+    table: str,
+    *,
+    period: Period | str = Period.MONTH,
+    pace: Pace | None = None,
+    settings: Settings | None = None,
+    bounds: Bounds | None = None,
+) -> tuple[str, ...]:
+    """Split the first partition of *table*, once its end has passed, into periods; see `split_rows`."""
+    with maintained(table, settings, bounds) as session:
+        now, _ = facts.clock(session)
+        return split_rows(session, facts.table(session, table), Period(period), now, pace or Pace())
+
+
+def unsplit(table: str, *, settings: Settings | None = None, bounds: Bounds | None = None) -> bool:
+    """Take away what a split of *table* that was cut off has begun; tell whether there was any."""
+    with maintained(table, settings, bounds) as session:
+        return abort_split(session, facts.table(session, table))
 
 
 def written(
