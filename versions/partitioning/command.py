@@ -15,6 +15,7 @@ from spotify_ai_agent_migrations.versions.partitioning import status as seen
 from spotify_ai_agent_migrations.versions.partitioning.maintain import maintain
 from spotify_ai_agent_migrations.versions.partitioning.periods import Period
 from spotify_ai_agent_migrations.versions.partitioning.session import Bounds
+from spotify_ai_agent_migrations.versions.partitioning.split import Pace
 
 _EXIT_CODES = (
     "Exit codes: 0 done, 1 refused or failed, 2 usage or settings, 3 partitions that want attention (status)."
@@ -27,7 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-# `python versions/007_partitioning.py`: the same beside both directions of the revision, which is the default.
+# `python versions/007_partitioning.py`: the same beside both directions of the revision.
 script = typer.Typer(
     help="Partition analytics and audit_log by month, and keep their partitions.",
     epilog=_EXIT_CODES,
@@ -123,6 +124,28 @@ def maintain_command(
         typer.echo(f"{one.what}: {one.name}" + (f" ({one.why})" if one.why else ""), err=one.what == "failed")
     if any(one.what == "failed" for one in done):
         raise typer.Exit(EXIT_FAILED)
+
+
+@script.command("split", epilog=_EXIT_CODES)
+@app.command("split", epilog=_EXIT_CODES)
+def split_command(
+    table: _Table = "public.analytics",
+    *,
+    period: _Period = Period.MONTH,
+    blocks: Annotated[
+        int, typer.Option("--blocks", min=1, help="how many blocks are copied at a time")
+    ] = Pace.blocks,
+    pause_s: Annotated[float, typer.Option("--pause-s", min=0, help="rest after each")] = Pace.pause_s,
+    abort: Annotated[bool, typer.Option("--abort", help="take away what was begun")] = False,
+    url: _Url = None,
+) -> None:
+    """Split the first partition of TABLE, once its end has passed, into periods."""
+    settings = resolve_settings(url)
+    if abort:
+        typer.echo("taken away" if run.unsplit(table, settings=settings) else "nothing was begun")
+        return
+    for name in run.split(table, period=period, pace=Pace(blocks, pause_s), settings=settings):
+        typer.echo(f"made: {name}")
 
 
 @script.command("status", epilog=_EXIT_CODES)

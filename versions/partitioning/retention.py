@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -35,6 +36,9 @@ def retain(
     for gone in policies.detached(session, facts.MARK):
         if gone.table == table.name:
             done += _retire(session, policy, gone, folder)
+    for copy in policies.detached(session, facts.COPY):
+        if copy.table == table.name:
+            done += _retire(session, replace(policy, archive=False), copy, folder)
     return tuple(done)
 
 
@@ -75,7 +79,7 @@ def _retire(session: Session, policy: Policy, gone: Detached, folder: Path | Non
     """Archive a detached partition and, when its time of grace is over, drop it."""
     if gone.detached_at is None:
         policies.note(session, "note_detached", gone)
-        gone = next(one for one in policies.detached(session, facts.MARK) if one.oid == gone.oid)
+        gone = _again(session, gone)
     done: list[Done] = []
     if policy.archive and gone.sha256 is None:
         if folder is None:
@@ -84,7 +88,7 @@ def _retire(session: Session, policy: Policy, gone: Detached, folder: Path | Non
         policies.note(
             session, "note_archived", gone, rows=made.rows, sha256=made.sha256, file=str(made.file.resolve())
         )
-        gone = next(one for one in policies.detached(session, facts.MARK) if one.oid == gone.oid)
+        gone = _again(session, gone)
         done.append(Done("archived", gone.plain, f"{made.rows} rows, SHA-256 {made.sha256}"))
     now, _ = facts.clock(session)
     if policy.hold:
@@ -96,6 +100,12 @@ def _retire(session: Session, policy: Policy, gone: Detached, folder: Path | Non
         session.transaction(lambda: _drop(session, policy, gone))
         done.append(Done("dropped", gone.plain))
     return tuple(done)
+
+
+def _again(session: Session, gone: Detached) -> Detached:
+    """Return what the ledger says of a detached partition by now."""
+    found = (*policies.detached(session, facts.MARK), *policies.detached(session, facts.COPY))
+    return next(one for one in found if one.oid == gone.oid)
 
 
 def _drop(session: Session, policy: Policy, gone: Detached) -> None:

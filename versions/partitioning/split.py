@@ -275,7 +275,7 @@ def _swap(session: Session, table: Table, legacy: Partition, months: Sequence[Ne
         *_unmirror(table, old),
         SQL("ALTER TABLE {} DETACH PARTITION {}").format(table.identifier, old),
         SQL("COMMENT ON TABLE {} IS {}").format(
-            old, Literal(f"{facts.COPY} of {table.name} before its split; its rows are in the partitions")
+            old, Literal(f"{facts.COPY}: {table.name} before its split; its rows are in the partitions")
         ),
     ]
     for place, month in enumerate(months):
