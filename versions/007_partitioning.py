@@ -7,6 +7,7 @@ Reverse: lossy; forgets how partitions were to be kept and the ledger of what wa
 Data: seed; how partitions are kept.
 Needs: membership of agent_owner.
 
+allow MIG066: a table that has an identity cannot be attached as a partition (PostgreSQL 17); serial suits all
 allow MIG030: together only while both are small; else each is swapped in a transaction of its own
 """
 
@@ -75,7 +76,7 @@ def _create_policies() -> None:
     )
     op.create_table(
         "partition_archives",
-        sa.Column("id", sa.BigInteger, sa.Identity(always=True), nullable=False, comment="none: number of the entry"),
+        sa.Column("id", sa.BigInteger, autoincrement=True, nullable=False, comment="none: number of the entry"),
         sa.Column("table_name", sa.Text, nullable=False, comment="none: the partitioned table"),
         sa.Column("partition_name", sa.Text, nullable=False, comment="none: the partition"),
         sa.Column("partition_oid", sa.BigInteger, nullable=False, comment="none: its number in the catalogue; a name can come back"),
