@@ -148,6 +148,18 @@ def split_command(
         typer.echo(f"made: {name}")
 
 
+@app.command("index", epilog=_EXIT_CODES)
+def index_command(
+    table: _Table,
+    name: Annotated[str, typer.Argument(help="of the new index")],
+    what: Annotated[str, typer.Argument(help='SQL from there on: "(country_code, created_at)"')],
+    url: _Url = None,
+) -> None:
+    """Make an index on a partitioned TABLE, partition by partition, while others write."""
+    for part in run.create_index(table, name, what, settings=resolve_settings(url)):
+        typer.echo(f"built: {part}")
+
+
 @script.command("status", epilog=_EXIT_CODES)
 @app.command("status", epilog=_EXIT_CODES)
 def status_command(

@@ -969,3 +969,31 @@ SELECT pg_catalog.count(*), coalesce(sum(pg_catalog.hashtextextended(one::text, 
 UNION ALL
 SELECT pg_catalog.count(*), coalesce(sum(pg_catalog.hashtextextended(other::text, 0)::numeric), 0)::text
   FROM (SELECT {columns} FROM {other}) AS other;
+
+-- index_owner --
+-- The table that an index is of, by its name.
+SELECT index.indrelid::bigint
+  FROM pg_catalog.pg_index AS index
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE namespace.nspname = %(schema)s
+   AND class.relname = %(name)s;
+
+-- leaves_without --
+-- The partitions of a table that have no part of one of its indexes.
+SELECT namespace.nspname,
+       leaf.relname,
+       leaf.oid::bigint
+  FROM pg_catalog.pg_inherits AS link
+  JOIN pg_catalog.pg_class AS leaf ON leaf.oid = link.inhrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = leaf.relnamespace
+ WHERE link.inhparent = %(oid)s
+   AND NOT EXISTS (SELECT
+                     FROM pg_catalog.pg_inherits AS part
+                     JOIN pg_catalog.pg_index AS index ON index.indexrelid = part.inhrelid
+                     JOIN pg_catalog.pg_class AS whole ON whole.oid = part.inhparent
+                     JOIN pg_catalog.pg_namespace AS place ON place.oid = whole.relnamespace
+                    WHERE index.indrelid = leaf.oid
+                      AND whole.relname = %(name)s
+                      AND place.nspname = %(schema)s)
+ ORDER BY leaf.relname;

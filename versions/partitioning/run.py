@@ -16,6 +16,7 @@ from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve
 from spotify_ai_agent_migrations.versions.partitioning import facts, incoming, policies
 from spotify_ai_agent_migrations.versions.partitioning.convert import prepare, swap
 from spotify_ai_agent_migrations.versions.partitioning.facts import Table
+from spotify_ai_agent_migrations.versions.partitioning.indexes import add_index
 from spotify_ai_agent_migrations.versions.partitioning.periods import Period, Span, moment_of
 from spotify_ai_agent_migrations.versions.partitioning.plan import Policy, missing
 from spotify_ai_agent_migrations.versions.partitioning.premake import premake, statements
@@ -102,6 +103,14 @@ def split(
     with maintained(table, settings, bounds) as session:
         now, _ = facts.clock(session)
         return split_rows(session, facts.table(session, table), Period(period), now, pace or Pace())
+
+
+def create_index(
+    table: str, name: str, what: str, *, settings: Settings | None = None, bounds: Bounds | None = None
+) -> tuple[str, ...]:
+    """Make index *name* on a partitioned *table* while others write to it; see `add_index`."""
+    with maintained(table, settings, bounds) as session:
+        return add_index(session, facts.table(session, table), name, what)
 
 
 def unsplit(table: str, *, settings: Settings | None = None, bounds: Bounds | None = None) -> bool:
