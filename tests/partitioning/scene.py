@@ -91,7 +91,9 @@ def build(url: str, scene: str = SCENE) -> None:
     """Make the scene; the roles belong to the server and stay."""
     with connected(url) as connection, connection.cursor() as cursor:
         for role in ROLES:
-            cursor.execute(f"SELECT pg_advisory_xact_lock(7); DO $$ BEGIN CREATE ROLE {role}; EXCEPTION WHEN duplicate_object THEN END $$")
+            cursor.execute(
+                f"SELECT pg_advisory_xact_lock(7); DO $$ BEGIN CREATE ROLE {role}; EXCEPTION WHEN duplicate_object THEN END $$"
+            )
         cursor.execute(scene)
 
 
@@ -102,8 +104,10 @@ def schema(url: str) -> tuple[SchemaObject, ...]:
 
 def converted_in_the_past(url: str) -> str:
     """Convert the scene's table as if months ago: its first partition ends with the month before; return where."""
-    ((bound,),) = rows(url, "SELECT to_char(date_trunc('month', now() AT TIME ZONE 'UTC'), 'YYYY-MM-DD 00:00:00+00')")
-    rows(url, "DELETE FROM notes WHERE odd_id IN (SELECT id FROM \"Odd\" WHERE at >= %s)", (bound,))
+    ((bound,),) = rows(
+        url, "SELECT to_char(date_trunc('month', now() AT TIME ZONE 'UTC'), 'YYYY-MM-DD 00:00:00+00')"
+    )
+    rows(url, 'DELETE FROM notes WHERE odd_id IN (SELECT id FROM "Odd" WHERE at >= %s)', (bound,))
     rows(url, 'DELETE FROM "Odd" WHERE at >= %s', (bound,))
     with opened(settings(url), "test") as connection:
         session = Session(connection)

@@ -27,7 +27,9 @@ def test_every_partition_has_it_and_one_that_comes_later_too(url: str) -> None:
     assert len(made(url)) == partitions
     assert rows(url, PARTS) == [(int(str(partitions)) + 1, True)]
     assert made(url) == ()
-    ((last,),) = rows(url, "SELECT max(inhrelid::regclass::text) FROM pg_inherits WHERE inhparent = 'analytics'::regclass")
+    ((last,),) = rows(
+        url, "SELECT max(inhrelid::regclass::text) FROM pg_inherits WHERE inhparent = 'analytics'::regclass"
+    )
     rows(url, f"DROP TABLE {last}")
     assert [one.name for one in maintain("analytics", settings=resolve_settings(url))] == [last]
     assert rows(url, PARTS) == [(int(str(partitions)) + 1, True)]

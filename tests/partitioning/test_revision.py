@@ -23,19 +23,17 @@ CONTENT = "SELECT count(*), sum(hashtextextended(event::text, 0)::numeric)::text
 
 def script(url: str, *arguments: str) -> tuple[int, str, list[str]]:
     done = run(sys.executable, ROOT / "versions" / "007_partitioning.py", *arguments, url=url)
-    return done.returncode, done.stdout, [line for line in done.stderr.splitlines() if line.startswith(("error", "Hint", "swapping"))]
+    return (
+        done.returncode,
+        done.stdout,
+        [line for line in done.stderr.splitlines() if line.startswith(("error", "Hint", "swapping"))],
+    )
 
 
-@pytest.fixture
-def large(url: str) -> str:
-    """A database at 006 whose events are too many for one transaction."""
+def test_a_large_table_is_converted_online_and_comes_to_the_same_catalogue(url: str) -> None:
+    small, large = schema(url), url
     assert script(url, "downgrade") == (0, "007_partitioning: reverted\n", [])
     rows(url, LARGE)
-    return url
-
-
-def test_a_large_table_is_converted_online_and_comes_to_the_same_catalogue(url: str, databases: object, large: str) -> None:
-    del databases
     before, content = schema(large), rows(large, CONTENT)
     longest, errors, over = [0.0], [], threading.Event()
 
@@ -44,7 +42,9 @@ def test_a_large_table_is_converted_online_and_comes_to_the_same_catalogue(url: 
             while not over.is_set():
                 began_s = time.monotonic()
                 try:
-                    cursor.execute("INSERT INTO analytics (user_id, event_name) VALUES (0, 'w.w'); DELETE FROM analytics WHERE event_name = 'w.w'")
+                    cursor.execute(
+                        "INSERT INTO analytics (user_id, event_name) VALUES (0, 'w.w'); DELETE FROM analytics WHERE event_name = 'w.w'"
+                    )
                 except Exception as error:  # noqa: BLE001  (told below)
                     errors.append(error)
                 longest[0] = max(longest[0], time.monotonic() - began_s)
@@ -53,33 +53,33 @@ def test_a_large_table_is_converted_online_and_comes_to_the_same_catalogue(url: 
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        done = script(large)
+        done, converted = script(large), schema(large)
         back = script(large, "downgrade")
     finally:
         over.set()
         writer.join(timeout=30)
-    assert done == (0, "007_partitioning: applied\n", ["swapping public.audit_log", "swapping public.analytics"])
-    assert back == (0, "007_partitioning: reverted\n", ["swapping public.analytics back", "swapping public.audit_log back"])
+    assert done == (
+        0,
+        "007_partitioning: applied\n",
+        ["swapping public.audit_log", "swapping public.analytics"],
+    )
+    assert back == (
+        0,
+        "007_partitioning: reverted\n",
+        ["swapping public.analytics back", "swapping public.audit_log back"],
+    )
     assert errors == []
     assert longest[0] < 1.5
+    assert converted == small
     assert rows(large, CONTENT) == content
     assert schema(large) == before
-
-
-def test_the_large_way_and_the_small_way_end_in_the_same_schema(url: str) -> None:
-    small = schema(url)
-    assert script(url, "downgrade")[0] == 0
-    rows(url, LARGE)
-    assert script(url)[0] == 0
-    assert schema(url) == small
-    assert script(url) == (0, "007_partitioning: already applied, nothing to do\n", [])
-
-
-def test_a_dry_run_of_the_large_way_executes_nothing(large: str) -> None:
-    before = schema(large)
+    # A dry run tells what has to run alone, and executes none of it.
     done = run(sys.executable, ROOT / "versions" / "007_partitioning.py", "--dry-run", url=large)
     assert done.stdout == "007_partitioning: executed and rolled back\n"
-    assert 'dry run: not executed, needs to run alone: CREATE UNIQUE INDEX CONCURRENTLY "analytics_legacy_pkey"' in done.stderr
+    assert (
+        'dry run: not executed, needs to run alone: CREATE UNIQUE INDEX CONCURRENTLY "analytics_legacy_pkey"'
+        in done.stderr
+    )
     assert schema(large) == before
 
 
@@ -96,18 +96,26 @@ def test_the_way_back_cannot_be_written_out(url: str) -> None:
     [
         (("status",), lambda out: out.count("12 ahead of now") + out.count("13 ahead of now") == 2),
         (("status", "--format", "json"), lambda out: '"problems": []' in out),
-        (("status", "--format", "prometheus"), lambda out: 'agentdb_partitioning_gaps{table="public.analytics"} 0\n' in out),
+        (
+            ("status", "--format", "prometheus"),
+            lambda out: 'agentdb_partitioning_gaps{table="public.analytics"} 0\n' in out,
+        ),
         (("maintain",), lambda out: out == ""),
     ],
 )
-def test_the_script_says_how_partitions_are(url: str, arguments: tuple[str, ...], told: Callable[[str], bool]) -> None:
+def test_the_script_says_how_partitions_are(
+    url: str, arguments: tuple[str, ...], told: Callable[[str], bool]
+) -> None:
     code, out, err = script(url, *arguments)
     assert (code, err) == (0, [])
     assert told(out)
 
 
 def test_a_gap_is_an_exit_code(url: str) -> None:
-    names = rows(url, "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'analytics'::regclass ORDER BY 1")
+    names = rows(
+        url,
+        "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'analytics'::regclass ORDER BY 1",
+    )
     rows(url, f"DROP TABLE {names[3][0]}")
     code, out, _ = script(url, "status")
     assert code == 3

@@ -1,4 +1,4 @@
-"""Make a live table the first partition of a partitioned one: prepared online, swapped in one short transaction."""
+"""Make a live table the first partition of a partitioned one: prepared online, swapped in one transaction."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _refuse_rows_beyond(session: Session, table: Table, bound: str) -> None:
     if session.value(beyond):
         raise TableError(
             f'table "{table.name}" has rows whose "{table.key}" is {bound} or later, infinity included',
-            hint=f"mend or move those rows: they would belong to periods to come; SELECT … WHERE {table.key} >= '{bound}'",
+            hint=f"mend or move them: they belong to periods to come; SELECT … WHERE {table.key} >= '{bound}'",
         )
 
 

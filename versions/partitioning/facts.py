@@ -17,7 +17,7 @@ from spotify_ai_agent_migrations.versions.partitioning.session import Session
 
 # What begins the comment of a partition that this package made; another one is never dropped.
 MARK: Final = "partition made by agentdb"
-# What begins the comment of a table whose rows are in partitions: a copy in the making, or one that is left over.
+# What begins the comment of a table whose rows are elsewhere: a copy in the making, or one left over.
 COPY: Final = "copy by agentdb"
 _WAS: Final = re.compile(
     r"partitioned by agentdb; its key was (?P<key>\[[^\n]*\]|[^\n]*)(?:\n(?P<more>.*))?", re.DOTALL
@@ -85,7 +85,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a conversion has come: None is not there, False not valid yet; `bound` is the end of the old rows."""
+    """How far a conversion has come: None is not there, False not valid; `bound` is where the old rows end."""
 
     index_valid: bool | None
     check_valid: bool | None

@@ -7,7 +7,6 @@ import hashlib
 from psycopg2.sql import SQL, Identifier
 
 from spotify_ai_agent_migrations.versions.core.errors import DatabaseError, TableError
-from spotify_ai_agent_migrations.versions.partitioning import facts
 from spotify_ai_agent_migrations.versions.partitioning.facts import Table
 from spotify_ai_agent_migrations.versions.partitioning.session import Session
 
@@ -15,11 +14,11 @@ _LONGEST_NAME_BYTES = 63
 
 
 def add_index(session: Session, table: Table, name: str, what: str) -> tuple[str, ...]:
-    """Make index *name* on *table*, *what* being SQL from USING or its columns on; return the parts that were built.
+    """Make index *name* on *table*, *what* being SQL from its columns on; return the parts that were built.
 
     Killed anywhere, the same call goes on; an index of a partition whose build was cut off is built anew.
 
-    Locks: SHARE on the partitioned table alone for a moment; each partition CONCURRENTLY, which blocks nobody.
+    Locks: SHARE on the partitioned table for a moment; each partition CONCURRENTLY, which blocks nobody.
 
     Raises:
         TableError: an index of this name belongs to another table.

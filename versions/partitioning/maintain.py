@@ -1,4 +1,4 @@
-"""What a scheduler calls: partitions ahead, gaps filled, what is over taken away, what was cut off finished."""
+"""What a scheduler calls: partitions ahead, gaps filled, what is over taken away, what was cut off done."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def maintain(
             return (Done("skipped", "everything", "this server is a standby"),)
         done = [*_watch(session, now)]
         for policy in policies.read(session, facts.qualified(session, table) if table else None):
-            with _caught(policy.table, done):
-                with advisory_lock(connection, maintenance_key(policy.table), wait_ms=wait_ms):
-                    done += _one(session, policy, now, archive)
+            held = advisory_lock(connection, maintenance_key(policy.table), wait_ms=wait_ms)
+            with _caught(policy.table, done), held:
+                done += _one(session, policy, now, archive)
         return tuple(done)
 
 
@@ -94,7 +94,7 @@ def _watch(session: Session, now: datetime) -> Iterator[Done]:
 
 
 def _alone(session: Session, name: str, work: Callable[[], int]) -> bool:
-    """Do *work* in a transaction of its own unless another process is at the table; tell whether it was done."""
+    """Do *work* in a transaction unless another process is at the table; tell whether it was done."""
 
     def tried() -> bool:
         if not session.value("try_lock", key=maintenance_key(name)):

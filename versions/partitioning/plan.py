@@ -72,7 +72,7 @@ class Due:
 
 
 def missing(policy: Policy, table: str, spans: Iterable[Span], now: datetime) -> tuple[New, ...]:
-    """Return the partitions that are to be made: gaps first, then *policy*'s number of periods ahead of *now*.
+    """Return the partitions that are to be made: gaps, and *policy*'s number of periods after *now*.
 
     By the clock, never by the rows: one row far ahead must not make thousands of partitions.
     """

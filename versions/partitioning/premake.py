@@ -1,4 +1,4 @@
-"""Make the partitions of the periods to come, and those missing between: created on their own, then attached."""
+"""Make the partitions of the periods to come, and those missing between: created alone, then attached."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def wanted(session: Session, table: Table, policy: Policy, now: datetime) -> tup
 
 
 def in_the_way(session: Session, table: Table, policy: Policy, now: datetime) -> tuple[New, ...]:
-    """Return the partitions that cannot be made, since there is a table of their name: one that was detached."""
+    """Return the partitions that cannot be made, since a table has their name: one that was detached."""
     return tuple(
         new
         for new in _missing(session, table, policy, now)

@@ -1,4 +1,4 @@
-"""The verbs as a revision uses them: within its transaction while tables are small, online when they are not."""
+"""The verbs as a revision uses them: in its transaction while tables are small, online when they are not."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OWNER = "agent_owner"
 
 
 class Noted(Written):
-    """A dry run while tables are large: what has to run alone is told to whoever watches, and not executed."""
+    """A dry run while tables are large: what has to run alone is told to whoever watches, not executed."""
 
     def run(self, statement: str | Composable) -> int:
         """Tell one statement."""
@@ -36,7 +36,7 @@ class Noted(Written):
         return 0
 
     def transaction(self, work: Callable[[], Result]) -> Result:
-        """Do *work* in the transaction of the dry run: what it executes otherwise than by `run` is executed."""
+        """Do *work* in the transaction of the dry run: what it executes past `run` is executed."""
         return work()
 
 
@@ -45,7 +45,7 @@ def migrating(*tables: str, rehearsable: bool = True) -> Iterator[Session]:
     """Let a revision work on the partitions of *tables*, as the owner of them.
 
     While all of them are small it is one transaction, the revision's own. Else it is a sequence of steps that
-    each commit and can each be repeated; the whole block is then, and nothing of the revision is outside of it.
+    each commit and can each be repeated; nothing of the revision is outside of the block then.
     A dry run tells those steps, unless it is not *rehearsable*: a rollback keeps what it has seen executed.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Split the partition with the old rows into periods: copied beside, kept in step by a trigger, swapped at once."""
+"""Split the partition with the old rows: copied beside, kept in step by a trigger, swapped at once."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class Pace:
 
 
 def split_rows(session: Session, table: Table, period: Period, now: datetime, pace: Pace) -> tuple[str, ...]:
-    """Split the first partition of *table* into periods; return their names, none if there is nothing to split.
+    """Split the first partition of *table* into periods; return their names, none if there is no such one.
 
     No row is out of sight at any instant, and none waits but for one swap of some milliseconds. Killed
-    anywhere, the same call goes on. The old partition stays as a table of its own, to be dropped after a while.
+    anywhere, the same call goes on. The old partition stays as a table of its own, dropped after a while.
 
     Raises:
         TableError: it still takes rows, or would make more partitions than a planner likes.
@@ -105,7 +105,7 @@ def _months(
     starts = tuple(period.starts(since, until))
     if len(starts) > _MOST:
         raise TableError(
-            f'"{legacy.name}" would be split into {len(starts)} partitions, the oldest row being of {since:%Y-%m-%d}',
+            f'"{legacy.name}" would be {len(starts)} partitions, the oldest row being of {since:%Y-%m-%d}',
             hint=f"mend or move the oldest rows, or choose a longer period; {_MOST} are the most",
         )
     return tuple(New(f"{table.plain}_{period.suffix(start)}", start, period.after(start)) for start in starts)
@@ -215,8 +215,8 @@ def _progress(table: Table, file: int, block: int) -> Composable:
 def _copy(session: Session, table: Table, legacy: Partition, pace: Pace) -> None:
     """Copy block by block whatever was there when the trigger came; where it stands is in a comment.
 
-    A row that is changed meanwhile is the trigger's. FOR SHARE: a row that is deleted while it is copied would
-    come back. A table that was written anew is begun anew.
+    A row that is changed meanwhile is the trigger's. FOR SHARE: a row that is deleted while it is copied
+    would come back. A table that was written anew is begun anew.
     """
     columns = [str(name) for (name,) in session.ask("stored_columns", oid=table.oid)]
     spoken = SQL(", ").join(map(Identifier, columns))

@@ -104,7 +104,7 @@ def _partitions(connection: sqlalchemy.Connection) -> frozenset[tuple[str, str]]
 
 
 def _refuse_stale_keys(metadata: MetaData, connection: sqlalchemy.Connection) -> None:
-    """Refuse a model without the column in its key that its table is partitioned by: Alembic does not see it."""
+    """Refuse a model whose key has not the column its table is partitioned by: Alembic does not see it."""
     found = connection.execute(text(_SQL["partition_keys"])).all()
     connection.rollback()
     keys = {(str(schema), str(name)): str(column) for schema, name, column in found}
@@ -112,7 +112,8 @@ def _refuse_stale_keys(metadata: MetaData, connection: sqlalchemy.Connection) ->
         column = keys.get((table.schema or "public", table.name))
         if column is not None and column not in table.primary_key.columns:
             raise RevisionError(
-                f'the model of "{table.name}" has not "{column}" in its primary key, and the table is partitioned by it',
+                f'the model of "{table.name}" has not "{column}" in its primary key, '
+                "and the table is partitioned by it",
                 hint=f"say primary_key=True of {column} in the model, behind the others",
             )
 
