@@ -71,7 +71,7 @@ def _refuse_rows_beyond(session: Session, table: Table, bound: str) -> None:
     if session.value(beyond):
         raise TableError(
             f'table "{table.name}" has rows whose "{table.key}" is {bound} or later, infinity included',
-            hint=f"mend or move them: they belong to periods to come; SELECT … WHERE {table.key} >= '{bound}'",
+            hint=f"mend or move them, they are of later periods; SELECT … WHERE {table.key} >= '{bound}'",
         )
 
 

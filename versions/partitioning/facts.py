@@ -85,7 +85,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a conversion has come: None is not there, False not valid; `bound` is where the old rows end."""
+    """How far a conversion has come: None is not there, False not valid; `bound` is the end of old rows."""
 
     index_valid: bool | None
     check_valid: bool | None

@@ -118,7 +118,7 @@ def plain_statements(links: tuple[Incoming, ...], table: Table) -> Iterator[Comp
 
 
 def validate(session: Session, oid: int, table: Table | None = None) -> None:
-    """Validate the foreign keys that are not; of a partitioned *table*, their second column is mended first."""
+    """Validate the foreign keys that are not; of a partitioned *table*, with their second column."""
     for link in incoming(session, oid):
         if link.validated:
             continue

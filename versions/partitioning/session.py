@@ -98,8 +98,8 @@ class Session:
                 pause_s = next(pauses_s, None)
                 if pause_s is None:
                     raise LockError(
-                        f"gave up after {self.bounds.patience.tries} tries of {self.bounds.lock_timeout_ms} ms:"
-                        f" {shown_message(error)}",
+                        f"gave up after {self.bounds.patience.tries} tries of {self.bounds.lock_timeout_ms} "
+                        f"ms: {shown_message(error)}",
                         hint="run it again when the blocking session is gone; what is done already is kept",
                     ) from error
                 _log.info("%s; trying again in %.1f s", shown_message(error), pause_s)
