@@ -28,10 +28,10 @@ from psycopg2.extensions import make_dsn, parse_dsn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
+from spotify_ai_agent_migrations.versions.partitioning import convert
+from spotify_ai_agent_migrations.versions.partitioning.session import Session
 from versions.core.embedded import home, start
-from versions.core.settings import resolve_settings
-from versions.partitioning import convert
-from versions.partitioning.session import Session
 
 DATABASE = "partitioning_benchmark"
 TABLE = """
@@ -263,7 +263,7 @@ def swap_ms(server: str, rows: int) -> float:
         finally:
             took[0] = max(took[0], (time.monotonic() - began_s) * 1_000)
 
-    Session._once = timed  # type: ignore[method-assign]
+    Session._once = timed  # type: ignore[method-assign, assignment]
     try:
         ours(url, rows)
     finally:
@@ -286,7 +286,7 @@ def with_report(url: str, rows: int) -> None:
             threading.Thread(target=report).start()
             time.sleep(0.3)
 
-    Session.note = noted  # type: ignore[method-assign]
+    Session.note = noted  # type: ignore[method-assign, assignment]
     try:
         ours(url, rows)
     finally:

@@ -125,7 +125,7 @@ def test_a_month_that_is_over_is_detached_archived_and_dropped_after_its_grace(
     # What is in the file is what was in the table.
     with connected(url) as connection, connection.cursor() as cursor, gzip.open(file) as packed:
         cursor.execute(f"CREATE TABLE again (LIKE {name})")
-        cursor.copy_expert("COPY again FROM STDIN (FORMAT csv, HEADER)", packed)  # type: ignore[arg-type]
+        cursor.copy_expert("COPY again FROM STDIN (FORMAT csv, HEADER)", packed)
         cursor.execute("SELECT user_id, properties ->> 'said' FROM again ORDER BY 1")
         assert cursor.fetchall() == content
     rows(url, "UPDATE ops.partition_archives SET detached_at = now() - interval '8 days'")

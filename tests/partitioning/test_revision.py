@@ -74,11 +74,11 @@ def test_a_large_table_is_converted_online_and_comes_to_the_same_catalogue(url: 
     assert rows(large, CONTENT) == content
     assert schema(large) == before
     # A dry run tells what has to run alone, and executes none of it.
-    done = run(sys.executable, ROOT / "versions" / "007_partitioning.py", "--dry-run", url=large)
-    assert done.stdout == "007_partitioning: executed and rolled back\n"
+    tried = run(sys.executable, ROOT / "versions" / "007_partitioning.py", "--dry-run", url=large)
+    assert tried.stdout == "007_partitioning: executed and rolled back\n"
     assert (
         'dry run: not executed, needs to run alone: CREATE UNIQUE INDEX CONCURRENTLY "analytics_legacy_pkey"'
-        in done.stderr
+        in tried.stderr
     )
     assert schema(large) == before
 

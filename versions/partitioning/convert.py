@@ -188,7 +188,8 @@ def lock_in_order(session: Session, table: Table, links: Sequence[Incoming]) -> 
     others = sorted({name for _, name in session.ask("outgoing", oid=table.oid)})
     others += sorted({session.text(link.identifier) for link in links} - set(others))
     deadline_s = time.monotonic() + session.bounds.lock_timeout_ms / 1_000
-    for statement in (*views, *map(_locked, [*others, table.name])):
+    every: list[str | Composable] = [*views, *map(_locked, [*others, table.name])]
+    for statement in every:
         if session.alone:
             left_ms = max(1, round((deadline_s - time.monotonic()) * 1_000))
             session.run(SQL("SET LOCAL lock_timeout = {}").format(Literal(f"{left_ms}ms")))

@@ -13,7 +13,7 @@ from psycopg2.sql import Identifier
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.partitioning.periods import KeyKind, Span, kind_of, span_of
 from spotify_ai_agent_migrations.versions.partitioning.plan import Partition
-from spotify_ai_agent_migrations.versions.partitioning.session import Session
+from spotify_ai_agent_migrations.versions.partitioning.session import Row, Session
 
 # What begins the comment of a partition that this package made; another one is never dropped.
 MARK: Final = "partition made by agentdb"
@@ -184,14 +184,17 @@ def obstacles(session: Session, described: Table) -> tuple[str, ...]:
 
 def incoming(session: Session, oid: int) -> tuple[Incoming, ...]:
     """Return the foreign keys that refer to a table."""
-    return tuple(
-        Incoming(*row[:4], tuple(row[4]), tuple(row[5]), *row[6:]) for row in session.ask("incoming", oid=oid)
-    )
+    return tuple(Incoming(*_listed(row, 4, 5)) for row in session.ask("incoming", oid=oid))
 
 
 def numbered(session: Session, oid: int) -> tuple[Numbered, ...]:
     """Return the columns of a table that number themselves."""
-    return tuple(Numbered(*row[:6], tuple(row[6]), row[7]) for row in session.ask("numbered", oid=oid))
+    return tuple(Numbered(*_listed(row, 6)) for row in session.ask("numbered", oid=oid))
+
+
+def _listed(row: Row, *places: int) -> list[Any]:
+    """Return the values of a row, with arrays at these places as tuples."""
+    return [tuple(value) if place in places else value for place, value in enumerate(row)]
 
 
 def partitions(session: Session, described: Table) -> tuple[Partition, ...]:

@@ -95,14 +95,13 @@ def _folded(before: Snapshot, after: Snapshot) -> dict[int, str]:
 
     Its rows stay where they are. Rows that the step added to it are those of the other partitions.
     """
-    return {
-        part.parent: after.tables[oid].table
-        for oid, part in before.tables.items()
-        if part.parent in before.tables
-        and part.parent not in after.tables
-        and oid in after.tables
-        and after.tables[oid].table == before.tables[part.parent].table
-    }
+    found = {}
+    for oid, part in before.tables.items():
+        whole, stays = before.tables.get(part.parent or 0), after.tables.get(oid)
+        gone_by = part.parent is not None and part.parent not in after.tables
+        if whole is not None and stays is not None and gone_by and stays.table == whole.table:
+            found[part.parent or 0] = stays.table
+    return found
 
 
 def _goes_with(before: Snapshot, oid: int, lost: set[int]) -> bool:
