@@ -52,7 +52,12 @@ def maintain(
             return (Done("skipped", "everything", "this server is a standby"),)
         done = [*_watch(session, now)]
         for policy in policies.read(session, facts.qualified(session, table) if table else None):
-            held = advisory_lock(connection, maintenance_key(policy.table), wait_ms=wait_ms)
+            held = advisory_lock(
+                connection,
+                maintenance_key(policy.table),
+                wait_ms=wait_ms,
+                called=f"the partitions of {policy.table}",
+            )
             with _caught(policy.table, done), held:
                 done += _one(session, policy, now, archive)
         return tuple(done)

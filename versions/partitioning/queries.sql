@@ -57,6 +57,32 @@ SELECT 'it has no primary key: add one'
  WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS linked
                     WHERE linked.conrelid = target.oid AND linked.contype = 'p')
 UNION ALL
+SELECT 'it belongs to an extension, which would not know the partitioned one'
+  FROM target
+ WHERE EXISTS (SELECT FROM pg_catalog.pg_depend AS link
+                WHERE link.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                  AND link.objid = target.oid
+                  AND link.deptype = 'e')
+UNION ALL
+SELECT pg_catalog.format('the key "%%s" has more than columns (INCLUDE, WITHOUT OVERLAPS, storage options): make it a plain one', class.relname)
+  FROM target
+  JOIN pg_catalog.pg_index AS index ON index.indrelid = target.oid
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+ WHERE class.relname <> %(built)s
+   AND ((index.indisprimary
+         AND (index.indnatts <> index.indnkeyatts
+              OR class.relam <> (SELECT method.oid FROM pg_catalog.pg_am AS method WHERE method.amname = 'btree')))
+        OR (class.reloptions IS NOT NULL
+            AND EXISTS (SELECT FROM pg_catalog.pg_constraint AS linked WHERE linked.conindid = class.oid)))
+UNION ALL
+SELECT pg_catalog.format('index "%%s" lies in a tablespace of its own, or has statistics targets: move it, reset them', class.relname)
+  FROM target
+  JOIN pg_catalog.pg_index AS index ON index.indrelid = target.oid
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+ WHERE class.reltablespace <> 0
+    OR EXISTS (SELECT FROM pg_catalog.pg_attribute AS attribute
+                WHERE attribute.attrelid = class.oid AND attribute.attstattarget >= 0)
+UNION ALL
 SELECT 'its name is longer than 45 bytes: rename it'
   FROM target WHERE pg_catalog.octet_length(target.relname) > 45
 UNION ALL
@@ -722,8 +748,11 @@ CREATE TABLE {partition} (LIKE {table} INCLUDING ALL EXCLUDING IDENTITY EXCLUDIN
 
 -- storage --
 -- The storage options of a table, as CREATE TABLE takes them.
-SELECT 'WITH (' || pg_catalog.array_to_string(class.reloptions, ', ') || ')'
+SELECT 'WITH (' || pg_catalog.array_to_string(
+                       class.reloptions || (SELECT pg_catalog.array_agg('toast.' || option.name)
+                                              FROM pg_catalog.unnest(toast.reloptions) AS option (name)), ', ') || ')'
   FROM pg_catalog.pg_class AS class
+  LEFT JOIN pg_catalog.pg_class AS toast ON toast.oid = class.reltoastrelid
  WHERE class.oid = %(oid)s;
 
 -- replica_identity --

@@ -191,5 +191,7 @@ def maintained(
     with translated(), opened(settings or resolve_settings(), _PURPOSE) as connection:
         session = Session(connection, bounds)
         name = facts.qualified(session, table)
-        with advisory_lock(connection, maintenance_key(name), wait_ms=wait_ms):
+        with advisory_lock(
+            connection, maintenance_key(name), wait_ms=wait_ms, called=f"the partitions of {name}"
+        ):
             yield session
