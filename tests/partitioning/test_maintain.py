@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg2
 import pytest
+from partitioning.killing import killed_before
 
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.partitioning import Done, maintain
@@ -206,3 +207,29 @@ def test_a_check_whose_conversion_was_left_alone_is_dropped_before_its_bound(url
     assert rows(url, "SELECT conname FROM pg_constraint WHERE conname LIKE '%legacy_bound_check'") == [
         ("playlists_legacy_bound_check",)
     ]
+
+
+def test_killed_before_any_statement_it_goes_on(url: str, tmp_path: pathlib.Path) -> None:
+    name = old_month(url, 20)
+    ((last,),) = rows(
+        url, "SELECT max(inhrelid::regclass::text) FROM pg_inherits WHERE inhparent = 'analytics'::regclass"
+    )
+    rows(url, f"DROP TABLE {last}; UPDATE ops.partition_policy SET grace = '0'")
+    tried = 0
+    for number in range(1, 60):
+        # From its beginning each time: what the last run has done is done.
+        if not killed_before(number % 8 + 1, lambda: kept(url, archive=tmp_path)):
+            break
+        tried += 1
+    assert tried > 8
+    kept(url, archive=tmp_path)
+    assert (str(last),) in rows(url, NAMES)
+    assert rows(url, f"SELECT to_regclass('{name}'), count(*) FROM pg_inherits WHERE inhdetachpending") == [
+        (None, 0)
+    ]
+    assert rows(
+        url,
+        "SELECT archived_rows, dropped_at IS NOT NULL FROM ops.partition_archives WHERE partition_name = %s",
+        (f"public.{name}",),
+    ) == [(3, True)]
+    assert [file.name for file in tmp_path.iterdir() if name in file.name] == [f"public.{name}.csv.gz"]
