@@ -15,6 +15,7 @@ from partitioning.killing import killed_before
 
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.partitioning import Done, maintain
+from spotify_ai_agent_migrations.versions.partitioning.maintain import maintenance_written
 from support import connected, environment, rows
 
 NAMES = "SELECT child.relname::text FROM pg_inherits JOIN pg_class AS child ON child.oid = inhrelid WHERE inhparent = 'analytics'::regclass ORDER BY 1"
@@ -141,6 +142,15 @@ def test_a_month_that_is_over_is_detached_archived_and_dropped_after_its_grace(
         ("insert", f"public.{name}"), ("update", f"public.{name}"), ("update", f"public.{name}"), ("update", f"public.{name}")
     ]  # fmt: skip
     assert kept(url, name, archive=tmp_path) == set()
+
+
+def test_a_dry_run_says_it_in_sql_and_does_nothing(url: str) -> None:
+    name = old_month(url, 20)
+    before = rows(url, NAMES)
+    said = maintenance_written("analytics", settings=resolve_settings(url))
+    assert rows(url, NAMES) == before
+    assert said[-1] == f'ALTER TABLE "public"."analytics" DETACH PARTITION "public"."{name}" CONCURRENTLY'
+    assert kept(url, name)
 
 
 def test_a_hold_a_changed_row_and_a_table_of_somebody_else_are_respected(

@@ -12,7 +12,7 @@ from spotify_ai_agent_migrations.versions.core.errors import EXIT_FAILED, EXIT_F
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.partitioning import run
 from spotify_ai_agent_migrations.versions.partitioning import status as seen
-from spotify_ai_agent_migrations.versions.partitioning.maintain import maintain
+from spotify_ai_agent_migrations.versions.partitioning.maintain import maintain, maintenance_written
 from spotify_ai_agent_migrations.versions.partitioning.periods import Period
 from spotify_ai_agent_migrations.versions.partitioning.session import Bounds
 from spotify_ai_agent_migrations.versions.partitioning.split import Pace
@@ -116,9 +116,13 @@ def maintain_command(
     table: Annotated[str | None, typer.Argument(help="without it, every table that has a policy")] = None,
     *,
     archive: Annotated[Path | None, typer.Option("--archive", help="folder for what is over")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="write the SQL, and execute nothing")] = False,
     url: _Url = None,
 ) -> None:
     """Make the partitions to come, fill gaps, and take away what is over."""
+    if dry_run:
+        said(maintenance_written(table, settings=resolve_settings(url)))
+        return
     done = maintain(table, settings=resolve_settings(url), archive=archive)
     for one in done:
         typer.echo(f"{one.what}: {one.name}" + (f" ({one.why})" if one.why else ""), err=one.what == "failed")

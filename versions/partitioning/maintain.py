@@ -18,10 +18,11 @@ from spotify_ai_agent_migrations.versions.partitioning import facts, policies
 from spotify_ai_agent_migrations.versions.partitioning.periods import kind_of, moment_of
 from spotify_ai_agent_migrations.versions.partitioning.plan import Done, Policy
 from spotify_ai_agent_migrations.versions.partitioning.premake import in_the_way, premake
-from spotify_ai_agent_migrations.versions.partitioning.retention import finalize, retain
+from spotify_ai_agent_migrations.versions.partitioning.retention import detach, finalize, retain
 from spotify_ai_agent_migrations.versions.partitioning.session import (
     Bounds,
     Session,
+    Written,
     maintenance_key,
     opened,
 )
@@ -61,6 +62,22 @@ def maintain(
             with _caught(policy.table, done), held:
                 done += _one(session, policy, now, archive)
         return tuple(done)
+
+
+def maintenance_written(table: str | None, *, settings: Settings) -> tuple[str, ...]:
+    """Return the statements that make, finish and detach partitions now; executes none.
+
+    What is detached already is archived and dropped by its rows and its date, which statements do not tell.
+    """
+    with translated(), opened(settings, "agentdb partitioning") as connection:
+        session = Written(connection)
+        now, _ = facts.clock(session)
+        for policy in policies.read(session, facts.qualified(session, table) if table else None):
+            described = facts.table(session, policy.table)
+            finalize(session, described)
+            premake(session, described, policy, now)
+            detach(session, described, policy, now)
+        return tuple(session.statements)
 
 
 @contextmanager

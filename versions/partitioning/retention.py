@@ -30,9 +30,7 @@ def retain(
     Locks: DETACH CONCURRENTLY takes SHARE UPDATE EXCLUSIVE, so nobody waits; dropping what is detached
     concerns nobody any more.
     """
-    done = [*finalize(session, table)]
-    for one in due(policy, facts.partitions(session, table), now):
-        done.append(_detach(session, table, one))
+    done = [*finalize(session, table), *detach(session, table, policy, now)]
     for gone in policies.detached(session, facts.MARK):
         if gone.table == table.name:
             done += _retire(session, policy, gone, folder)
@@ -40,6 +38,11 @@ def retain(
         if copy.table == table.name:
             done += _retire(session, replace(policy, archive=False), copy, folder)
     return tuple(done)
+
+
+def detach(session: Session, table: Table, policy: Policy, now: datetime) -> tuple[Done, ...]:
+    """Detach the partitions that are over, but for those that something keeps."""
+    return tuple(_detach(session, table, one) for one in due(policy, facts.partitions(session, table), now))
 
 
 def finalize(session: Session, table: Table) -> tuple[Done, ...]:
