@@ -35,7 +35,7 @@ def schema(url: str) -> tuple[SchemaObject, ...]:
 def counts(url: str) -> dict[str, int]:
     tables = rows(
         url,
-        "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND relnamespace IN ('public'::regnamespace, 'ops'::regnamespace)",
+        "SELECT oid::regclass::text FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace IN ('public'::regnamespace, 'ops'::regnamespace)",
     )
     return {str(table): int(str(rows(url, f"SELECT count(*) FROM {table}")[0][0])) for (table,) in tables}
 

@@ -2,10 +2,12 @@
 
 Locks: ACCESS EXCLUSIVE on both tables for some milliseconds each, and on the view that reads one; large tables
     are prepared online before it, statement by statement.
-Reverse: lossless
+Reverse: lossy; forgets how partitions were to be kept and the ledger of what was archived. The rows of both
+    tables stay, all of them.
 Data: seed; how partitions are kept.
 Needs: membership of agent_owner.
 
+allow MIG066: a table that has an identity cannot be attached as a partition (PostgreSQL 17); serial suits all
 allow MIG030: together only while both are small; else each is swapped in a transaction of its own
 """
 
@@ -33,6 +35,7 @@ def upgrade() -> None:
             _create_policies()
             execute(_WRITTEN_OUT)
         return
+    # Where a table is large, the block is an autocommit_block.
     with migrating(*_TABLES) as session:
         session.transaction(_create_policies)
         for table in _TABLES:
@@ -45,7 +48,7 @@ def downgrade() -> None:
             "which partitions there are is known to the database alone, so the way back cannot be written out",
             hint="alembic downgrade 006, connected to it",
         )
-    with migrating(*_TABLES) as session:
+    with migrating(*_TABLES, rehearsable=False) as session:
         for table in reversed(_TABLES):
             take_back(session, table, max_rows=5_000_000)
         session.transaction(_drop_policies)
@@ -73,7 +76,7 @@ def _create_policies() -> None:
     )
     op.create_table(
         "partition_archives",
-        sa.Column("id", sa.BigInteger, sa.Identity(always=True), nullable=False, comment="none: number of the entry"),
+        sa.Column("id", sa.BigInteger, autoincrement=True, nullable=False, comment="none: number of the entry"),
         sa.Column("table_name", sa.Text, nullable=False, comment="none: the partitioned table"),
         sa.Column("partition_name", sa.Text, nullable=False, comment="none: the partition"),
         sa.Column("partition_oid", sa.BigInteger, nullable=False, comment="none: its number in the catalogue; a name can come back"),
@@ -190,9 +193,9 @@ BEGIN
     COMMENT ON TABLE public.audit_log IS 'Who touched what and when: names of columns and pseudonyms, never a value';
     COMMENT ON TABLE public.analytics IS 'Product events; processed on the consent for purpose analytics';
     COMMENT ON CONSTRAINT audit_log_pkey ON public.audit_log IS
-        'partitioned by agentdb: {"primary_key": ["entity_id", "id"], "publications": [], "comment": null}';
+        'partitioned by agentdb; its key was entity_id, id';
     COMMENT ON CONSTRAINT analytics_pkey ON public.analytics IS
-        'partitioned by agentdb: {"primary_key": ["user_id", "id"], "publications": [], "comment": null}';
+        'partitioned by agentdb; its key was user_id, id';
 
     CREATE TRIGGER audit_log_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON public.audit_log
         FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();

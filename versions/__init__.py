@@ -4,6 +4,7 @@
     governance/            which revisions there are, and the rules they keep
     runner/                what env.py runs: gate, lock, migrate; one revision on its own
     rollback/              the way back: planned, kept, proved, put back
+    partitioning/          a live table by month: converted, kept, split, taken back
     bulk_import_export/    files into tables and back
     docs/                  the documentation of the schema, from its catalogue
     distribution/          what Citus would ask of the schema, and how it would be distributed

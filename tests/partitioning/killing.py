@@ -40,6 +40,6 @@ def _run(number: int, work: Callable[[], object]) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return run(session, statement)
 
-    Session.run = counted  # type: ignore[method-assign]
+    Session.run = counted  # type: ignore[method-assign, assignment]
     work()
     os._exit(0)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from spotify_ai_agent_migrations.versions.core.fingerprint import SchemaObject, schema_objects
 from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
+from spotify_ai_agent_migrations.versions.partitioning import facts, incoming
+from spotify_ai_agent_migrations.versions.partitioning.convert import bound_rows, build_key, swap
+from spotify_ai_agent_migrations.versions.partitioning.periods import Period
+from spotify_ai_agent_migrations.versions.partitioning.run import converted
+from spotify_ai_agent_migrations.versions.partitioning.session import Session, opened
 from support import connected, rows
 
 ROLES = ("part_rw", "part_ro")
@@ -90,13 +91,33 @@ def build(url: str, scene: str = SCENE) -> None:
     """Make the scene; the roles belong to the server and stay."""
     with connected(url) as connection, connection.cursor() as cursor:
         for role in ROLES:
-            cursor.execute(f"SELECT pg_advisory_xact_lock(7); DO $$ BEGIN CREATE ROLE {role}; EXCEPTION WHEN duplicate_object THEN END $$")
+            cursor.execute(
+                f"SELECT pg_advisory_xact_lock(7); DO $$ BEGIN CREATE ROLE {role}; EXCEPTION WHEN duplicate_object THEN END $$"
+            )
         cursor.execute(scene)
 
 
 def schema(url: str) -> tuple[SchemaObject, ...]:
     with connected(url, autocommit=False) as connection:
         return schema_objects(connection)
+
+
+def converted_in_the_past(url: str) -> str:
+    """Convert the scene's table as if months ago: its first partition ends with the month before; return where."""
+    ((bound,),) = rows(
+        url, "SELECT to_char(date_trunc('month', now() AT TIME ZONE 'UTC'), 'YYYY-MM-DD 00:00:00+00')"
+    )
+    rows(url, 'DELETE FROM notes WHERE odd_id IN (SELECT id FROM "Odd" WHERE at >= %s)', (bound,))
+    rows(url, 'DELETE FROM "Odd" WHERE at >= %s', (bound,))
+    with opened(settings(url), "test") as connection:
+        session = Session(connection)
+        table = facts.table(session, '"Odd"', "at")
+        build_key(session, table, None)
+        incoming.prepare(session, table)
+        bound_rows(session, table, None, str(bound))
+        swap(session, table, str(bound))
+        converted(session, '"Odd"', "at", Period.MONTH, 1)
+    return str(bound)
 
 
 def everything(url: str, table: str = '"Odd"') -> list[tuple[object, ...]]:

@@ -16,7 +16,9 @@ from support import Databases, connected, rows
 
 # Within the swap all statements are undone together; each of them takes its turn when this is set.
 EVERY = bool(os.environ.get("EVERY_STATEMENT"))
-SMALL = SCENE.replace("generate_series(1, 2000)", "generate_series(1, 60)").replace("series(1, 500)", "series(1, 50)")
+SMALL = SCENE.replace("generate_series(1, 2000)", "generate_series(1, 60)").replace(
+    "series(1, 500)", "series(1, 50)"
+)
 
 
 def convert_again(url: str) -> object:
@@ -70,7 +72,7 @@ def test_an_index_build_whose_backend_is_ended_is_begun_anew(scene: str) -> None
             failed.append(error)
 
     with connected(scene, autocommit=False) as blocker:
-        blocker.cursor().execute("INSERT INTO \"Odd\" (tenant_id) VALUES (1)")
+        blocker.cursor().execute('INSERT INTO "Odd" (tenant_id) VALUES (1)')
         thread = threading.Thread(target=work)
         thread.start()
         building = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'CREATE UNIQUE INDEX CONCURRENTLY%%' AND wait_event_type = 'Lock'"
@@ -86,15 +88,29 @@ def test_an_index_build_whose_backend_is_ended_is_begun_anew(scene: str) -> None
 
 
 def test_a_bound_that_comes_near_is_taken_off_and_chosen_anew(scene: str) -> None:
-    near = rows(scene, "SELECT to_char(now() AT TIME ZONE 'UTC' + interval '2 hours', 'YYYY-MM-DD HH24:00:00+00')")[0][0]
-    rows(scene, f'ALTER TABLE "Odd" ADD CONSTRAINT "Odd_legacy_bound_check" CHECK (at IS NOT NULL AND at < \'{near}\') NOT VALID')
+    near = rows(
+        scene, "SELECT to_char(now() AT TIME ZONE 'UTC' + interval '2 hours', 'YYYY-MM-DD HH24:00:00+00')"
+    )[0][0]
+    rows(
+        scene,
+        f'ALTER TABLE "Odd" ADD CONSTRAINT "Odd_legacy_bound_check" CHECK (at IS NOT NULL AND at < \'{near}\') NOT VALID',
+    )
     convert_again(scene)
-    ((bound,),) = rows(scene, "SET TimeZone = 'UTC'; SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE relname = 'Odd_legacy'")
+    ((bound,),) = rows(
+        scene,
+        "SET TimeZone = 'UTC'; SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE relname = 'Odd_legacy'",
+    )
     assert "-01 00:00:00+00" in str(bound)
 
 
 def test_a_bound_is_kept_and_not_chosen_anew(scene: str) -> None:
-    rows(scene, 'ALTER TABLE "Odd" ADD CONSTRAINT "Odd_legacy_bound_check" CHECK (at IS NOT NULL AND at < \'2051-06-01 00:00:00+00\') NOT VALID')
+    rows(
+        scene,
+        'ALTER TABLE "Odd" ADD CONSTRAINT "Odd_legacy_bound_check" CHECK (at IS NOT NULL AND at < \'2051-06-01 00:00:00+00\') NOT VALID',
+    )
     convert_again(scene)
-    ((bound,),) = rows(scene, "SET TimeZone = 'UTC'; SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE relname = 'Odd_legacy'")
+    ((bound,),) = rows(
+        scene,
+        "SET TimeZone = 'UTC'; SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE relname = 'Odd_legacy'",
+    )
     assert bound == "FOR VALUES FROM (MINVALUE) TO ('2051-06-01 00:00:00+00')"

@@ -24,7 +24,7 @@ class Writer(threading.Thread):
 
     def __init__(self, url: str, over: threading.Event, seed: int) -> None:
         super().__init__()
-        self.url, self.over, self.chance = url, over, random.Random(seed)
+        self.url, self.over, self.chance = url, over, random.Random(seed)  # noqa: S311
         self.amounts: dict[int, int | None] = {}
         self.longest_s = 0.0
         self.writes = 0
@@ -78,7 +78,10 @@ def audited(url: str, writers: list[Writer]) -> int:
     """Compare what was acknowledged with what is there; return how many writes that were."""
     assert [error for writer in writers for error in writer.errors] == []
     assert not any(writer.is_alive() for writer in writers)
-    found = {int(str(key)): amount for key, amount in rows(url, 'SELECT id, amount::int FROM "Odd" WHERE id > 2000')}
+    found = {
+        int(str(key)): amount
+        for key, amount in rows(url, 'SELECT id, amount::int FROM "Odd" WHERE id > 2000')
+    }
     said = {key: amount for writer in writers for key, amount in writer.amounts.items()}
     assert {key: amount for key, amount in said.items() if amount is not None} == found
     return sum(writer.writes for writer in writers)

@@ -97,7 +97,7 @@ def everything(url: str) -> dict[str, tuple[object, ...]]:
     """The contents of every table of ours, beside the journal and the ledger."""
     tables = rows(
         url,
-        "SELECT format('%I.%I', relnamespace::regnamespace, relname) FROM pg_class WHERE relkind = 'r'"
+        "SELECT format('%I.%I', relnamespace::regnamespace, relname) FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
         " AND relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname IN ('public', 'ops'))",
     )
     return {str(name): contents(url, str(name)) for (name,) in tables if name not in JOURNAL}

@@ -108,8 +108,8 @@ def test_usage_and_settings_are_exit_code_2(url: str) -> None:
 
 
 def test_a_rollback_below_the_ledger_needs_none(url: str) -> None:
-    digest = planned(url, BEFORE_HEAD)["digest"]
-    assert agentdb(url, "to", BEFORE_HEAD, "--accept-data-loss", digest).code == 0
+    digest = planned(url, "005")["digest"]
+    assert agentdb(url, "to", "005", "--accept-data-loss", digest).code == 0
     assert rows(url, "SELECT to_regclass('ops.rollbacks')") == [(None,)]
 
 

@@ -73,6 +73,28 @@ def test_a_domain_is_the_text_it_holds_to_the_models(checkout: Checkout, empty_u
     assert (done.returncode, done.stdout) == (0, "No new upgrade operations detected.\n"), done.stderr
 
 
+def test_partitions_are_no_difference_and_a_key_without_the_partition_key_is_named(
+    checkout: Checkout, url: str
+) -> None:
+    models = (
+        "import sqlalchemy as sa\nmetadata = sa.MetaData()\n"
+        "with sa.create_engine({url!r}).connect() as connection:\n"
+        "    metadata.reflect(connection, only=lambda name, _: '_p20' not in name and not name.endswith('_legacy') and name != 'alembic_version')\n"
+    ).format(url=url.replace("postgresql://", "postgresql+psycopg2://"))
+    (checkout.root / "models.py").write_text(models)
+    done = checkout.alembic("-x", "metadata=models:metadata", "check", url=url)
+    assert (done.returncode, done.stdout) == (0, "No new upgrade operations detected.\n"), done.stderr
+    (checkout.root / "models.py").write_text(
+        "import sqlalchemy as sa\nmetadata = sa.MetaData()\n"
+        "sa.Table('analytics', metadata, sa.Column('user_id', sa.BigInteger, primary_key=True), sa.Column('id', sa.BigInteger, primary_key=True))\n"
+    )
+    done = checkout.alembic("-x", "metadata=models:metadata", "check", url=url)
+    assert done.stderr.splitlines()[-2:] == [
+        'error: the model of "analytics" has not "created_at" in its primary key, and the table is partitioned by it',
+        "Hint: say primary_key=True of created_at in the model, behind the others",
+    ]
+
+
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nowhere"
 
 

@@ -22,7 +22,7 @@ DRIFTS = {
     "a constraint more": ("ALTER TABLE users ADD CONSTRAINT more_check CHECK (id > 0)", ["added constraint public.users.more_check"]),
     "an index": ("DROP INDEX analytics_created_at_idx", ["removed index public.analytics_created_at_idx"]),
     "an index more": ("CREATE INDEX more_idx ON users (created_at)", ["added index public.more_idx"]),
-    "an invalid index": ("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'analytics_created_at_idx'::regclass", ["changed index public.analytics_created_at_idx: valid was true, is false"]),
+    "an invalid index": ("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'listens_listened_at_idx'::regclass", ["changed index public.listens_listened_at_idx: valid was true, is false"]),
     "row security": ("ALTER TABLE consent DISABLE ROW LEVEL SECURITY", ["changed relation public.consent: row security was true, is false"]),
     "a policy": ("DROP POLICY users_app ON users", ["removed policy public.users.users_app"]),
     "a policy that lets all in": ("ALTER POLICY users_app ON users USING (true)", ["changed policy public.users.users_app: using was (id = (NULLIF(current_setting('app.user_id'::text, true), ''::text))::bigint), is true"]),

@@ -12,6 +12,7 @@ from spotify_ai_agent_migrations.versions.cli.report import reported, talk_on_st
 from spotify_ai_agent_migrations.versions.distribution import command as distribution
 from spotify_ai_agent_migrations.versions.docs import command as docs
 from spotify_ai_agent_migrations.versions.governance import command as governance
+from spotify_ai_agent_migrations.versions.partitioning import command as partitioning
 from spotify_ai_agent_migrations.versions.rollback import command as rollback
 
 app = typer.Typer(
@@ -32,6 +33,7 @@ app.add_typer(rollback.app, name="rollback")
 app.add_typer(db.app, name="db")
 app.add_typer(bulk_import_export.app, name="bulk-import-export")
 app.add_typer(distribution.app, name="distribution")
+app.add_typer(partitioning.app, name="partitioning")
 
 
 def main() -> None:

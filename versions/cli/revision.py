@@ -28,7 +28,10 @@ _SAID = {
 }
 
 # Rooms whose numbered script does more than apply itself.
-_ROOMS = {"rollback": "spotify_ai_agent_migrations.versions.rollback.command"}
+_ROOMS = {
+    "partitioning": "spotify_ai_agent_migrations.versions.partitioning.command",
+    "rollback": "spotify_ai_agent_migrations.versions.rollback.command",
+}
 
 
 class Verb(str, Enum):
@@ -53,6 +56,8 @@ def revision_main(file: str) -> int:
             app.command(verb.value, help=f"{verb.value.capitalize()} this revision alone.")(
                 _command(Path(file), verb)
             )
+        if app.registered_callback is None:
+            app.callback(invoke_without_command=True)(_by_default(Path(file)))
     with interruptible():
         reported(partial(app, prog_name=f"python versions/{Path(file).name}"))
     return 0
@@ -88,6 +93,23 @@ def _command(file: Path, only: Verb | None = None) -> Callable[..., None]:
         _say(file, verb, run_revision(file, verb.value, options, sql=sql))
 
     return run if only is None else run_only
+
+
+def _by_default(file: Path) -> Callable[..., None]:
+    """Return what the script of a room does without a sub-command: apply its revision, as any other does."""
+    apply = _command(file, Verb.UPGRADE)
+
+    def run(
+        context: typer.Context,
+        *,
+        sql: Annotated[bool, typer.Option("--sql", help="write the SQL to standard output instead")] = False,
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="execute it and roll back")] = False,
+        x: Annotated[list[str] | None, typer.Option("-x", help="key=value, as for alembic: -x url=…")] = None,
+    ) -> None:
+        if context.invoked_subcommand is None:
+            apply(sql=sql, dry_run=dry_run, x=x)
+
+    return run
 
 
 def _say(file: Path, verb: Verb, outcome: Outcome) -> None:

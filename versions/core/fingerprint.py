@@ -91,8 +91,11 @@ def _belongs(thing: SchemaObject, partitions: Container[str]) -> bool:
     if thing.kind in {"column", "constraint", "trigger", "policy", "rule"}:
         owner = _OWNER.match(thing.identity)
         # A foreign key to a partitioned table has a part for each partition.
-        referred = _REFERRED.search(json.loads(thing.definition)[0] or "") if thing.kind == "constraint" else None
-        return any(found is not None and found[place] in partitions for found, place in ((owner, 0), (referred, 1)))
+        referred = (
+            _REFERRED.search(str(json.loads(thing.definition)[0])) if thing.kind == "constraint" else None
+        )
+        named = (owner[0] if owner else None, referred[1] if referred else None)
+        return any(name in partitions for name in named if name is not None)
     return False
 
 

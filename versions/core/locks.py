@@ -53,8 +53,10 @@ def lock_key(name: str) -> int:
 
 
 @contextmanager
-def advisory_lock(connection: Connection, key: int, *, wait_ms: int) -> Iterator[None]:
-    """Hold the session advisory lock *key* on *connection* for the block.
+def advisory_lock(
+    connection: Connection, key: int, *, wait_ms: int, called: str = "the migration lock"
+) -> Iterator[None]:
+    """Hold the session advisory lock *key* on *connection* for the block; an error calls it *called*.
 
     Polls and never queues: a session that waits inside PostgreSQL keeps a snapshot, and the holder's
     CREATE INDEX CONCURRENTLY would wait for it for ever. Leaves no transaction open, before or after.
@@ -62,7 +64,7 @@ def advisory_lock(connection: Connection, key: int, *, wait_ms: int) -> Iterator
     Raises:
         LockError: not free within *wait_ms*; names the holder.
     """
-    _acquire(connection, key, wait_ms=wait_ms)
+    _acquire(connection, key, wait_ms=wait_ms, called=called)
     try:
         yield
     finally:
@@ -72,21 +74,21 @@ def advisory_lock(connection: Connection, key: int, *, wait_ms: int) -> Iterator
             _ask(connection, "advisory_unlock", key=key)
 
 
-def _acquire(connection: Connection, key: int, *, wait_ms: int) -> None:
+def _acquire(connection: Connection, key: int, *, wait_ms: int, called: str) -> None:
     deadline = time.monotonic() + wait_ms / 1_000
     pause_s = _POLL_S
     while not _ask(connection, "try_advisory_lock", key=key)[0][0]:
         if time.monotonic() >= deadline:
-            raise _held(connection, key, wait_ms)
+            raise _held(connection, key, wait_ms, called)
         time.sleep(min(pause_s, max(0.0, deadline - time.monotonic())))
         pause_s = min(pause_s * 1.5, _POLL_MOST_S)
 
 
-def _held(connection: Connection, key: int, wait_ms: int) -> LockError:
+def _held(connection: Connection, key: int, wait_ms: int, called: str) -> LockError:
     holders = _sessions(_ask(connection, "advisory_lock_holder", key=key))
     named = "; ".join(map(str, holders)) or "a session that has just ended"
     return LockError(
-        f"waited {wait_ms} ms for the migration lock and gave up; nothing was changed; held by {named}",
+        f"waited {wait_ms} ms for {called} and gave up; nothing was changed; held by {named}",
         hint=f"let it finish, or end it with {holders[0].remedy}" if holders else "run it again",
     )
 

@@ -1,16 +1,38 @@
 """Partition a live table by time without losing a write, keep its partitions, and take it back.
 
     convert("public.analytics", "created_at")      the rows there are become the first partition, in place
+    maintain()                                     months ahead, gaps filled, what is over archived and gone
+    split("public.analytics")                      the first partition into months, once its end has passed
+    create_index("public.analytics", "analytics_x_idx", "(country_code)")    on each partition, CONCURRENTLY
     unconvert("public.analytics")                  a plain table again, all its rows and all about it kept
 
 When: a table only grows, and old rows have to go by whole months.
-Locks: one ACCESS EXCLUSIVE of some milliseconds, waited for no longer than the lock time-out; what takes long is
-done before it, and blocks nobody.
+Locks: one ACCESS EXCLUSIVE of some milliseconds, waited for no longer than the lock time-out; what takes
+long is done before it, and blocks nobody.
 """
 
 from __future__ import annotations
 
+from spotify_ai_agent_migrations.versions.partitioning.maintain import maintain
 from spotify_ai_agent_migrations.versions.partitioning.periods import Period
-from spotify_ai_agent_migrations.versions.partitioning.run import Conversion, convert, unconvert
+from spotify_ai_agent_migrations.versions.partitioning.plan import Done
+from spotify_ai_agent_migrations.versions.partitioning.run import (
+    Conversion,
+    convert,
+    create_index,
+    split,
+    unconvert,
+    unsplit,
+)
 
-__all__ = ["Conversion", "Period", "convert", "unconvert"]
+__all__ = [
+    "Conversion",
+    "Done",
+    "Period",
+    "convert",
+    "create_index",
+    "maintain",
+    "split",
+    "unconvert",
+    "unsplit",
+]

@@ -1,4 +1,4 @@
-"""Make a live table the first partition of a partitioned one: prepared online, swapped in one short transaction."""
+"""Make a live table the first partition of a partitioned one: prepared online, swapped in one transaction."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def prepare(session: Session, table: Table, period: Period, now: datetime) -> st
         found = Progress(found.index_valid, None, None)
     bound = found.bound or literal(table.kind, first_bound(period, now))
     _refuse_rows_beyond(session, table, bound)
-    _build_key(session, table, found.index_valid)
+    build_key(session, table, found.index_valid)
     incoming.prepare(session, table)
-    _bound_rows(session, table, found.check_valid, bound)
+    bound_rows(session, table, found.check_valid, bound)
     return bound
 
 
@@ -71,11 +71,11 @@ def _refuse_rows_beyond(session: Session, table: Table, bound: str) -> None:
     if session.value(beyond):
         raise TableError(
             f'table "{table.name}" has rows whose "{table.key}" is {bound} or later, infinity included',
-            hint=f"mend or move those rows: they would belong to periods to come; SELECT … WHERE {table.key} >= '{bound}'",
+            hint=f"mend or move them, they are of later periods; SELECT … WHERE {table.key} >= '{bound}'",
         )
 
 
-def _build_key(session: Session, table: Table, valid: bool | None) -> None:
+def build_key(session: Session, table: Table, valid: bool | None) -> None:
     """Build the unique index that becomes the key of the old rows."""
     if valid is False:
         session.note(f"dropping index {table.built}, whose build was cut off")
@@ -95,7 +95,7 @@ def _build_key(session: Session, table: Table, valid: bool | None) -> None:
         )
 
 
-def _bound_rows(session: Session, table: Table, valid: bool | None, bound: str) -> None:
+def bound_rows(session: Session, table: Table, valid: bool | None, bound: str) -> None:
     """Let no row pass the bound, and prove that none has."""
     if valid is None:
         added = SQL(
@@ -188,7 +188,8 @@ def lock_in_order(session: Session, table: Table, links: Sequence[Incoming]) -> 
     others = sorted({name for _, name in session.ask("outgoing", oid=table.oid)})
     others += sorted({session.text(link.identifier) for link in links} - set(others))
     deadline_s = time.monotonic() + session.bounds.lock_timeout_ms / 1_000
-    for statement in (*views, *map(_locked, [*others, table.name])):
+    every: list[str | Composable] = [*views, *map(_locked, [*others, table.name])]
+    for statement in every:
         if session.alone:
             left_ms = max(1, round((deadline_s - time.monotonic()) * 1_000))
             session.run(SQL("SET LOCAL lock_timeout = {}").format(Literal(f"{left_ms}ms")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -12,11 +13,15 @@ from psycopg2.sql import Identifier
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.partitioning.periods import KeyKind, Span, kind_of, span_of
 from spotify_ai_agent_migrations.versions.partitioning.plan import Partition
-from spotify_ai_agent_migrations.versions.partitioning.session import Session
+from spotify_ai_agent_migrations.versions.partitioning.session import Row, Session
 
 # What begins the comment of a partition that this package made; another one is never dropped.
 MARK: Final = "partition made by agentdb"
-_WAS: Final = "partitioned by agentdb: "
+# What begins the comment of a table whose rows are elsewhere: a copy in the making, or one left over.
+COPY: Final = "copy by agentdb"
+_WAS: Final = re.compile(
+    r"partitioned by agentdb; its key was (?P<key>\[[^\n]*\]|[^\n]*)(?:\n(?P<more>.*))?", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -68,18 +73,19 @@ class Table:
     @property
     def was(self) -> dict[str, Any]:
         """What the table was before it was partitioned."""
-        said = self.primary_comment or ""
-        if not said.startswith(_WAS):
+        found = _WAS.fullmatch(self.primary_comment or "")
+        if found is None:
             raise TableError(
                 f'table "{self.name}" was not partitioned by this package',
                 hint="only what it made can be taken back by it",
             )
-        return dict(json.loads(said.removeprefix(_WAS)))
+        key = json.loads(found["key"]) if found["key"].startswith("[") else found["key"].split(", ")
+        return {"publications": [], "comment": None, **json.loads(found["more"] or "{}"), "primary_key": key}
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a conversion has come: None is not there, False not valid yet; `bound` is the end of the old rows."""
+    """How far a conversion has come: None is not there, False not valid; `bound` is the end of old rows."""
 
     index_valid: bool | None
     check_valid: bool | None
@@ -150,12 +156,15 @@ def table(session: Session, name: str, key: str | None = None) -> Table:
 
 def was_comment(described: Table, publications: tuple[str, ...]) -> str:
     """Return the comment of the new primary key, which says what the old one was."""
-    was = {
-        "primary_key": list(described.primary_columns),
-        "publications": list(publications),
-        "comment": described.primary_comment,
-    }
-    return _WAS + json.dumps(was, ensure_ascii=False)
+    columns = described.primary_columns
+    # Names that need no quotation marks can be read as they are.
+    plain = all(re.fullmatch("[a-z_][a-z0-9_]*", name) for name in columns)
+    key = ", ".join(columns) if plain else json.dumps(columns, ensure_ascii=False)
+    more = {"publications": publications, "comment": described.primary_comment}
+    told = {name: value for name, value in more.items() if value}
+    return f"partitioned by agentdb; its key was {key}" + (
+        "\n" + json.dumps(told, ensure_ascii=False) if told else ""
+    )
 
 
 def progress(session: Session, described: Table) -> Progress:
@@ -175,14 +184,17 @@ def obstacles(session: Session, described: Table) -> tuple[str, ...]:
 
 def incoming(session: Session, oid: int) -> tuple[Incoming, ...]:
     """Return the foreign keys that refer to a table."""
-    return tuple(
-        Incoming(*row[:4], tuple(row[4]), tuple(row[5]), *row[6:]) for row in session.ask("incoming", oid=oid)
-    )
+    return tuple(Incoming(*_listed(row, 4, 5)) for row in session.ask("incoming", oid=oid))
 
 
 def numbered(session: Session, oid: int) -> tuple[Numbered, ...]:
     """Return the columns of a table that number themselves."""
-    return tuple(Numbered(*row[:6], tuple(row[6]), row[7]) for row in session.ask("numbered", oid=oid))
+    return tuple(Numbered(*_listed(row, 6)) for row in session.ask("numbered", oid=oid))
+
+
+def _listed(row: Row, *places: int) -> list[Any]:
+    """Return the values of a row, with arrays at these places as tuples."""
+    return [tuple(value) if place in places else value for place, value in enumerate(row)]
 
 
 def partitions(session: Session, described: Table) -> tuple[Partition, ...]:

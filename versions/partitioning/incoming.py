@@ -1,4 +1,4 @@
-"""Carry the foreign keys that refer to a table: a second column holds the partition key of the row referred to."""
+"""Carry the foreign keys that refer to a table: a second column holds the key of the partition."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def is_carried(link: Incoming) -> bool:
 
 
 def prepare(session: Session, table: Table) -> None:
-    """Add the column to each table that refers to *table*, keep it filled, and fill it for the rows there are."""
+    """Add the column to each table that refers to *table*, keep it filled, and fill it for what is there."""
     for link in incoming(session, table.oid):
         session.transaction(lambda link=link: _fill_from_now_on(session, link, table))  # type: ignore[misc]
         _fill(session, link, table)
@@ -91,6 +91,16 @@ def composite_statements(links: tuple[Incoming, ...], table: Table) -> Iterator[
         yield _commented(link, was)
 
 
+def renewed_statements(links: tuple[Incoming, ...]) -> Iterator[Composable]:
+    """Yield what makes foreign keys to a partitioned table once more, to be validated later."""
+    for link in links:
+        yield SQL("ALTER TABLE {} ADD CONSTRAINT {} {} NOT VALID").format(
+            link.identifier, Identifier(link.name), SQL(link.text.removesuffix(" NOT VALID"))
+        )
+        if link.comment:
+            yield _commented(link, link.comment)
+
+
 def plain_statements(links: tuple[Incoming, ...], table: Table) -> Iterator[Composable]:
     """Yield what puts the foreign keys back as they were, and takes away what was added for them."""
     for link in links:
@@ -108,7 +118,7 @@ def plain_statements(links: tuple[Incoming, ...], table: Table) -> Iterator[Comp
 
 
 def validate(session: Session, oid: int, table: Table | None = None) -> None:
-    """Validate the foreign keys that are not yet; of a partitioned *table*, their second column is mended first."""
+    """Validate the foreign keys that are not; of a partitioned *table*, with their second column."""
     for link in incoming(session, oid):
         if link.validated:
             continue

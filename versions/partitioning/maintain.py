@@ -1,4 +1,4 @@
-"""What a scheduler calls: partitions ahead, gaps filled, what is over taken away, what was cut off finished."""
+"""What a scheduler calls: partitions ahead, gaps filled, what is over taken away, what was cut off done."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve
 from spotify_ai_agent_migrations.versions.partitioning import facts, policies
 from spotify_ai_agent_migrations.versions.partitioning.periods import kind_of, moment_of
 from spotify_ai_agent_migrations.versions.partitioning.plan import Done, Policy
-from spotify_ai_agent_migrations.versions.partitioning.premake import premake
-from spotify_ai_agent_migrations.versions.partitioning.retention import finalize, retain
+from spotify_ai_agent_migrations.versions.partitioning.premake import in_the_way, premake
+from spotify_ai_agent_migrations.versions.partitioning.retention import detach, finalize, retain
 from spotify_ai_agent_migrations.versions.partitioning.session import (
     Bounds,
     Session,
+    Written,
     maintenance_key,
     opened,
 )
@@ -52,10 +53,31 @@ def maintain(
             return (Done("skipped", "everything", "this server is a standby"),)
         done = [*_watch(session, now)]
         for policy in policies.read(session, facts.qualified(session, table) if table else None):
-            with _caught(policy.table, done):
-                with advisory_lock(connection, maintenance_key(policy.table), wait_ms=wait_ms):
-                    done += _one(session, policy, now, archive)
+            held = advisory_lock(
+                connection,
+                maintenance_key(policy.table),
+                wait_ms=wait_ms,
+                called=f"the partitions of {policy.table}",
+            )
+            with _caught(policy.table, done), held:
+                done += _one(session, policy, now, archive)
         return tuple(done)
+
+
+def maintenance_written(table: str | None, *, settings: Settings) -> tuple[str, ...]:
+    """Return the statements that make, finish and detach partitions now; executes none.
+
+    What is detached already is archived and dropped by its rows and its date, which statements do not tell.
+    """
+    with translated(), opened(settings, "agentdb partitioning") as connection:
+        session = Written(connection)
+        now, _ = facts.clock(session)
+        for policy in policies.read(session, facts.qualified(session, table) if table else None):
+            described = facts.table(session, policy.table)
+            finalize(session, described)
+            premake(session, described, policy, now)
+            detach(session, described, policy, now)
+        return tuple(session.statements)
 
 
 @contextmanager
@@ -72,7 +94,13 @@ def _one(session: Session, policy: Policy, now: datetime, archive: Path | None) 
     table = facts.table(session, policy.table)
     finished = finalize(session, table)
     made = tuple(Done("made", name) for name in premake(session, table, policy, now))
-    return (*finished, *made, *retain(session, table, policy, now, archive))
+    stopped = tuple(
+        Done(
+            "failed", new.plain, "a table of this name is there and is no partition: attach it, or rename it"
+        )
+        for new in in_the_way(session, table, policy, now)
+    )
+    return (*finished, *made, *stopped, *retain(session, table, policy, now, archive))
 
 
 def _watch(session: Session, now: datetime) -> Iterator[Done]:
@@ -88,7 +116,7 @@ def _watch(session: Session, now: datetime) -> Iterator[Done]:
 
 
 def _alone(session: Session, name: str, work: Callable[[], int]) -> bool:
-    """Do *work* in a transaction of its own unless another process is at the table; tell whether it was done."""
+    """Do *work* in a transaction unless another process is at the table; tell whether it was done."""
 
     def tried() -> bool:
         if not session.value("try_lock", key=maintenance_key(name)):

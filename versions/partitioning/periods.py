@@ -138,6 +138,6 @@ def kind_of(type_name: str) -> KeyKind:
     if type_name not in kinds:
         raise TableError(
             f'a key of type "{type_name}" has no periods',
-            hint="choose a column of type timestamptz, timestamp, date, bigint (milliseconds) or uuid (version 7)",
+            hint="choose a timestamptz, timestamp, date, bigint (milliseconds) or uuid (version 7)",
         )
     return kinds[type_name]

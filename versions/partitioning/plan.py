@@ -72,7 +72,7 @@ class Due:
 
 
 def missing(policy: Policy, table: str, spans: Iterable[Span], now: datetime) -> tuple[New, ...]:
-    """Return the partitions that are to be made: gaps first, then *policy*'s number of periods ahead of *now*.
+    """Return the partitions that are to be made: gaps, and *policy*'s number of periods after *now*.
 
     By the clock, never by the rows: one row far ahead must not make thousands of partitions.
     """
@@ -82,11 +82,17 @@ def missing(policy: Policy, table: str, spans: Iterable[Span], now: datetime) ->
         return ()
     # Where the oldest partition ends: what retention has taken away before it does not come back.
     begin = min((end for end in ends if end is not None), default=policy.period.start_of(now))
-    periods = policy.period.starts(policy.period.start_of(begin), _ahead(policy, now))
+    starts = policy.period.starts(policy.period.start_of(begin), _ahead(policy, now))
     wanted = (
-        New(f"{table}_{policy.period.suffix(start)}", start, policy.period.after(start)) for start in periods
+        New(f"{table}_{policy.period.suffix(start)}", start, policy.period.after(start)) for start in starts
     )
-    return tuple(new for new in wanted if not any(_overlaps(span, new.since, new.until) for span in taken))
+    return tuple(
+        new
+        for new in wanted
+        # What retention would take away at once is not made for its sake.
+        if (policy.cutoff is None or new.until > policy.cutoff)
+        and not any(_overlaps(span, new.since, new.until) for span in taken)
+    )
 
 
 def _ahead(policy: Policy, now: datetime) -> datetime:

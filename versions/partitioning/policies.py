@@ -65,6 +65,12 @@ def remember(session: Session, policy: Policy) -> None:
         )
 
 
+def forget(session: Session, table: str) -> None:
+    """Strike the policy of a table that is not partitioned any more."""
+    if are_there(session) and session.ask("policies", table=table):
+        session.run(said("forget_policy", table=Literal(table)))
+
+
 def detached(session: Session, mark: str) -> tuple[Detached, ...]:
     """Return the tables that this package made as partitions and that are none any more."""
     return tuple(Detached(*row) for row in session.ask("detached", mark=mark))

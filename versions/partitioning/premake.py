@@ -1,11 +1,11 @@
-"""Make the partitions of the periods to come, and those missing between: created on their own, then attached."""
+"""Make the partitions of the periods to come, and those missing between: created alone, then attached."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
 
-from psycopg2.sql import SQL, Composable, Identifier, Literal
+from psycopg2.sql import SQL, Composable, Literal
 
 from spotify_ai_agent_migrations.versions.core.errors import DatabaseError
 from spotify_ai_agent_migrations.versions.partitioning import facts
@@ -34,7 +34,21 @@ def premake(session: Session, table: Table, policy: Policy, now: datetime) -> tu
 
 
 def wanted(session: Session, table: Table, policy: Policy, now: datetime) -> tuple[New, ...]:
-    """Return the partitions that are to be made."""
+    """Return the partitions that are to be made, but for those whose name another table has."""
+    taken = {new.plain for new in in_the_way(session, table, policy, now)}
+    return tuple(new for new in _missing(session, table, policy, now) if new.plain not in taken)
+
+
+def in_the_way(session: Session, table: Table, policy: Policy, now: datetime) -> tuple[New, ...]:
+    """Return the partitions that cannot be made, since a table has their name: one that was detached."""
+    return tuple(
+        new
+        for new in _missing(session, table, policy, now)
+        if session.value("oid_of", table=session.text(table.beside(new.plain))) is not None
+    )
+
+
+def _missing(session: Session, table: Table, policy: Policy, now: datetime) -> tuple[New, ...]:
     there = facts.partitions(session, table)
     return missing(policy, table.plain, [one.span for one in there if not one.detaching], now)
 
@@ -98,9 +112,3 @@ def _verify(session: Session, table: Table, new: New) -> None:
         )
     for _, statement in session.ask("strip", oid=made.oid):
         session.run(statement)
-
-
-def identifier(table: Table, partition: Partition) -> Identifier:
-    """Return the name of a partition."""
-    del table
-    return Identifier(partition.schema, partition.plain)

@@ -57,6 +57,32 @@ SELECT 'it has no primary key: add one'
  WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS linked
                     WHERE linked.conrelid = target.oid AND linked.contype = 'p')
 UNION ALL
+SELECT 'it belongs to an extension, which would not know the partitioned one'
+  FROM target
+ WHERE EXISTS (SELECT FROM pg_catalog.pg_depend AS link
+                WHERE link.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                  AND link.objid = target.oid
+                  AND link.deptype = 'e')
+UNION ALL
+SELECT pg_catalog.format('the key "%%s" has more than columns (INCLUDE, WITHOUT OVERLAPS, storage options): make it a plain one', class.relname)
+  FROM target
+  JOIN pg_catalog.pg_index AS index ON index.indrelid = target.oid
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+ WHERE class.relname <> %(built)s
+   AND ((index.indisprimary
+         AND (index.indnatts <> index.indnkeyatts
+              OR class.relam <> (SELECT method.oid FROM pg_catalog.pg_am AS method WHERE method.amname = 'btree')))
+        OR (class.reloptions IS NOT NULL
+            AND EXISTS (SELECT FROM pg_catalog.pg_constraint AS linked WHERE linked.conindid = class.oid)))
+UNION ALL
+SELECT pg_catalog.format('index "%%s" lies in a tablespace of its own, or has statistics targets: move it, reset them', class.relname)
+  FROM target
+  JOIN pg_catalog.pg_index AS index ON index.indrelid = target.oid
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+ WHERE class.reltablespace <> 0
+    OR EXISTS (SELECT FROM pg_catalog.pg_attribute AS attribute
+                WHERE attribute.attrelid = class.oid AND attribute.attstattarget >= 0)
+UNION ALL
 SELECT 'its name is longer than 45 bytes: rename it'
   FROM target WHERE pg_catalog.octet_length(target.relname) > 45
 UNION ALL
@@ -722,8 +748,11 @@ CREATE TABLE {partition} (LIKE {table} INCLUDING ALL EXCLUDING IDENTITY EXCLUDIN
 
 -- storage --
 -- The storage options of a table, as CREATE TABLE takes them.
-SELECT 'WITH (' || pg_catalog.array_to_string(class.reloptions, ', ') || ')'
+SELECT 'WITH (' || pg_catalog.array_to_string(
+                       class.reloptions || (SELECT pg_catalog.array_agg('toast.' || option.name)
+                                              FROM pg_catalog.unnest(toast.reloptions) AS option (name)), ', ') || ')'
   FROM pg_catalog.pg_class AS class
+  LEFT JOIN pg_catalog.pg_class AS toast ON toast.oid = class.reltoastrelid
  WHERE class.oid = %(oid)s;
 
 -- replica_identity --
@@ -884,5 +913,116 @@ SELECT namespace.nspname,
 
 -- bytes_of --
 -- The size of a table with its partitions, without indexes, in bytes.
-SELECT coalesce(sum(pg_catalog.pg_relation_size(part.relid)), 0)::bigint
-  FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass(%(table)s)) AS part;
+SELECT CASE class.relkind
+           WHEN 'p' THEN (SELECT sum(pg_catalog.pg_relation_size(part.relid))
+                            FROM pg_catalog.pg_partition_tree(class.oid) AS part)
+           ELSE pg_catalog.pg_relation_size(class.oid)
+       END::bigint
+  FROM pg_catalog.pg_class AS class
+ WHERE class.oid = pg_catalog.to_regclass(%(table)s);
+
+-- forget_policy --
+-- Strike the policy of a table.
+DELETE FROM ops.partition_policy AS policy WHERE policy.table_name = {table};
+
+-- create_shadow --
+-- A second partitioned table with all that the first one has beside its rows and the numbering of an identity.
+CREATE TABLE {shadow} (LIKE {table} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING STATISTICS) PARTITION BY RANGE ({key});
+
+-- outgoing_to --
+-- The foreign keys of a table, as the statements that make them for another one of its schema.
+SELECT pg_catalog.format('ALTER TABLE %%I.%%I ADD CONSTRAINT %%I %%s', namespace.nspname, %(target)s, linked.conname,
+                         pg_catalog.pg_get_constraintdef(linked.oid)),
+       linked.conname
+  FROM pg_catalog.pg_constraint AS linked
+  JOIN pg_catalog.pg_class AS owner ON owner.oid = linked.conrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = owner.relnamespace
+ WHERE linked.conrelid = %(oid)s
+   AND linked.contype = 'f'
+   AND linked.conparentid = 0
+ ORDER BY linked.conname;
+
+-- create_mirror --
+-- Do to the shadow what is done to the partition with the old rows, in the same transaction.
+CREATE FUNCTION {routine}() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        TRUNCATE {shadow};
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'DELETE' OR (TG_OP = 'UPDATE' AND ({old}) IS DISTINCT FROM ({new})) THEN
+        DELETE FROM {shadow} WHERE ({key}) = ({old});
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        INSERT INTO {shadow} ({columns}) VALUES ({values})
+            ON CONFLICT ({key}) {update};
+    END IF;
+    RETURN NULL;
+END
+$function$;
+
+-- create_mirror_trigger --
+-- For each row.
+CREATE TRIGGER split_mirror AFTER INSERT OR UPDATE OR DELETE ON {legacy}
+    FOR EACH ROW EXECUTE FUNCTION {routine}();
+
+-- create_mirror_truncate --
+-- For all of them at once.
+CREATE TRIGGER split_mirror_truncate AFTER TRUNCATE ON {legacy}
+    FOR EACH STATEMENT EXECUTE FUNCTION {routine}();
+
+-- copy_state --
+-- The file of a table, how many blocks it has, and the comment of its copy.
+SELECT class.relfilenode::bigint,
+       pg_catalog.pg_relation_size(class.oid) / pg_catalog.current_setting('block_size')::bigint,
+       pg_catalog.obj_description(pg_catalog.to_regclass(%(shadow)s), 'pg_class')
+  FROM pg_catalog.pg_class AS class
+ WHERE class.oid = %(oid)s;
+
+-- copy_blocks --
+-- Copy the rows of some blocks that are not copied yet.
+INSERT INTO {shadow} ({columns})
+SELECT {columns}
+  FROM {legacy} AS old
+ WHERE old.ctid >= {since}
+   AND old.ctid < {until}
+   FOR SHARE OF old
+    ON CONFLICT DO NOTHING;
+
+-- compare --
+-- The number of rows of two tables and a hash of them in any order, in one snapshot.
+SELECT pg_catalog.count(*), coalesce(sum(pg_catalog.hashtextextended(one::text, 0)::numeric), 0)::text
+  FROM (SELECT {columns} FROM {one}) AS one
+UNION ALL
+SELECT pg_catalog.count(*), coalesce(sum(pg_catalog.hashtextextended(other::text, 0)::numeric), 0)::text
+  FROM (SELECT {columns} FROM {other}) AS other;
+
+-- index_owner --
+-- The table that an index is of, by its name.
+SELECT index.indrelid::bigint
+  FROM pg_catalog.pg_index AS index
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE namespace.nspname = %(schema)s
+   AND class.relname = %(name)s;
+
+-- leaves_without --
+-- The partitions of a table that have no part of one of its indexes.
+SELECT namespace.nspname,
+       leaf.relname,
+       leaf.oid::bigint
+  FROM pg_catalog.pg_inherits AS link
+  JOIN pg_catalog.pg_class AS leaf ON leaf.oid = link.inhrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = leaf.relnamespace
+ WHERE link.inhparent = %(oid)s
+   AND NOT EXISTS (SELECT
+                     FROM pg_catalog.pg_inherits AS part
+                     JOIN pg_catalog.pg_index AS index ON index.indexrelid = part.inhrelid
+                     JOIN pg_catalog.pg_class AS whole ON whole.oid = part.inhparent
+                     JOIN pg_catalog.pg_namespace AS place ON place.oid = whole.relnamespace
+                    WHERE index.indrelid = leaf.oid
+                      AND whole.relname = %(name)s
+                      AND place.nspname = %(schema)s)
+ ORDER BY leaf.relname;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -29,13 +30,19 @@ def retain(
     Locks: DETACH CONCURRENTLY takes SHARE UPDATE EXCLUSIVE, so nobody waits; dropping what is detached
     concerns nobody any more.
     """
-    done = [*finalize(session, table)]
-    for one in due(policy, facts.partitions(session, table), now):
-        done.append(_detach(session, table, one))
+    done = [*finalize(session, table), *detach(session, table, policy, now)]
     for gone in policies.detached(session, facts.MARK):
         if gone.table == table.name:
-            done += _retire(session, policy, gone, now, folder)
+            done += _retire(session, policy, gone, folder)
+    for copy in policies.detached(session, facts.COPY):
+        if copy.table == table.name:
+            done += _retire(session, replace(policy, archive=False), copy, folder)
     return tuple(done)
+
+
+def detach(session: Session, table: Table, policy: Policy, now: datetime) -> tuple[Done, ...]:
+    """Detach the partitions that are over, but for those that something keeps."""
+    return tuple(_detach(session, table, one) for one in due(policy, facts.partitions(session, table), now))
 
 
 def finalize(session: Session, table: Table) -> tuple[Done, ...]:
@@ -71,13 +78,11 @@ def _detach(session: Session, table: Table, one: Due) -> Done:
     return Done("detached", partition.plain)
 
 
-def _retire(
-    session: Session, policy: Policy, gone: Detached, now: datetime, folder: Path | None
-) -> tuple[Done, ...]:
+def _retire(session: Session, policy: Policy, gone: Detached, folder: Path | None) -> tuple[Done, ...]:
     """Archive a detached partition and, when its time of grace is over, drop it."""
     if gone.detached_at is None:
         policies.note(session, "note_detached", gone)
-        gone = next(one for one in policies.detached(session, facts.MARK) if one.oid == gone.oid)
+        gone = _again(session, gone)
     done: list[Done] = []
     if policy.archive and gone.sha256 is None:
         if folder is None:
@@ -86,8 +91,9 @@ def _retire(
         policies.note(
             session, "note_archived", gone, rows=made.rows, sha256=made.sha256, file=str(made.file.resolve())
         )
-        gone = next(one for one in policies.detached(session, facts.MARK) if one.oid == gone.oid)
+        gone = _again(session, gone)
         done.append(Done("archived", gone.plain, f"{made.rows} rows, SHA-256 {made.sha256}"))
+    now, _ = facts.clock(session)
     if policy.hold:
         done.append(Done("kept", gone.plain, f"a legal hold: {policy.hold}"))
     elif gone.detached_at is not None and gone.detached_at + policy.grace > now:
@@ -97,6 +103,12 @@ def _retire(
         session.transaction(lambda: _drop(session, policy, gone))
         done.append(Done("dropped", gone.plain))
     return tuple(done)
+
+
+def _again(session: Session, gone: Detached) -> Detached:
+    """Return what the ledger says of a detached partition by now."""
+    found = (*policies.detached(session, facts.MARK), *policies.detached(session, facts.COPY))
+    return next(one for one in found if one.oid == gone.oid)
 
 
 def _drop(session: Session, policy: Policy, gone: Detached) -> None:

@@ -1,19 +1,21 @@
-"""The verbs as a revision uses them: within its transaction while tables are small, online when they are not."""
+"""The verbs as a revision uses them: in its transaction while tables are small, online when they are not."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from alembic import op
 from psycopg2.extensions import connection as Connection
-from psycopg2.sql import SQL, Literal
+from psycopg2.sql import SQL, Composable, Literal
 
 from spotify_ai_agent_migrations.versions.core.ddl import execute
+from spotify_ai_agent_migrations.versions.core.errors import RevisionError
 from spotify_ai_agent_migrations.versions.core.locks import advisory_lock
 from spotify_ai_agent_migrations.versions.partitioning import facts
 from spotify_ai_agent_migrations.versions.partitioning.session import (
     Inside,
+    Result,
     Session,
     Written,
     maintenance_key,
@@ -25,36 +27,47 @@ _OWNER = "agent_owner"
 
 
 class Noted(Written):
-    """Statements of a dry run that have to run alone: they are told to whoever watches, and not executed."""
+    """A dry run while tables are large: what has to run alone is told to whoever watches, not executed."""
 
-    def run(self, statement: str) -> int:  # type: ignore[override]
+    def run(self, statement: str | Composable) -> int:
         """Tell one statement."""
-        execute(self.text(statement))
+        with op.get_context().autocommit_block():
+            execute(self.text(statement))
         return 0
+
+    def transaction(self, work: Callable[[], Result]) -> Result:
+        """Do *work* in the transaction of the dry run: what it executes past `run` is executed."""
+        return work()
 
 
 @contextmanager
-def migrating(*tables: str) -> Iterator[Session]:
+def migrating(*tables: str, rehearsable: bool = True) -> Iterator[Session]:
     """Let a revision work on the partitions of *tables*, as the owner of them.
 
     While all of them are small it is one transaction, the revision's own. Else it is a sequence of steps that
-    each commit and can each be repeated; the whole block is then, and nothing of the revision is outside of it.
+    each commit and can each be repeated; nothing of the revision is outside of the block then.
+    A dry run tells those steps, unless it is not *rehearsable*: a rollback keeps what it has seen executed.
+
+    Raises:
+        RevisionError: a dry run of what cannot be rehearsed, while a table is large.
     """
     context = op.get_context()
     connection = _driver_connection()
-    if _are_small(connection, tables):
+    small = _are_small(connection, tables)
+    # A dry run has a transaction open that it will roll back.
+    rehearsed = context._in_external_transaction
+    if rehearsed and not small and not rehearsable:
+        raise RevisionError(
+            f"{' and '.join(tables)} are large, and to take their partitions back has to run alone",
+            hint="python versions/007_partitioning.py downgrade does so; then roll back further",
+        )
+    if small or rehearsed:
         execute(f"SET LOCAL ROLE {_OWNER}")
-        yield Inside(connection, execute)
+        yield Inside(connection, execute) if small else Noted(connection)
         execute("RESET ROLE")
         return
-    # A dry run has a transaction open that it will roll back, and executes nothing that has to run alone.
-    rehearsed = context._in_external_transaction
-    with context.autocommit_block():
-        if rehearsed:
-            yield Noted(connection)
-        else:
-            with _as_owner(connection), _alone(connection, tables):
-                yield Session(connection)
+    with context.autocommit_block(), _as_owner(connection), _alone(connection, tables):
+        yield Session(connection)
 
 
 def _driver_connection() -> Connection:

@@ -16,9 +16,10 @@ from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve
 from spotify_ai_agent_migrations.versions.partitioning import facts, incoming, policies
 from spotify_ai_agent_migrations.versions.partitioning.convert import prepare, swap
 from spotify_ai_agent_migrations.versions.partitioning.facts import Table
-from spotify_ai_agent_migrations.versions.partitioning.periods import Period
-from spotify_ai_agent_migrations.versions.partitioning.plan import Policy
-from spotify_ai_agent_migrations.versions.partitioning.premake import premake
+from spotify_ai_agent_migrations.versions.partitioning.indexes import add_index
+from spotify_ai_agent_migrations.versions.partitioning.periods import Period, Span, moment_of
+from spotify_ai_agent_migrations.versions.partitioning.plan import Policy, missing
+from spotify_ai_agent_migrations.versions.partitioning.premake import premake, statements
 from spotify_ai_agent_migrations.versions.partitioning.session import (
     Bounds,
     Session,
@@ -26,6 +27,7 @@ from spotify_ai_agent_migrations.versions.partitioning.session import (
     maintenance_key,
     opened,
 )
+from spotify_ai_agent_migrations.versions.partitioning.split import Pace, abort_split, split_rows
 from spotify_ai_agent_migrations.versions.partitioning.unconvert import take_back
 
 PREMAKE: Final = 12
@@ -84,7 +86,37 @@ def unconvert(
         TableError: more rows would be moved, or two of them have the same old key; nothing was changed.
     """
     with maintained(table, settings, bounds) as session:
-        return take_back(session, table, max_rows=max_rows)
+        moved = take_back(session, table, max_rows=max_rows)
+        policies.forget(session, facts.qualified(session, table))
+        return moved
+
+
+def split(
+    table: str,
+    *,
+    period: Period | str = Period.MONTH,
+    pace: Pace | None = None,
+    settings: Settings | None = None,
+    bounds: Bounds | None = None,
+) -> tuple[str, ...]:
+    """Split the first partition of *table*, once its end has passed, into periods; see `split_rows`."""
+    with maintained(table, settings, bounds) as session:
+        now, _ = facts.clock(session)
+        return split_rows(session, facts.table(session, table), Period(period), now, pace or Pace())
+
+
+def create_index(
+    table: str, name: str, what: str, *, settings: Settings | None = None, bounds: Bounds | None = None
+) -> tuple[str, ...]:
+    """Make index *name* on a partitioned *table* while others write to it; see `add_index`."""
+    with maintained(table, settings, bounds) as session:
+        return add_index(session, facts.table(session, table), name, what)
+
+
+def unsplit(table: str, *, settings: Settings | None = None, bounds: Bounds | None = None) -> bool:
+    """Take away what a split of *table* that was cut off has begun; tell whether there was any."""
+    with maintained(table, settings, bounds) as session:
+        return abort_split(session, facts.table(session, table))
 
 
 def written(
@@ -97,6 +129,14 @@ def written(
         return tuple(session.statements)
 
 
+def written_back(table: str, *, settings: Settings) -> tuple[str, ...]:
+    """Return the statements that `unconvert` would execute from here on; executes none."""
+    with translated(), opened(settings, _PURPOSE) as connection:
+        session = Written(connection)
+        take_back(session, table, max_rows=1 << 62)
+        return tuple(session.statements)
+
+
 def converted(session: Session, name: str, key: str, period: Period, ahead: int) -> Conversion:
     """Convert a table in *session*; see `convert`."""
     table = facts.table(session, name, key)
@@ -106,7 +146,9 @@ def converted(session: Session, name: str, key: str, period: Period, ahead: int)
         bound = prepare(session, table, period, now)
         swap(session, table, bound)
         if isinstance(session, Written):
-            return Conversion(table.name, bound, ())
+            return Conversion(
+                table.name, bound, _to_be_made(session, table, Policy(table.name, period, ahead), bound)
+            )
         table = facts.table(session, name, key)
     _refuse_other_key(table, key)
     incoming.validate(session, table.oid, table)
@@ -117,6 +159,16 @@ def converted(session: Session, name: str, key: str, period: Period, ahead: int)
         with session.patient():
             session.run(SQL("ANALYZE {}").format(table.identifier))
     return Conversion(table.name, bound, made)
+
+
+def _to_be_made(session: Session, table: Table, policy: Policy, bound: str) -> tuple[str, ...]:
+    """Write down the partitions that come after the old rows, which are none yet."""
+    now, _ = facts.clock(session)
+    new = missing(policy, table.plain, [Span(None, moment_of(table.kind, bound))], now)
+    for one in new:
+        for statement in statements(session, table, one, table.oid):
+            session.run(statement)
+    return tuple(one.plain for one in new)
 
 
 def _refuse_other_key(table: Table, key: str) -> None:
@@ -139,5 +191,7 @@ def maintained(
     with translated(), opened(settings or resolve_settings(), _PURPOSE) as connection:
         session = Session(connection, bounds)
         name = facts.qualified(session, table)
-        with advisory_lock(connection, maintenance_key(name), wait_ms=wait_ms):
+        with advisory_lock(
+            connection, maintenance_key(name), wait_ms=wait_ms, called=f"the partitions of {name}"
+        ):
             yield session

@@ -1,4 +1,4 @@
-"""Run statements one by one: on a connection of their own, inside of a migration, or only to be written down."""
+"""Run statements one by one: on a connection of their own, inside of a migration, or to be written down."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ Row = tuple[Any, ...]
 Result = TypeVar("Result")
 
 _LONG: Final = "12h"
+_PATIENCE: Final = Patience(tries=60, base_s=0.2, most_s=3.0)
 # An index build waits for every transaction that is older than it.
 _LONG_WAIT: Final = "30min"
 _log: Final = logging.getLogger("spotify_ai_agent_migrations")
@@ -42,11 +43,11 @@ class Bounds:
     """How long one lock may be waited for, and how patiently a transaction is tried again."""
 
     lock_timeout_ms: int = 300
-    patience: Patience = Patience(tries=60, base_s=0.2, most_s=3.0)
+    patience: Patience = _PATIENCE
 
 
 class Session:
-    """A connection in autocommit, whose transactions are tried again as a whole when something is in the way."""
+    """A connection in autocommit, whose transactions are tried again as a whole when they are in the way."""
 
     # Whether statements that cannot run in a transaction may be used.
     alone = True
@@ -97,8 +98,8 @@ class Session:
                 pause_s = next(pauses_s, None)
                 if pause_s is None:
                     raise LockError(
-                        f"gave up after {self.bounds.patience.tries} tries of {self.bounds.lock_timeout_ms} ms: "
-                        f"{shown_message(error)}",
+                        f"gave up after {self.bounds.patience.tries} tries of {self.bounds.lock_timeout_ms} "
+                        f"ms: {shown_message(error)}",
                         hint="run it again when the blocking session is gone; what is done already is kept",
                     ) from error
                 _log.info("%s; trying again in %.1f s", shown_message(error), pause_s)
@@ -173,6 +174,9 @@ class Written(Session):
         super().__init__(connection, bounds)
         self.alone = alone
         self.statements: list[str] = []
+
+    def note(self, words: str) -> None:
+        """Say nothing: nothing is done."""
 
     def run(self, statement: str | Composable) -> int:
         """Write one statement down."""

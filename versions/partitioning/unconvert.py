@@ -95,7 +95,8 @@ def _refuse_many(session: Session, others: Sequence[Partition], max_rows: int) -
     counts = [int(session.value(SQL("SELECT count(*) FROM {}").format(_called(one)))) for one in others]
     if sum(counts) > max_rows:
         raise TableError(
-            f"{sum(counts)} rows would be moved, for about {sum(counts) / 100_000:.0f} s in which nobody could read or write",
+            f"{sum(counts)} rows would be moved, and nobody could read or write for about "
+            f"{sum(counts) / 100_000:.0f} s",
             hint=f"accept that with --max-rows {sum(counts)}",
         )
     return sum(counts)
@@ -136,7 +137,7 @@ def _twice(table: Table, columns: Sequence[str]) -> TableError:
     spoken = ", ".join(columns)
     return TableError(
         f'two rows of "{table.name}" have the same {spoken}, which was its key; it stays partitioned',
-        hint=f"SELECT {spoken} FROM {table.name} GROUP BY {spoken} HAVING count(*) > 1; delete one of each pair",
+        hint=f"find them by GROUP BY {spoken} HAVING count(*) > 1, and delete one of each pair",
     )
 
 

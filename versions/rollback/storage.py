@@ -60,10 +60,15 @@ def snapshot(raw: Connection) -> Snapshot:
 def gone(before: Snapshot, after: Snapshot) -> tuple[Gone, ...]:
     """Return what was destroyed between two moments of a transaction; a new name destroys nothing."""
     lost = {oid for oid in before.tables if oid not in after.tables}
-    dropped = [
-        Gone("table", before.tables[oid].table, None) for oid in lost if not _goes_with(before, oid, lost)
-    ]
     touched = touched_since(before, after)
+    folded = _folded(before, after)
+    lost -= folded.keys()
+    moved = {oid for oid, table in folded.items() if table in touched and touched[table].added}
+    dropped = [
+        Gone("table", before.tables[oid].table, None)
+        for oid in lost
+        if not _goes_with(before, oid, lost) and before.tables[oid].parent not in moved
+    ]
     return (
         *sorted(dropped),
         *sorted(_columns(before, after)),
@@ -82,6 +87,20 @@ def touched_since(before: Snapshot, after: Snapshot) -> dict[str, Touched]:
         )
         if table != _VERSION_TABLE and any(more):
             found[table] = more
+    return found
+
+
+def _folded(before: Snapshot, after: Snapshot) -> dict[int, str]:
+    """Return the partitioned tables of which one partition took the place, and their name.
+
+    Its rows stay where they are. Rows that the step added to it are those of the other partitions.
+    """
+    found = {}
+    for oid, part in before.tables.items():
+        whole, stays = before.tables.get(part.parent or 0), after.tables.get(oid)
+        gone_by = part.parent is not None and part.parent not in after.tables
+        if whole is not None and stays is not None and gone_by and stays.table == whole.table:
+            found[part.parent or 0] = stays.table
     return found
 
 

@@ -7,36 +7,47 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+import sqlalchemy
 from alembic.config import Config
-from sqlalchemy import MetaData, String
+from sqlalchemy import MetaData, String, text
 from sqlalchemy.dialects.postgresql import DOMAIN
 
 from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
 from spotify_ai_agent_migrations.versions.core.errors import RevisionError, SettingsError
+from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.governance import discover
 
 OPERATIONS_SCHEMA: Final = "ops"
+_SQL: Final = queries("spotify_ai_agent_migrations.versions.runner")
 
 
-def comparison(config: Config, spoken: str | None) -> dict[str, Any]:
+def comparison(config: Config, spoken: str | None, connection: sqlalchemy.Connection) -> dict[str, Any]:
     """Return what Alembic's `configure` needs to compare models with the database.
 
     The models are *spoken* (`-x metadata=module:attribute`), or `target_metadata` of alembic.ini. With
     neither, `alembic check` looks at the revisions only, and `--autogenerate` is Alembic's to refuse.
-    Objects of schema ops are never compared.
+    Objects of schema ops are never compared, nor are partitions, which come and go with time.
+
+    Raises:
+        RevisionError: a model has a key that its table, which is partitioned, cannot have.
     """
     named = spoken or config.get_main_option("target_metadata")
     metadata = load_metadata(named) if named else None
     schemas = {table.schema for table in metadata.tables.values()} if metadata else set()
     if metadata is None and _is_check(config):
         return {"target_metadata": MetaData(), "include_name": lambda *_: False}
+    partitions = _partitions(connection)
+    if metadata is not None:
+        _refuse_stale_keys(metadata, connection)
     return {
         "target_metadata": metadata,
         "include_schemas": True,
         "include_name": lambda name, kind, _: (
             kind != "schema" or name in {None, *schemas} - {OPERATIONS_SCHEMA}
         ),
-        "include_object": lambda thing, *_: _schema_of(thing) != OPERATIONS_SCHEMA,
+        "include_object": lambda thing, *_: (
+            _schema_of(thing) != OPERATIONS_SCHEMA and _place_of(thing) not in partitions
+        ),
         "compare_type": _types_differ,
         "process_revision_directives": number_revision,
     }
@@ -83,6 +94,34 @@ def number_revision(_: object, __: object, directives: list[Any]) -> None:
     newest = max((revision.number or 0 for revision in discover()), default=0)
     for directive in directives:
         directive.rev_id = f"{newest + 1:03d}"
+
+
+def _partitions(connection: sqlalchemy.Connection) -> frozenset[tuple[str, str]]:
+    """Return the partitions there are, by schema and name. Leaves no transaction open."""
+    found = connection.execute(text(_SQL["partitions"])).all()
+    connection.rollback()
+    return frozenset((str(schema), str(name)) for schema, name in found)
+
+
+def _refuse_stale_keys(metadata: MetaData, connection: sqlalchemy.Connection) -> None:
+    """Refuse a model whose key has not the column its table is partitioned by: Alembic does not see it."""
+    found = connection.execute(text(_SQL["partition_keys"])).all()
+    connection.rollback()
+    keys = {(str(schema), str(name)): str(column) for schema, name, column in found}
+    for table in metadata.tables.values():
+        column = keys.get((table.schema or "public", table.name))
+        if column is not None and column not in table.primary_key.columns:
+            raise RevisionError(
+                f'the model of "{table.name}" has not "{column}" in its primary key, '
+                "and the table is partitioned by it",
+                hint=f"say primary_key=True of {column} in the model, behind the others",
+            )
+
+
+def _place_of(thing: object) -> tuple[str, str]:
+    """Return schema and name of the table that an object is, or belongs to."""
+    table = getattr(thing, "table", thing)
+    return getattr(table, "schema", None) or "public", str(getattr(table, "name", ""))
 
 
 def _is_check(config: Config) -> bool:

@@ -53,7 +53,7 @@ def run_environment(context: Any, file: str) -> None:  # noqa: ANN401  (the modu
             _migrate(context, request, settings, options)
             return
         with online.connected(settings) as connection:
-            online.look(context, connection, **comparison(context.config, options.metadata))
+            online.look(context, connection, **comparison(context.config, options.metadata, connection))
 
 
 def _migrate(context: Any, request: dict[str, Any], settings: Settings, options: Options) -> None:  # noqa: ANN401

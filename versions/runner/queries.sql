@@ -92,6 +92,26 @@ SELECT class.oid::pg_catalog.regclass::text,
                     WHERE progress.index_relid = built.indexrelid);
 
 
+-- partitions --
+-- The partitions there are, by schema and name.
+SELECT namespace.nspname,
+       class.relname
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE class.relispartition
+   AND class.relkind IN ('r', 'p', 'f');
+
+-- partition_keys --
+-- The columns that tables are partitioned by.
+SELECT namespace.nspname,
+       class.relname,
+       attribute.attname
+  FROM pg_catalog.pg_partitioned_table AS split
+  JOIN pg_catalog.pg_class AS class ON class.oid = split.partrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_attribute AS attribute
+    ON attribute.attrelid = class.oid AND attribute.attnum = ANY (split.partattrs::smallint[]);
+
 -- has_journal --
 -- Whether the journal is there.
 SELECT pg_catalog.to_regclass('ops.migration_journal') IS NOT NULL

@@ -112,13 +112,17 @@ def _domain_constraint(one: Difference) -> Iterator[str]:
 
 
 def _index(one: Difference) -> Iterator[str]:
-    drop = f"DROP INDEX CONCURRENTLY {one.identity};"
+    # An index of a partitioned table, of which it is the whole, cannot be made or dropped CONCURRENTLY.
+    whole = " ON ONLY " in str((one.was or one.now or {}).get("definition"))
+    alone = "" if whole else " CONCURRENTLY"
+    drop = f"DROP INDEX{alone} {one.identity};"
     if one.was is None:
         yield drop
     elif one.now is None or "definition" in one.fields:
         if one.now is not None:
             yield drop
-        yield re.sub(r"^(CREATE (?:UNIQUE )?INDEX) ", r"\1 CONCURRENTLY ", one.was["definition"]) + ";"
+        made = re.sub(r"^(CREATE (?:UNIQUE )?INDEX) ", rf"\1{alone} ", one.was["definition"])
+        yield made.replace(" ON ONLY ", " ON ", 1) + ";"
         if one.was["comment"]:
             yield from comment("INDEX", one.identity, one.was)
     elif one.fields == ("comment",):

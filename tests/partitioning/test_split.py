@@ -1,0 +1,100 @@
+"""The old rows are split into months while others write: none out of sight, none lost, resumable at any statement."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from partitioning.killing import killed_before
+from partitioning.scene import converted_in_the_past, everything, schema, settings
+from partitioning.test_writers import Writer, audited, writing
+
+from spotify_ai_agent_migrations.versions.core.errors import TableError
+from spotify_ai_agent_migrations.versions.core.fingerprint import lasting
+from spotify_ai_agent_migrations.versions.partitioning import convert, split, unconvert, unsplit
+from spotify_ai_agent_migrations.versions.partitioning.split import Pace
+from support import rows
+
+BY_PARTITION = 'SELECT tableoid::regclass::text, count(*), min(at), max(at) FROM "Odd" GROUP BY 1 ORDER BY 3'
+SMALL = Pace(blocks=5)
+
+
+def test_rows_are_in_the_partition_of_their_month(scene: str) -> None:
+    converted_in_the_past(scene)
+    before, content = schema(scene), everything(scene)
+    made = split('"Odd"', pace=SMALL, settings=settings(scene))
+    assert len(made) >= 16
+    assert everything(scene) == content
+    found = rows(scene, "SET TimeZone = 'UTC';" + BY_PARTITION)
+    assert len(found) in {len(made), len(made) + 1}
+    assert all(
+        str(name).strip('"') == f"Odd_p{oldest:%Y_%m}" == f"Odd_p{newest:%Y_%m}"
+        for name, _, oldest, newest in found
+    )
+    # The table is as it was, but for its partitions, and nothing of the work is left.
+    assert lasting(before) == tuple(
+        thing for thing in lasting(schema(scene)) if "_legacy" not in thing.identity
+    )
+    rest = "SELECT relname FROM pg_class WHERE relname LIKE 'Odd%split%' UNION SELECT proname FROM pg_proc WHERE proname LIKE 'Odd%split%'"
+    assert (
+        rows(
+            scene,
+            rest
+            + " UNION SELECT conname FROM pg_constraint WHERE conname LIKE 'Odd%bound_check' OR NOT convalidated AND conparentid = 0",
+        )
+        == []
+    )
+    assert split('"Odd"', settings=settings(scene)) == ()
+    # What refers to the table still does.
+    assert rows(
+        scene,
+        'SELECT count(*) FROM notes WHERE odd_id IS NOT NULL AND NOT EXISTS (SELECT FROM "Odd" WHERE id = odd_id AND at = odd_id_at)',
+    ) == [(0,)]
+    plain = unconvert('"Odd"', settings=settings(scene))
+    assert plain > 1000
+    assert everything(scene) == content
+
+
+def test_every_acknowledged_write_to_old_rows_is_in_the_months(scene: str) -> None:
+    converted_in_the_past(scene)
+    rows(scene, "ALTER TABLE \"Odd\" ALTER at SET DEFAULT now() - interval '70 days'")
+    with writing(scene) as writers:
+        time.sleep(0.2)
+        assert len(split('"Odd"', pace=Pace(blocks=2, pause_s=0.02), settings=settings(scene))) >= 16
+        time.sleep(0.2)
+    assert audited(scene, writers) > 50
+    assert isinstance(writers[0], Writer)
+
+
+def test_killed_before_any_statement_it_goes_on(scene: str) -> None:
+    converted_in_the_past(scene)
+    content = everything(scene)
+    tried = 0
+    for number in (1, 60, 120, *range(2, 90, 5)):
+        if not killed_before(number, lambda: split('"Odd"', pace=Pace(blocks=40), settings=settings(scene))):
+            break
+        tried += 1
+        rows(scene, f'UPDATE "Odd" SET amount = {number} WHERE id = 1700')
+        content = everything(scene)
+    assert tried > 8
+    split('"Odd"', pace=Pace(blocks=40), settings=settings(scene))
+    assert everything(scene) == content
+    assert rows(
+        scene, "SELECT count(*) FROM pg_inherits JOIN pg_class ON oid = inhrelid WHERE relname = 'Odd_legacy'"
+    ) == [(0,)]
+
+
+def test_what_was_begun_can_be_taken_away(scene: str) -> None:
+    converted_in_the_past(scene)
+    before = schema(scene)
+    assert killed_before(140, lambda: split('"Odd"', pace=SMALL, settings=settings(scene)))
+    assert schema(scene) != before
+    assert unsplit('"Odd"', settings=settings(scene))
+    assert schema(scene) == before
+    assert not unsplit('"Odd"', settings=settings(scene))
+
+
+def test_a_partition_that_still_takes_rows_is_refused(scene: str) -> None:
+    convert('"Odd"', "at", premake=1, settings=settings(scene))
+    with pytest.raises(TableError, match=r'partition "public."Odd_legacy"" takes rows until'):
+        split('"Odd"', settings=settings(scene))
