@@ -8,7 +8,7 @@ from typing import Any, Final
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.sql import SQL as Statement  # noqa: N811  (the named statements are SQL here)
-from psycopg2.sql import Identifier
+from psycopg2.sql import Composable, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import (
     Column,
@@ -21,6 +21,11 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.plan import (
 from spotify_ai_agent_migrations.versions.core.sql import queries
 
 SQL: Final = queries("spotify_ai_agent_migrations.versions.bulk_import_export")
+
+
+# Where pages have another size the ranges are shorter or longer, and hold the same rows together.
+_PAGE_BYTES: Final = 8192
+_LAST_PAGE: Final = 4_294_967_295
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,31 @@ def _parts(cursor: Cursor, name: str) -> tuple[str | None, str]:
     if len(parts) > 2:
         raise refused_name(name)
     return (parts[0] if len(parts) == 2 else None), parts[-1]
+
+
+def read_ranges(
+    cursor: Cursor, relation: int, *, range_bytes: int, least_bytes: int
+) -> tuple[Composable, ...]:
+    """Return stretches of a table that together hold all its rows; none if it has fewer than *least_bytes*.
+
+    The last stretch of each partition has no end: rows may have been added since its size was asked.
+    """
+    cursor.execute(SQL["leaves"], {"relation": relation})
+    leaves = cursor.fetchall()
+    if sum(size for _, _, size in leaves) < least_bytes:
+        return ()
+    step = max(1, range_bytes // _PAGE_BYTES)
+    found = []
+    for schema, name, size in leaves:
+        starts = range(0, max(1, size // _PAGE_BYTES), step)
+        for start in starts:
+            end = start + step if start != starts[-1] else _LAST_PAGE
+            found.append(
+                Statement(SQL["part_of_leaf"]).format(
+                    table=Identifier(schema, name), low=Literal(f"({start},0)"), high=Literal(f"({end},0)")
+                )
+            )
+    return tuple(found)
 
 
 def read_sequence(cursor: Cursor, name: str) -> OwnedSequence:

@@ -226,6 +226,7 @@ SET LOCAL xmloption = 'content';
 
 -- export_session --
 -- What is written reads back as the same value on any server, whatever its own settings.
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 SET LOCAL statement_timeout = 0;
 SET LOCAL timezone = 'UTC';
 SET LOCAL datestyle = 'ISO, MDY';
@@ -367,9 +368,75 @@ SELECT pg_catalog.count(*)
    AND NOT held.granted
    AND held.pid = ANY (%(pids)s::integer[]);
 
--- export --
+-- export_csv --
 -- Write rows; takes ACCESS SHARE. The form with SELECT also reads partitions and views.
-COPY (SELECT {columns} FROM {table}) TO STDOUT (FORMAT csv, HEADER, ENCODING 'UTF8');
+COPY (SELECT {values} FROM {source} {rest}) TO STDOUT (FORMAT csv, ENCODING 'UTF8');
+
+-- export_tsv --
+-- Write rows with tabs between the fields.
+COPY (SELECT {values} FROM {source} {rest}) TO STDOUT (FORMAT csv, DELIMITER E'\t', ENCODING 'UTF8');
+
+-- export_copy --
+-- Write rows in the text format of COPY.
+COPY (SELECT {values} FROM {source} {rest}) TO STDOUT (ENCODING 'UTF8');
+
+-- export_jsonl --
+-- Write rows as objects; JSON holds no control character, so that nothing is quoted.
+COPY (
+    SELECT pg_catalog.row_to_json(exported_row)::text
+      FROM (SELECT {values} FROM {source} {rest}) AS exported_row
+) TO STDOUT (FORMAT csv, DELIMITER E'\x02', QUOTE E'\x01', ENCODING 'UTF8');
+
+-- masked --
+-- What stands in place of a personal value.
+CASE WHEN {column} IS NOT NULL THEN '***'::text END
+
+-- no_formula --
+-- A text that no spreadsheet takes for a formula.
+CASE WHEN {column}::text ~ E'^[=+@\t\r-]' THEN '''' || {column}::text ELSE {column}::text END
+
+-- columns_of_query --
+-- The columns that a query has.
+SELECT exported.* FROM {source} LIMIT 0;
+
+-- may_keep_personal --
+-- Whether the login owns the relation or is there to see personal data.
+SELECT pg_catalog.pg_has_role(relation.relowner, 'USAGE')
+    OR EXISTS (
+           SELECT 1
+             FROM pg_catalog.pg_roles AS role
+            WHERE role.rolname = 'agent_privacy'
+              AND pg_catalog.pg_has_role(role.oid, 'USAGE')
+       )
+  FROM pg_catalog.pg_class AS relation
+ WHERE relation.oid = %(relation)s::oid;
+
+-- export_snapshot --
+-- Let others see what this transaction sees.
+SELECT pg_catalog.pg_export_snapshot();
+
+-- take_snapshot --
+-- See what another transaction sees.
+SET TRANSACTION SNAPSHOT {snapshot};
+
+-- leaves --
+-- The tables that hold the rows of a table, in order, and how many bytes each has.
+SELECT namespace.nspname,
+       leaf.relname,
+       pg_catalog.pg_relation_size(leaf.oid)
+  FROM pg_catalog.pg_partition_tree(%(relation)s::oid) WITH ORDINALITY AS branch
+  JOIN pg_catalog.pg_class AS leaf ON leaf.oid = branch.relid AND leaf.relkind = 'r'
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = leaf.relnamespace
+ ORDER BY branch.ordinality;
+
+-- part_of_leaf --
+-- The rows in some pages of a table.
+(
+    SELECT leaf.*
+      FROM ONLY {table} AS leaf
+     WHERE leaf.ctid >= {low}::tid
+       AND leaf.ctid < {high}::tid
+) AS part
 
 -- may_write_ledger --
 -- Whether the ledger of imports is there and may be written.

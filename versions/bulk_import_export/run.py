@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -22,10 +23,11 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.opening import Open
 from spotify_ai_agent_migrations.versions.bulk_import_export.options import Choices, Options, choose
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Record
 from spotify_ai_agent_migrations.versions.bulk_import_export.rejects import Reject, RejectFile, shown_record
+from spotify_ai_agent_migrations.versions.bulk_import_export.sink import verify
 from spotify_ai_agent_migrations.versions.bulk_import_export.source import Source
 from spotify_ai_agent_migrations.versions.bulk_import_export.staging import STAGING, find_key
 from spotify_ai_agent_migrations.versions.core.database import connect
-from spotify_ai_agent_migrations.versions.core.errors import LockError
+from spotify_ai_agent_migrations.versions.core.errors import FileError, LockError
 from spotify_ai_agent_migrations.versions.core.locks import advisory_lock, lock_key
 from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
 
@@ -97,9 +99,16 @@ def bulk_import(
         PrivilegeError: the login may not load the table or move a sequence of it.
     """
     options = choose(choices)
+    expected = verify(str(path), options.manifest) if options.verify else None
     settings = resolve_settings(url)
     with closing(open_input(path, options)) as opened, connect(settings, purpose=PURPOSE) as connection:
-        return load(connection, table, opened, settings, options, progress or _say_nothing)
+        result = load(connection, table, opened, settings, options, progress or _say_nothing)
+    if expected is not None and expected != result.read:
+        raise FileError(
+            f'"{result.path}" held {result.read} rows, and its manifest says {expected}',
+            hint="look at both; what the result says was loaded",
+        )
+    return result
 
 
 def _say_nothing(_: Progress) -> None:

@@ -113,7 +113,9 @@ class Session:
         bad, prepared = self._with_rejects(prepared)
         rejects = tuple(self._reject(prepared, one) for one in bad)
         faults = faults or tuple(self._fault(prepared, fault) for fault in prepared.faults)
-        return Outcome(prepared, prepared.sent - len(bad), tuple(sorted((*faults, *rejects), key=lambda one: one.offset)))
+        return Outcome(
+            prepared, prepared.sent - len(bad), tuple(sorted((*faults, *rejects), key=lambda one: one.offset))
+        )
 
     def _refuse_missing(self, sent: int, loaded: int) -> None:
         if sent != loaded:

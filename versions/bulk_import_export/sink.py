@@ -1,0 +1,177 @@
+"""Compress what is exported and take its sum, on the way into a file or to standard output. No database here."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import io
+import json
+import lzma
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, Protocol, cast
+
+from spotify_ai_agent_migrations.versions.bulk_import_export.opening import SAMPLE_BYTES
+from spotify_ai_agent_migrations.versions.bulk_import_export.target import open_target
+from spotify_ai_agent_migrations.versions.core.errors import FileError
+
+_ENDINGS: Final = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".xz": "xz"}
+_GZIP_LEVEL: Final = 1
+
+
+class _Place(Protocol):
+    error: FileError | None
+
+    def write(self, data: bytes) -> int: ...
+
+    def finish(self) -> int: ...
+
+
+class _StandardOutput:
+    """Standard output in place of a file."""
+
+    def __init__(self) -> None:
+        self.error: FileError | None = None
+        self._bytes = 0
+
+    def write(self, data: bytes) -> int:
+        sys.stdout.buffer.write(data)
+        self._bytes += len(data)
+        return len(data)
+
+    def finish(self) -> int:
+        sys.stdout.buffer.flush()
+        return self._bytes
+
+
+class _Summed(io.RawIOBase):
+    """Writes on, and takes the SHA-256 of it."""
+
+    def __init__(self, place: _Place) -> None:
+        super().__init__()
+        self.sha256 = hashlib.sha256()
+        self.place = place
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        part = bytes(data)
+        self.sha256.update(part)
+        self.place.write(part)
+        return len(part)
+
+
+class Sink:
+    """Takes the text of an export; `finish` puts the file in its place and returns its size."""
+
+    def __init__(self, place: _Place, compression: str) -> None:
+        self._summed = _Summed(place)
+        self._buffer = io.BufferedWriter(self._summed, SAMPLE_BYTES)
+        self._writer = _compressing(cast(Any, self._buffer), compression)
+
+    @property
+    def error(self) -> FileError | None:
+        """What kept the file from being written."""
+        return self._summed.place.error
+
+    @property
+    def sha256(self) -> str:
+        """The sum of the file, once it is finished."""
+        return self._summed.sha256.hexdigest()
+
+    def write(self, data: bytes) -> int:
+        """Write *data*; the driver calls this for every row."""
+        self._writer.write(data)
+        return len(data)
+
+    def finish(self) -> int:
+        """Put the file in its place and return its size in bytes."""
+        if self._writer is not self._buffer:
+            self._writer.close()
+        self._buffer.flush()
+        return self._summed.place.finish()
+
+
+def compression_of(path: str) -> str:
+    """Return the compression that the name of a file asks for."""
+    return next((found for ending, found in _ENDINGS.items() if path.casefold().endswith(ending)), "none")
+
+
+@contextmanager
+def open_sink(path: str, compression: str) -> Iterator[Sink]:
+    """Open a file that nobody sees until it is finished, or standard output.
+
+    Raises:
+        FileError: the folder is missing or may not be written, or *path* is no regular file.
+    """
+    if path == "-":
+        yield Sink(_StandardOutput(), compression)
+        return
+    with open_target(Path(path)) as target:
+        yield Sink(target, compression)
+
+
+def _compressing(file: Any, compression: str) -> Any:
+    if compression == "gzip":
+        # No time in it: the same rows give the same file.
+        return gzip.GzipFile(fileobj=file, mode="wb", compresslevel=_GZIP_LEVEL, mtime=0, filename="")
+    if compression == "bz2":
+        return bz2.BZ2File(file, "wb")
+    if compression == "xz":
+        return lzma.LZMAFile(file, "wb", preset=1)
+    return _zstd(file) if compression == "zstd" else file
+
+
+def _zstd(file: Any) -> Any:
+    try:
+        zstandard = import_module("zstandard")
+    except ImportError:
+        raise FileError(
+            "zstandard, which compresses with zstd, is not installed",
+            hint="pip install 'spotify-ai-agent-migrations[zstd]'",
+        ) from None
+    return zstandard.ZstdCompressor(level=3).stream_writer(file, closefd=False)
+
+
+def manifest_path(path: str | os.PathLike[str]) -> Path:
+    """Return where the manifest of the file *path* lies."""
+    return Path(f"{os.fspath(path)}.manifest.json")
+
+
+def write_manifest(path: str, about: dict[str, Any]) -> None:
+    """Write beside *path* what is in it, whole or not at all."""
+    with open_target(manifest_path(path)) as target:
+        target.write((json.dumps(about, indent=2, ensure_ascii=False) + "\n").encode())
+        target.finish()
+
+
+def verify(path: str, manifest: str | os.PathLike[str] | None) -> int:
+    """Compare the file *path* with its manifest; return how many rows it has to hold.
+
+    Raises:
+        FileError: there is no manifest, or the file is not the one that it was written for.
+    """
+    place = Path(os.fspath(manifest)) if manifest is not None else manifest_path(path)
+    try:
+        said = json.loads(place.read_text(encoding="utf-8"))
+        rows, expected = int(said["rows"]), str(said["sha256"])
+        with Path(path).open("rb") as file:
+            found = hashlib.sha256()
+            while part := file.read(SAMPLE_BYTES):
+                found.update(part)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FileError(
+            f'"{path}" cannot be verified: "{place}" is no manifest of it', hint="export it with a manifest"
+        ) from error
+    if found.hexdigest() != expected:
+        raise FileError(
+            f'"{path}" is not the file that "{place}" was written for',
+            hint="transfer it again; nothing was loaded",
+        )
+    return rows
