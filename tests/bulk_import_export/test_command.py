@@ -55,7 +55,9 @@ def test_an_error_is_left_to_the_caller(empty_url: str, tmp_path: Path) -> None:
 def test_help_lists_the_exit_codes(arguments: tuple[str, ...]) -> None:
     code, output = _run(*arguments)
     assert code == 0
-    assert "Exit codes: 0 done, 1 refused or failed, 2 usage, 3 done but for rejected rows." in " ".join(output.split())
+    assert "Exit codes: 0 done, 1 refused or failed, 2 usage, 3 done but for rejected rows." in " ".join(
+        output.split()
+    )
 
 
 def test_missing_arguments_are_a_usage_error() -> None:

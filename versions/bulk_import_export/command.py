@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import typer
 
-from spotify_ai_agent_migrations.versions.bulk_import_export import options as known
 from spotify_ai_agent_migrations.versions.bulk_import_export.exporting import ExportResult
 from spotify_ai_agent_migrations.versions.bulk_import_export.meter import shown_progress
 from spotify_ai_agent_migrations.versions.bulk_import_export.run import ImportResult, bulk_export, bulk_import
@@ -36,11 +35,49 @@ def room() -> None:
     """Bring a file into a table, all of it or nothing, and write a table into a file."""
 
 
-Mode = Enum("Mode", {name: name for name in known.MODES}, type=str)  # type: ignore[misc]
-Guarantee = Enum("Guarantee", {name: name for name in known.GUARANTEES}, type=str)  # type: ignore[misc]
-Format = Enum("Format", {name: name for name in known.FORMATS}, type=str)  # type: ignore[misc]
-Compression = Enum("Compression", {name: name for name in known.COMPRESSIONS}, type=str)  # type: ignore[misc]
-Personal = Enum("Personal", {name: name for name in ("keep", "mask", "refuse")}, type=str)  # type: ignore[misc]
+class Mode(str, Enum):
+    """What `--mode` accepts."""
+
+    INSERT = "insert"
+    IGNORE = "ignore"
+    UPSERT = "upsert"
+    REPLACE = "replace"
+    MERGE = "merge"
+
+
+class Guarantee(str, Enum):
+    """What `--guarantee` accepts."""
+
+    ATOMIC = "atomic"
+    RESUMABLE = "resumable"
+
+
+class Format(str, Enum):
+    """What `--format` accepts."""
+
+    CSV = "csv"
+    TSV = "tsv"
+    JSONL = "jsonl"
+    COPY = "copy"
+
+
+class Compression(str, Enum):
+    """What `--compression` accepts."""
+
+    NONE = "none"
+    GZIP = "gzip"
+    ZSTD = "zstd"
+    BZ2 = "bz2"
+    XZ = "xz"
+
+
+class Personal(str, Enum):
+    """What `--personal` accepts."""
+
+    KEEP = "keep"
+    MASK = "mask"
+    REFUSE = "refuse"
+
 
 _Table = Annotated[
     str, typer.Argument(metavar="TABLE", help="As in SQL: users, public.users, '\"Odd Name\"'.")
@@ -59,10 +96,10 @@ def import_(
     table: _Table,
     file: Annotated[str, typer.Argument(metavar="FILE", help="A path, a URL, or - for standard input.")],
     *,
-    mode: Annotated[Mode, typer.Option(help="What becomes of rows whose key is there.")] = Mode.insert,  # type: ignore[valid-type]
+    mode: Annotated[Mode, typer.Option(help="What becomes of rows whose key is there.")] = Mode.INSERT,
     guarantee: Annotated[
-        Guarantee, typer.Option(help="All or nothing, or block by block to go on later.")  # type: ignore[valid-type]
-    ] = Guarantee.atomic,  # type: ignore[attr-defined]
+        Guarantee, typer.Option(help="All or nothing, or block by block to go on later.")
+    ] = Guarantee.ATOMIC,
     key: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN", help="In place of the primary key.")
     ] = None,
@@ -70,8 +107,8 @@ def import_(
         list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="FIELD= is left out.")
     ] = None,
     constant: _Pairs = None,
-    form: Annotated[Format | None, typer.Option("--format", help="In place of what is found.")] = None,  # type: ignore[valid-type]
-    compression: Annotated[Compression | None, typer.Option(help="In place of what is found.")] = None,  # type: ignore[valid-type]
+    form: Annotated[Format | None, typer.Option("--format", help="In place of what is found.")] = None,
+    compression: Annotated[Compression | None, typer.Option(help="In place of what is found.")] = None,
     encoding: Annotated[str | None, typer.Option(help="In place of what is found.")] = None,
     delimiter: Annotated[str | None, typer.Option(help="One character, or \\t.")] = None,
     quote: Annotated[str | None, typer.Option(help='One character; "" is none.')] = None,
@@ -98,8 +135,8 @@ def import_(
 ) -> None:
     """Load every row of FILE into TABLE, or none."""
     given: dict[str, Any] = {
-        "mode": mode.value, "guarantee": guarantee.value, "key": key, "columns": _mapping(column),  # type: ignore[attr-defined]
-        "constants": _pairs(constant), "format": form and form.value, "compression": compression and compression.value,  # type: ignore[attr-defined]
+        "mode": mode.value, "guarantee": guarantee.value, "key": key, "columns": _mapping(column),
+        "constants": _pairs(constant), "format": form and form.value, "compression": compression and compression.value,
         "encoding": encoding, "delimiter": _letter(delimiter), "quote": quote, "escape": escape, "header": header,
         "skip_lines": skip_lines, "footer_lines": footer_lines, "null": null, "dates": _pairs(date),
         "decimal": decimal, "lenient": lenient, "max_rejects": max_rejects, "rejects": rejects, "workers": workers,
@@ -129,11 +166,9 @@ def export(
     order_by: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN", help="In the order of these.")
     ] = None,
-    form: Annotated[Format | None, typer.Option("--format", help="In place of what the name says.")] = None,  # type: ignore[valid-type]
-    compression: Annotated[Compression | None, typer.Option(help="In place of what the name says.")] = None,  # type: ignore[valid-type]
-    personal: Annotated[
-        Personal | None, typer.Option(help="What becomes of personal columns.")  # type: ignore[valid-type]
-    ] = None,
+    form: Annotated[Format | None, typer.Option("--format", help="In place of what the name says.")] = None,
+    compression: Annotated[Compression | None, typer.Option(help="In place of what the name says.")] = None,
+    personal: Annotated[Personal | None, typer.Option(help="What becomes of personal columns.")] = None,
     for_spreadsheets: Annotated[
         bool, typer.Option("--for-spreadsheets", help="No value is a formula.")
     ] = False,
@@ -145,8 +180,8 @@ def export(
     with shown_progress() as tell:
         result = bulk_export(
             table, file, url=url, progress=tell, query=query, columns=column, where=where, order_by=order_by or (),
-            format=form and form.value, compression=compression and compression.value,  # type: ignore[attr-defined]
-            personal=personal and personal.value, for_spreadsheets=for_spreadsheets, workers=workers,  # type: ignore[attr-defined]
+            format=form and form.value, compression=compression and compression.value,
+            personal=personal and personal.value, for_spreadsheets=for_spreadsheets, workers=workers,
         )  # fmt: skip
     _say_export(result, as_json=as_json)
 

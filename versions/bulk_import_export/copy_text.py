@@ -79,6 +79,7 @@ def quick_text(block: bytes, fields: int, delimiter: bytes = b",") -> bytes | No
 
 
 def is_utf8(block: bytes) -> bool:
+    """Tell whether *block* is UTF-8."""
     try:
         return block.isascii() or bool(block.decode())
     except UnicodeDecodeError:

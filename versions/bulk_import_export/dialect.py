@@ -214,7 +214,10 @@ def _behind(text: bytes, lines: int) -> bytes:
 
 
 def _by_pattern(text: bytes, base: Dialect, options: Options) -> Dialect:
-    """Return what clevercsv finds: no line names a column. https://doi.org/10.1007/s10618-019-00646-y"""
+    """Return what clevercsv finds, where no line names a column.
+
+    https://doi.org/10.1007/s10618-019-00646-y
+    """
     if options.delimiter and options.quote is not None:
         return replace(
             base, delimiter=options.delimiter, quote=options.quote, escape=options.escape or options.quote
@@ -267,7 +270,9 @@ def _pads_quotes(text: bytes, dialect: Dialect) -> bool:
     if not dialect.quote or dialect.delimiter in {" ", "\t"}:
         return False
     opened = (dialect.delimiter + " " + dialect.quote).encode()
-    return opened in text and not isinstance(_first_fault(text, replace(dialect, trim=True)), Malformed)
+    if opened not in text or _first_fault(text, dialect) is None:
+        return False
+    return _first_fault(text, replace(dialect, trim=True)) is None
 
 
 def _first_fault(text: bytes, dialect: Dialect) -> Malformed | None:

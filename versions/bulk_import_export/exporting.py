@@ -264,7 +264,7 @@ class _Export:
         if len(found.ranges) > 1 and self._workers > 1:
             return self._side_by_side(found)
         with self._connection.cursor() as cursor:
-            cursor.copy_expert(self._statement(found, self._rest()), self._sink)  # type: ignore[arg-type]  # `write`
+            cursor.copy_expert(self._statement(found, self._rest()), self._sink)
             return cursor.rowcount
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -94,7 +94,7 @@ def require(cursor: Cursor) -> None:
         )
 
 
-def open_job(cursor: Cursor, identity: str, about: dict[str, object], *, again: bool) -> Job:
+def open_job(cursor: Cursor, identity: str, about: Mapping[str, object], *, again: bool) -> Job:
     """Return the entry of the load, made anew unless there is one; *again* makes one though it is done."""
     cursor.execute(SQL["find_job"], {"fingerprint": identity})
     row = cursor.fetchone()

@@ -11,7 +11,7 @@ import os
 import sys
 import zlib
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -28,6 +28,9 @@ Where = str | os.PathLike[str] | BinaryIO | IO[bytes]
 _MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\xfd7zXZ\0": "xz"}
 _REFUSED: Final = {
     b"PK\x03\x04": ("a zip archive, as an .xlsx is", "decompress or export it to CSV first"),
+    b"PAR1": ("Parquet", "write it as CSV or JSON Lines first"),
+    b"ARROW1": ("Arrow", "write it as CSV or JSON Lines first"),
+    b"PGCOPY\n": ("COPY in binary", "write it as text: COPY … TO … (FORMAT csv, HEADER)"),
     b"%PDF": ("a PDF", "export the table in it to CSV first"),
     b"SQLite format 3\0": ("a SQLite database", "export the table in it to CSV first"),
 }
@@ -94,9 +97,11 @@ class Counting(io.RawIOBase):
         self._head = head
 
     def readable(self) -> bool:
+        """Say that it can be read."""
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """Fill *buffer* with what follows."""
         part = self._head[: len(buffer)] or self._file.read(len(buffer)) or b""
         self._head = self._head[len(part) :]
         buffer[: len(part)] = part
@@ -119,7 +124,7 @@ def open_input(where: Where, options: Options) -> Opened:
         return _opened(
             cast(BinaryIO, where), str(getattr(where, "name", "the file object")), options, closing=False
         )
-    text = os.fspath(cast("str | os.PathLike[str]", where))
+    text = os.fspath(where)
     if text == "-":
         return _opened(sys.stdin.buffer, "standard input", options, closing=False)
     if "://" in text:
@@ -171,20 +176,29 @@ def _remote(url: str) -> BinaryIO:
 
 
 def _opened(file: BinaryIO, name: str, options: Options, *, closing: bool = True) -> Opened:
-    try:
-        head = _take(file, 16)
-        compression = options.compression or _found(head)
-        for magic, (what, hint) in _REFUSED.items():
-            if head.startswith(magic):
-                raise FileError(f'"{name}" is {what}, and CSV is expected', hint=hint)
-        raw = Counting(file, head)
-        stream = _decompressed(raw, compression)
-        sample = _take(stream, SAMPLE_BYTES)
-    except _UNREADABLE as error:
-        raise unreadable(name, error, compression if "compression" in locals() else "none") from error
-    encoding = "binary" if _is_binary(sample) else (options.encoding or detect(sample))
+    compression = options.compression or "none"
+    with ExitStack() as stack:
+        if closing:
+            stack.callback(file.close)
+        try:
+            head = _take(file, 16)
+            compression = options.compression or _found(head)
+            _refuse_other_formats(head, name)
+            raw = Counting(file, head)
+            stream = _decompressed(raw, compression)
+            sample = _take(stream, SAMPLE_BYTES)
+        except _UNREADABLE as error:
+            raise unreadable(name, error, compression) from error
+        stack.pop_all()
+    encoding = options.encoding or detect(sample)
     opened = Opened(name, raw, stream, sample, compression, encoding, closing=closing)
-    return opened if encoding == "binary" else _in_utf8(opened)
+    return _in_utf8(opened)
+
+
+def _refuse_other_formats(head: bytes, name: str) -> None:
+    for magic, (what, hint) in _REFUSED.items():
+        if head.startswith(magic):
+            raise FileError(f'"{name}" is {what}, and CSV is expected', hint=hint)
 
 
 def _in_utf8(opened: Opened) -> Opened:
@@ -217,10 +231,6 @@ def _found(head: bytes) -> str:
     return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), "none")
 
 
-def _is_binary(sample: bytes) -> bool:
-    return sample.startswith((b"PAR1", b"ARROW1\0\0", b"PGCOPY\n\xff\r\n\0"))
-
-
 def _decompressed(raw: Counting, compression: str) -> BinaryIO:
     file: Any = io.BufferedReader(raw, SAMPLE_BYTES)
     if compression == "gzip":
@@ -236,7 +246,7 @@ class _Xz(io.BufferedReader):
     """A reader of xz whose dictionary may not fill the memory."""
 
     def __init__(self, file: BinaryIO) -> None:
-        found = lzma.LZMAFile(file)
+        found = lzma.LZMAFile(file)  # noqa: SIM115  (its buffer closes it)
         # The module has no other way in: https://docs.python.org/3/library/lzma.html
         vars(found)["_memlimit"] = _XZ_MEMORY_MOST
         buffer: Any = found

@@ -11,12 +11,12 @@ from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 
 Mode = Literal["insert", "ignore", "upsert", "replace", "merge"]
 Guarantee = Literal["atomic", "resumable"]
-Format = Literal["csv", "tsv", "jsonl", "copy", "binary", "parquet", "arrow"]
+Format = Literal["csv", "tsv", "jsonl", "copy"]
 Compression = Literal["none", "gzip", "zstd", "bz2", "xz"]
 
 MODES: Final = ("insert", "ignore", "upsert", "replace", "merge")
 GUARANTEES: Final = ("atomic", "resumable")
-FORMATS: Final = ("csv", "tsv", "jsonl", "copy", "binary", "parquet", "arrow")
+FORMATS: Final = ("csv", "tsv", "jsonl", "copy")
 COMPRESSIONS: Final = ("none", "gzip", "zstd", "bz2", "xz")
 
 # Without one of these, rows of the file and of the table would be told apart by nothing.
@@ -181,5 +181,3 @@ def _refuse_contradictions(options: Options) -> None:
         raise SettingsError(
             f"{options.mode} asks for no key", hint=f"leave it out, or say one of {', '.join(KEYED)}"
         )
-    if options.footer_lines and options.format in {"binary", "parquet", "arrow"}:
-        raise SettingsError("only text has footer lines", hint="leave footer_lines out")

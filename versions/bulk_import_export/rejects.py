@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
@@ -82,7 +83,7 @@ class RejectFile:
             self._open(path, about, append=append)
 
     def _open(self, path: str | os.PathLike[str], about: Mapping[str, Any], *, append: bool) -> None:
-        there = append and os.path.exists(path)
+        there = append and Path(path).exists()
         try:
             # The record of a person may be in it.
             how = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if there else os.O_TRUNC)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
@@ -86,8 +85,9 @@ class Session:
 
     def __post_init__(self) -> None:
         self.cursor = self.connection.cursor()
-        self._notices: Any = _Notices()
-        self.connection.notices = self._notices
+        self._notices = _Notices()
+        # A list of the driver's own keeps 50; all that it calls is `append`.
+        self.connection.notices = cast(Any, self._notices)
         self._soft = self.options.keeps_rejects and self.connection.server_version >= _SOFT_ERRORS_SINCE
         self._by_name = _columns_by_field(self.load)
 
@@ -234,6 +234,7 @@ class Session:
         return None if name is None else read_constraint(self.cursor, schema or "", table or "", name)
 
     def savepoint(self) -> _Savepoint:
+        """Return a savepoint for the block; what it yields undoes the block."""
         return _Savepoint(self.cursor)
 
     def _copy(self, kind: str, payload: bytes, records: int, *, soft: bool = False) -> int:
@@ -288,7 +289,7 @@ class _Savepoint:
         return lambda: self._cursor.execute(SQL["back_to_savepoint"])
 
     def __exit__(self, kind: object, *_: object) -> None:
-        with suppress(psycopg2.Error) if kind else suppress():
+        if kind is None:
             self._cursor.execute(SQL["release_savepoint"])
 
 

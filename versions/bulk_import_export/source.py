@@ -272,6 +272,9 @@ def _without_footer(block: Block, lines: int) -> Block:
 
 def _without_blank_lines(block: Block) -> Block:
     """Return *block* without the blank lines at its end."""
+    if block.data[-2:-1] not in {b"\n", b"\r"}:
+        # As nearly always, and then nothing is copied.
+        return block
     text = len(block.data.rstrip(b"\r\n"))
     if text:
         text += line_end_length(block.data, text)

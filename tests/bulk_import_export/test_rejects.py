@@ -1,0 +1,134 @@
+"""Rows that cannot be loaded are kept aside, with line, offset, column, code and reason; the others are loaded."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from spotify_ai_agent_migrations import RowError, bulk_import
+from support import connected, rows
+
+_TABLE = """
+    CREATE TABLE p (k integer PRIMARY KEY);
+    INSERT INTO p VALUES (1);
+    CREATE TABLE t (
+        id integer PRIMARY KEY, name varchar(12) NOT NULL, p integer REFERENCES p, price numeric CHECK (price > 0),
+        extra jsonb
+    )
+"""
+_LINES = [
+    ("1,good,1,1,{}", None),
+    ("x,bad,1,1,{}", ("id", "22P02", "not a valid integer")),
+    ("2,,1,1,{}", ("name", "23502", "no value where the table must have one")),
+    ("3,much too long a name,1,1,{}", ("name", "22001", "too long for character varying(12)")),
+    ('4,"two\nlines",1,1,"{""a"":\n1}"', None),
+    ("5,orphan,7,1,{}", ("p", "23503", 'p has no row with this key, and "t_p_fkey" needs one')),
+    ("6,cheap,1,-1,{}", ("price", "23514", 'the row breaks the check "t_price_check"')),
+    ("7,few,1", (None, "22P04", "3 fields where the header has 5")),
+    ('8,"stray" quote,1,1,{}', ("name", "22P04", "text follows a closing quote")),
+    ("1,again,1,1,{}", ("id", "23505", 'the key is there already, and "t_pkey" allows it once')),
+    ("9,json,1,1,{", ("extra", "22P02", "not a valid jsonb")),
+    ("10,last,1,1,", None),
+]
+
+
+def _execute(url: str, statement: str) -> None:
+    with connected(url) as connection, connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def _write(path: Path) -> list[tuple[int, int, str | None, str, str]]:
+    """Write the lines above; return what has to be said of those that are bad."""
+    text, expected = "id,name,p,price,extra\n", []
+    for line, fault in _LINES:
+        if fault is not None:
+            expected.append((text.count("\n") + 1, len(text), *fault))
+        text += line + "\n"
+    path.write_text(text)
+    return expected
+
+
+def test_every_kind_of_bad_row_is_told_and_every_good_one_loaded(empty_url: str, tmp_path: Path) -> None:
+    _execute(empty_url, _TABLE)
+    path, kept = tmp_path / "t.csv", tmp_path / "rejects.jsonl"
+    expected = _write(path)
+    result = bulk_import("t", path, url=empty_url, max_rejects=20, rejects=kept)
+    assert (result.read, result.rows, result.rejected, result.skipped) == (12, 3, 9, 0)
+    found = [(one.line, one.offset, one.column, one.sqlstate, one.reason) for one in result.rejects]
+    assert found == expected
+    assert rows(empty_url, "SELECT id FROM t ORDER BY id") == [(1,), (4,), (10,)]
+    about, *lines = map(json.loads, kept.read_text().splitlines())
+    assert (about["table"], about["source"]) == ("public.t", str(path))
+    assert [(one["line"], one["sqlstate"]) for one in lines] == [
+        (line, code) for line, _, _, code, _ in expected
+    ]
+    assert lines[0]["record"] == {"id": "x", "name": "bad", "p": "1", "price": "1", "extra": "{}"}
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+def test_one_more_than_allowed_and_nothing_is_loaded(empty_url: str, tmp_path: Path) -> None:
+    _execute(empty_url, _TABLE)
+    path = tmp_path / "t.csv"
+    _write(path)
+    assert bulk_import("t", path, url=empty_url, max_rejects=0.75).rejected == 9
+    _execute(empty_url, "TRUNCATE t")
+    for most in (8, 0.7):
+        with pytest.raises(RowError) as caught:
+            bulk_import("t", path, url=empty_url, max_rejects=most)
+        assert caught.value.problem == (
+            f'"{path}": 9 rows cannot be loaded, and {most} may be; the first: line 3, column "id": '
+            "not a valid integer"
+        )
+        assert caught.value.hint == "mend them or allow more; nothing was loaded"
+    assert rows(empty_url, "SELECT count(*) FROM t") == [(0,)]
+
+
+def test_a_dry_run_predicts_and_writes_nothing(empty_url: str, tmp_path: Path) -> None:
+    _execute(empty_url, _TABLE)
+    path = tmp_path / "t.csv"
+    _write(path)
+    result = bulk_import("t", path, url=empty_url, dry_run=True)
+    # What only the table knows, its constraints, no dry run sees.
+    assert [one.line for one in result.rejects] == [3, 5, 11, 12, 14]
+    assert (result.types["price"], result.sample[0]["name"]) == ("numeric", "good")
+    assert rows(empty_url, "SELECT count(*) FROM t") == [(0,)]
+
+
+def test_personal_values_are_neither_in_the_file_nor_in_the_ledger(url: str, tmp_path: Path) -> None:
+    path, kept = tmp_path / "a.csv", tmp_path / "rejects.jsonl"
+    path.write_text(
+        "user_id,id,event_name,session_id,created_at\n"
+        "0,1,track.played,s3cret,2026-01-01T00:00:00Z\n0,x,track.played,,2026-01-01T00:00:00Z\n"
+        "0,2,track.played,,2026-01-01T00:00:00Z\n"
+    )
+    result = bulk_import("analytics", path, url=url, max_rejects=5, rejects=kept)
+    assert [(one.column, one.value) for one in result.rejects] == [("session_id", None), ("id", "x")]
+    assert "s3cret" not in kept.read_text()
+    assert json.loads(kept.read_text().splitlines()[1])["masked"] == [
+        "user_id",
+        "event_name",
+        "session_id",
+        "created_at",
+    ]
+    assert rows(url, "SELECT line, column_name, sqlstate, value FROM ops.import_reject ORDER BY line") == [
+        (2, "session_id", "22P02", None),
+        (3, "id", "22P02", "x"),
+    ]
+    assert rows(url, "SELECT read_count, loaded_count, rejected_count FROM ops.import_job") == [(3, 1, 2)]
+
+
+def test_a_thousand_bad_rows_among_many_are_found_one_by_one(empty_url: str, tmp_path: Path) -> None:
+    _execute(empty_url, "CREATE TABLE t (id integer PRIMARY KEY, name text NOT NULL)")
+    path = tmp_path / "t.csv"
+    bad = {number: ("x" if number % 2 else "") for number in range(50, 100_000, 100)}
+    with path.open("w") as file:
+        file.write("id,name\n")
+        for number in range(100_000):
+            wrong = bad.get(number)
+            file.write(f"{number}{wrong or ''},{'' if wrong == '' else f'name {number}'}\n")
+    result = bulk_import("t", path, url=empty_url, max_rejects=0.02, workers=2)
+    assert (result.rows, result.rejected) == (99_000, 1_000)
+    assert rows(empty_url, "SELECT count(*), sum(id) FROM t") == [(99_000, sum(range(100_000)) - sum(bad))]
