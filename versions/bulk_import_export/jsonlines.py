@@ -25,16 +25,18 @@ def names_of_objects(sample: bytes) -> tuple[str, ...]:
     return tuple(names)
 
 
-def json_records(data: bytes, names: Sequence[str], *, line: int) -> Iterator[Record | Malformed]:
+def json_records(
+    data: bytes, names: Sequence[str], *, line: int, verbatim: frozenset[str] = frozenset()
+) -> Iterator[Record | Malformed]:
     """Yield the objects of *data* as records, in the order of *names*; what an object lacks is NULL.
 
-    A text is what it says; anything else is the JSON that stands there, digit by digit.
+    A text is what it says, but in the fields *verbatim*; anything else is the JSON that stands there, digit by digit.
     """
     for number, start, end in _lines(data, line):
         text = data[start:end].strip()
         try:
             found = dict(_unique(text.decode())) if text else {}
-            fields = tuple(_value(found.get(name)) for name in names)
+            fields = tuple(_value(found.get(name), verbatim=name in verbatim) for name in names)
             problem = _unknown(found, names)
         except UnicodeDecodeError:
             problem = "bytes that are not UTF-8"
@@ -121,10 +123,10 @@ def _skip(text: str, at: int) -> int:
     return at
 
 
-def _value(raw: str | None) -> bytes | None:
+def _value(raw: str | None, *, verbatim: bool) -> bytes | None:
     if raw is None or raw == "null":
         return None
-    text = str(json.loads(raw)) if raw.startswith('"') else raw
+    text = str(json.loads(raw)) if raw.startswith('"') and not verbatim else raw
     try:
         return text.encode()
     except UnicodeEncodeError:

@@ -126,6 +126,8 @@ class Session:
         with self.savepoint() as undo:
             try:
                 loaded = self._copy(prepared.kind, prepared.payload, prepared.sent, soft=self._soft)
+                if loaded == prepared.sent:
+                    return [], prepared
                 found = self._skipped(prepared)
                 if found is not None and loaded + len(found) == prepared.sent:
                     return found, prepared
@@ -148,7 +150,8 @@ class Session:
             return []
         # The driver takes the notices in with the next statement only.
         self.cursor.execute(SQL["nothing"])
-        places = [self._place(prepared, text) for text in self._notices.texts]
+        # The last one says how many there were.
+        places = [self._place(prepared, text) for text in self._notices.texts[:-1]]
         found = [place for place in places if place is not None]
         if len(found) < len(places):
             return None
@@ -161,11 +164,7 @@ class Session:
         record = record_at(prepared, self.load.source, int(match[0])) if match else None
         if match is None or record is None:
             return None
-        rest = notice[match.end() :]
-        at = {column.name: rest.find(column.name) for column in self.columns}
-        near = [name for name, place in at.items() if place >= 0]
-        first = min(near, key=lambda name: (at[name], -len(name)), default=None)
-        column = next((column for column in self.columns if column.name == first), None)
+        column = _named_first(notice[match.end() :], self.columns)
         return (record, column) if column is not None else None
 
     def _explained(self, found: Sequence[tuple[Record, Column]]) -> list[_Bad]:
@@ -251,8 +250,7 @@ class Session:
 
     def _would_load(self, records: int) -> int:
         self.cursor.execute(SQL["nothing"])
-        kept = list(self._notices.texts)
-        return records - len(kept)
+        return records - max(0, len(self._notices.texts) - 1)
 
     def _fault(self, prepared: Prepared, fault: Malformed) -> Reject:
         header = self.load.source.header
@@ -297,6 +295,16 @@ def _columns_by_field(load: Load) -> Mapping[str, Column]:
     layout = load.layout
     pairs = zip(layout.picks, layout.columns, strict=True)
     return {layout.header[place]: column for place, column in pairs if place is not None}
+
+
+def _named_first(text: str, columns: Sequence[Column]) -> Column | None:
+    """Return the column that *text* names first, in the quotes of whatever language it is in."""
+    found: dict[int, Column] = {}
+    for column in columns:
+        match = re.search(rf"[\"«„“]\s?{re.escape(column.name)}\s?[\"»“”]", text)
+        if match is not None:
+            found.setdefault(match.start(), column)
+    return found[min(found)] if found else None
 
 
 def _lines(payload: bytes) -> list[bytes]:

@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.copy_text import check_text, refuse_blank_line
-from spotify_ai_agent_migrations.versions.bulk_import_export.dialect import Dialect, sniff
+from spotify_ai_agent_migrations.versions.bulk_import_export.dialect import Dialect, folded, sniff
 from spotify_ai_agent_migrations.versions.bulk_import_export.jsonlines import (
     copy_records,
     json_records,
@@ -66,6 +66,7 @@ class Source:
         self._sample = sample
         self._raw = _cut(opened, self.dialect, options)
         self.header, self._rest = self._read_header()
+        self._verbatim = _json_fields(self.header, columns, options)
 
     @property
     def blank_is_null(self) -> bool:
@@ -94,7 +95,7 @@ class Source:
     def records(self, block: Block) -> Iterator[Record | Malformed]:
         """Yield the records of *block*, and in place of one that is malformed what is wrong."""
         if self.dialect.format == "jsonl":
-            return json_records(block.data, self.header, line=block.line)
+            return json_records(block.data, self.header, line=block.line, verbatim=self._verbatim)
         if self.dialect.format == "copy":
             return copy_records(block.data, line=block.line)
         return records_of(block.data, self.grammar, line=block.line)
@@ -181,6 +182,13 @@ def _joined(first: Block | None, second: Block) -> Block:
             first.line, "the blank lines from here on do not end", hint="remove the lines and run again"
         )
     return second if first is None else Block(first.line, first.offset, first.data + second.data)
+
+
+def _json_fields(header: Sequence[str], columns: Sequence[Column], options: Options) -> frozenset[str]:
+    """Return the fields whose columns hold JSON: of those a text is kept with its quotes."""
+    targets = {folded(name): column for name, column in options.columns.items()}
+    kept = {folded(column.name) for column in columns if column.type in {"json", "jsonb"}}
+    return frozenset(name for name in header if folded(targets.get(folded(name)) or name) in kept)
 
 
 def fillable_of(columns: Sequence[Column]) -> tuple[Column, ...]:
