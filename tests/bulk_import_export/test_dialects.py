@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,7 @@ def test_a_declared_encoding_is_obeyed(empty_url: str, tmp_path: Path) -> None:
     assert rows(empty_url, "TABLE t") == [("Dvořák",)]
 
 
-_PACKED = {
+_PACKED: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
     "bz2": bz2.compress,
     "xz": lzma.compress,

@@ -18,7 +18,7 @@ from spotify_ai_agent_migrations import (
     bulk_export,
     bulk_import,
 )
-from spotify_ai_agent_migrations.versions.bulk_import_export import catalogue, exporting
+from spotify_ai_agent_migrations.versions.bulk_import_export import catalogue, exporting, wish
 from support import connected, data, rows
 
 
@@ -51,7 +51,7 @@ def test_every_form_comes_back_as_it_was(empty_url: str, tmp_path: Path, name: s
             ),
         )
     exported = bulk_export("t", tmp_path / name, url=empty_url)
-    loaded = bulk_import("again", tmp_path / name, url=empty_url, format=exporting._format_of(name))  # type: ignore[arg-type]
+    loaded = bulk_import("again", tmp_path / name, url=empty_url, format=wish.format_of(name))  # type: ignore[arg-type]
     assert exported.rows == loaded.rows > len(strings)
     missing = "SELECT count(*) FROM (SELECT t::text FROM {} AS t EXCEPT ALL SELECT t::text FROM {} AS t) AS x"
     assert (

@@ -48,7 +48,7 @@ Find = Callable[[int], Record | None]
 
 @dataclass(frozen=True)
 class Load:
-    """What was being loaded from where; `staging` is the table that the server names while a copy is filled."""
+    """What was being loaded from where; `staging` is the table that rows go by way of."""
 
     table: Table
     layout: Layout
@@ -76,7 +76,7 @@ class _Place:
 
 @dataclass(frozen=True)
 class Blame:
-    """What the server refused: the number of the record in what it was sent, the column, the code, the reason."""
+    """What the server refused: the number of the record in what it was sent, and why."""
 
     number: int | None
     column: Column | None

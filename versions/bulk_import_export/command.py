@@ -136,10 +136,13 @@ def import_(
     """Load every row of FILE into TABLE, or none."""
     given: dict[str, Any] = {
         "mode": mode.value, "guarantee": guarantee.value, "key": key, "columns": _mapping(column),
-        "constants": _pairs(constant), "format": form and form.value, "compression": compression and compression.value,
-        "encoding": encoding, "delimiter": _letter(delimiter), "quote": quote, "escape": escape, "header": header,
+        "constants": _pairs(constant),
+        "format": form and form.value, "compression": compression and compression.value,
+        "encoding": encoding, "delimiter": _letter(delimiter), "quote": quote, "escape": escape,
+        "header": header,
         "skip_lines": skip_lines, "footer_lines": footer_lines, "null": null, "dates": _pairs(date),
-        "decimal": decimal, "lenient": lenient, "max_rejects": max_rejects, "rejects": rejects, "workers": workers,
+        "decimal": decimal, "lenient": lenient, "max_rejects": max_rejects, "rejects": rejects,
+        "workers": workers,
         "job": job, "again": again, "dry_run": dry_run, "row_security": row_security, "verify": verify,
     }  # fmt: skip
     with shown_progress() as tell:
@@ -179,7 +182,8 @@ def export(
     """Write TABLE, a view, a materialized view or a query into FILE."""
     with shown_progress() as tell:
         result = bulk_export(
-            table, file, url=url, progress=tell, query=query, columns=column, where=where, order_by=order_by or (),
+            table, file, url=url, progress=tell, query=query, columns=column, where=where,
+            order_by=order_by or (),
             format=form and form.value, compression=compression and compression.value,
             personal=personal and personal.value, for_spreadsheets=for_spreadsheets, workers=workers,
         )  # fmt: skip

@@ -20,7 +20,7 @@ from psycopg2.sql import Composable, Composed, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.bulk_import_export import plan
 from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import SQL, find_table, read_ranges
-from spotify_ai_agent_migrations.versions.bulk_import_export.importing import Progress, Tell
+from spotify_ai_agent_migrations.versions.bulk_import_export.progress import Progress, Tell
 from spotify_ai_agent_migrations.versions.bulk_import_export.refusal import (
     blockers,
     elsewhere,
@@ -33,11 +33,15 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.sink import (
     open_sink,
     write_manifest,
 )
+from spotify_ai_agent_migrations.versions.bulk_import_export.wish import (
+    Wish,
+    format_of,
+    refuse_contradictions,
+)
 from spotify_ai_agent_migrations.versions.core.database import connect, open_connection
 from spotify_ai_agent_migrations.versions.core.errors import (
     MigrationError,
     PrivilegeError,
-    SettingsError,
     TableError,
 )
 from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
@@ -45,7 +49,6 @@ from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve
 _PURPOSE: Final = "agentdb bulk export"
 _SERIAL_BELOW_BYTES: Final = 32 << 20
 _RANGE_BYTES: Final = 8 << 20
-_FORMATS: Final = ("csv", "tsv", "jsonl", "copy")
 _TEXTS: Final = ("text", "character", "name", "json", "citext")
 
 
@@ -61,22 +64,6 @@ class ExportResult:
     sha256: str = field(default="", compare=False)
     masked: tuple[str, ...] = ()
     seconds: float = field(default=0.0, compare=False)
-
-
-@dataclass(frozen=True)
-class _Wish:
-    """What a caller asked of an export, in full."""
-
-    columns: tuple[str, ...] | None
-    where: str | None
-    order_by: tuple[str, ...]
-    parameters: Mapping[str, object]
-    format: str
-    compression: str
-    personal: str | None
-    for_spreadsheets: bool
-    workers: int | None
-    manifest: bool
 
 
 @dataclass(frozen=True)
@@ -122,11 +109,12 @@ def bulk_export(
         PrivilegeError: the login may not read the table, not every row of it, or not its personal columns.
     """
     place = os.fspath(path)
-    wish = _Wish(
+    wish = Wish(
         None if columns is None else tuple(columns), where, tuple(order_by), dict(parameters or {}),
-        format or _format_of(place), compression or compression_of(place), personal, for_spreadsheets, workers, manifest,
+        format or format_of(place), compression or compression_of(place), personal, for_spreadsheets,
+        workers, manifest,
     )  # fmt: skip
-    _refuse_contradictions(wish)
+    refuse_contradictions(wish)
     settings = resolve_settings(url)
     # With row security off the server refuses to write a part of the rows as if it were all of them.
     with (
@@ -137,33 +125,11 @@ def bulk_export(
         return export.write(table, place, is_query=query)
 
 
-def _format_of(place: str) -> str:
-    name = place.casefold()
-    for ending in (".gz", ".zst", ".bz2", ".xz"):
-        name = name.removesuffix(ending)
-    return {".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".copy": "copy"}.get(
-        Path(name).suffix, "csv"
-    )
-
-
-def _refuse_contradictions(wish: _Wish) -> None:
-    if wish.format not in _FORMATS:
-        raise SettingsError(
-            f'format is "{wish.format}", which there is not', hint=f"say one of {', '.join(_FORMATS)}"
-        )
-    if wish.compression not in {"none", "gzip", "zstd", "bz2", "xz"}:
-        raise SettingsError(
-            f'compression is "{wish.compression}", which there is not', hint="say none, gzip, zstd, bz2 or xz"
-        )
-    if wish.personal not in {None, "keep", "mask", "refuse"}:
-        raise SettingsError(f'personal is "{wish.personal}"', hint="say keep, mask or refuse")
-
-
 class _Export:
     """One export on its way into one file."""
 
     def __init__(
-        self, connection: Connection, settings: Settings, sink: Sink, wish: _Wish, tell: Tell
+        self, connection: Connection, settings: Settings, sink: Sink, wish: Wish, tell: Tell
     ) -> None:
         self._connection = connection
         self._settings = settings
@@ -240,8 +206,10 @@ class _Export:
         if wish == "mask":
             return tuple(column.name for column in personal)
         raise PrivilegeError(
-            f"{table.qualified} holds personal data in {plan.names_of(personal)}, and this export may not hold it",
-            hint='leave the columns out, mask them (personal="mask", --personal mask), or connect as a member of agent_privacy',
+            f"{table.qualified} holds personal data in {plan.names_of(personal)}, "
+            "and this export may not hold it",
+            hint='leave the columns out, mask them (personal="mask", --personal mask), '
+            "or connect as a member of agent_privacy",
         )
 
     def _may_keep(self, table: plan.Table) -> bool:

@@ -50,7 +50,8 @@ def _refuse_unknown(header: Sequence[str], found: Sequence[Column | None], table
         place = [name.strip() for name in header].index("") + 1
         raise FileError(
             f"{where}: name {place} of the header is empty",
-            hint=f"{where.rpartition(chr(34))[2].strip()} must name columns of {table.qualified}: {names_of(fillable(table))}",
+            hint=f"{where.rpartition(chr(34))[2].strip()} must name columns of {table.qualified}: "
+            f"{names_of(fillable(table))}",
         )
     unknown = [name for name, column in zip(header, found, strict=True) if column is None]
     if not unknown:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Lock
@@ -22,6 +22,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.ledger import Count
 from spotify_ai_agent_migrations.versions.bulk_import_export.options import Options
 from spotify_ai_agent_migrations.versions.bulk_import_export.pool import BlockError, Pool
 from spotify_ai_agent_migrations.versions.bulk_import_export.prepare import Prepared, Preparer, record_at
+from spotify_ai_agent_migrations.versions.bulk_import_export.progress import Progress, Tell
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record
 from spotify_ai_agent_migrations.versions.bulk_import_export.refusal import blockers, gave_up, is_lock
 from spotify_ai_agent_migrations.versions.bulk_import_export.rejects import Reject, RejectFile, shown_record
@@ -37,20 +38,6 @@ PURPOSE: Final = "agentdb bulk import"
 _SERIAL_BELOW_BYTES: Final = 16 << 20
 _SEARCHED_MOST_ROWS: Final = 20_000_000
 _BACKSLASH_DOT_SINCE: Final = 170_000
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far an import or export is: rows so far, bytes of the file, all of them where known, rejects, seconds."""
-
-    rows: int
-    bytes: int
-    total_bytes: int | None
-    rejected: int
-    seconds: float
-
-
-Tell = Callable[[Progress], None]
 
 
 @dataclass
@@ -78,7 +65,7 @@ class Import:
         self.numbered = {
             index: column.sequence for index, column in enumerate(self.load.layout.columns) if column.sequence
         }
-        # In a table that is not too large the server finds the greatest number; else it is looked for on the way.
+        # In a table that is not too large the server finds the greatest number; else we look on the way.
         self.watches = bool(self.numbered) and not (
             table.may_select and table.estimated_rows <= _SEARCHED_MOST_ROWS
         )
@@ -218,7 +205,8 @@ class Import:
             column = getattr(blamed, "column", None)
             yield Reject(
                 record.line if record else 0, offset, record.end - record.start if record else 0,
-                column.name if column else None, getattr(blamed, "sqlstate", ""), getattr(blamed, "reason", ""),
+                column.name if column else None, getattr(blamed, "sqlstate", ""),
+                getattr(blamed, "reason", ""),
                 values, masked,
             )  # fmt: skip
 
@@ -237,7 +225,8 @@ class Import:
         if self.options.too_many(self.rejects.count, self.counts.read, final=final):
             first = self.rejects.first[0]
             raise RowError(
-                f'"{self.load.source.name}": {self.rejects.count} rows cannot be loaded, and {self.options.max_rejects:g} '
+                f'"{self.load.source.name}": {self.rejects.count} rows cannot be loaded, and '
+                f"{self.options.max_rejects:g} "
                 f"may be; the first: line {first.line}"
                 + (f', column "{first.column}"' if first.column else "") + f": {first.reason}",
                 hint=f"mend them or allow more; {self._left}",

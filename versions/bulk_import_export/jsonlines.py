@@ -30,7 +30,8 @@ def json_records(
 ) -> Iterator[Record | Malformed]:
     """Yield the objects of *data* as records, in the order of *names*; what an object lacks is NULL.
 
-    A text is what it says, but in the fields *verbatim*; anything else is the JSON that stands there, digit by digit.
+    A text is what it says, but in the fields *verbatim*; anything else is the JSON that
+    stands there, digit by digit.
     """
     for number, start, end in _lines(data, line):
         text = data[start:end].strip()

@@ -103,7 +103,7 @@ def lay_out(
 
 
 def _renamed(header: Sequence[str], mapping: Mapping[str, str | None]) -> list[str | None]:
-    """Return the name of the column that each field is for; None is nowhere. A last empty name is no field."""
+    """Return the name of the column that each field is for; None is nowhere, as is a last empty name."""
     targets = {folded(source): target for source, target in mapping.items()}
     found = [targets.get(folded(name), name) for name in header]
     for place in range(len(found) - 1, 0, -1):

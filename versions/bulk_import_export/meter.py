@@ -1,4 +1,4 @@
-"""Show how far an import or export is: on a terminal as it goes, in a log once in a while. No database here."""
+"""Show how far an import or export is: on a terminal as it goes, in a log now and then."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from spotify_ai_agent_migrations.versions.bulk_import_export.importing import Progress, Tell
+from spotify_ai_agent_migrations.versions.bulk_import_export.progress import Progress, Tell
 
 _LOG: Final = logging.getLogger(__name__)
 _LOGGED_EVERY_S: Final = 10.0

@@ -176,7 +176,7 @@ def _remote(url: str) -> BinaryIO:
 
 
 def _opened(file: BinaryIO, name: str, options: Options, *, closing: bool = True) -> Opened:
-    compression = options.compression or "none"
+    compression: str = options.compression or "none"
     with ExitStack() as stack:
         if closing:
             stack.callback(file.close)
@@ -266,7 +266,7 @@ def _zstd(file: BinaryIO) -> BinaryIO:
 
 
 class _Zstd(io.RawIOBase):
-    """A zstd stream that says so when it ends in the middle of a frame, which the library's reader does not."""
+    """A zstd stream that says when it ends in the middle of a frame; the library's reader does not."""
 
     def __init__(self, file: BinaryIO, decompressor: Any) -> None:
         super().__init__()

@@ -106,7 +106,7 @@ class Options:
         return self.mode in KEYED or self.row_security
 
     def too_many(self, rejected: int, read: int, *, final: bool = False) -> bool:
-        """Tell whether *rejected* of *read* records are more than was allowed; a share is known at the end."""
+        """Tell whether *rejected* of *read* records are more than allowed; a share is known at the end."""
         if 0 < self.max_rejects < 1:
             return final and rejected > self.max_rejects * read
         return rejected > self.max_rejects

@@ -1,4 +1,4 @@
-"""Make of a block what the server is sent: the block itself where it may be, else COPY text. No database here."""
+"""Make of a block what the server is sent: itself where it may be, else COPY text. No database here."""
 
 from __future__ import annotations
 

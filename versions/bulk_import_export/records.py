@@ -78,7 +78,7 @@ def parse(
 
 
 def records_of(data: bytes, grammar: Grammar = RFC_4180, *, line: int = 1) -> Iterator[Record | Malformed]:
-    """Yield the records of *data*, and in place of one that is malformed what is wrong; go on behind its line."""
+    """Yield the records of *data*, and in place of a malformed one what is wrong; go on behind its line."""
     at = 0
     while at < len(data):
         try:

@@ -44,7 +44,8 @@ class Reject:
         """Return it as a line of the file of rejects says it."""
         return {
             "line": self.line, "offset": self.offset, "length": self.length, "column": self.column,
-            "sqlstate": self.sqlstate, "reason": self.reason, "record": dict(self.record), "masked": [*self.masked],
+            "sqlstate": self.sqlstate, "reason": self.reason, "record": dict(self.record),
+            "masked": [*self.masked],
         }  # fmt: skip
 
 
@@ -69,7 +70,7 @@ def shown_record(
 
 
 class RejectFile:
-    """Takes rejects from any thread: counts them, remembers the first, writes each to a file if there is one."""
+    """Takes rejects from any thread: counts them, remembers the first, writes each to a file."""
 
     def __init__(
         self, path: str | os.PathLike[str] | None, about: Mapping[str, Any], *, append: bool

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from psycopg2.extensions import connection as Connection
@@ -16,11 +16,12 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.blame import Load
 from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import find_table, read_sequence
 from spotify_ai_agent_migrations.versions.bulk_import_export.dialect import Dialect
 from spotify_ai_agent_migrations.versions.bulk_import_export.exporting import ExportResult, bulk_export
-from spotify_ai_agent_migrations.versions.bulk_import_export.importing import PURPOSE, Import, Progress, Tell
+from spotify_ai_agent_migrations.versions.bulk_import_export.importing import PURPOSE, Import
 from spotify_ai_agent_migrations.versions.bulk_import_export.layout import Layout, lay_out
 from spotify_ai_agent_migrations.versions.bulk_import_export.ledger import Job
 from spotify_ai_agent_migrations.versions.bulk_import_export.opening import Opened, Where, open_input
 from spotify_ai_agent_migrations.versions.bulk_import_export.options import Choices, Options, choose
+from spotify_ai_agent_migrations.versions.bulk_import_export.progress import Progress, Tell
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Record
 from spotify_ai_agent_migrations.versions.bulk_import_export.rejects import Reject, RejectFile, shown_record
 from spotify_ai_agent_migrations.versions.bulk_import_export.sink import verify
@@ -144,7 +145,7 @@ def _run(work: Import) -> Import:
         with closing(again()) as opened:
             source = Source(opened, work.load.table.columns, work.options)
             alone = Import(
-                work.settings, Load(work.load.table, work.load.layout, source, work.load.staging), work.options,
+                work.settings, replace(work.load, source=source), work.options,
                 work.key, work.rejects, work.job, work.tell, serial=True,
             )  # fmt: skip
             work.rejects.forget()

@@ -159,7 +159,7 @@ class Session:
         return self._explained(found)
 
     def _place(self, prepared: Prepared, notice: str) -> tuple[Record, Column] | None:
-        """Read line and column out of a notice, in whatever language it is; a value may look like anything."""
+        """Read line and column out of a notice, in whatever language it is."""
         match = re.search(r"\d+", notice)
         record = record_at(prepared, self.load.source, int(match[0])) if match else None
         if match is None or record is None:
@@ -328,6 +328,7 @@ def copy_statement(kind: str, session: Session, *, soft: bool) -> Composed:
 def missing(load: Load, sent: int, loaded: int) -> TableError:
     """Say that a trigger kept rows from the table."""
     return TableError(
-        f'{load.table.qualified} took {loaded} of the {sent} rows of "{load.source.name}"; nothing was loaded',
+        f'{load.table.qualified} took {loaded} of the {sent} rows of "{load.source.name}"; '
+        "nothing was loaded",
         hint=f"look for a trigger on {load.table.qualified} that drops rows",
     )

@@ -34,7 +34,7 @@ def regular_records(block: bytes, delimiter: bytes, quote: bytes, *, old_server:
 
 
 def _stand_between(parts: list[bytes], separators: set[int]) -> bool:
-    """Tell whether each of *parts* ends with a separator where another follows, and begins with one behind it."""
+    """Tell whether a separator ends and begins each of *parts*, where another one is beside it."""
     # At the beginning of the block, as at that of a line.
     begins = parts[1:]
     ends = parts[:-1] if parts[0] else parts[1:-1]

@@ -1,4 +1,4 @@
-"""Compress what is exported and take its sum, on the way into a file or to standard output. No database here."""
+"""Compress what is exported and take its sum, into a file or to standard output. No database here."""
 
 from __future__ import annotations
 

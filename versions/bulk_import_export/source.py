@@ -127,7 +127,7 @@ class Source:
             opened.close()
 
     def numbered(self, wanted: set[int]) -> dict[int, tuple[Record, int]]:
-        """Return the records of these numbers in the file, and where each lies; none if it cannot be read again."""
+        """Return the records of these numbers, and where each lies; none if it cannot be read again."""
         found: dict[int, tuple[Record, int]] = {}
         if self.opened.open_again is None or self.opened.state() != self._state:
             return found

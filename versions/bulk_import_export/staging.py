@@ -26,7 +26,7 @@ _NO_SUCH_KEY: Final = "42P10"
 
 @dataclass(frozen=True)
 class Applied:
-    """What came of staged rows: loaded, left out (there already, unchanged, or not the last of a key), refused."""
+    """What came of staged rows: `skipped` were there already, or not the last of their key."""
 
     loaded: int
     skipped: int
@@ -52,7 +52,8 @@ def find_key(table: Table, columns: Sequence[Column], options: Options) -> tuple
     lacking = [name for name in key if name not in names]
     if lacking:
         raise TableError(
-            f"the file does not fill {', '.join(map(quoted, lacking))}, by which rows of {table.qualified} are told apart",
+            f"the file does not fill {', '.join(map(quoted, lacking))}, "
+            f"by which rows of {table.qualified} are told apart",
             hint=f"it fills {names_of(columns)}; name others of a unique index: key=…",
         )
     return tuple(key)
