@@ -60,12 +60,12 @@ def write_file(path: Path, rows: int) -> None:
             writer.writerow([number, chance.randrange(10**5), "track_played", properties, minute])
 
 
-def psql(conninfo: Mapping[str, str], command: str) -> None:
+def psql(conninfo: Mapping[str, str], command: str, *, is_file: bool = False) -> None:
     """Run *command*; the password goes by the environment, which other users cannot list."""
     binary = shutil.which("psql") or str(program("psql"))
     named = make_dsn(**{name: value for name, value in conninfo.items() if name != "password"})
     login = {"PGPASSWORD": conninfo["password"]} if "password" in conninfo else {}
-    arguments = [binary, "-X", "-q", "-d", named, "-c", command]
+    arguments = [binary, "-X", "-q", "-d", named, "-f" if is_file else "-c", command]
     subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL, env={**os.environ, **login})
 
 
@@ -122,6 +122,57 @@ def measure(
     return seconds
 
 
+def correlation(connection: Connection) -> float:
+    """Return how far the heap is in the order of the file."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute("ANALYZE bulk_benchmark.events")
+        cursor.execute(
+            "SELECT correlation FROM pg_stats WHERE schemaname = 'bulk_benchmark' AND attname = 'created_at'"
+        )
+        row = cursor.fetchone()
+        return float(row[0]) if row else 0.0
+
+
+_BY_HAND = """
+    CREATE TEMPORARY TABLE staged AS SELECT * FROM bulk_benchmark.events WITH NO DATA;
+    \\copy staged FROM '{path}' (FORMAT csv, HEADER)
+    INSERT INTO bulk_benchmark.events SELECT DISTINCT ON (id) * FROM staged ORDER BY id
+        ON CONFLICT (id) DO UPDATE SET (user_id, event_type, properties, created_at)
+         = (excluded.user_id, excluded.event_type, excluded.properties, excluded.created_at);
+"""
+
+
+def upserts(
+    connection: Connection, conninfo: Mapping[str, str], path: Path, rounds: int
+) -> dict[str, list[float]]:
+    """Measure an upsert beside the same written by hand, each into a table that has half of the rows."""
+    script = path.with_suffix(".sql")
+    script.write_text(_BY_HAND.format(path=path))
+
+    def half() -> None:
+        with connection, connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE bulk_benchmark.events DROP CONSTRAINT IF EXISTS events_pkey")
+            cursor.execute("TRUNCATE bulk_benchmark.events")
+        bulk_import("bulk_benchmark.events", path)
+        with connection, connection.cursor() as cursor:
+            cursor.execute("DELETE FROM bulk_benchmark.events WHERE id % 2 = 0")
+            cursor.execute("UPDATE bulk_benchmark.events SET user_id = -1")
+            cursor.execute("ALTER TABLE bulk_benchmark.events ADD CONSTRAINT events_pkey PRIMARY KEY (id)")
+
+    ways: dict[str, Callable[[], object]] = {
+        "staging and ON CONFLICT": lambda: psql(conninfo, str(script), is_file=True),
+        "bulk_import, upsert": lambda: bulk_import("bulk_benchmark.events", path, mode="upsert"),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            half()
+            began = time.perf_counter()
+            way()
+            seconds[name].append(time.perf_counter() - began)
+    return seconds
+
+
 def report(title: str, seconds: dict[str, list[float]], rows: int) -> None:
     base = statistics.median(next(iter(seconds.values())))
     print(f"\n{title}: {rows} rows, {len(next(iter(seconds.values())))} rounds")
@@ -169,12 +220,17 @@ def main(rows: int = 200_000, rounds: int = 5) -> None:
         large = {
             "psql \\copy": copied(path),
             "bulk_import": ours(path),
+            "bulk_import, one session": lambda: bulk_import(table, path, workers=1),
+            "bulk_import, rejects kept": lambda: bulk_import(table, path, max_rejects=0.01),
             "psycopg2 execute_values": lambda: with_values(connection, path),
         }
         report("import", measure(connection, large, rounds, content=loaded, empty=True), rows)
+        print(f"correlation of created_at after the last: {correlation(connection):.3f}")
+        report("upsert, half of it there", upserts(connection, conninfo, path, rounds), rows)
         export = {
             "psql \\copy": lambda: psql(in_utc, f"\\copy {table} TO '{out}' (FORMAT csv, HEADER)"),
             "bulk_export": lambda: bulk_export(table, out),
+            "bulk_export, one session": lambda: bulk_export(table, out, workers=1),
         }
         report(
             "export",

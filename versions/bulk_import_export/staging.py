@@ -141,14 +141,16 @@ class Staging:
 
     def _statement(self) -> Composed:
         name = "apply_last" if self._session.options.mode in {"upsert", "merge"} else "apply_all"
+        # No part of a primary key is NULL.
+        loose = () if self._key == self._table.primary_key else self._key
         unknown = Statement(" OR ").join(
-            Statement("staged.{} IS NULL").format(Identifier(key)) for key in self._key
+            Statement("staged.{} IS NULL").format(Identifier(key)) for key in loose
         )
         return Statement(SQL[name]).format(
             table=self._into,
             columns=_names(self._columns),
             key=Statement(", ").join(Statement("staged.{}").format(Identifier(key)) for key in self._key),
-            unknown=unknown,
+            unknown=unknown if loose else Statement("false"),
             conflict=self._conflict(),
         )
 
