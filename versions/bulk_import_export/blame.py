@@ -48,12 +48,13 @@ Find = Callable[[int], Record | None]
 
 @dataclass(frozen=True)
 class Load:
-    """What was being loaded from where; `staging` is the table that rows go by way of."""
+    """What was being loaded from where, by way of which table, and what an error leaves."""
 
     table: Table
     layout: Layout
     source: Source
     staging: str | None = None
+    left: str = "nothing was loaded"
 
     @property
     def doing(self) -> str:
@@ -116,7 +117,7 @@ def blame(error: psycopg2.Error, load: Load, constraint: Constraint | None, find
     record = find(found.number) if found.number else _record_of_key(error, load, constraint)
     return RowError(
         f"{_where(load, found, record)}: {found.reason}",
-        hint=f"{found.hint}; nothing was loaded",
+        hint=f"{found.hint}; {load.left}",
         path=load.source.name,
         line=record.line if record else None,
         column=found.column.name if found.column else None,

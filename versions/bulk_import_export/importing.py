@@ -229,17 +229,9 @@ class Import:
                 f"{self.options.max_rejects:g} "
                 f"may be; the first: line {first.line}"
                 + (f', column "{first.column}"' if first.column else "") + f": {first.reason}",
-                hint=f"mend them or allow more; {self._left}",
+                hint=f"mend them or allow more; {self.load.left}",
                 path=self.load.source.name, line=first.line, column=first.column, sqlstate=first.sqlstate,
             )  # fmt: skip
-
-    @property
-    def _left(self) -> str:
-        return (
-            "what was loaded before stays, and the same call goes on"
-            if self.resumes
-            else "nothing was loaded"
-        )
 
     def _finish(self, sessions: list[Session]) -> None:
         leader = sessions[0]

@@ -80,6 +80,7 @@ class RejectFile:
         self._path = path
         self._lock = Lock()
         self._file: Any = None
+        self._start = 0
         if path is not None:
             self._open(path, about, append=append)
 
@@ -91,6 +92,8 @@ class RejectFile:
             self._file = os.fdopen(os.open(path, how, 0o600), "w", encoding="utf-8")
             if not there:
                 self._file.write(json.dumps({"agentdb_rejects": 1, **about}) + "\n")
+            self._file.flush()
+            self._start = self._file.tell()
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -115,6 +118,9 @@ class RejectFile:
         """Begin anew: what was loaded beside these was undone."""
         self.count = 0
         self.first.clear()
+        if self._file is not None:
+            self._file.seek(self._start)
+            self._file.truncate()
 
     def close(self) -> None:
         """Close the file."""

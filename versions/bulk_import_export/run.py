@@ -33,6 +33,7 @@ from spotify_ai_agent_migrations.versions.core.locks import advisory_lock, lock_
 from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
 
 _SAMPLE_ROWS = 5
+_KEPT = "what was loaded before stays, and the same call goes on"
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,9 @@ def _look(connection: Connection, name: str, opened: Opened, options: Options) -
             if column.sequence:
                 plan.refuse_unmovable(read_sequence(cursor, column.sequence))
     connection.commit()
-    return Load(table, layout, source, STAGING if options.staged and not options.dry_run else None)
+    staging = STAGING if options.staged and not options.dry_run else None
+    found = Load(table, layout, source, staging)
+    return replace(found, left=_KEPT) if options.guarantee == "resumable" else found
 
 
 @contextmanager
