@@ -22,7 +22,7 @@ def upgrade() -> None:
     with as_owner():
         op.create_table(
             "import_job",
-            sa.Column("id", sa.BigInteger, sa.Identity(always=True), nullable=False, comment="none: number of the import"),
+            sa.Column("id", sa.BigInteger, autoincrement=True, nullable=False, comment="none: number of the import"),
             sa.Column("fingerprint", sa.Text, nullable=False, comment="none: of the file as it was, the table and the mode"),
             sa.Column("table_name", sa.Text, nullable=False, comment="none: the table, with its schema, as SQL writes it"),
             sa.Column("source", sa.Text, nullable=False, comment="none: the file"),
@@ -46,7 +46,7 @@ def upgrade() -> None:
         op.create_table(
             "import_reject",
             sa.Column("job_id", sa.BigInteger, nullable=False, comment="none: the import"),
-            sa.Column("id", sa.BigInteger, sa.Identity(always=True), nullable=False, comment="none: number of the entry"),
+            sa.Column("id", sa.BigInteger, autoincrement=True, nullable=False, comment="none: number of the entry"),
             sa.Column("line", sa.BigInteger, nullable=False, comment="none: line of the file on which the row begins"),
             sa.Column("byte_offset", sa.BigInteger, nullable=False, comment="none: how many bytes of text lie before it"),
             sa.Column("column_name", sa.Text, comment="none: field to blame, if it is one"),
