@@ -4,6 +4,8 @@ Locks: none on existing tables; both tables are new.
 Reverse: lossy; forgets which files were loaded, and an import that was interrupted begins anew.
 Data: seed; how long an entry is kept.
 Needs: membership of agent_owner.
+
+allow MIG066: a table that has an identity cannot be attached as a partition (PostgreSQL 17); serial suits all
 """
 
 import sqlalchemy as sa
