@@ -260,7 +260,9 @@ def _upsert(cursor: Cursor, item: Kept, kept: Identifier, shared: tuple[Column, 
         SQL("{}::{}").format(Identifier(column.name), SQL(types[column.name])) for column in shared
     )
     # With nothing but a key, a row that is there is the row that was kept.
-    changed = [column.name for column in shared if column.name not in key] or list(key)
+    changed = [column.name for column in shared if column.name not in key and not column.numbered] or list(
+        key
+    )
     renewed = SQL(", ").join(SQL("{0} = EXCLUDED.{0}").format(Identifier(name)) for name in changed)
     conflict = SQL(" ON CONFLICT ({}) DO UPDATE SET {}").format(SQL(", ").join(map(Identifier, key)), renewed)
     return SQL("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {}{}").format(
