@@ -260,7 +260,7 @@ def test_to_restore_before_the_table_is_there_again_is_refused_with_the_upgrade(
         ],
     )
     upgraded(checkout, url)
-    assert agentdb(url, "restore", kept, checkout=checkout).out == "public.notes: 1 rows\n"
+    assert agentdb(url, "restore", kept, checkout=checkout).out == "public.notes: 1 row\n"
     done = agentdb(url, "restore", kept, checkout=checkout)
     assert (done.code, done.err) == (
         1,
@@ -320,7 +320,7 @@ def test_what_is_kept_is_listed_and_purged_by_name_and_by_time(checkout: Checkou
     until = rows(url, "SELECT to_char(now() + INTERVAL '30 days', 'YYYY-MM-DD')")[0][0]
     listed = agentdb(url, "list", checkout=checkout).out
     assert sorted(listed.splitlines()) == sorted(
-        f"{name}: 2 rows of 1 tables, kept until {until}" for name in names
+        f"{name}: 2 rows of 1 table, kept until {until}" for name in names
     )
     assert agentdb(url, "purge", checkout=checkout).out == ""
     assert agentdb(url, "purge", names[0], checkout=checkout).out == f"{names[0]}: gone\n"

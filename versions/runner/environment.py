@@ -7,7 +7,7 @@ from typing import Any
 
 from alembic.config import Config
 
-from spotify_ai_agent_migrations.versions.core.settings import Settings, may_try_drafts, resolve_settings
+from spotify_ai_agent_migrations.versions.core.settings import Settings, may_try_drafts
 from spotify_ai_agent_migrations.versions.core.shadow import shadow
 from spotify_ai_agent_migrations.versions.runner import gate, offline, online
 from spotify_ai_agent_migrations.versions.runner.autogenerate import comparison, number_revision
@@ -47,11 +47,7 @@ def run_environment(context: Any, file: str) -> None:  # noqa: ANN401  (the modu
         if context.is_offline_mode():
             offline.write_script(context, request["fn"], options)
             return
-        settings = resolve_settings(
-            options.url,
-            lock_timeout_ms=options.lock_timeout_ms,
-            statement_timeout_ms=options.statement_timeout_ms,
-        )
+        settings = options.settings()
         if mutating:
             _migrate(context, request, settings, options)
             return
