@@ -97,6 +97,6 @@ def test_every_stream_of_personal_data_has_an_end(url: str) -> None:
     wrong = rows(
         url,
         "SELECT table_name, time_column FROM retention_policies WHERE NOT EXISTS (SELECT FROM pg_attribute"
-        " WHERE attrelid = to_regclass('public.' || table_name) AND attname = time_column)",
+        " WHERE attrelid = to_regclass(table_name) AND attname = time_column)",
     )
     assert wrong == []
