@@ -9,12 +9,11 @@ from typing import Annotated
 
 import typer
 
-from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.rollback import plan as decide
 from spotify_ai_agent_migrations.versions.rollback import quarantine as kept
 from spotify_ai_agent_migrations.versions.rollback.plan import RollbackPlan
 from spotify_ai_agent_migrations.versions.rollback.run import RollbackResult, plan_rollback, rollback
-from spotify_ai_agent_migrations.versions.runner.options import parse_options
+from spotify_ai_agent_migrations.versions.runner.options import Options, parse_options
 
 _EXIT_CODES = "Exit codes: 0 done, 1 refused or failed, 2 usage or settings."
 
@@ -97,16 +96,18 @@ def to_command(
 
 @script.command("restore", epilog=_EXIT_CODES)
 @app.command("restore", epilog=_EXIT_CODES)
-def restore_command(run: Annotated[str, typer.Argument(help="rollback_…")], url: _Url = None) -> None:
+def restore_command(
+    run: Annotated[str, typer.Argument(help="rollback_…")], *, url: _Url = None, x: _X = None
+) -> None:
     """Put back what a rollback kept, once the revisions are applied again."""
-    for table, rows in kept.restore(resolve_settings(url), run).rows:
-        typer.echo(f"{table}: {rows} rows")
+    for table, rows in kept.restore(run, parse_options(spoken(url, x))).rows:
+        typer.echo(f"{table}: {decide.spoken_rows(rows)}")
 
 
 @app.command("list", epilog=_EXIT_CODES)
 def list_command(url: _Url = None) -> None:
     """Show what rollbacks kept."""
-    for name, items in kept.quarantines(resolve_settings(url)):
+    for name, items in kept.quarantines(Options(url=url)):
         typer.echo(f"{name}: {kept.summary(items)}")
 
 
@@ -116,7 +117,7 @@ def purge_command(
     url: _Url = None,
 ) -> None:
     """Drop what a rollback kept, for good."""
-    for name in kept.purge(resolve_settings(url), run):
+    for name in kept.purge(run, Options(url=url)):
         typer.echo(f"{name}: gone")
 
 

@@ -70,9 +70,10 @@ class Keeper:
         with ExitStack() as kept, raw.cursor() as cursor:
             before = snapshot(raw)
             self._refuse_filled(cursor, planned, observed)
-            if planned.losses:
+            used = _used_sequences(cursor, observed)
+            if planned.losses or used:
                 self._begin(cursor)
-                self._keep_sequences(cursor, step.revision, observed)
+                self._keep_sequences(cursor, step.revision, used)
             for loss in planned.losses:
                 self._keep(kept, connection, cursor, step.revision, loss, observed)
             yield
@@ -225,10 +226,13 @@ class Keeper:
             )
         )
         of_rows = bool(value(cursor, STATEMENTS["is_partition"], {"table": loss.table}))
-        gone_rows = SQL("(SELECT (OLD).*) AS gone" if of_rows else "gone")
         cursor.execute(
             statement(
-                "keep_function", function=function, kept=kept, columns=kept_values(every), gone=gone_rows
+                "keep_function",
+                function=function,
+                kept_name=Literal(kept.as_string(cursor)),
+                gone=SQL("(SELECT ($1).*) AS gone" if of_rows else "gone"),
+                using=SQL(" USING OLD" if of_rows else ""),
             )
         )
         cursor.execute(
@@ -247,14 +251,11 @@ class Keeper:
         cursor.execute(SQL("DROP FUNCTION {}").format(function))
         self._note(cursor, revision, loss, kept_as, key=key)
 
-    def _keep_sequences(self, cursor: Cursor, revision: str, observed: Observed) -> None:
-        cursor.execute(STATEMENTS["sequences"])
-        last = dict(cursor.fetchall())
-        for name in observed.sequences:
-            if name in last:
-                values = {"revision": revision, "kind": "sequence", "source": name, "column": None}
-                rest = {"kept_as": None, "moved": False, "key": None, "rows": last[name], "checksum": None}
-                cursor.execute(statement("note", schema=Identifier(self._schema)), {**values, **rest})
+    def _keep_sequences(self, cursor: Cursor, revision: str, used: Mapping[str, int]) -> None:
+        for name, last in used.items():
+            values = {"revision": revision, "kind": "sequence", "source": name, "column": None}
+            rest = {"kept_as": None, "moved": False, "key": None, "rows": last, "checksum": None}
+            cursor.execute(statement("note", schema=Identifier(self._schema)), {**values, **rest})
 
     def _note(
         self,
@@ -283,6 +284,13 @@ class Keeper:
                 "checksum": checksum,
             },
         )
+
+
+def _used_sequences(cursor: Cursor, observed: Observed) -> dict[str, int]:
+    """Return the last number of each sequence that goes and gave one: it must not give it again."""
+    cursor.execute(STATEMENTS["sequences"])
+    last = dict(cursor.fetchall())
+    return {name: last[name] for name in observed.sequences if name in last}
 
 
 @contextmanager

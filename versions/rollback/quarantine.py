@@ -14,7 +14,7 @@ from psycopg2.sql import SQL, Composed, Identifier
 
 from spotify_ai_agent_migrations.versions.core.database import connect
 from spotify_ai_agent_migrations.versions.core.errors import RevisionError, TableError
-from spotify_ai_agent_migrations.versions.core.settings import Settings
+from spotify_ai_agent_migrations.versions.rollback.plan import spoken_rows
 from spotify_ai_agent_migrations.versions.rollback.tables import (
     STATEMENTS,
     Column,
@@ -26,6 +26,7 @@ from spotify_ai_agent_migrations.versions.rollback.tables import (
     statement,
     value,
 )
+from spotify_ai_agent_migrations.versions.runner import Options
 
 _RUN: Final = re.compile(r"(?:rollback_)?(?P<run>[0-9a-f]{12})")
 
@@ -50,19 +51,20 @@ class Kept:
 
 @dataclass(frozen=True)
 class Restored:
-    """How many rows came back, by table; and how many of the kept ones there were."""
+    """How many rows, or values of a column, came back, by table."""
 
     rows: tuple[tuple[str, int], ...]
 
 
-def quarantines(settings: Settings) -> tuple[tuple[str, tuple[Kept, ...]], ...]:
+def quarantines(options: Options | None = None) -> tuple[tuple[str, tuple[Kept, ...]], ...]:
     """Return what every rollback kept, by its schema."""
+    settings = (options or Options()).settings()
     with connect(settings, purpose="agentdb rollback") as connection, connection.cursor() as cursor:
         cursor.execute(STATEMENTS["quarantines"])
         return tuple((str(name), _contents(cursor, str(name))) for (name,) in cursor.fetchall())
 
 
-def restore(settings: Settings, run: str) -> Restored:
+def restore(run: str, options: Options | None = None) -> Restored:
     """Put everything back that rollback *run* kept; one transaction, rows that are there meanwhile stay.
 
     A kept row takes the place of one with its key, or with what else is unique about it. Triggers of the
@@ -75,6 +77,7 @@ def restore(settings: Settings, run: str) -> Restored:
         TableError: what was kept is not what it was when it was kept; nothing was restored.
     """
     schema = _schema(run)
+    settings = (options or Options()).settings()
     with (
         connect(settings, purpose="agentdb rollback", row_security=False) as connection,
         connection.cursor() as cursor,
@@ -96,14 +99,15 @@ def restore(settings: Settings, run: str) -> Restored:
     return Restored(found)
 
 
-def purge(settings: Settings, run: str | None = None) -> tuple[str, ...]:
+def purge(run: str | None = None, options: Options | None = None) -> tuple[str, ...]:
     """Drop what rollback *run* kept for good; without it, whatever is kept no longer than it has to be.
 
     Returns the schemas that went.
     """
     wanted = _schema(run) if run else None
+    settings = (options or Options()).settings()
     gone = []
-    for name, items in quarantines(settings):
+    for name, items in quarantines(options):
         expired = all(_expired(item) for item in items)
         if name == wanted or (wanted is None and expired):
             with connect(settings, purpose="agentdb rollback") as connection, connection.cursor() as cursor:
@@ -260,7 +264,9 @@ def _upsert(cursor: Cursor, item: Kept, kept: Identifier, shared: tuple[Column, 
         SQL("{}::{}").format(Identifier(column.name), SQL(types[column.name])) for column in shared
     )
     # With nothing but a key, a row that is there is the row that was kept.
-    changed = [column.name for column in shared if column.name not in key] or list(key)
+    changed = [column.name for column in shared if column.name not in key and not column.numbered] or list(
+        key
+    )
     renewed = SQL(", ").join(SQL("{0} = EXCLUDED.{0}").format(Identifier(name)) for name in changed)
     conflict = SQL(" ON CONFLICT ({}) DO UPDATE SET {}").format(SQL(", ").join(map(Identifier, key)), renewed)
     return SQL("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {}{}").format(
@@ -295,4 +301,5 @@ def summary(items: Iterable[Kept]) -> str:
     tables = len({item.source for item in every if item.kept_as})
     until = min((f"{item.keep_until:%Y-%m-%d}" for item in every), default="now")
     back = ", restored" if any(item.restored_at for item in every) else ""
-    return f"{rows} rows of {tables} tables, kept until {until}{back}"
+    where = "1 table" if tables == 1 else f"{tables} tables"
+    return f"{spoken_rows(rows)} of {where}, kept until {until}{back}"

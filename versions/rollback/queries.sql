@@ -48,11 +48,13 @@ SELECT coalesce(sum(pg_catalog.pg_total_relation_size(part.relid)), 0)::bigint
 SELECT pg_catalog.pg_total_relation_size(%(table)s::pg_catalog.regclass);
 
 -- columns --
--- The columns of a table in order: name, type to keep its values in, whether it is generated, its own type.
+-- The columns of a table in order: name, type to keep its values in, whether they are generated, of a domain, of a
+-- type that is not built in, and numbers that only the server gives.
 WITH RECURSIVE base AS (
     SELECT attribute.attnum,
            attribute.attname,
            attribute.attgenerated,
+           attribute.attidentity,
            attribute.atttypid AS own,
            attribute.atttypid AS type,
            attribute.atttypmod AS modifier
@@ -61,7 +63,7 @@ WITH RECURSIVE base AS (
        AND attribute.attnum > 0
        AND NOT attribute.attisdropped
     UNION ALL
-    SELECT base.attnum, base.attname, base.attgenerated, base.own, domain.typbasetype, domain.typtypmod
+    SELECT base.attnum, base.attname, base.attgenerated, base.attidentity, base.own, domain.typbasetype, domain.typtypmod
       FROM base
       JOIN pg_catalog.pg_type AS domain ON domain.oid = base.type AND domain.typtype = 'd'
 )
@@ -72,7 +74,8 @@ SELECT base.attname,
        END,
        base.attgenerated <> '',
        base.own <> base.type,
-       kind.typnamespace <> 'pg_catalog'::pg_catalog.regnamespace
+       kind.typnamespace <> 'pg_catalog'::pg_catalog.regnamespace,
+       base.attidentity = 'a'
   FROM base
   JOIN pg_catalog.pg_type AS kind ON kind.oid = base.type AND kind.typtype <> 'd'
  ORDER BY base.attnum;
@@ -238,8 +241,21 @@ SELECT item.id, item.revision, item.kind, item.source, item.column_name, item.ke
 CREATE FUNCTION {function}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    names text;
+    given text;
 BEGIN
-    INSERT INTO {kept} SELECT {columns} FROM {gone};
+    -- A column that the same step dropped before was kept before.
+    SELECT string_agg(format('%I', own.attname), ', '),
+           string_agg(format('%I::%s', own.attname, format_type(kept.atttypid, kept.atttypmod)), ', ')
+      INTO STRICT names, given
+      FROM pg_attribute AS kept
+      JOIN pg_attribute AS own ON own.attname = kept.attname
+     WHERE kept.attrelid = {kept_name}::regclass
+       AND kept.attnum > 0
+       AND own.attrelid = TG_RELID
+       AND own.attnum > 0;
+    EXECUTE format('INSERT INTO %s (%s) SELECT %s FROM {gone}', {kept_name}, names, given){using};
     RETURN NULL;
 END
 $function$;

@@ -17,7 +17,7 @@ from psycopg2.sql import Identifier
 from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
 from spotify_ai_agent_migrations.versions.core.database import connect, open_connection
 from spotify_ai_agent_migrations.versions.core.errors import DatabaseError, RevisionError
-from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
+from spotify_ai_agent_migrations.versions.core.settings import Settings
 from spotify_ai_agent_migrations.versions.governance import discover
 from spotify_ai_agent_migrations.versions.rollback import plan as decide
 from spotify_ai_agent_migrations.versions.rollback.counting import step_plan
@@ -116,11 +116,7 @@ def _closed(settings: Settings, planned: RollbackPlan, run: str) -> bool:
 
 
 def _planned(target: str, options: Options) -> tuple[RollbackPlan, Mapping[str, Observed], Settings]:
-    settings = resolve_settings(
-        options.url,
-        lock_timeout_ms=options.lock_timeout_ms,
-        statement_timeout_ms=options.statement_timeout_ms,
-    )
+    settings = options.settings()
     scripts = ScriptDirectory.from_config(Config(str(PACKAGE_ROOT / "alembic.ini")))
     with connect(settings, purpose="agentdb rollback") as connection:
         refuse_unknown_revision(connection, known_revisions(scripts))

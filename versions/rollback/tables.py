@@ -18,13 +18,17 @@ _PART: Final = re.compile(r'"(?:[^"]|"")*"|[^".\s]+')
 
 @dataclass(frozen=True)
 class Column:
-    """A column, and the type its values are kept in: a built-in one, since its own may go."""
+    """A column, and the type its values are kept in: a built-in one, since its own may go.
+
+    `needs_copy`: its type is not built in. `numbered`: only the server may give its values.
+    """
 
     name: str
     kept_type: str
     generated: bool
     is_domain: bool
     needs_copy: bool
+    numbered: bool
 
 
 def parts(name: str) -> tuple[str, ...]:
