@@ -48,7 +48,7 @@ def accepted(url: str, target: str = "-1", *more: str, checkout: Checkout | None
     """Plan, accept and go back; return the schema that keeps what was lost."""
     digest = planned(url, target, checkout=checkout)["digest"]
     done = agentdb(url, "to", target, "--accept-data-loss", digest, *more, checkout=checkout)
-    assert (done.code, done.err) == (0, [])
+    assert (done.code, done.err) == (0, []), done
     return quarantine(url)
 
 
