@@ -119,6 +119,8 @@ def test_deleted_and_changed_rows_come_back(checkout: Checkout, url: str) -> Non
     assert lost == [("deleted", "public.notes", None, 10), ("updated", "public.notes", None, 20)]
     assert rows(url, f"SELECT kind, rows FROM {kept}.contents ORDER BY kind") == [
         ("deleted", 10),
+        # What the rows were when the kept ones took their place.
+        ("replaced", 20),
         ("updated", 20),
     ]
     assert rows(url, "SELECT tgname FROM pg_trigger WHERE tgname ~ '^rollback_'") == []
