@@ -28,6 +28,7 @@ _NUMBERS = sorted(file.name[:3] for file in (ROOT / "versions").glob("[0-9][0-9]
 HEAD = _NUMBERS[-1]
 BEFORE_HEAD = _NUMBERS[-2]
 NEXT = f"{int(HEAD) + 1:03d}"
+AFTER_NEXT = f"{int(HEAD) + 2:03d}"
 
 
 @contextmanager

@@ -119,6 +119,8 @@ def test_deleted_and_changed_rows_come_back(checkout: Checkout, url: str) -> Non
     assert lost == [("deleted", "public.notes", None, 10), ("updated", "public.notes", None, 20)]
     assert rows(url, f"SELECT kind, rows FROM {kept}.contents ORDER BY kind") == [
         ("deleted", 10),
+        # What the rows were when the kept ones took their place.
+        ("replaced", 20),
         ("updated", 20),
     ]
     assert rows(url, "SELECT tgname FROM pg_trigger WHERE tgname ~ '^rollback_'") == []
@@ -238,7 +240,10 @@ def test_rows_written_meanwhile_stay_and_triggers_are_silent_while_restoring(
     kept = accepted(url, checkout=checkout)
     upgraded(checkout, url)
     rows(url, "INSERT INTO notes VALUES (2, 'two'), (3, 'three')")
-    assert agentdb(url, "restore", kept, checkout=checkout).out == "public.notes: 2 rows\n"
+    assert (
+        agentdb(url, "restore", kept, checkout=checkout).out
+        == "public.notes: 2 rows, 1 in the place of others, which are kept now\n"
+    )
     assert rows(url, "SELECT * FROM notes ORDER BY id") == [(1, "A"), (2, "B"), (3, "THREE")]
     assert rows(url, "INSERT INTO notes VALUES (4, 'd') RETURNING said") == [("D",)]
 

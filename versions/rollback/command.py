@@ -59,7 +59,7 @@ def back(
     options = parse_options(spoken(url, x))
     planned = plan_rollback(f"-{steps}", options)
     show(planned, written=written)
-    if dry_run or not planned.steps:
+    if dry_run or options.dry_run or not planned.steps:
         return
     if not yes:
         typer.confirm(f"Roll back to {planned.target}?", abort=True, err=True)
@@ -91,7 +91,11 @@ def to_command(
 ) -> None:
     """Go back to TARGET; what is destroyed is kept first."""
     options = parse_options(spoken(url, x))
-    said(rollback(target, options, accept_data_loss=accept_data_loss, copy_timeout_ms=copy_timeout_ms))
+    done = rollback(target, options, accept_data_loss=accept_data_loss, copy_timeout_ms=copy_timeout_ms)
+    if options.dry_run:
+        show(done.plan, written=False)
+    else:
+        said(done)
 
 
 @script.command("restore", epilog=_EXIT_CODES)
@@ -100,8 +104,11 @@ def restore_command(
     run: Annotated[str, typer.Argument(help="rollback_…")], *, url: _Url = None, x: _X = None
 ) -> None:
     """Put back what a rollback kept, once the revisions are applied again."""
-    for table, rows in kept.restore(run, parse_options(spoken(url, x))).rows:
-        typer.echo(f"{table}: {decide.spoken_rows(rows)}")
+    options = parse_options(spoken(url, x))
+    for returned in kept.restore(run, options).tables:
+        typer.echo(str(returned))
+    if options.dry_run:
+        typer.echo("dry run: everything was rolled back")
 
 
 @app.command("list", epilog=_EXIT_CODES)
