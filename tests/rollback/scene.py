@@ -44,9 +44,11 @@ def planned(url: str, target: str = "-1", *, checkout: Checkout | None = None) -
     return found
 
 
-def accepted(url: str, target: str = "-1", *more: str, checkout: Checkout | None = None) -> str:
-    """Plan, accept and go back; return the schema that keeps what was lost."""
-    digest = planned(url, target, checkout=checkout)["digest"]
+def accepted(
+    url: str, target: str = "-1", *more: str, checkout: Checkout | None = None, digest: str | None = None
+) -> str:
+    """Plan, unless the digest is known, accept and go back; return the schema that keeps what was lost."""
+    digest = digest or str(planned(url, target, checkout=checkout)["digest"])
     done = agentdb(url, "to", target, "--accept-data-loss", digest, *more, checkout=checkout)
     assert (done.code, done.err) == (0, []), done
     return quarantine(url)

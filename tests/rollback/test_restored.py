@@ -24,14 +24,14 @@ def there_and_back(checkout: Checkout, url: str, *tables: str) -> tuple[list[obj
     """Go back a step, up again and restore; return the losses, and the schema that kept them."""
     before = {table: contents(url, table) for table in tables}
     assert all(found[0] for found in before.values())
-    lost = losses(planned(url, checkout=checkout))
-    kept = accepted(url, checkout=checkout)
+    plan = planned(url, checkout=checkout)
+    kept = accepted(url, checkout=checkout, digest=plan["digest"])
     upgraded(checkout, url)
     assert {table: contents(url, table) for table in tables} != before
     done = agentdb(url, "restore", kept, checkout=checkout)
     assert (done.code, done.err) == (0, [])
     assert {table: contents(url, table) for table in tables} == before
-    return list(lost), kept
+    return list(losses(plan)), kept
 
 
 def moved(url: str, kept: str) -> list[tuple[object, ...]]:
