@@ -24,9 +24,9 @@ from spotify_ai_agent_migrations.versions.core import embedded
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
-_NUMBERS = sorted(file.name[:3] for file in (ROOT / "versions").glob("[0-9][0-9][0-9]_*.py"))
-HEAD = _NUMBERS[-1]
-BEFORE_HEAD = _NUMBERS[-2]
+NUMBERS = sorted(file.name[:3] for file in (ROOT / "versions").glob("[0-9][0-9][0-9]_*.py"))
+HEAD = NUMBERS[-1]
+BEFORE_HEAD = NUMBERS[-2]
 NEXT = f"{int(HEAD) + 1:03d}"
 AFTER_NEXT = f"{int(HEAD) + 2:03d}"
 
