@@ -228,7 +228,7 @@ def _drop(admin: Connection, name: str) -> None:
     try:
         _run(admin, SQL(_SQL["drop_database"]).format(**names))
     except psycopg2.errors.InsufficientPrivilege:
-        # Only a superuser may throw out a worker of autovacuum; without force it is asked to go, and waited for.
+        # Only a superuser may throw out a worker of autovacuum; without force it is asked to go.
         _run(admin, SQL(_SQL["drop_idle_database"]).format(**names))
 
 
