@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         RollbackPlan,
         RollbackResult,
         plan_rollback,
+        restore,
         rollback,
     )
 
@@ -65,13 +66,14 @@ __all__ = [
     "check",
     "discover",
     "plan_rollback",
+    "restore",
     "rollback",
 ]
 
 _HOMES = {
     "bulk_import_export": ("ExportResult", "ImportResult", "bulk_export", "bulk_import"),
     "governance": ("Finding", "Revision", "check", "discover"),
-    "rollback": ("RollbackPlan", "RollbackResult", "plan_rollback", "rollback"),
+    "rollback": ("RollbackPlan", "RollbackResult", "plan_rollback", "restore", "rollback"),
 }
 _ROOM_OF = {name: room for room, names in _HOMES.items() for name in names}
 

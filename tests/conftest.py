@@ -35,6 +35,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=("embedded", "container"),
         help="force the server: the embedded wheel, or a container by testcontainers",
     )
+    parser.addoption(
+        "--every-statement",
+        action="store_true",
+        help="kill what is to be killed before each of its statements, and not before some of them",
+    )
 
 
 @pytest.fixture(autouse=True)

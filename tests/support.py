@@ -19,14 +19,16 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import make_dsn
 
+from forked import run_python
 from spotify_ai_agent_migrations.versions.core import embedded
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
-_NUMBERS = sorted(file.name[:3] for file in (ROOT / "versions").glob("[0-9][0-9][0-9]_*.py"))
-HEAD = _NUMBERS[-1]
-BEFORE_HEAD = _NUMBERS[-2]
+NUMBERS = sorted(file.name[:3] for file in (ROOT / "versions").glob("[0-9][0-9][0-9]_*.py"))
+HEAD = NUMBERS[-1]
+BEFORE_HEAD = NUMBERS[-2]
 NEXT = f"{int(HEAD) + 1:03d}"
+AFTER_NEXT = f"{int(HEAD) + 2:03d}"
 
 
 @contextmanager
@@ -90,7 +92,9 @@ class Databases:
 
 def environment(url: str | None, **more: str) -> dict[str, str]:
     """An environment for a process, with this DATABASE_URL or none."""
-    kept = {key: value for key, value in os.environ.items() if key not in {"DATABASE_URL", "MIGRATIONS_ENV"}}
+    # Compiled files may be kept: hundreds of processes would compile the same modules.
+    left_out = {"DATABASE_URL", "MIGRATIONS_ENV", "PYTHONDONTWRITEBYTECODE"}
+    kept = {key: value for key, value in os.environ.items() if key not in left_out}
     return {**kept, **({"DATABASE_URL": url} if url else {}), **more}
 
 
@@ -98,10 +102,13 @@ def run(
     *command: str | pathlib.Path, url: str | None = None, cwd: pathlib.Path = ROOT, **more: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, in text, with this DATABASE_URL."""
+    program, *arguments = map(str, command)
+    env = environment(url, **more)
+    if program == sys.executable:
+        return run_python(arguments, env=env, cwd=cwd)
     return subprocess.run(
-        list(map(str, command)), env=environment(url, **more), cwd=cwd, capture_output=True, text=True,
-        check=False, timeout=300,
-    )  # fmt: skip
+        [program, *arguments], env=env, cwd=cwd, capture_output=True, text=True, check=False, timeout=300
+    )
 
 
 def run_alembic(
@@ -138,9 +145,7 @@ class Checkout:
 
     def __init__(self, parent: pathlib.Path) -> None:
         self.root = parent / "spotify_ai_agent_migrations"
-        kept = shutil.ignore_patterns(
-            ".*", "build", "dist", "*.egg-info", "__pycache__", "tests", "benchmarks", "CHECKSUMS"
-        )
+        kept = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "tests", "benchmarks", "CHECKSUMS")
         shutil.copytree(ROOT, self.root, ignore=kept)
         self.versions = self.root / "versions"
 
@@ -165,10 +170,7 @@ class Checkout:
         return self.python("-m", "alembic", *arguments, url=url)
 
     def python(self, *arguments: str, url: str | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, *arguments], cwd=self.root, env=self.environment(url),
-            capture_output=True, text=True, check=False, timeout=300,
-        )  # fmt: skip
+        return run_python(arguments, env=self.environment(url), cwd=self.root)
 
     def start(self, *arguments: str, url: str) -> subprocess.Popen[str]:
         """Start Alembic's command line and do not wait for it."""

@@ -44,11 +44,13 @@ def planned(url: str, target: str = "-1", *, checkout: Checkout | None = None) -
     return found
 
 
-def accepted(url: str, target: str = "-1", *more: str, checkout: Checkout | None = None) -> str:
-    """Plan, accept and go back; return the schema that keeps what was lost."""
-    digest = planned(url, target, checkout=checkout)["digest"]
+def accepted(
+    url: str, target: str = "-1", *more: str, checkout: Checkout | None = None, digest: str | None = None
+) -> str:
+    """Plan, unless the digest is known, accept and go back; return the schema that keeps what was lost."""
+    digest = digest or str(planned(url, target, checkout=checkout)["digest"])
     done = agentdb(url, "to", target, "--accept-data-loss", digest, *more, checkout=checkout)
-    assert (done.code, done.err) == (0, [])
+    assert (done.code, done.err) == (0, []), done
     return quarantine(url)
 
 
@@ -68,11 +70,13 @@ def losses(plan: dict[str, Any]) -> list[tuple[str, str, str | None, int]]:
 
 
 def revise(
-    checkout: Checkout, upgrade: str, downgrade: str, *, reverse: str | None = None, more: str = ""
+    checkout: Checkout, upgrade: str, *downgrade: str, reverse: str | None = None, more: str = ""
 ) -> str:
-    """Add a revision of two SQL scripts; no rule of governance looks into the way up."""
+    """Add a revision of SQL, the way down statement by statement; no rule of governance looks into the way up."""
     hidden = f"DO $revision$ BEGIN EXECUTE $up${upgrade}$up$; END $revision$"
-    number = checkout.add(f"execute({hidden!r})", downgrade=f"execute({downgrade!r})")
+    number = checkout.add(
+        f"execute({hidden!r})", downgrade="\n".join(f"execute({one!r})" for one in downgrade)
+    )
     file = checkout.versions / f"{number}_added.py"
     text = file.read_text()
     if reverse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
@@ -23,8 +24,49 @@ def started(checkout: Checkout, url: str, *arguments: str) -> subprocess.Popen[s
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_killed_at_any_step_the_same_command_completes(checkout: Checkout, url: str, step: str) -> None:
+# Kills itself before the statement or commit of that number, counted from where the plan is accepted.
+KILLED = """
+import os, runpy, signal, sys
+
+import psycopg2
+from psycopg2.extensions import connection, cursor
+
+left = int(sys.argv.pop(1))
+begun = False
+
+
+def passed(what):
+    global left, begun
+    begun = begun or "pg_create_restore_point" in str(what)
+    if begun and left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left -= begun
+
+
+class Cursor(cursor):
+    def execute(self, statement, *values):
+        passed(statement)
+        return super().execute(statement, *values)
+
+
+class Connection(connection):
+    def cursor(self, *names, **options):
+        return super().cursor(*names, **{"cursor_factory": Cursor, **options})
+
+    def commit(self):
+        passed("COMMIT")
+        super().commit()
+
+
+raw = psycopg2.connect
+psycopg2.connect = lambda *given, **options: raw(*given, connection_factory=Connection, **options)
+runpy.run_module("spotify_ai_agent_migrations", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_killed_before_any_statement_the_same_command_goes_on(
+    checkout: Checkout, url: str, request: pytest.FixtureRequest
+) -> None:
     for name in STEPS:
         revise(
             checkout,
@@ -32,23 +74,23 @@ def test_killed_at_any_step_the_same_command_completes(checkout: Checkout, url: 
             # A row of a table that a later step drops goes already: counted once, and the digest stays good.
             f"DELETE FROM public.one WHERE id = {len(name)}; DROP TABLE public.{name}",
         )
-        upgraded(checkout, url)
+    upgraded(checkout, url)
+    for name in STEPS:
         rows(url, f"INSERT INTO {name} SELECT n FROM generate_series(3, 9) AS n")
     before = {name: contents(url, name) for name in STEPS}
     digest = planned(url, HEAD, checkout=checkout)["digest"]
-    command = ("to", HEAD, "--accept-data-loss", digest, "-x", "lock-timeout-ms=60000")
-    number = f"{int(NEXT) + STEPS.index(step):03d}"
-    with connected(url, autocommit=False) as blocker:
-        # Alembic's own row of the step is what the step waits for, with everything done and nothing committed.
-        process = started(checkout, url, *command)
-        _block(blocker, url, number)
-        until(lambda: rows(url, WAITING) == [(1,)])
-        process.kill()
-        process.communicate()
-        until(lambda: rows(url, WAITING) == [(0,)])
-    assert rows(url, "SELECT version_num FROM alembic_version") == [(number,)]
-    done = agentdb(url, *command, checkout=checkout)
-    assert (done.code, done.err) == (0, [])
+    command = ("rollback", "to", HEAD, "--accept-data-loss", digest)
+    stride = 1 if request.config.getoption("--every-statement") else 17
+    at, reached, killed = 0, [f"{int(NEXT) + 2:03d}"], 0
+    while (done := checkout.python("-c", KILLED, str(at), *command, url=url)).returncode:
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        killed += 1
+        ((version,),) = rows(url, "SELECT version_num FROM alembic_version")
+        at = at + stride if version == reached[-1] else 0
+        reached += [str(version)] if version != reached[-1] else []
+        assert [_places(url, name) for name in STEPS] == [1, 1, 1]
+    assert reached[:3] == [f"{int(NEXT) + number:03d}" for number in (2, 1, 0)]
+    assert killed > 40 // stride
     assert rows(url, "SELECT version_num FROM alembic_version") == [(HEAD,)]
     upgraded(checkout, url)
     # Oldest revision last kept: what was cut off kept in one schema, the rest in another.
@@ -59,13 +101,10 @@ def test_killed_at_any_step_the_same_command_completes(checkout: Checkout, url: 
     assert {name: contents(url, name) for name in STEPS} == before
 
 
-def _block(blocker: object, url: str, number: str) -> None:
-    """Hold the version row as soon as the database is at *number* and the plan is made."""
-    tried = "SELECT count(*) FROM ops.migration_journal WHERE revision = %s AND direction = 'downgrade' AND state = 'started'"
-    until(lambda: rows(url, tried, (number,)) == [(1,)])
-    cursor = blocker.cursor()  # type: ignore[attr-defined]
-    cursor.execute("SELECT version_num FROM alembic_version FOR UPDATE")
-    assert cursor.fetchone() == (number,)
+def _places(url: str, table: str) -> object:
+    """In how many places a table is: its own, and those of what was kept."""
+    found = "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname ~ ('^(r[0-9]+__public__)?' || %s || '$')"
+    return rows(url, found, (table,))[0][0]
 
 
 def test_a_try_that_was_in_somebody_s_way_is_forgotten_in_the_plan(checkout: Checkout, url: str) -> None:

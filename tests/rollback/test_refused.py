@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rollback.scene import accepted, agentdb, losses, planned, revise, untouched, upgraded
 
-from support import HEAD, NEXT, Checkout, rows, run
+from support import HEAD, NEXT, NUMBERS, Checkout, rows, run
 
 TABLE = "CREATE TABLE public.notes (id bigint CONSTRAINT notes_pkey PRIMARY KEY, said text)"
 DROP = "DROP TABLE public.notes"
@@ -105,7 +105,7 @@ def test_a_database_from_the_future_is_refused(url: str) -> None:
 def test_a_target_that_is_not_behind_is_refused(url: str) -> None:
     assert agentdb(url, "plan", "042").err == [
         f'error: the database is at {HEAD}, and "042" is no revision',
-        "Hint: name one of 006, 005, 004, 003, 002, 001 or base",
+        f"Hint: name one of {', '.join(reversed(NUMBERS))} or base",
     ]
 
 

@@ -24,14 +24,14 @@ def there_and_back(checkout: Checkout, url: str, *tables: str) -> tuple[list[obj
     """Go back a step, up again and restore; return the losses, and the schema that kept them."""
     before = {table: contents(url, table) for table in tables}
     assert all(found[0] for found in before.values())
-    lost = losses(planned(url, checkout=checkout))
-    kept = accepted(url, checkout=checkout)
+    plan = planned(url, checkout=checkout)
+    kept = accepted(url, checkout=checkout, digest=plan["digest"])
     upgraded(checkout, url)
     assert {table: contents(url, table) for table in tables} != before
     done = agentdb(url, "restore", kept, checkout=checkout)
     assert (done.code, done.err) == (0, [])
     assert {table: contents(url, table) for table in tables} == before
-    return list(lost), kept
+    return list(losses(plan)), kept
 
 
 def moved(url: str, kept: str) -> list[tuple[object, ...]]:
@@ -119,9 +119,31 @@ def test_deleted_and_changed_rows_come_back(checkout: Checkout, url: str) -> Non
     assert lost == [("deleted", "public.notes", None, 10), ("updated", "public.notes", None, 20)]
     assert rows(url, f"SELECT kind, rows FROM {kept}.contents ORDER BY kind") == [
         ("deleted", 10),
+        # What the rows were when the kept ones took their place.
+        ("replaced", 20),
         ("updated", 20),
     ]
     assert rows(url, "SELECT tgname FROM pg_trigger WHERE tgname ~ '^rollback_'") == []
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "ALTER TABLE public.notes DROP more; DELETE FROM public.notes WHERE id > 990",
+        "DELETE FROM public.notes WHERE id > 990; ALTER TABLE public.notes DROP more",
+    ],
+)
+def test_rows_that_lose_a_column_in_the_same_step_come_back_with_it(
+    checkout: Checkout, url: str, step: str
+) -> None:
+    # Its number, which only the server gives, is not what the row is found by.
+    table = COLUMNS.replace(" CONSTRAINT {0}_pkey PRIMARY KEY, said text", ", said text PRIMARY KEY")
+    revise(checkout, f"CREATE TABLE public.notes ({table.replace('more jsonb, ', '')})", "SELECT 1")
+    revise(checkout, "ALTER TABLE public.notes ADD more jsonb", step)
+    upgraded(checkout, url)
+    rows(url, FILL.format("notes").replace("CASE WHEN n % 5 <> 0 THEN 'said ' || n END", "n::text"))
+    lost, _ = there_and_back(checkout, url, "notes")
+    assert lost == [("column", "public.notes", "more", 1000), ("deleted", "public.notes", None, 10)]
 
 
 @pytest.mark.parametrize("table", ["public.notes", "public.notes_all"])
@@ -191,6 +213,18 @@ def test_a_sequence_goes_on_behind_what_it_gave_out(checkout: Checkout, url: str
     assert rows(url, "INSERT INTO notes DEFAULT VALUES RETURNING id") == [(8,)]
 
 
+def test_a_sequence_whose_rows_are_gone_goes_on_all_the_same(checkout: Checkout, url: str) -> None:
+    table = "CREATE TABLE public.notes (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, said text)"
+    revise(checkout, table, "DROP TABLE public.notes")
+    upgraded(checkout, url)
+    rows(url, "INSERT INTO notes (said) VALUES ('a'), ('b'); DELETE FROM notes")
+    assert planned(url, checkout=checkout)["rows_at_risk"] == 0
+    assert agentdb(url, "to", "-1", checkout=checkout).err == []
+    upgraded(checkout, url)
+    assert agentdb(url, "restore", quarantine(url), checkout=checkout).err == []
+    assert rows(url, "INSERT INTO notes (said) VALUES ('c') RETURNING id") == [(3,)]
+
+
 def test_rows_written_meanwhile_stay_and_triggers_are_silent_while_restoring(
     checkout: Checkout, url: str
 ) -> None:
@@ -206,7 +240,10 @@ def test_rows_written_meanwhile_stay_and_triggers_are_silent_while_restoring(
     kept = accepted(url, checkout=checkout)
     upgraded(checkout, url)
     rows(url, "INSERT INTO notes VALUES (2, 'two'), (3, 'three')")
-    assert agentdb(url, "restore", kept, checkout=checkout).out == "public.notes: 2 rows\n"
+    assert (
+        agentdb(url, "restore", kept, checkout=checkout).out
+        == "public.notes: 2 rows, 1 in the place of others, which are kept now\n"
+    )
     assert rows(url, "SELECT * FROM notes ORDER BY id") == [(1, "A"), (2, "B"), (3, "THREE")]
     assert rows(url, "INSERT INTO notes VALUES (4, 'd') RETURNING said") == [("D",)]
 
@@ -228,7 +265,7 @@ def test_to_restore_before_the_table_is_there_again_is_refused_with_the_upgrade(
         ],
     )
     upgraded(checkout, url)
-    assert agentdb(url, "restore", kept, checkout=checkout).out == "public.notes: 1 rows\n"
+    assert agentdb(url, "restore", kept, checkout=checkout).out == "public.notes: 1 row\n"
     done = agentdb(url, "restore", kept, checkout=checkout)
     assert (done.code, done.err) == (
         1,
@@ -288,7 +325,7 @@ def test_what_is_kept_is_listed_and_purged_by_name_and_by_time(checkout: Checkou
     until = rows(url, "SELECT to_char(now() + INTERVAL '30 days', 'YYYY-MM-DD')")[0][0]
     listed = agentdb(url, "list", checkout=checkout).out
     assert sorted(listed.splitlines()) == sorted(
-        f"{name}: 2 rows of 1 tables, kept until {until}" for name in names
+        f"{name}: 2 rows of 1 table, kept until {until}" for name in names
     )
     assert agentdb(url, "purge", checkout=checkout).out == ""
     assert agentdb(url, "purge", names[0], checkout=checkout).out == f"{names[0]}: gone\n"

@@ -6,9 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from support import HEAD, NEXT, ROOT, Checkout, Databases, connected, rows, run_alembic
-
-AFTER_NEXT = f"{int(NEXT) + 1:03d}"
+from support import AFTER_NEXT, HEAD, NEXT, ROOT, Checkout, Databases, connected, rows, run_alembic
 
 
 def nothing_happened(url: str) -> bool:

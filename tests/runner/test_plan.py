@@ -359,7 +359,7 @@ execute("COMMENT ON COLUMN users.stars IS 'behavioural: how much they like it'")
 
 def squeezed(text: str) -> list[str]:
     """Without the widths of the columns, and without what differs from run to run."""
-    text = re.sub(r"[\d.]+ k?B +[\d.]+ ms", "…", text)
+    text = re.sub(r"[\d.]+ [kM]?B +[\d.]+ ms", "…", text)
     return [" ".join(line.split()) for line in text.splitlines()]
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from support import HEAD, NEXT, Checkout, rows
+from support import AFTER_NEXT, HEAD, NEXT, Checkout, rows
 
-AFTER_NEXT = f"{int(NEXT) + 1:03d}"
 TABLE = "execute('CREATE TABLE promised (id bigint CONSTRAINT promised_pkey PRIMARY KEY)')\nexecute(\"COMMENT ON COLUMN promised.id IS 'none: number'\")"
 VERIFY = """
 

@@ -39,7 +39,7 @@ def _undone_on_failure(context: Any, file: str) -> None:  # noqa: ANN401  (the m
     """Run the command; where `-x on-failure=rollback` was said, a failed upgrade goes back to where it began.
 
     Raises:
-        MigrationError: of the command, and of the way back where that fails too.
+        MigrationError: of the command; it says what came of the way back.
     """
     try:
         run_environment(context, file)
@@ -50,8 +50,11 @@ def _undone_on_failure(context: Any, file: str) -> None:  # noqa: ANN401  (the m
         if start is None or not upgrading or options.dry_run or options.on_failure != "rollback":
             raise
         with _its_own(context):
-            came_of_it = _go_back(start, options)
-        raise RevisionError(f"{error.problem}; {came_of_it}", hint=error.hint) from error
+            try:
+                came_of_it, hint = _go_back(start, options), error.hint
+            except MigrationError as barred:
+                came_of_it, hint = f"and it stays so, for {barred.problem}", barred.hint
+        raise RevisionError(f"{error.problem}; {came_of_it}", hint=hint) from error
 
 
 @contextmanager

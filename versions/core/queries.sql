@@ -165,6 +165,10 @@ CREATE DATABASE {name} TEMPLATE template0 ENCODING {encoding} LC_COLLATE {collat
 -- Drop a database, whoever is connected to it.
 DROP DATABASE IF EXISTS {name} WITH (FORCE);
 
+-- drop_idle_database --
+-- Drop a database that nobody is connected to.
+DROP DATABASE IF EXISTS {name};
+
 -- locale_of_database --
 -- What a database like this one is made with; the column of the locale has had two names.
 SELECT pg_catalog.pg_encoding_to_char(here.encoding),

@@ -224,7 +224,12 @@ def _drop_leftovers(admin: Connection) -> None:
 
 
 def _drop(admin: Connection, name: str) -> None:
-    _run(admin, SQL(_SQL["drop_database"]).format(name=Identifier(name)))
+    names = {"name": Identifier(name)}
+    try:
+        _run(admin, SQL(_SQL["drop_database"]).format(**names))
+    except psycopg2.errors.InsufficientPrivilege:
+        # Only a superuser may throw out a worker of autovacuum; without force it is asked to go.
+        _run(admin, SQL(_SQL["drop_idle_database"]).format(**names))
 
 
 def _run(connection: Connection, statement: Composed) -> None:

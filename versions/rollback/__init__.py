@@ -2,7 +2,7 @@
 
     plan_rollback("003")                       the way back, tried and rolled back; what it loses, in rows
     rollback("003", accept_data_loss=DIGEST)   go it; what it destroys is kept in schema rollback_<run>
-    restore(settings, run)                     put that back, once the revisions are applied again
+    restore("rollback_…")                      put that back, once the revisions are applied again
 
 When: an upgrade was wrong and has to go, now. A plan changes nothing; nothing is half rolled back because a
 later step could not run, since all of them were tried first.

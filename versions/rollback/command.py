@@ -9,12 +9,11 @@ from typing import Annotated
 
 import typer
 
-from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.rollback import plan as decide
 from spotify_ai_agent_migrations.versions.rollback import quarantine as kept
 from spotify_ai_agent_migrations.versions.rollback.plan import RollbackPlan
 from spotify_ai_agent_migrations.versions.rollback.run import RollbackResult, plan_rollback, rollback
-from spotify_ai_agent_migrations.versions.runner.options import parse_options
+from spotify_ai_agent_migrations.versions.runner.options import Options, parse_options
 
 _EXIT_CODES = "Exit codes: 0 done, 1 refused or failed, 2 usage or settings."
 
@@ -60,7 +59,7 @@ def back(
     options = parse_options(spoken(url, x))
     planned = plan_rollback(f"-{steps}", options)
     show(planned, written=written)
-    if dry_run or not planned.steps:
+    if dry_run or options.dry_run or not planned.steps:
         return
     if not yes:
         typer.confirm(f"Roll back to {planned.target}?", abort=True, err=True)
@@ -92,21 +91,30 @@ def to_command(
 ) -> None:
     """Go back to TARGET; what is destroyed is kept first."""
     options = parse_options(spoken(url, x))
-    said(rollback(target, options, accept_data_loss=accept_data_loss, copy_timeout_ms=copy_timeout_ms))
+    done = rollback(target, options, accept_data_loss=accept_data_loss, copy_timeout_ms=copy_timeout_ms)
+    if options.dry_run:
+        show(done.plan, written=False)
+    else:
+        said(done)
 
 
 @script.command("restore", epilog=_EXIT_CODES)
 @app.command("restore", epilog=_EXIT_CODES)
-def restore_command(run: Annotated[str, typer.Argument(help="rollback_…")], url: _Url = None) -> None:
+def restore_command(
+    run: Annotated[str, typer.Argument(help="rollback_…")], *, url: _Url = None, x: _X = None
+) -> None:
     """Put back what a rollback kept, once the revisions are applied again."""
-    for table, rows in kept.restore(resolve_settings(url), run).rows:
-        typer.echo(f"{table}: {rows} rows")
+    options = parse_options(spoken(url, x))
+    for returned in kept.restore(run, options).tables:
+        typer.echo(str(returned))
+    if options.dry_run:
+        typer.echo("dry run: everything was rolled back")
 
 
 @app.command("list", epilog=_EXIT_CODES)
 def list_command(url: _Url = None) -> None:
     """Show what rollbacks kept."""
-    for name, items in kept.quarantines(resolve_settings(url)):
+    for name, items in kept.quarantines(Options(url=url)):
         typer.echo(f"{name}: {kept.summary(items)}")
 
 
@@ -116,7 +124,7 @@ def purge_command(
     url: _Url = None,
 ) -> None:
     """Drop what a rollback kept, for good."""
-    for name in kept.purge(resolve_settings(url), run):
+    for name in kept.purge(run, Options(url=url)):
         typer.echo(f"{name}: gone")
 
 

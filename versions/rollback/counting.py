@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,10 +10,10 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.sql import SQL, Identifier
 
 from spotify_ai_agent_migrations.versions.core.errors import RevisionError
-from spotify_ai_agent_migrations.versions.rollback.observe import Observed
+from spotify_ai_agent_migrations.versions.rollback.observe import Found, Observed
 from spotify_ai_agent_migrations.versions.rollback.plan import Loss, Reverse, StepPlan
 from spotify_ai_agent_migrations.versions.rollback.storage import Gone
-from spotify_ai_agent_migrations.versions.rollback.tables import STATEMENTS, key_columns, named, value
+from spotify_ai_agent_migrations.versions.rollback.tables import STATEMENTS, key_columns, own_rows, value
 
 
 def step_plan(
@@ -23,16 +22,15 @@ def step_plan(
     observed: Observed,
     *,
     reverses: Mapping[str, str],
-    earlier: Counter[str],
 ) -> StepPlan:
-    """Return the plan of a step; *earlier* is by how many rows the steps before it made each table grow.
+    """Return the plan of a step.
 
     Raises:
         RevisionError: what it destroys could not be put back.
     """
-    counted = (_loss(connection, thing, observed, earlier) for thing in observed.gone)
+    counted = {_loss(connection, thing, found): found for thing, found in observed.gone.items()}
     losses = tuple(loss for loss in counted if loss.rows > 0)
-    _refuse_unkeyed(connection, script.revision, losses)
+    _refuse_unkeyed(connection, script.revision, {loss: counted[loss] for loss in losses})
     said = reverses.get(script.revision, "lossy")
     reverse: Reverse = "lossless" if said.startswith("lossless") and not losses else "lossy"
     return StepPlan(
@@ -47,23 +45,25 @@ def step_plan(
     )
 
 
-def _loss(connection: Connection, thing: Gone, observed: Observed, earlier: Counter[str]) -> Loss:
-    if thing.kind in {"deleted", "updated"}:
-        return Loss(*thing, getattr(observed.touched[thing.table], thing.kind), 0)
-    rows = _count(connection, thing.table, thing.column)
-    if thing.column:
-        return Loss(*thing, rows, 0)
-    return Loss(*thing, rows + earlier[thing.table], _bytes(connection, thing.table))
+def _loss(connection: Connection, thing: Gone, found: Found) -> Loss:
+    rows = found.rows
+    if rows is None:
+        # Nothing on the way has touched it before, so that it is today what it is then but for its name.
+        assert found.table is not None
+        rows = _count(connection, found.table, found.column)
+    whole = thing.kind in {"table", "rewritten"} and found.table is not None
+    return Loss(*thing, rows, _bytes(connection, str(found.table)) if whole else 0)
 
 
-def _refuse_unkeyed(connection: Connection, revision: str, losses: tuple[Loss, ...]) -> None:
+def _refuse_unkeyed(connection: Connection, revision: str, losses: Mapping[Loss, Found]) -> None:
     """Refuse to lose values that nothing says the row of, once they are to be put back."""
-    for loss in losses:
-        if loss.kind in {"table", "deleted"}:
+    for loss, found in losses.items():
+        # What an earlier step makes is not there to be asked; keeping it is tried before anything is done.
+        if loss.kind in {"table", "deleted"} or found.table is None:
             continue
         with connection.cursor() as cursor:
-            key = set(key_columns(cursor, loss.table))
-        dropped = {other.column for other in losses if other.table == loss.table}
+            key = set(key_columns(cursor, found.table))
+        dropped = {other.column for other in losses.values() if other.table == found.table}
         if not key or key & dropped:
             what = f"{loss.table}.{loss.column}" if loss.column else loss.table
             keeps = "keeps no primary key" if key else "has no primary key"
@@ -77,7 +77,7 @@ def _refuse_unkeyed(connection: Connection, revision: str, losses: tuple[Loss, .
 def _count(connection: Connection, table: str, column: str | None) -> int:
     counted = SQL("count({})").format(Identifier(column)) if column else SQL("count(*)")
     with connection.cursor() as cursor:
-        return int(value(cursor, SQL("SELECT {} FROM {}").format(counted, named(table))))
+        return int(value(cursor, SQL("SELECT {} FROM {}").format(counted, own_rows(cursor, table))))
 
 
 def _bytes(connection: Connection, table: str) -> int:

@@ -12,7 +12,7 @@ import psycopg2
 import sqlalchemy
 from alembic.runtime.migration import MigrationContext
 from psycopg2.extensions import cursor as Cursor
-from psycopg2.sql import SQL, Identifier, Literal
+from psycopg2.sql import SQL, Composable, Identifier, Literal
 from sqlalchemy import event
 
 from spotify_ai_agent_migrations.versions.core.errors import LockError, RevisionError
@@ -24,15 +24,18 @@ from spotify_ai_agent_migrations.versions.rollback.observe import (
     refuse_other_end,
 )
 from spotify_ai_agent_migrations.versions.rollback.plan import Loss, StepPlan
-from spotify_ai_agent_migrations.versions.rollback.storage import Gone, gone, snapshot
+from spotify_ai_agent_migrations.versions.rollback.storage import Gone, Touched, gone, snapshot
 from spotify_ai_agent_migrations.versions.rollback.tables import (
+    ORDER,
     STATEMENTS,
     columns,
     counted,
     driver,
     kept_values,
     key_columns,
+    lock,
     named,
+    own_rows,
     parts,
     statement,
     value,
@@ -70,9 +73,10 @@ class Keeper:
         with ExitStack() as kept, raw.cursor() as cursor:
             before = snapshot(raw)
             self._refuse_filled(cursor, planned, observed)
-            if planned.losses:
+            used = _used_sequences(cursor, observed)
+            if planned.losses or used:
                 self._begin(cursor)
-                self._keep_sequences(cursor, step.revision, observed)
+                self._keep_sequences(cursor, step.revision, used)
             for loss in planned.losses:
                 self._keep(kept, connection, cursor, step.revision, loss, observed)
             yield
@@ -98,12 +102,12 @@ class Keeper:
         for thing in observed.gone:
             if thing in with_rows or thing.kind in {"deleted", "updated"}:
                 continue
+            lock(cursor, thing.table)
             with self._bounded(cursor, thing.table):
-                _lock(cursor, thing.table)
                 filled = (
                     SQL(" WHERE {} IS NOT NULL").format(Identifier(thing.column)) if thing.column else SQL("")
                 )
-                found = SQL("SELECT EXISTS (SELECT FROM {}{})").format(named(thing.table), filled)
+                found = SQL("SELECT EXISTS (SELECT FROM {}{})").format(own_rows(cursor, thing.table), filled)
                 if value(cursor, found):
                     raise RevisionError(
                         f'"{thing.table}" was empty when it was planned and holds rows now; nothing of '
@@ -129,8 +133,13 @@ class Keeper:
         self._copying_s += time.monotonic() - began_s
 
     def _begin(self, cursor: Cursor) -> None:
-        if not value(cursor, STATEMENTS["has_quarantine"], {"schema": self._schema}):
+        if not value(cursor, STATEMENTS["has_schema"], {"schema": self._schema}):
             cursor.execute(SQL("CREATE SCHEMA {}").format(Identifier(self._schema)))
+            cursor.execute(STATEMENTS["grants_on_schema"], {"schema": self._schema})
+            for (grantee,) in cursor.fetchall():
+                cursor.execute(
+                    SQL("REVOKE ALL ON SCHEMA {} FROM {}").format(Identifier(self._schema), SQL(grantee))
+                )
             cursor.execute(statement("create_quarantine", schema=Identifier(self._schema)))
 
     def _keep(
@@ -158,14 +167,17 @@ class Keeper:
         wanted = {*key, loss.column} if loss.column else {column.name for column in every}
         taken = tuple(column for column in every if column.name in wanted)
         kept_as = _kept_name(revision, loss)
+        only: Composable = SQL("")
+        # One that comes back with a default would fill the rows that had no value.
+        if loss.column and not value(
+            cursor, STATEMENTS["has_default"], {"table": loss.table, "column": loss.column}
+        ):
+            only = SQL(" WHERE {} IS NOT NULL").format(Identifier(loss.column))
+        lock(cursor, loss.table)
         with self._bounded(cursor, loss.table):
-            _lock(cursor, loss.table)
             cursor.execute(
                 SQL("CREATE TABLE {} AS SELECT {} FROM {}{}").format(
-                    Identifier(self._schema, kept_as),
-                    kept_values(taken),
-                    named(loss.table),
-                    SQL(" WHERE {} IS NOT NULL").format(Identifier(loss.column)) if loss.column else SQL(""),
+                    Identifier(self._schema, kept_as), kept_values(taken), own_rows(cursor, loss.table), only
                 )
             )
             self._note(cursor, revision, loss, kept_as, key=key)
@@ -202,33 +214,43 @@ class Keeper:
                         named(loss.table), Identifier(column.name), SQL(column.kept_type)
                     )
                 )
-        plain = named(loss.table).strings[-1]
+        cursor.execute(STATEMENTS["named_alike"], {"table": loss.table, "kept_as": kept_as})
+        for (renamed,) in cursor.fetchall():
+            cursor.execute(renamed)
+        schema, _ = parts(loss.table)
+        cursor.execute(SQL("ALTER TABLE {} RENAME TO {}").format(named(loss.table), Identifier(kept_as)))
         cursor.execute(
-            SQL("ALTER TABLE {} SET SCHEMA {}").format(named(loss.table), Identifier(self._schema))
-        )
-        cursor.execute(
-            SQL("ALTER TABLE {} RENAME TO {}").format(Identifier(self._schema, plain), Identifier(kept_as))
+            SQL("ALTER TABLE {} SET SCHEMA {}").format(Identifier(schema, kept_as), Identifier(self._schema))
         )
         self._note(cursor, revision, loss, kept_as, key=key, moved=True)
 
     @contextmanager
     def _watching(self, cursor: Cursor, revision: str, loss: Loss) -> Iterator[None]:
         """Keep the rows that the step deletes or changes, as they were, by a trigger of this transaction."""
-        every = columns(cursor, loss.table)
+        every, key = columns(cursor, loss.table), key_columns(cursor, loss.table)
         kept_as = _kept_name(revision, loss)
         kept = Identifier(self._schema, kept_as)
         function = Identifier(self._schema, f"keep_{kept_as}")
         trigger = Identifier(f"rollback_{loss.kind}")
+        oid = int(value(cursor, "SELECT %(table)s::pg_catalog.regclass::oid::bigint", {"table": loss.table}))
+        before = snapshot(cursor.connection).touched.get(oid, Touched())
         cursor.execute(
             SQL("CREATE TABLE {} AS SELECT {} FROM {} WITH NO DATA").format(
                 kept, kept_values(every), named(loss.table)
             )
         )
-        of_rows = bool(value(cursor, STATEMENTS["is_partition"], {"table": loss.table}))
-        gone_rows = SQL("(SELECT (OLD).*) AS gone" if of_rows else "gone")
+        # A row that is changed twice is kept twice, first as it was.
+        cursor.execute(
+            SQL("ALTER TABLE {} ADD {} bigint GENERATED ALWAYS AS IDENTITY").format(kept, Identifier(ORDER))
+        )
+        of_rows = bool(value(cursor, STATEMENTS["is_child"], {"table": loss.table}))
         cursor.execute(
             statement(
-                "keep_function", function=function, kept=kept, columns=kept_values(every), gone=gone_rows
+                "keep_function",
+                function=function,
+                kept_name=Literal(kept.as_string(cursor)),
+                gone=SQL("(SELECT ($1).*) AS gone" if of_rows else "gone"),
+                using=SQL(" USING OLD" if of_rows else ""),
             )
         )
         cursor.execute(
@@ -240,21 +262,45 @@ class Keeper:
                 function,
             )
         )
-        key = key_columns(cursor, loss.table)
         yield
-        if value(cursor, "SELECT pg_catalog.to_regclass(%(table)s)", {"table": loss.table}) is not None:
-            cursor.execute(SQL("DROP TRIGGER {} ON {}").format(trigger, named(loss.table)))
+        table = value(cursor, STATEMENTS["name_now"], {"oid": oid})
+        if table is not None:
+            cursor.execute(SQL("DROP TRIGGER {} ON {}").format(trigger, named(table)))
+            self._refuse_new_keys(cursor, revision, loss, table, key)
+            touched = snapshot(cursor.connection).touched.get(oid, Touched())
+            _refuse_fewer(cursor, loss, kept, getattr(touched, loss.kind) - getattr(before, loss.kind))
         cursor.execute(SQL("DROP FUNCTION {}").format(function))
         self._note(cursor, revision, loss, kept_as, key=key)
 
-    def _keep_sequences(self, cursor: Cursor, revision: str, observed: Observed) -> None:
-        cursor.execute(STATEMENTS["sequences"])
-        last = dict(cursor.fetchall())
-        for name in observed.sequences:
-            if name in last:
-                values = {"revision": revision, "kind": "sequence", "source": name, "column": None}
-                rest = {"kept_as": None, "moved": False, "key": None, "rows": last[name], "checksum": None}
-                cursor.execute(statement("note", schema=Identifier(self._schema)), {**values, **rest})
+    def _refuse_new_keys(
+        self, cursor: Cursor, revision: str, loss: Loss, table: str, key: tuple[str, ...]
+    ) -> None:
+        """Refuse to change the key of rows, which is what they are to be found by."""
+        if loss.kind != "updated" or not set(key) <= {one.name for one in columns(cursor, table)}:
+            return
+        kept = Identifier(self._schema, _kept_name(revision, loss))
+        matched = SQL(" AND ").join(
+            SQL("own.{0}::text = kept.{0}::text").format(Identifier(part)) for part in key
+        )
+        places = [named(table)]
+        deleted = _kept_name(revision, Loss("deleted", loss.table, None, 0, 0))
+        if value(cursor, STATEMENTS["has_table"], {"schema": self._schema, "name": deleted}):
+            places.append(Identifier(self._schema, deleted))
+        absent = SQL(" AND ").join(
+            SQL("NOT EXISTS (SELECT FROM {} AS own WHERE {})").format(place, matched) for place in places
+        )
+        if value(cursor, SQL("SELECT EXISTS (SELECT FROM {} AS kept WHERE {})").format(kept, absent)):
+            raise RevisionError(
+                f'revision {revision} changes the primary key of rows of "{loss.table}", by which they would '
+                "be put back; nothing of it is done",
+                hint="let downgrade() copy the rows and delete the old ones",
+            )
+
+    def _keep_sequences(self, cursor: Cursor, revision: str, used: Mapping[str, int]) -> None:
+        for name, last in used.items():
+            values = {"revision": revision, "kind": "sequence", "source": name, "column": None}
+            rest = {"kept_as": None, "moved": False, "key": None, "rows": last, "checksum": None}
+            cursor.execute(statement("note", schema=Identifier(self._schema)), {**values, **rest})
 
     def _note(
         self,
@@ -285,6 +331,13 @@ class Keeper:
         )
 
 
+def _used_sequences(cursor: Cursor, observed: Observed) -> dict[str, int]:
+    """Return the last number of each sequence that goes and gave one: it must not give it again."""
+    cursor.execute(STATEMENTS["sequences"])
+    last = dict(cursor.fetchall())
+    return {name: last[name] for name in observed.sequences if name in last}
+
+
 @contextmanager
 def _as_login(cursor: Cursor) -> Iterator[None]:
     """Act as whoever is connected: the role that a revision takes on owns the tables, and no quarantine."""
@@ -300,13 +353,19 @@ def _as_login(cursor: Cursor) -> Iterator[None]:
 
 def _movable(cursor: Cursor, table: str) -> bool:
     """Tell whether nothing of a table has to be rewritten or left behind to be moved."""
-    if value(cursor, STATEMENTS["is_partitioned"], {"table": table}):
+    if value(cursor, STATEMENTS["is_bound"], {"table": table}):
         return False
     return not any(column.needs_copy for column in columns(cursor, table))
 
 
-def _lock(cursor: Cursor, table: str) -> None:
-    cursor.execute(SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(named(table)))
+def _refuse_fewer(cursor: Cursor, loss: Loss, kept: Identifier, touched: int) -> None:
+    """Refuse where not every row was kept, as where a trigger did not fire."""
+    found = int(value(cursor, SQL("SELECT count(*) FROM {}").format(kept)))
+    if found != touched:
+        raise RevisionError(
+            f'{touched} rows of "{loss.table}" were {loss.kind} and {found} of them kept; the step is undone',
+            hint="let downgrade() name the table itself that holds the rows",
+        )
 
 
 @contextmanager
@@ -323,7 +382,7 @@ def _kept_name(revision: str, loss: Loss) -> str:
     how = loss.kind if loss.kind in {"deleted", "updated"} else ""
     said = [part for part in (*parts(loss.table), loss.column or "", how) if part]
     name = "__".join((f"r{revision}", *said))
-    if len(name.encode()) <= _LONGEST_BYTES and not any("__" in part for part in said):
+    if len(name.encode()) <= _LONGEST_BYTES and not any("__" in f"_{part}_" for part in said):
         return name
     number = hashlib.sha256(repr((loss.table, loss.column, how)).encode()).hexdigest()[:8]
     return f"{name.encode()[: _LONGEST_BYTES - 10].decode(errors='ignore')}__{number}"

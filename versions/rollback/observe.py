@@ -12,6 +12,7 @@ from typing import Any, Final
 import sqlalchemy
 from alembic.runtime.migration import MigrationContext
 from psycopg2.extensions import connection as Connection
+from psycopg2.sql import SQL, Identifier
 from sqlalchemy import event
 
 from spotify_ai_agent_migrations.versions.core.errors import RevisionError
@@ -22,15 +23,16 @@ from spotify_ai_agent_migrations.versions.core.fingerprint import (
     lasting,
     schema_objects,
 )
+from spotify_ai_agent_migrations.versions.core.sql import without_literals
 from spotify_ai_agent_migrations.versions.rollback.storage import (
     Gone,
+    Place,
     Snapshot,
-    Touched,
     gone,
     snapshot,
     touched_since,
 )
-from spotify_ai_agent_migrations.versions.rollback.tables import STATEMENTS, driver, parts, value
+from spotify_ai_agent_migrations.versions.rollback.tables import STATEMENTS, driver, own_rows, parts, value
 from spotify_ai_agent_migrations.versions.runner import Step
 from spotify_ai_agent_migrations.versions.runner.drift import Difference, differences
 from spotify_ai_agent_migrations.versions.runner.journal import kept_fingerprint, locks_of
@@ -42,17 +44,31 @@ DROP_TABLE: Final = re.compile(
     ),
     re.IGNORECASE,
 )
+# What may run alone on the way back: it touches no row.
+_HARMLESS: Final = re.compile(
+    r"\s*(?:(?:CREATE(?:\s+UNIQUE)?|DROP)\s+INDEX\s+CONCURRENTLY|REINDEX|VACUUM|ANALYZE|SET|RESET|SHOW|COMMENT"
+    r"|ALTER\s+TYPE\s+\S+\s+(?:ADD|RENAME)\s+VALUE|ALTER\s+TABLE\s[^;(]*\s+VALIDATE\s+CONSTRAINT)\b[^;]*;?\s*",
+    re.IGNORECASE,
+)
 _OURS: Final = re.compile(r"(?:agent_[a-z]+|)=")
 
 
 @dataclass(frozen=True)
+class Found:
+    """Where something that a step destroys is today; `rows` where they were counted while it was tried."""
+
+    table: str | None
+    column: str | None
+    rows: int | None
+
+
+@dataclass(frozen=True)
 class Observed:
-    """What one step did: what is no longer there, which rows it touched, which tables one statement drops."""
+    """What one step did: what is no longer there, what it destroyed, which tables one statement drops."""
 
     step: Step
     removed: tuple[Difference, ...]
-    gone: tuple[Gone, ...]
-    touched: Mapping[str, Touched]
+    gone: Mapping[Gone, Found]
     droppable: frozenset[tuple[str, ...]]
     locks: tuple[tuple[str, tuple[str, ...]], ...]
     duration_ms: int
@@ -85,6 +101,7 @@ class Observer:
         self._beside = beside
         self.steps: list[Observed] = []
         self._objects: tuple[SchemaObject, ...] = ()
+        self._today = Snapshot({}, {})
         self._locks: dict[str, list[str]] = {}
 
     @contextmanager
@@ -99,25 +116,29 @@ class Observer:
         if not self.steps or step.left >= self.steps[-1].step.left:
             self._begin(raw)
         objects, before = self._objects, snapshot(raw)
+        counts = self._counted(raw, before)
         began_s = time.monotonic()
-        with _dropped(migration.connection) as droppable:
+        with _dropped(migration.connection, raw, before) as droppable, _alone(migration) as alone:
             yield
         duration_ms = round((time.monotonic() - began_s) * 1_000)
+        _refuse_unseen(step, alone)
         after = snapshot(raw)
         self._objects = lasting(schema_objects(raw))
         self.steps.append(
             Observed(
                 step,
                 tuple(one for one in differences(objects, self._objects) if one.now is None),
-                gone(before, after),
-                touched_since(before, after),
+                {
+                    thing: self._found(thing, place, before, after, counts)
+                    for thing, place in gone(before, after).items()
+                },
                 frozenset(droppable),
                 self._new_locks(raw, before),
                 duration_ms,
             )
         )
         # What has to run alone was named and not executed.
-        if "autocommit_block" not in step.file.read_text(encoding="utf-8"):
+        if not alone:
             refuse_other_end(raw, step, self._objects)
 
     def _begin(self, raw: Connection) -> None:
@@ -125,6 +146,35 @@ class Observer:
         self.steps.clear()
         self._locks = {}
         self._objects = lasting(schema_objects(raw))
+        self._today = snapshot(raw)
+
+    def _counted(self, raw: Connection, before: Snapshot) -> dict[Place, int]:
+        """Count what an earlier step made, filled or emptied: nobody else sees that."""
+        found: dict[Place, int] = {}
+        for oid in sorted(self._today.filled(before)):
+            stored = before.tables[oid]
+            places = (Place(oid, None), *(Place(oid, number) for number in stored.columns))
+            wanted = (
+                SQL("count(*)"),
+                *(SQL("count({})").format(Identifier(one)) for one in stored.columns.values()),
+            )
+            with raw.cursor() as cursor:
+                cursor.execute(
+                    SQL("SELECT {} FROM {}").format(SQL(", ").join(wanted), own_rows(cursor, stored.table))
+                )
+                found |= dict(zip(places, cursor.fetchone() or (), strict=True))
+        return found
+
+    def _found(
+        self, thing: Gone, place: Place, before: Snapshot, after: Snapshot, counts: Mapping[Place, int]
+    ) -> Found:
+        today = self._today.tables.get(place.table)
+        table = today.table if today else None
+        column = today.columns.get(place.column) if today and place.column else None
+        if thing.kind in {"deleted", "updated"}:
+            rows = getattr(touched_since(before, after)[place.table], thing.kind)
+            return Found(table, column, int(rows))
+        return Found(table, column, counts.get(place))
 
     def _new_locks(self, raw: Connection, before: Snapshot) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Return the locks on tables that were not held before; an index goes with its table."""
@@ -164,20 +214,68 @@ def refuse_other_end(raw: Connection, step: Step, objects: Sequence[SchemaObject
 
 
 @contextmanager
-def _dropped(connection: sqlalchemy.Connection) -> Iterator[set[tuple[str, ...]]]:
-    """Collect the tables that the block drops with a statement of their own."""
+def _dropped(
+    connection: sqlalchemy.Connection, raw: Connection, before: Snapshot
+) -> Iterator[set[tuple[str, ...]]]:
+    """Collect the tables that the block drops with a statement of their own, and did nothing to *before*."""
     found: set[tuple[str, ...]] = set()
 
     def see(_: object, __: object, said: str, *___: Any) -> None:  # noqa: ANN401  (SQLAlchemy's)
         dropped = DROP_TABLE.fullmatch(said)
         if dropped:
-            found.add(qualified(dropped["table"]))
+            name, now = qualified(dropped["table"]), snapshot(raw)
+            oids = [oid for oid, stored in now.tables.items() if parts(stored.table) == name]
+            if all(before.same(oid, now) for oid in oids):
+                found.add(name)
 
     event.listen(connection, "before_cursor_execute", see)
     try:
         yield found
     finally:
         event.remove(connection, "before_cursor_execute", see)
+
+
+@contextmanager
+def _alone(migration: MigrationContext) -> Iterator[list[str]]:
+    """Collect what is in the autocommit blocks of the block; a dry run executes none of it."""
+    found: list[str] = []
+    block = migration.autocommit_block
+
+    @contextmanager
+    def noted() -> Iterator[None]:
+        with block():
+            note = migration.impl._exec
+
+            def see(construct: Any, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401  (SQLAlchemy's)
+                found.append(str(construct))
+                return note(construct, *arguments, **named)
+
+            migration.impl._exec = see  # type: ignore[method-assign]
+            try:
+                yield
+            finally:
+                migration.impl._exec = note  # type: ignore[method-assign]
+
+    migration.autocommit_block = noted  # type: ignore[method-assign]
+    try:
+        yield found
+    finally:
+        migration.autocommit_block = block  # type: ignore[method-assign]
+
+
+def _refuse_unseen(step: Step, alone: Sequence[str]) -> None:
+    """Refuse what runs alone and may touch rows: what it destroys could be neither counted nor kept.
+
+    Raises:
+        RevisionError: names the first such statement.
+    """
+    for said in alone:
+        if not _HARMLESS.fullmatch(said):
+            raise RevisionError(
+                f"{step} runs alone what may destroy rows, {without_literals(said)}; nothing was executed",
+                hint=f"move it out of the autocommit block of {step.file.name}, or go that step by itself "
+                "with `alembic downgrade`, which keeps nothing",
+            )
 
 
 def qualified(table: str) -> tuple[str, ...]:

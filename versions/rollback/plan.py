@@ -34,7 +34,7 @@ class Loss:
         what = f"{self.table}.{self.column}" if self.column else self.table
         how = {"table": "dropped", "column": "dropped", "updated": "changed"}.get(self.kind, self.kind)
         size = f", {_size(self.bytes)}" if self.bytes else ""
-        return f"{what} {how}: {_rows(self.rows)}{size}"
+        return f"{what} {how}: {spoken_rows(self.rows)}{size}"
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def refuse_unaccepted(plan: RollbackPlan, accepted: str | None, earlier: Sequenc
     at_risk = plan.rows_at_risk + plan.written_since
     if not at_risk or accepted == plan.digest or (accepted and plan.digest in earlier):
         return
-    problem = f"rolling back to {plan.target} loses {_rows(at_risk)}"
+    problem = f"rolling back to {plan.target} loses {spoken_rows(at_risk)}"
     if accepted:
         problem += f", and the digest {accepted} is of another plan: rows came or went since"
     raise RevisionError(
@@ -154,13 +154,13 @@ def lines(plan: RollbackPlan) -> Iterator[str]:
         yield f"{step.revision} {step.slug}: {step.reverse}, {step.duration_ms} ms"
         yield from (f"    {loss}" for loss in step.losses)
         if step.written_since:
-            yield f"    past its point of no return: {_rows(step.written_since)}"
+            yield f"    past its point of no return: {spoken_rows(step.written_since)}"
         strong = [name for name, modes in step.locks if "AccessExclusiveLock" in modes]
         if strong:
             yield f"    readers and writers wait for: {_listed(strong)}"
         yield from (f"    takes from others: {grant}" for grant in step.grants)
     if plan.rows_at_risk + plan.written_since:
-        yield f"loses {_rows(plan.rows_at_risk)}; to accept that: --accept-data-loss {plan.digest}"
+        yield f"loses {spoken_rows(plan.rows_at_risk)}; to accept that: --accept-data-loss {plan.digest}"
     else:
         yield "loses nothing"
 
@@ -170,7 +170,8 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def _rows(count: int) -> str:
+def spoken_rows(count: int) -> str:
+    """Return how many rows, as a person says it."""
     return "1 row" if count == 1 else f"{count} rows"
 
 

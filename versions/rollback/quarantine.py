@@ -3,89 +3,89 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from psycopg2.extensions import cursor as Cursor
-from psycopg2.sql import SQL, Composed, Identifier
+from psycopg2.sql import SQL, Identifier
 
 from spotify_ai_agent_migrations.versions.core.database import connect
-from spotify_ai_agent_migrations.versions.core.errors import RevisionError, TableError
-from spotify_ai_agent_migrations.versions.core.settings import Settings
+from spotify_ai_agent_migrations.versions.core.errors import PrivilegeError, RevisionError, TableError
+from spotify_ai_agent_migrations.versions.rollback.plan import spoken_rows
+from spotify_ai_agent_migrations.versions.rollback.putting import Kept, Returned, put_back
 from spotify_ai_agent_migrations.versions.rollback.tables import (
     STATEMENTS,
-    Column,
     columns,
     counted,
-    key_columns,
+    lock,
     named,
-    names,
     statement,
     value,
 )
+from spotify_ai_agent_migrations.versions.runner import Options
 
 _RUN: Final = re.compile(r"(?:rollback_)?(?P<run>[0-9a-f]{12})")
 
 
-@dataclass(frozen=True)
-class Kept:
-    """One thing that a rollback kept: the rows of a table, the values of a column, where a sequence was."""
+class Link(NamedTuple):
+    """A foreign key of a table to another."""
 
-    id: int
-    revision: str
-    kind: str
-    source: str
-    column: str | None
-    kept_as: str | None
-    moved: bool
-    key: Sequence[str]
-    rows: int
-    checksum: str | None
-    keep_until: datetime
-    restored_at: datetime | None
+    table: str
+    other: str
+    constraint: str
+    deferrable: bool
+    deferred: bool
 
 
 @dataclass(frozen=True)
 class Restored:
-    """How many rows came back, by table; and how many of the kept ones there were."""
+    """What came back, by table."""
 
-    rows: tuple[tuple[str, int], ...]
+    tables: tuple[Returned, ...]
 
 
-def quarantines(settings: Settings) -> tuple[tuple[str, tuple[Kept, ...]], ...]:
-    """Return what every rollback kept, by its schema."""
+def quarantines(options: Options | None = None) -> tuple[tuple[str, tuple[Kept, ...]], ...]:
+    """Return what every rollback kept that this login may look into, by its schema."""
+    settings = (options or Options()).settings()
     with connect(settings, purpose="agentdb rollback") as connection, connection.cursor() as cursor:
         cursor.execute(STATEMENTS["quarantines"])
-        return tuple((str(name), _contents(cursor, str(name))) for (name,) in cursor.fetchall())
+        return tuple(
+            (str(name), _contents(cursor, str(name))) for name, _, usable in cursor.fetchall() if usable
+        )
 
 
-def restore(settings: Settings, run: str) -> Restored:
-    """Put everything back that rollback *run* kept; one transaction, rows that are there meanwhile stay.
+def restore(run: str, options: Options | None = None) -> Restored:
+    """Put everything back that rollback *run* kept, in one transaction; a dry run undoes it.
 
-    A kept row takes the place of one with its key, or with what else is unique about it. Triggers of the
-    tables do not fire: the rows are what they were. Sequences go on behind what they gave out.
+    A kept row takes the place of one with its key, or with what else is unique about it; the other is kept in
+    its stead. Rows with other keys stay. Triggers of the tables do not fire: the rows are what they were.
+    Sequences go on behind what they gave out.
 
-    Locks: SHARE ROW EXCLUSIVE on each table, until all of it is back.
+    Locks: SHARE ROW EXCLUSIVE on each table, until all of it is back; ACCESS EXCLUSIVE on one whose numbers
+        only the server gives, where one of them has to be given again.
 
     Raises:
         RevisionError: there is no such run, or a table or column is not there again yet.
+        PrivilegeError: somebody else kept it.
         TableError: what was kept is not what it was when it was kept; nothing was restored.
     """
     schema = _schema(run)
+    options = options or Options()
     with (
-        connect(settings, purpose="agentdb rollback", row_security=False) as connection,
+        connect(options.settings(), purpose="agentdb rollback", row_security=False) as connection,
         connection.cursor() as cursor,
     ):
-        if not value(cursor, STATEMENTS["has_quarantine"], {"schema": schema}):
-            raise _no_quarantine(schema)
+        _require_usable(cursor, schema)
         items = _contents(cursor, schema)
         _refuse_again(schema, items)
         _require_back(cursor, items)
-        tables = _in_order(cursor, {item.source for item in items if item.kept_as})
-        with _silenced(cursor, tables):
+        tables, circle = _in_order(cursor, {item.source for item in items if item.kept_as})
+        for table in tables:
+            lock(cursor, table)
+        with _silenced(cursor, tables), _deferred(cursor, circle):
             found = tuple(_restored(cursor, schema, items, tables))
         for item in items:
             if item.kind == "sequence":
@@ -93,17 +93,20 @@ def restore(settings: Settings, run: str) -> Restored:
         cursor.execute(
             SQL("UPDATE {} SET restored_at = pg_catalog.now()").format(Identifier(schema, "contents"))
         )
+        if options.dry_run:
+            connection.rollback()
     return Restored(found)
 
 
-def purge(settings: Settings, run: str | None = None) -> tuple[str, ...]:
+def purge(run: str | None = None, options: Options | None = None) -> tuple[str, ...]:
     """Drop what rollback *run* kept for good; without it, whatever is kept no longer than it has to be.
 
     Returns the schemas that went.
     """
     wanted = _schema(run) if run else None
+    settings = (options or Options()).settings()
     gone = []
-    for name, items in quarantines(settings):
+    for name, items in quarantines(options):
         expired = all(_expired(item) for item in items)
         if name == wanted or (wanted is None and expired):
             with connect(settings, purpose="agentdb rollback") as connection, connection.cursor() as cursor:
@@ -118,6 +121,18 @@ def _refuse_again(schema: str, items: Iterable[Kept]) -> None:
     if any(item.restored_at for item in items):
         raise RevisionError(
             f'what "{schema}" keeps was put back already', hint=f"`agentdb rollback purge {schema}` drops it"
+        )
+
+
+def _require_usable(cursor: Cursor, schema: str) -> None:
+    cursor.execute(STATEMENTS["quarantines"])
+    owners = {name: (owner, usable) for name, owner, usable in cursor.fetchall()}
+    if schema not in owners:
+        raise _no_quarantine(schema)
+    owner, usable = owners[schema]
+    if not usable:
+        raise PrivilegeError(
+            f'"{schema}" was kept by "{owner}"', hint=f'connect as "{owner}", or as a superuser'
         )
 
 
@@ -153,26 +168,39 @@ def _require_back(cursor: Cursor, items: Iterable[Kept]) -> None:
             )
 
 
-def _in_order(cursor: Cursor, tables: set[str]) -> tuple[str, ...]:
-    """Return *tables* so that those referred to come before those that refer to them."""
+def _in_order(cursor: Cursor, tables: set[str]) -> tuple[tuple[str, ...], tuple[Link, ...]]:
+    """Return *tables* so that those referred to come before those that refer to them.
+
+    Beside it the foreign keys that no order suits, since they make a circle.
+    """
     cursor.execute("SET LOCAL search_path = pg_catalog")
     cursor.execute(STATEMENTS["references"])
-    needs: dict[str, set[str]] = {table: set() for table in tables}
-    for referring, referred in cursor.fetchall():
-        if referring in needs and referred in needs:
-            needs[referring].add(referred)
+    links = tuple(link for link in map(Link._make, cursor.fetchall()) if {link.table, link.other} <= tables)
     ordered: list[str] = []
-    while needs:
-        ready = sorted(table for table, others in needs.items() if others <= set(ordered))
-        if not ready:
-            raise TableError(
-                f"{', '.join(sorted(needs))} refer to each other in a circle",
-                hint="restore them by hand from the quarantine, with their foreign keys deferred",
-            )
+    circle: list[Link] = []
+    while left := tables - set(ordered):
+        waiting = {link.table for link in links if link.table in left and link.other in left}
+        # In a circle one of them has to begin.
+        ready = sorted(left - waiting) or [min(waiting)]
+        circle += [link for link in links if link.table in ready and link.other in left - set(ready)]
         ordered += ready
-        for table in ready:
-            del needs[table]
-    return tuple(ordered)
+    return tuple(ordered), tuple(circle)
+
+
+@contextmanager
+def _deferred(cursor: Cursor, circle: Iterable[Link]) -> Iterator[None]:
+    """Let the foreign keys of a circle be held at the end of the block, all at once."""
+    alter = "ALTER TABLE {} ALTER CONSTRAINT {} {}"
+    for link in circle:
+        names = (named(link.table), Identifier(link.constraint))
+        cursor.execute(SQL(alter).format(*names, SQL("DEFERRABLE INITIALLY DEFERRED")))
+    yield
+    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    for link in circle:
+        names = (named(link.table), Identifier(link.constraint))
+        deferred = "DEFERRED" if link.deferred else "IMMEDIATE"
+        was = f"DEFERRABLE INITIALLY {deferred}" if link.deferrable else "NOT DEFERRABLE"
+        cursor.execute(SQL(alter).format(*names, SQL(was)))
 
 
 @contextmanager
@@ -181,111 +209,39 @@ def _silenced(cursor: Cursor, tables: Iterable[str]) -> Iterator[None]:
     silenced = []
     for table in tables:
         cursor.execute(STATEMENTS["user_triggers"], {"table": table})
-        silenced += [(table, str(trigger)) for (trigger,) in cursor.fetchall()]
-    for verb in ("DISABLE", "ENABLE"):
-        for table, trigger in silenced:
-            cursor.execute(
-                SQL("ALTER TABLE {} {} TRIGGER {}").format(named(table), SQL(verb), Identifier(trigger))
-            )
-        if verb == "DISABLE":
-            yield
+        silenced += [(table, str(trigger), bool(always)) for trigger, always in cursor.fetchall()]
+    alter = SQL("ALTER TABLE {} {} TRIGGER {}")
+    for table, trigger, _ in silenced:
+        cursor.execute(alter.format(named(table), SQL("DISABLE"), Identifier(trigger)))
+    yield
+    for table, trigger, always in silenced:
+        cursor.execute(
+            alter.format(named(table), SQL("ENABLE ALWAYS" if always else "ENABLE"), Identifier(trigger))
+        )
 
 
 def _restored(
     cursor: Cursor, schema: str, items: Sequence[Kept], tables: Iterable[str]
-) -> Iterator[tuple[str, int]]:
+) -> Iterator[Returned]:
     for table in tables:
         # Whole rows before values of a column, and what was kept last before what was kept before it.
         own = [item for item in reversed(items) if item.source == table and item.kept_as]
         for item in sorted(own, key=lambda one: one.column is not None):
-            yield table, _put_back(cursor, schema, item)
+            _require_kept(cursor, schema, item)
+            yield put_back(cursor, schema, item)
 
 
-def _put_back(cursor: Cursor, schema: str, item: Kept) -> int:
+def _require_kept(cursor: Cursor, schema: str, item: Kept) -> None:
     assert item.kept_as is not None
-    kept = Identifier(schema, item.kept_as)
-    rows, checksum = counted(cursor, kept)
     # A table that was moved was not read: nobody but its owner could change it since.
-    if not item.moved and (rows, checksum) != (item.rows, item.checksum):
+    if item.moved:
+        return
+    rows, checksum = counted(cursor, Identifier(schema, item.kept_as))
+    if (rows, checksum) != (item.rows, item.checksum):
         raise TableError(
             f'"{schema}"."{item.kept_as}" is not what was kept: {rows} rows, and {item.rows} were',
             hint="somebody changed it since; restore from a backup",
         )
-    every = {column.name: column for column in columns(cursor, item.source)}
-    shared = tuple(
-        every[column.name]
-        for column in columns(cursor, f"{schema}.{_quoted(item.kept_as)}")
-        if column.name in every and not every[column.name].generated
-    )
-    types = _own_types(cursor, item.source)
-    if not item.column:
-        _take_over(cursor, item, kept, types)
-    cursor.execute(_update(item, kept, types) if item.column else _upsert(cursor, item, kept, shared))
-    if cursor.rowcount != rows:
-        raise TableError(
-            f"{cursor.rowcount} of {rows} kept rows went back into {item.source}; nothing was restored",
-            hint=f"look for rows of {item.source} that are gone since, or for a rule that drops them",
-        )
-    return rows
-
-
-def _take_over(cursor: Cursor, item: Kept, kept: Identifier, types: Mapping[str, str]) -> None:
-    """Give rows that came meanwhile the keys of the kept rows that are unique in the same way.
-
-    As the pseudonym of a person, which an upgrade makes anew: two rows of one person cannot be.
-    """
-    key = key_columns(cursor, item.source)
-    cursor.execute(STATEMENTS["unique_keys"], {"table": item.source})
-    for (unique,) in cursor.fetchall() if key else ():
-        cursor.execute(
-            SQL("UPDATE {} AS own SET {} FROM {} AS kept WHERE {} AND NOT ({})").format(
-                named(item.source),
-                SQL(", ").join(_matched(part, types) for part in key),
-                kept,
-                SQL(" AND ").join(SQL("own.{}").format(_matched(part, types)) for part in unique),
-                SQL(" AND ").join(SQL("own.{}").format(_matched(part, types)) for part in key),
-            )
-        )
-
-
-def _matched(column: str, types: Mapping[str, str]) -> Composed:
-    """Return a column and the kept value of it, with a sign of equality between them."""
-    return SQL("{0} = kept.{0}::{1}").format(Identifier(column), SQL(types[column]))
-
-
-def _upsert(cursor: Cursor, item: Kept, kept: Identifier, shared: tuple[Column, ...]) -> Composed:
-    key = key_columns(cursor, item.source)
-    types = _own_types(cursor, item.source)
-    values = SQL(", ").join(
-        SQL("{}::{}").format(Identifier(column.name), SQL(types[column.name])) for column in shared
-    )
-    # With nothing but a key, a row that is there is the row that was kept.
-    changed = [column.name for column in shared if column.name not in key] or list(key)
-    renewed = SQL(", ").join(SQL("{0} = EXCLUDED.{0}").format(Identifier(name)) for name in changed)
-    conflict = SQL(" ON CONFLICT ({}) DO UPDATE SET {}").format(SQL(", ").join(map(Identifier, key)), renewed)
-    return SQL("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {}{}").format(
-        named(item.source), names(shared), values, kept, conflict if key else SQL("")
-    )
-
-
-def _update(item: Kept, kept: Identifier, types: Mapping[str, str]) -> Composed:
-    assert item.column is not None
-    return SQL("UPDATE {} AS own SET {column} = kept.{column}::{type} FROM {} AS kept WHERE {}").format(
-        named(item.source),
-        kept,
-        SQL(" AND ").join(SQL("own.{}").format(_matched(part, types)) for part in item.key),
-        column=Identifier(item.column),
-        type=SQL(types[item.column]),
-    )
-
-
-def _own_types(cursor: Cursor, table: str) -> dict[str, str]:
-    cursor.execute(STATEMENTS["own_types"], {"table": table})
-    return dict(cursor.fetchall())
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def summary(items: Iterable[Kept]) -> str:
@@ -295,4 +251,5 @@ def summary(items: Iterable[Kept]) -> str:
     tables = len({item.source for item in every if item.kept_as})
     until = min((f"{item.keep_until:%Y-%m-%d}" for item in every), default="now")
     back = ", restored" if any(item.restored_at for item in every) else ""
-    return f"{rows} rows of {tables} tables, kept until {until}{back}"
+    where = "1 table" if tables == 1 else f"{tables} tables"
+    return f"{spoken_rows(rows)} of {where}, kept until {until}{back}"

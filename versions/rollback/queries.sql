@@ -2,7 +2,7 @@
 
 -- touched_rows --
 -- How many rows of each table this transaction has added, deleted and changed so far.
-SELECT pg_catalog.format('%I.%I', touched.schemaname, touched.relname),
+SELECT touched.relid::bigint,
        touched.n_tup_ins,
        touched.n_tup_del,
        touched.n_tup_upd
@@ -18,8 +18,7 @@ SELECT class.oid::bigint,
        (SELECT link.inhparent::bigint
           FROM pg_catalog.pg_inherits AS link
          WHERE link.inhrelid = class.oid
-         ORDER BY link.inhseqno
-         LIMIT 1),
+           AND class.relispartition),
        (SELECT coalesce(pg_catalog.jsonb_object_agg(attribute.attnum, attribute.attname), '{}')
           FROM pg_catalog.pg_attribute AS attribute
          WHERE attribute.attrelid = class.oid
@@ -32,11 +31,44 @@ SELECT class.oid::bigint,
    AND class.relpersistence <> 't'
    AND namespace.nspname !~ '^(pg_|information_schema$|rollback_[0-9a-f]{12}$)';
 
--- is_partition --
--- Whether a table is a part of another: a statement on that one fires no statement trigger of this one.
-SELECT class.relispartition
+-- is_child --
+-- Whether a table is a part of another or inherits from it: a statement on that one fires no statement trigger here.
+SELECT EXISTS (SELECT FROM pg_catalog.pg_inherits AS link WHERE link.inhrelid = %(table)s::pg_catalog.regclass);
+
+-- has_own_rows --
+-- Whether rows of a table lie in itself, and those of tables that inherit from it are not its own.
+SELECT class.relkind = 'r'
   FROM pg_catalog.pg_class AS class
  WHERE class.oid = %(table)s::pg_catalog.regclass;
+
+-- has_default --
+-- Whether a column that is made anew has a value for rows that had none.
+SELECT EXISTS (SELECT
+                 FROM pg_catalog.pg_attrdef AS preset
+                 JOIN pg_catalog.pg_attribute AS attribute
+                   ON attribute.attrelid = preset.adrelid AND attribute.attnum = preset.adnum
+                WHERE preset.adrelid = %(table)s::pg_catalog.regclass
+                  AND attribute.attname = %(column)s
+                  AND NOT attribute.attisdropped);
+
+-- name_now --
+-- What a table is called now, by its number.
+SELECT pg_catalog.format('%%I.%%I', namespace.nspname, class.relname)
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE class.oid = %(oid)s::oid;
+
+-- has_table --
+-- Whether a schema has a table of that name.
+SELECT EXISTS (SELECT
+                 FROM pg_catalog.pg_class AS class
+                 JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+                WHERE namespace.nspname = %(schema)s
+                  AND class.relname = %(name)s);
+
+-- may_create --
+-- Whether this login may make schemas.
+SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE');
 
 -- table_bytes --
 -- The size of a table with its indexes and partitions, in bytes.
@@ -48,11 +80,14 @@ SELECT coalesce(sum(pg_catalog.pg_total_relation_size(part.relid)), 0)::bigint
 SELECT pg_catalog.pg_total_relation_size(%(table)s::pg_catalog.regclass);
 
 -- columns --
--- The columns of a table in order: name, type to keep its values in, whether it is generated, its own type.
+-- The columns of a table in order: name, type to keep its values in, whether they are generated, of a domain, of a
+-- type that is not built in, and numbers that only the server gives.
 WITH RECURSIVE base AS (
     SELECT attribute.attnum,
            attribute.attname,
            attribute.attgenerated,
+           attribute.attidentity,
+           attribute.attcollation,
            attribute.atttypid AS own,
            attribute.atttypid AS type,
            attribute.atttypmod AS modifier
@@ -61,7 +96,7 @@ WITH RECURSIVE base AS (
        AND attribute.attnum > 0
        AND NOT attribute.attisdropped
     UNION ALL
-    SELECT base.attnum, base.attname, base.attgenerated, base.own, domain.typbasetype, domain.typtypmod
+    SELECT base.attnum, base.attname, base.attgenerated, base.attidentity, base.attcollation, base.own, domain.typbasetype, domain.typtypmod
       FROM base
       JOIN pg_catalog.pg_type AS domain ON domain.oid = base.type AND domain.typtype = 'd'
 )
@@ -69,11 +104,14 @@ SELECT base.attname,
        CASE
            WHEN kind.typnamespace <> 'pg_catalog'::pg_catalog.regnamespace THEN 'text'
            ELSE pg_catalog.format_type(base.type, base.modifier)
-       END,
+       END || CASE WHEN sorting.oid IS NOT NULL THEN ' COLLATE pg_catalog."default"' ELSE '' END,
        base.attgenerated <> '',
        base.own <> base.type,
-       kind.typnamespace <> 'pg_catalog'::pg_catalog.regnamespace
+       kind.typnamespace <> 'pg_catalog'::pg_catalog.regnamespace OR sorting.oid IS NOT NULL,
+       base.attidentity = 'a'
   FROM base
+  LEFT JOIN pg_catalog.pg_collation AS sorting
+    ON sorting.oid = base.attcollation AND sorting.collnamespace <> 'pg_catalog'::pg_catalog.regnamespace
   JOIN pg_catalog.pg_type AS kind ON kind.oid = base.type AND kind.typtype <> 'd'
  ORDER BY base.attnum;
 
@@ -140,13 +178,32 @@ SELECT pg_catalog.format('ALTER TABLE %%s ALTER COLUMN %%I DROP DEFAULT', preset
  WHERE preset.adrelid = %(table)s::pg_catalog.regclass
    AND attribute.attgenerated = '';
 
--- is_partitioned --
--- Whether a table is partitioned, or has generated columns, whose expressions cannot be taken off.
+-- is_bound --
+-- Whether a table is partitioned, a part or an heir of another or left to one, or has generated columns, whose
+-- expressions cannot be taken off: it cannot be moved by itself.
 SELECT class.relkind = 'p'
+       OR EXISTS (SELECT FROM pg_catalog.pg_inherits AS link WHERE class.oid IN (link.inhrelid, link.inhparent))
        OR EXISTS (SELECT FROM pg_catalog.pg_attribute AS attribute
                    WHERE attribute.attrelid = class.oid AND attribute.attgenerated <> '')
   FROM pg_catalog.pg_class AS class
  WHERE class.oid = %(table)s::pg_catalog.regclass;
+
+-- named_alike --
+-- The indexes and sequences that are moved with a table, as the statements that rename them: two of one name, of two
+-- schemas, may meet.
+SELECT pg_catalog.format('ALTER %%s %%s RENAME TO %%I', there.what, there.oid::pg_catalog.regclass,
+                         %(kept_as)s || '_' || pg_catalog.row_number() OVER (ORDER BY there.oid))
+  FROM (SELECT index.indexrelid AS oid, 'INDEX' AS what
+          FROM pg_catalog.pg_index AS index
+         WHERE index.indrelid = %(table)s::pg_catalog.regclass
+        UNION ALL
+        SELECT owned.objid, 'SEQUENCE'
+          FROM pg_catalog.pg_depend AS owned
+          JOIN pg_catalog.pg_class AS class ON class.oid = owned.objid AND class.relkind = 'S'
+         WHERE owned.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+           AND owned.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+           AND owned.refobjid = %(table)s::pg_catalog.regclass
+           AND owned.deptype IN ('a', 'i')) AS there;
 
 -- sequences --
 -- Every sequence outside of the system's schemas, and the last number it gave.
@@ -154,7 +211,7 @@ SELECT pg_catalog.format('%I.%I', sequence.schemaname, sequence.sequencename),
        sequence.last_value
   FROM pg_catalog.pg_sequences AS sequence
  WHERE sequence.last_value IS NOT NULL
-   AND sequence.schemaname !~ '^(pg_|rollback_)';
+   AND sequence.schemaname !~ '^(pg_|rollback_[0-9a-f]{12}$)';
 
 -- last_applied --
 -- The schema as it was when a revision was the last one applied, if it can be compared with what is now: by the
@@ -175,13 +232,11 @@ SELECT entry.fingerprint_after
  ORDER BY entry.id DESC
  LIMIT 1;
 
--- accepted_before --
--- The reasons of the last rollback steps, which hold the digests that were accepted.
-SELECT entry.reason
+-- last_reason --
+-- The reason of the last thing that was done, if that is a step of a rollback: it holds the digests that were accepted.
+SELECT CASE WHEN entry.direction = 'downgrade' THEN entry.reason END
   FROM ops.migration_journal AS entry
- WHERE entry.direction = 'downgrade'
-   AND entry.state = 'applied'
-   AND entry.reason LIKE 'rollback %'
+ WHERE entry.state = 'applied'
  ORDER BY entry.id DESC
  LIMIT 1;
 
@@ -190,7 +245,7 @@ SELECT entry.reason
 CREATE TABLE {schema}.contents (
     id         bigint NOT NULL GENERATED ALWAYS AS IDENTITY CONSTRAINT contents_pkey PRIMARY KEY,
     revision   text NOT NULL,
-    kind       text NOT NULL CONSTRAINT contents_kind_check CHECK (kind IN ('table', 'column', 'rewritten', 'deleted', 'updated', 'sequence')),
+    kind       text NOT NULL CONSTRAINT contents_kind_check CHECK (kind IN ('table', 'column', 'rewritten', 'deleted', 'updated', 'sequence', 'replaced')),
     source     text NOT NULL,
     column_name text,
     kept_as    text,
@@ -203,22 +258,42 @@ CREATE TABLE {schema}.contents (
     restored_at timestamptz
 );
 
--- has_quarantine --
+-- has_schema --
 -- Whether a schema is there.
 SELECT pg_catalog.to_regnamespace(%(schema)s) IS NOT NULL;
 
--- quarantines --
--- The schemas that keep what rollbacks destroyed.
-SELECT namespace.nspname
+-- grants_on_schema --
+-- Those who may use a schema beside its owner, by what is preset for new ones.
+SELECT CASE WHEN given.grantee = 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(given.grantee)) END
   FROM pg_catalog.pg_namespace AS namespace
+ CROSS JOIN LATERAL pg_catalog.aclexplode(namespace.nspacl) AS given
+ WHERE namespace.nspname = %(schema)s
+   AND given.grantee <> namespace.nspowner;
+
+-- quarantines --
+-- The schemas that keep what rollbacks destroyed, whom each belongs to, and whether this login may look inside. One of
+-- somebody who could not have rolled back is none: to read it could execute what that somebody wrote.
+SELECT namespace.nspname,
+       owner.rolname,
+       pg_catalog.has_schema_privilege(namespace.oid, 'USAGE')
+  FROM pg_catalog.pg_namespace AS namespace
+  JOIN pg_catalog.pg_class AS contents
+    ON contents.relnamespace = namespace.oid AND contents.relname = 'contents' AND contents.relkind = 'r'
+  JOIN pg_catalog.pg_roles AS owner ON owner.oid = namespace.nspowner
  WHERE namespace.nspname ~ '^rollback_[0-9a-f]{12}$'
-   AND pg_catalog.to_regclass(pg_catalog.format('%I.contents', namespace.nspname)) IS NOT NULL
+   AND contents.relowner = namespace.nspowner
+   AND (owner.rolsuper
+        OR owner.rolname = current_user
+        OR owner.oid = (SELECT there.datdba FROM pg_catalog.pg_database AS there
+                         WHERE there.datname = pg_catalog.current_database())
+        OR EXISTS (SELECT FROM pg_catalog.pg_roles AS ours
+                    WHERE ours.rolname = 'agent_owner' AND pg_catalog.pg_has_role(owner.oid, ours.oid, 'MEMBER')))
  ORDER BY namespace.nspname;
 
 -- checksum --
 -- The number of rows of a table and a hash of them in any order.
 SELECT pg_catalog.count(*),
-       coalesce(sum(pg_catalog.hashtextextended(kept::text, 0)::numeric), 0)::text
+       coalesce(sum(pg_catalog.hashtextextended(ROW(kept.*)::text, 0)::numeric), 0)::text
   FROM {table} AS kept;
 
 -- note --
@@ -238,28 +313,47 @@ SELECT item.id, item.revision, item.kind, item.source, item.column_name, item.ke
 CREATE FUNCTION {function}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    names text;
+    given text;
 BEGIN
-    INSERT INTO {kept} SELECT {columns} FROM {gone};
+    -- A column that the same step dropped before was kept before.
+    SELECT string_agg(format('%I', own.attname), ', '),
+           string_agg(format('%I::%s', own.attname, format_type(kept.atttypid, kept.atttypmod)), ', ')
+      INTO STRICT names, given
+      FROM pg_attribute AS kept
+      JOIN pg_attribute AS own ON own.attname = kept.attname
+     WHERE kept.attrelid = {kept_name}::regclass
+       AND kept.attnum > 0
+       AND own.attrelid = TG_RELID
+       AND own.attnum > 0;
+    EXECUTE format('INSERT INTO %s (%s) SELECT %s FROM {gone}', {kept_name}, names, given){using};
     RETURN NULL;
 END
 $function$;
 
 -- references --
--- Which of some tables refer to which others of them.
+-- Which tables refer to which others: both, the constraint, and whether it is deferrable and deferred.
 SELECT linked.conrelid::pg_catalog.regclass::text,
-       linked.confrelid::pg_catalog.regclass::text
+       linked.confrelid::pg_catalog.regclass::text,
+       linked.conname,
+       linked.condeferrable,
+       linked.condeferred
   FROM pg_catalog.pg_constraint AS linked
  WHERE linked.contype = 'f'
+   AND linked.conparentid = 0
    AND linked.conrelid <> linked.confrelid;
 
 -- user_triggers --
--- The triggers of a table that would fire, as it is named.
-SELECT own.tgname
+-- The triggers of a table that would fire, and whether they always do; a part has those of the whole as its own.
+SELECT own.tgname,
+       own.tgenabled = 'A'
   FROM pg_catalog.pg_trigger AS own
+  JOIN pg_catalog.pg_class AS class ON class.oid = own.tgrelid
  WHERE own.tgrelid = %(table)s::pg_catalog.regclass
    AND NOT own.tgisinternal
-   AND own.tgenabled = 'O'
-   AND own.tgparentid = 0;
+   AND own.tgenabled IN ('O', 'A')
+   AND (own.tgparentid = 0 OR class.relispartition);
 
 -- own_types --
 -- The columns of a table and the types they have there.
@@ -272,8 +366,13 @@ SELECT attribute.attname,
 
 -- move_on --
 -- Let a sequence go on behind what it gave out, then and since.
-SELECT pg_catalog.setval(%(name)s::pg_catalog.regclass,
-                         greatest(%(last)s, coalesce(pg_catalog.pg_sequence_last_value(%(name)s::pg_catalog.regclass), 0)));
+SELECT pg_catalog.setval(own.seqrelid::pg_catalog.regclass,
+                         CASE WHEN own.seqincrement > 0
+                              THEN greatest(%(last)s, pg_catalog.pg_sequence_last_value(own.seqrelid))
+                              ELSE least(%(last)s, pg_catalog.pg_sequence_last_value(own.seqrelid))
+                         END)
+  FROM pg_catalog.pg_sequence AS own
+ WHERE own.seqrelid = %(name)s::pg_catalog.regclass;
 
 -- kept_rows --
 -- How many rows and values a quarantine holds.

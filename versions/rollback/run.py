@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 import uuid
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -16,8 +16,8 @@ from psycopg2.sql import Identifier
 
 from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
 from spotify_ai_agent_migrations.versions.core.database import connect, open_connection
-from spotify_ai_agent_migrations.versions.core.errors import DatabaseError, RevisionError
-from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
+from spotify_ai_agent_migrations.versions.core.errors import DatabaseError, PrivilegeError, RevisionError
+from spotify_ai_agent_migrations.versions.core.settings import Settings
 from spotify_ai_agent_migrations.versions.governance import discover
 from spotify_ai_agent_migrations.versions.rollback import plan as decide
 from spotify_ai_agent_migrations.versions.rollback.counting import step_plan
@@ -34,6 +34,7 @@ from spotify_ai_agent_migrations.versions.runner.gate import (
 )
 
 _DEPENDED_ON: Final = "2BP01"
+_REASON: Final = re.compile(r"rollback [0-9a-f]{12}; accepted (?P<accepted>\w+); left (?P<left>[\w,]+)")
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,9 @@ def rollback(
     Rows are put at risk only with *accept_data_loss*, the digest of the plan, which goes stale when rows
     change. A table that is dropped is moved instead, instant; a column, or rows that are deleted or changed,
     are copied, for which writers wait *copy_timeout_ms* at most, or the step is undone. Every step has to end
-    in the schema that was journaled for its revision. Killed in between, the same call goes on with what is
-    left.
+    in the schema that was journaled for its revision. Several steps are gone once more before, keeping what
+    they destroy, and undone, so that none is begun that a later one would leave half done. Killed in between,
+    the same call goes on with what is left. A dry run plans, and goes nowhere.
 
     Writes: schema `rollback_<run>`, and the journal; one transaction a revision.
 
@@ -83,18 +85,23 @@ def rollback(
     planned, observed, settings = _planned(target, options)
     earlier = _accepted_before(settings, accept_data_loss)
     decide.refuse_unaccepted(planned, accept_data_loss, earlier)
-    if not planned.steps:
+    if options.dry_run or not planned.steps:
         return RollbackResult(planned, None)
+    _refuse_without_room(settings, planned)
     run = uuid.uuid4().hex[:12]
     schema = f"rollback_{run}"
-    _restore_point(settings, schema)
     digests = ",".join((*planned.digests[1:], *earlier))
     keeper = Keeper(
         schema,
         {step.revision: (step, observed[step.revision]) for step in planned.steps},
         copy_timeout_ms=copy_timeout_ms,
     )
-    reason = f"rollback {run}; accepted {accept_data_loss or 'nothing'}; left {digests or 'nothing'}"
+    if len(planned.steps) > 1:
+        # One step is done whole or not at all; of several, none is begun before all were seen to be kept.
+        run_downgrade(planned.target, replace(options, dry_run=True), around=keeper)
+    _restore_point(settings, schema)
+    said = f"; {options.reason}" if options.reason else ""
+    reason = f"rollback {run}; accepted {accept_data_loss or 'nothing'}; left {digests or 'nothing'}{said}"
     run_downgrade(planned.target, replace(options, reason=reason), around=keeper)
     return RollbackResult(planned, schema if _closed(settings, planned, run) else None)
 
@@ -102,7 +109,7 @@ def rollback(
 def _closed(settings: Settings, planned: RollbackPlan, run: str) -> bool:
     """Write the rollback into the ledger, if that is still there; tell whether anything was kept."""
     with connect(settings, purpose="agentdb rollback") as connection, connection.cursor() as cursor:
-        kept = bool(value(cursor, STATEMENTS["has_quarantine"], {"schema": f"rollback_{run}"}))
+        kept = bool(value(cursor, STATEMENTS["has_schema"], {"schema": f"rollback_{run}"}))
         if value(cursor, "SELECT pg_catalog.to_regclass('ops.rollbacks')") is not None:
             entry = {"run": run, "started_from": planned.start, "target": planned.target}
             numbers = {"digest": planned.digest, "rows_at_risk": planned.rows_at_risk}
@@ -116,11 +123,7 @@ def _closed(settings: Settings, planned: RollbackPlan, run: str) -> bool:
 
 
 def _planned(target: str, options: Options) -> tuple[RollbackPlan, Mapping[str, Observed], Settings]:
-    settings = resolve_settings(
-        options.url,
-        lock_timeout_ms=options.lock_timeout_ms,
-        statement_timeout_ms=options.statement_timeout_ms,
-    )
+    settings = options.settings()
     scripts = ScriptDirectory.from_config(Config(str(PACKAGE_ROOT / "alembic.ini")))
     with connect(settings, purpose="agentdb rollback") as connection:
         refuse_unknown_revision(connection, known_revisions(scripts))
@@ -140,13 +143,10 @@ def _planned(target: str, options: Options) -> tuple[RollbackPlan, Mapping[str, 
             run_downgrade(end, replace(options, dry_run=True), around=observer)
     observed = {one.step.revision: one for one in observer.steps}
     with connect(settings, purpose="agentdb rollback", row_security=False) as connection:
-        earlier: Counter[str] = Counter()
-        made = []
-        for step in steps:
-            tried = observed[step.revision]
-            made.append(step_plan(connection, step, tried, reverses=reverses, earlier=earlier))
-            earlier.update({table: rows.added - rows.deleted for table, rows in tried.touched.items()})
-    return RollbackPlan(start, end, tuple(made)), observed, settings
+        made = tuple(
+            step_plan(connection, step, observed[step.revision], reverses=reverses) for step in steps
+        )
+    return RollbackPlan(start, end, made), observed, settings
 
 
 @contextmanager
@@ -185,15 +185,36 @@ def _way_back(scripts: ScriptDirectory, heads: tuple[str, ...], target: str) -> 
 
 
 def _accepted_before(settings: Settings, accepted: str | None) -> tuple[str, ...]:
-    """Return the digests of what was left of a rollback that was accepted with this digest and cut off."""
+    """Return the digests of what was left of a rollback that was accepted with this digest and cut off.
+
+    Whatever was applied since ends it.
+    """
     if not accepted:
         return ()
     with connect(settings, purpose="agentdb rollback") as connection, connection.cursor() as cursor:
         if value(cursor, "SELECT pg_catalog.to_regclass('ops.migration_journal')") is None:
             return ()
-        reason = str(value(cursor, STATEMENTS["accepted_before"]) or "")
-    said, _, left = reason.partition("; left ")
-    return tuple(left.split(",")) if said.endswith(f"accepted {accepted}") or accepted in left else ()
+        reason = _REASON.match(str(value(cursor, STATEMENTS["last_reason"]) or ""))
+    if reason is None:
+        return ()
+    left = tuple(reason["left"].split(","))
+    return left if accepted in {reason["accepted"], *left} else ()
+
+
+def _refuse_without_room(settings: Settings, planned: RollbackPlan) -> None:
+    """Refuse to destroy rows where no schema can be made to keep them in.
+
+    Raises:
+        PrivilegeError: the login may not.
+    """
+    if not planned.rows_at_risk:
+        return
+    with connect(settings, purpose="agentdb rollback") as connection, connection.cursor() as cursor:
+        if not value(cursor, STATEMENTS["may_create"]):
+            raise PrivilegeError(
+                "this login may make no schema to keep rows in; nothing was executed",
+                hint="GRANT CREATE ON DATABASE to it for the time of the rollback",
+            )
 
 
 def _restore_point(settings: Settings, name: str) -> None:

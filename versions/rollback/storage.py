@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from psycopg2.extensions import connection as Connection
 
@@ -37,87 +37,124 @@ class Stored:
     table: str
     file: int
     parent: int | None
-    columns: Mapping[str, str]
+    columns: Mapping[int, str]
+
+
+class Place(NamedTuple):
+    """Where something is in the catalogue, which a rename does not change."""
+
+    table: int
+    column: int | None
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What there is within a transaction: tables by number, and the rows it touched so far."""
+    """What there is within a transaction, by number: tables, and the rows it touched so far."""
 
     tables: Mapping[int, Stored]
-    touched: Mapping[str, Touched]
+    touched: Mapping[int, Touched]
+
+    def same(self, table: int, later: Snapshot) -> bool:
+        """Tell whether a table is *later* what it is here, with the same rows."""
+        stored = self.tables.get(table)
+        return stored == later.tables.get(table) and self.touched.get(table) == later.touched.get(table)
+
+    def filled(self, later: Snapshot) -> set[int]:
+        """Return the tables that *later* hold other rows than here, with those that they are parts of."""
+        other = {
+            oid
+            for oid, stored in later.tables.items()
+            if oid not in self.tables
+            or stored.file != self.tables[oid].file
+            or self.touched.get(oid) != later.touched.get(oid)
+        }
+        while wholes := {parent for oid in other if (parent := later.tables[oid].parent)} - other:
+            other |= wholes
+        return other
 
 
 def snapshot(raw: Connection) -> Snapshot:
     """Return what is stored now, as the transaction of *raw* sees it."""
     with raw.cursor() as cursor:
         cursor.execute(STATEMENTS["stored"])
-        tables = {int(oid): Stored(*stored) for oid, *stored in cursor.fetchall()}
+        tables = {
+            int(oid): Stored(table, file, parent, {int(number): name for number, name in columns.items()})
+            for oid, table, file, parent, columns in cursor.fetchall()
+        }
         cursor.execute(STATEMENTS["touched_rows"])
-        return Snapshot(tables, {str(name): Touched(*counts) for name, *counts in cursor.fetchall()})
+        return Snapshot(tables, {int(oid): Touched(*counts) for oid, *counts in cursor.fetchall()})
 
 
-def gone(before: Snapshot, after: Snapshot) -> tuple[Gone, ...]:
+def gone(before: Snapshot, after: Snapshot) -> dict[Gone, Place]:
     """Return what was destroyed between two moments of a transaction; a new name destroys nothing."""
-    lost = {oid for oid in before.tables if oid not in after.tables}
     touched = touched_since(before, after)
     folded = _folded(before, after)
-    lost -= folded.keys()
-    moved = {oid for oid, table in folded.items() if table in touched and touched[table].added}
-    dropped = [
-        Gone("table", before.tables[oid].table, None)
-        for oid in lost
-        if not _goes_with(before, oid, lost) and before.tables[oid].parent not in moved
-    ]
-    return (
-        *sorted(dropped),
-        *sorted(_columns(before, after)),
-        *sorted(_rewritten(before, after)),
-        *(Gone("deleted", table, None) for table, rows in touched.items() if rows.deleted),
-        *(Gone("updated", table, None) for table, rows in touched.items() if rows.updated),
-    )
+    lost = {oid for oid in before.tables if oid not in after.tables and oid not in folded}
+    moved = {oid for oid, part in folded.items() if part in touched and touched[part].added}
+    return {
+        **dict(sorted(_tables(before, lost, moved))),
+        **dict(sorted(_columns(before, after))),
+        **dict(sorted(_rewritten(before, after))),
+        **dict(sorted(_rows("deleted", before, touched))),
+        **dict(sorted(_rows("updated", before, touched))),
+    }
 
 
-def touched_since(before: Snapshot, after: Snapshot) -> dict[str, Touched]:
+def touched_since(before: Snapshot, after: Snapshot) -> dict[int, Touched]:
     """Return how many rows more were touched, by table, beside Alembic's own."""
     found = {}
-    for table, rows in sorted(after.touched.items()):
+    for table, rows in after.touched.items():
         more = Touched(
             *(now - was for now, was in zip(rows, before.touched.get(table, Touched()), strict=True))
         )
-        if table != _VERSION_TABLE and any(more):
+        stored = after.tables.get(table)
+        if stored is not None and stored.table != _VERSION_TABLE and any(more):
             found[table] = more
     return found
 
 
-def _folded(before: Snapshot, after: Snapshot) -> dict[int, str]:
-    """Return the partitioned tables of which one partition took the place, and their name.
+def _folded(before: Snapshot, after: Snapshot) -> dict[int, int]:
+    """Return the partitioned tables of which one partition took the place and the name, and that partition.
 
     Its rows stay where they are. Rows that the step added to it are those of the other partitions.
     """
-    found = {}
-    for oid, part in before.tables.items():
-        whole, stays = before.tables.get(part.parent or 0), after.tables.get(oid)
-        gone_by = part.parent is not None and part.parent not in after.tables
-        if whole is not None and stays is not None and gone_by and stays.table == whole.table:
-            found[part.parent or 0] = stays.table
-    return found
+    return {
+        part.parent: oid
+        for oid, part in before.tables.items()
+        if part.parent is not None
+        and part.parent in before.tables
+        and part.parent not in after.tables
+        and oid in after.tables
+        and after.tables[oid].table == before.tables[part.parent].table
+    }
 
 
-def _goes_with(before: Snapshot, oid: int, lost: set[int]) -> bool:
-    """Tell whether a partition went with its table."""
-    return before.tables[oid].parent in lost
+def _tables(before: Snapshot, lost: set[int], moved: set[int]) -> Iterator[tuple[Gone, Place]]:
+    for oid in lost:
+        stored = before.tables[oid]
+        # A partition goes with its table, and one whose rows were moved to another loses none.
+        if stored.parent not in lost | moved:
+            yield Gone("table", stored.table, None), Place(oid, None)
 
 
-def _columns(before: Snapshot, after: Snapshot) -> Iterator[Gone]:
+def _columns(before: Snapshot, after: Snapshot) -> Iterator[tuple[Gone, Place]]:
     for oid, was in before.tables.items():
         if oid in after.tables and was.parent is None:
-            lost = set(was.columns) - set(after.tables[oid].columns)
-            yield from (Gone("column", was.table, was.columns[number]) for number in lost)
+            for number in set(was.columns) - set(after.tables[oid].columns):
+                yield Gone("column", was.table, was.columns[number]), Place(oid, number)
 
 
-def _rewritten(before: Snapshot, after: Snapshot) -> Iterator[Gone]:
+def _rewritten(before: Snapshot, after: Snapshot) -> Iterator[tuple[Gone, Place]]:
     """Yield the tables whose file is another: truncated, or with values of another type."""
     for oid, was in before.tables.items():
         if oid in after.tables and after.tables[oid].file != was.file:
-            yield Gone("rewritten", was.table, None)
+            yield Gone("rewritten", was.table, None), Place(oid, None)
+
+
+def _rows(
+    kind: Literal["deleted", "updated"], before: Snapshot, touched: Mapping[int, Touched]
+) -> Iterator[tuple[Gone, Place]]:
+    """Yield the tables that lose rows; one that is new had none to lose."""
+    for oid, rows in touched.items():
+        if oid in before.tables and getattr(rows, kind):
+            yield Gone(kind, before.tables[oid].table, None), Place(oid, None)

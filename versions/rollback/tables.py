@@ -13,18 +13,24 @@ from psycopg2.sql import SQL, Composable, Composed, Identifier
 from spotify_ai_agent_migrations.versions.core.sql import queries
 
 STATEMENTS: Final = queries("spotify_ai_agent_migrations.versions.rollback")
+# The order in which changed rows were kept, in a column of this name.
+ORDER: Final = "rollback order"
 _PART: Final = re.compile(r'"(?:[^"]|"")*"|[^".\s]+')
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column, and the type its values are kept in: a built-in one, since its own may go."""
+    """A column, and the type its values are kept in: a built-in one, since its own may go.
+
+    `needs_copy`: its type or collation is not built in. `numbered`: only the server may give its values.
+    """
 
     name: str
     kept_type: str
     generated: bool
     is_domain: bool
     needs_copy: bool
+    numbered: bool
 
 
 def parts(name: str) -> tuple[str, ...]:
@@ -38,6 +44,12 @@ def parts(name: str) -> tuple[str, ...]:
 def named(table: str) -> Identifier:
     """Return "schema.table", as the catalogue writes it, as an identifier."""
     return Identifier(*parts(table))
+
+
+def own_rows(cursor: Cursor, table: str) -> Composed:
+    """Return *table* as what to read its own rows from, without those of tables that inherit from it."""
+    only = value(cursor, STATEMENTS["has_own_rows"], {"table": table})
+    return SQL("ONLY {}" if only else "{}").format(named(table))
 
 
 def columns(cursor: Cursor, table: str) -> tuple[Column, ...]:
@@ -83,6 +95,14 @@ def counted(cursor: Cursor, table: Composable) -> tuple[int, str]:
     found = cursor.fetchone()
     assert found is not None
     return int(found[0]), str(found[1])
+
+
+def lock(cursor: Cursor, table: str) -> None:
+    """Let nobody write a table until the transaction ends; readers stay.
+
+    Locks: SHARE ROW EXCLUSIVE.
+    """
+    cursor.execute(SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(named(table)))
 
 
 def driver(connection: Any) -> Connection:  # noqa: ANN401  (SQLAlchemy's)

@@ -1,4 +1,4 @@
-"""Read what `alembic -x key=value` says into one frozen value. No database here."""
+"""Read what `alembic -x key=value` says into one frozen value. No connection here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
-from spotify_ai_agent_migrations.versions.core.settings import Settings
+from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
 
 _TRUE = frozenset({"", "1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
@@ -41,6 +41,14 @@ class Options:
             raise SettingsError(
                 "a clone is for a dry run, and none was asked for", hint="say -x dry-run=1 too"
             )
+
+    def settings(self) -> Settings:
+        """Return how to reach the database that is meant, with these bounds; see `resolve_settings`."""
+        return resolve_settings(
+            self.url,
+            lock_timeout_ms=self.lock_timeout_ms,
+            statement_timeout_ms=self.statement_timeout_ms,
+        )
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{field.name}={getattr(self, field.name)!r}" for field in fields(self)[1:])

@@ -17,9 +17,11 @@ from alembic.script import Script, ScriptDirectory
 
 from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
 from spotify_ai_agent_migrations.versions.core.errors import RevisionError
+from spotify_ai_agent_migrations.versions.core.settings import may_try_drafts
 from spotify_ai_agent_migrations.versions.runner import gate
 from spotify_ai_agent_migrations.versions.runner.environment import (
     AROUND_ATTRIBUTE,
+    GATED_ATTRIBUTE,
     OPTIONS_ATTRIBUTE,
     PLAN_ATTRIBUTE,
 )
@@ -61,9 +63,10 @@ def run_revision(
     """
     options = options or Options()
     with _ONE_AT_A_TIME:
-        gate.refuse_findings(mutating=True)
+        gate.refuse_findings(mutating=True, drafts=may_try_drafts())
         config = Config(str(PACKAGE_ROOT / "alembic.ini"))
         config.attributes[OPTIONS_ATTRIBUTE] = options
+        config.attributes[GATED_ATTRIBUTE] = True
         scripts = ScriptDirectory.from_config(config)
         script = _script(scripts, Path(file).resolve())
         single = _Single(scripts, script, verb)
@@ -87,10 +90,11 @@ def run_downgrade(target: str, options: Options, *, around: Around) -> None:
         MigrationError: as for `alembic downgrade`, and whatever *around* raises; the step is undone.
     """
     with _ONE_AT_A_TIME:
-        gate.refuse_findings(mutating=True)
+        gate.refuse_findings(mutating=True, drafts=may_try_drafts())
         config = Config(str(PACKAGE_ROOT / "alembic.ini"))
         config.attributes[OPTIONS_ATTRIBUTE] = options
         config.attributes[AROUND_ATTRIBUTE] = around
+        config.attributes[GATED_ATTRIBUTE] = True
         scripts = ScriptDirectory.from_config(config)
 
         def steps(heads: Any, _: MigrationContext) -> Any:  # noqa: ANN401  (Alembic's own)
