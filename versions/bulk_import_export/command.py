@@ -12,7 +12,13 @@ import typer
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.exporting import ExportResult
 from spotify_ai_agent_migrations.versions.bulk_import_export.meter import shown_progress
-from spotify_ai_agent_migrations.versions.bulk_import_export.run import ImportResult, bulk_export, bulk_import
+from spotify_ai_agent_migrations.versions.bulk_import_export.run import (
+    ImportResult,
+    bulk_export,
+    bulk_fix,
+    bulk_import,
+    bulk_retry,
+)
 from spotify_ai_agent_migrations.versions.core.errors import EXIT_FINDINGS
 
 _EXIT_CODES = "Exit codes: 0 done, 1 refused or failed, 2 usage, 3 done but for rejected rows."
@@ -59,6 +65,9 @@ class Format(str, Enum):
     TSV = "tsv"
     JSONL = "jsonl"
     COPY = "copy"
+    BINARY = "binary"
+    PARQUET = "parquet"
+    ARROW = "arrow"
 
 
 class Compression(str, Enum):
@@ -152,6 +161,44 @@ def import_(
         raise typer.Exit(EXIT_FINDINGS)
 
 
+@script.command("retry", epilog=_EXIT_CODES)
+@app.command("retry", epilog=_EXIT_CODES)
+def retry(
+    rejects: Annotated[Path, typer.Argument(metavar="REJECTS", help="What an import wrote by --rejects.")],
+    *,
+    table: Annotated[str | None, typer.Option(help="In place of the table that refused them.")] = None,
+    max_rejects: Annotated[float, typer.Option(help="Rows to keep aside at most, or a share below 1.")] = 0,
+    again: Annotated[Path | None, typer.Option("--rejects", help="Write what is rejected again.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every value, and load nothing.")] = False,
+    url: _Url = None,
+    as_json: _Json = False,
+) -> None:
+    """Load the rows once more that an import kept aside, from the file that they came from."""
+    with shown_progress() as tell:
+        result = bulk_retry(
+            rejects,
+            table=table,
+            url=url,
+            progress=tell,
+            max_rejects=max_rejects,
+            rejects=again,
+            dry_run=dry_run,
+        )
+    _say_import(result, as_json=as_json)
+    if result.rejected:
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+@script.command("fix", epilog=_EXIT_CODES)
+@app.command("fix", epilog=_EXIT_CODES)
+def fix(
+    rejects: Annotated[Path, typer.Argument(metavar="REJECTS", help="What an import wrote by --rejects.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the rows go, to be mended there.")],
+) -> None:
+    """Write the rows that an import kept aside, whole and under their header, into FILE."""
+    typer.echo(f"wrote {_rows(bulk_fix(rejects, file))} to {file}")
+
+
 @script.command("export", epilog=_EXIT_CODES)
 @app.command("export", epilog=_EXIT_CODES)
 def export(
@@ -176,6 +223,13 @@ def export(
         bool, typer.Option("--for-spreadsheets", help="No value is a formula.")
     ] = False,
     workers: Annotated[int | None, typer.Option(help="Sessions side by side.")] = None,
+    manifest: Annotated[
+        bool, typer.Option("--manifest", help="Write rows and SHA-256 into FILE.manifest.json.")
+    ] = False,
+    split_rows: Annotated[int | None, typer.Option(help="Several files of so many rows.")] = None,
+    split_by: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="A file for each value of it.")
+    ] = None,
     url: _Url = None,
     as_json: _Json = False,
 ) -> None:
@@ -186,6 +240,7 @@ def export(
             order_by=order_by or (),
             format=form and form.value, compression=compression and compression.value,
             personal=personal and personal.value, for_spreadsheets=for_spreadsheets, workers=workers,
+            manifest=manifest, split_rows=split_rows, split_by=split_by,
         )  # fmt: skip
     _say_export(result, as_json=as_json)
 

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.grammar import Grammar
-from spotify_ai_agent_migrations.versions.bulk_import_export.options import Options
+from spotify_ai_agent_migrations.versions.bulk_import_export.options import COPY_TEXT, Options
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Column
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record, records_of
 
@@ -58,15 +58,17 @@ class Dialect:
         return " ".join([*said, f"encoding={self.encoding}", f"compression={self.compression}"])
 
 
-def sniff(sample: bytes, columns: Sequence[Column], options: Options, *, name: str = "") -> Dialect:
+def sniff(
+    sample: bytes, columns: Sequence[Column], options: Options, *, name: str = "", form: str | None = None
+) -> Dialect:
     """Return the dialect of a file that begins with *sample*, for a table of *columns*.
 
     A line that names columns of the table settles it; without one, clevercsv judges the pattern of the
-    delimiters. What *options* say is not looked for.
+    delimiters. What *options* say is not looked for. *form* is a format that says of itself what it is.
     """
-    found = options.format or _format(sample, name)
+    found = form or options.format or _format(sample, name)
     if found not in {"csv", "tsv"}:
-        nulls = ("\\N",) if found == "copy" else ()
+        nulls = ("\\N",) if found in COPY_TEXT else ()
         return Dialect(
             found, "\t", "", "", header=False, nulls=nulls if options.null is None else options.null
         )

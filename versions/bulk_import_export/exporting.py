@@ -1,4 +1,4 @@
-"""Write a table, a view or a query into a file."""
+"""Write a table, a view or a query into a file, or into several."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.sql import SQL as Statement  # noqa: N811  (the named statements are SQL here)
 from psycopg2.sql import Composable, Composed, Identifier, Literal
 
-from spotify_ai_agent_migrations.versions.bulk_import_export import plan
-from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import SQL, find_table, read_ranges
+from spotify_ai_agent_migrations.versions.bulk_import_export.arrow_out import ArrowSink
+from spotify_ai_agent_migrations.versions.bulk_import_export.binary import HEADER, TRAILER, without_frame
+from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import SQL
 from spotify_ai_agent_migrations.versions.bulk_import_export.progress import Progress, Tell
 from spotify_ai_agent_migrations.versions.bulk_import_export.refusal import (
     blockers,
@@ -27,34 +28,43 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.refusal import (
     gave_up,
     is_lock,
 )
+from spotify_ai_agent_migrations.versions.bulk_import_export.selection import (
+    Selection,
+    select_query,
+    select_table,
+)
 from spotify_ai_agent_migrations.versions.bulk_import_export.sink import (
     Sink,
     compression_of,
     open_sink,
     write_manifest,
 )
+from spotify_ai_agent_migrations.versions.bulk_import_export.split import (
+    ByRows,
+    Taker,
+    named_places,
+    numbered_place,
+    refuse_many,
+)
 from spotify_ai_agent_migrations.versions.bulk_import_export.wish import (
+    COLUMNAR,
     Wish,
     format_of,
     refuse_contradictions,
 )
 from spotify_ai_agent_migrations.versions.core.database import connect, open_connection
-from spotify_ai_agent_migrations.versions.core.errors import (
-    MigrationError,
-    PrivilegeError,
-    TableError,
-)
+from spotify_ai_agent_migrations.versions.core.errors import MigrationError, TableError
 from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
 
 _PURPOSE: Final = "agentdb bulk export"
-_SERIAL_BELOW_BYTES: Final = 32 << 20
-_RANGE_BYTES: Final = 8 << 20
-_TEXTS: Final = ("text", "character", "name", "json", "citext")
 
 
 @dataclass(frozen=True)
 class ExportResult:
-    """What was written: `rows` without the header, `bytes` with it, as they lie in the file."""
+    """What was written: `rows` without the header, `bytes` with it, as they lie in the file.
+
+    `parts` are the files of an export that is split; `sha256` is of the file, where there is one.
+    """
 
     table: str
     path: Path
@@ -64,18 +74,17 @@ class ExportResult:
     sha256: str = field(default="", compare=False)
     masked: tuple[str, ...] = ()
     seconds: float = field(default=0.0, compare=False)
+    parts: tuple[Path, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """What is written: from what, which columns, as which expressions, and where its blocks lie."""
+@dataclass
+class _File:
+    """A file on its way: where it goes, what takes its bytes, and what takes its rows."""
 
-    name: str
-    source: Composable
-    columns: tuple[str, ...]
-    values: tuple[Composable, ...]
-    masked: tuple[str, ...] = ()
-    ranges: tuple[Composable, ...] = ()
+    place: str
+    sink: Sink
+    taker: Sink | ArrowSink
+    rows: int = 0
 
 
 def bulk_export(
@@ -83,7 +92,8 @@ def bulk_export(
     columns: Sequence[str] | None = None, where: str | None = None, order_by: Sequence[str] = (),
     parameters: Mapping[str, object] | None = None, format: str | None = None, compression: str | None = None,  # noqa: A002
     personal: str | None = None, for_spreadsheets: bool = False, workers: int | None = None,
-    manifest: bool = False, progress: Tell | None = None,
+    manifest: bool = False, split_rows: int | None = None, split_by: str | None = None,
+    progress: Tell | None = None,
 ) -> ExportResult:  # fmt: skip
     """Write *table*, a view, a materialized view, or with *query* a SELECT, into the file *path*.
 
@@ -93,18 +103,21 @@ def bulk_export(
     a file that is replaced are kept when root exports. "-" is standard output.
 
     where, query: SQL of the caller's, in a transaction that may only read; `parameters` fill `%(name)s`.
-    format, compression: csv, tsv, jsonl, copy; none, gzip, zstd, bz2, xz; else as the name of the file ends.
+    format, compression: csv, tsv, jsonl, copy, binary, parquet, arrow; none, gzip, zstd, bz2, xz; else as the
+        name of the file ends.
     personal: keep, mask or refuse columns that are classified as personal; to keep is the default of whoever
         owns the table or is a member of agent_privacy, and of nobody else.
     for_spreadsheets: a text that a spreadsheet would execute gets an apostrophe before it.
     manifest: write the number of rows and the SHA-256 into `<path>.manifest.json`.
+    split_rows, split_by: into several files beside one another, of so many rows (out-0001.csv), or one for
+        each value of a column (out-FR.csv).
 
     Locks: ACCESS SHARE on *table*; others read and write it meanwhile. All of it is as of one moment.
     Time: no statement_timeout, as in `bulk_import`; an export that is interrupted ends on the server too.
 
     Raises:
         FileError: the file cannot be written.
-        TableError: the table cannot be used.
+        TableError: the table cannot be used, or holds what the format has no form for.
         LockError: a lock was not free in time; names who had it.
         PrivilegeError: the login may not read the table, not every row of it, or not its personal columns.
     """
@@ -112,161 +125,168 @@ def bulk_export(
     wish = Wish(
         None if columns is None else tuple(columns), where, tuple(order_by), dict(parameters or {}),
         format or format_of(place), compression or compression_of(place), personal, for_spreadsheets,
-        workers, manifest,
+        workers, manifest, split_rows, split_by,
     )  # fmt: skip
-    refuse_contradictions(wish)
+    refuse_contradictions(wish, place)
     settings = resolve_settings(url)
-    # With row security off the server refuses to write a part of the rows as if it were all of them.
-    with (
-        open_sink(place, wish.compression) as sink,
-        connect(settings, purpose=_PURPOSE, row_security=False) as connection,
-    ):
-        export = _Export(connection, settings, sink, wish, progress or (lambda _: None))
-        return export.write(table, place, is_query=query)
+    with ExitStack() as stack:
+        first = None if wish.is_split else _opened(stack, place, wish)
+        # With row security off the server refuses to write a part of the rows as if it were all of them.
+        connection = stack.enter_context(connect(settings, purpose=_PURPOSE, row_security=False))
+        export = _Export(connection, settings, wish, stack, progress or (lambda _: None))
+        return export.write(table, place, first, is_query=query)
+
+
+def _opened(stack: ExitStack, place: str, wish: Wish) -> Sink:
+    # A columnar file is compressed within.
+    return stack.enter_context(open_sink(place, "none" if wish.format in COLUMNAR else wish.compression))
 
 
 class _Export:
-    """One export on its way into one file."""
+    """One export on its way."""
 
     def __init__(
-        self, connection: Connection, settings: Settings, sink: Sink, wish: Wish, tell: Tell
+        self, connection: Connection, settings: Settings, wish: Wish, stack: ExitStack, tell: Tell
     ) -> None:
         self._connection = connection
         self._settings = settings
-        self._sink = sink
         self._wish = wish
+        self._stack = stack
         self._tell = tell
         self._began = time.monotonic()
         self._rows = self._bytes = 0
+        self._files: list[_File] = []
 
-    def write(self, name: str, place: str, *, is_query: bool) -> ExportResult:
+    def write(self, name: str, place: str, sink: Sink | None, *, is_query: bool) -> ExportResult:
+        doing = "exporting a query" if is_query else f"exporting {name}"
         with self._connection.cursor() as cursor:
             cursor.execute(SQL["export_session"])
-            doing = "exporting a query" if is_query else f"exporting {name}"
             try:
-                found = self._plan_query(name) if is_query else self._plan_table(name)
+                select = select_query if is_query else select_table
+                found = select(self._connection, name, self._wish)
                 doing = f"exporting {found.name}"
                 with self._named_blockers(doing, found.name), _ended_on_error(self._connection):
-                    rows = self._copy(found)
+                    self._write(found, place, sink)
             except (psycopg2.Error, MigrationError) as error:
-                if self._sink.error is not None:
-                    raise self._sink.error from None
+                unwritten = next((one.sink.error for one in self._files if one.sink.error), None)
+                if unwritten is not None:
+                    raise unwritten from None
                 if isinstance(error, psycopg2.Error):
                     raise elsewhere(error, doing=doing) from error
                 raise
-        size_bytes = self._sink.finish()
-        result = ExportResult(
-            found.name, Path(place), found.columns, rows, size_bytes, self._sink.sha256, found.masked,
-            time.monotonic() - self._began,
+        return self._finished(found, place)
+
+    def _write(self, found: Selection, place: str, sink: Sink | None) -> None:
+        if sink is not None:
+            file = self._begin(found, place, sink)
+            file.rows = self._copy(found, file.taker, side_by_side=True)
+        elif self._wish.split_by is not None:
+            self._write_by_value(found, place, self._wish.split_by)
+        else:
+            split = ByRows(
+                self._wish.split_rows or 1,
+                lambda number: self._begin(found, numbered_place(place, number)).taker,
+            )
+            self._copy(found, split)
+            for file, rows in zip(self._files, split.counts, strict=True):
+                file.rows = rows
+
+    def _write_by_value(self, found: Selection, place: str, column: str) -> None:
+        if column not in found.columns or column in found.masked:
+            raise TableError(
+                f'{found.name} has no column "{column}" to split by',
+                hint=f"it has: {', '.join(found.columns)}",
+            )
+        name = Identifier(column)
+        with self._connection.cursor() as cursor:
+            statement = Statement(SQL["values_of_column"]).format(
+                column=name, source=found.source, rest=self._where()
+            )
+            cursor.execute(statement)
+            values = [value for (value,) in cursor.fetchall()]
+        refuse_many(len(values))
+        for value, part in zip(values, named_places(place, values), strict=True):
+            file = self._begin(found, part)
+            only = Statement(SQL["of_value"]).format(column=name, value=Literal(value))
+            file.rows = self._copy(found, file.taker, only=only)
+
+    def _begin(self, found: Selection, place: str, sink: Sink | None = None) -> _File:
+        """Open a file and write what stands before its rows."""
+        sink = sink or _opened(self._stack, place, self._wish)
+        taker: Sink | ArrowSink = sink
+        if self._wish.format in COLUMNAR:
+            taker = ArrowSink(sink, found.columns, found.types, self._wish.format, self._wish.compression)
+        sink.write(self._header(found))
+        self._files.append(_File(place, sink, taker))
+        return self._files[-1]
+
+    def _finished(self, found: Selection, place: str) -> ExportResult:
+        """Put the files in their places, when all of them are whole."""
+        for file in self._files:
+            if isinstance(file.taker, ArrowSink):
+                file.taker.close()
+        sizes = [file.sink.finish() for file in self._files]
+        for file, size_bytes in zip(self._files, sizes, strict=True):
+            if self._wish.manifest:
+                write_manifest(file.place, {
+                    "table": found.name, "columns": list(found.columns), "rows": file.rows,
+                    "bytes": size_bytes, "sha256": file.sink.sha256, "format": self._wish.format,
+                    "compression": self._wish.compression, "masked": list(found.masked),
+                })  # fmt: skip
+        alone = not self._wish.is_split
+        return ExportResult(
+            found.name, Path(place), found.columns, sum(file.rows for file in self._files), sum(sizes),
+            self._files[0].sink.sha256 if alone else "", found.masked, time.monotonic() - self._began,
+            () if alone else tuple(Path(file.place) for file in self._files),
         )  # fmt: skip
-        if self._wish.manifest:
-            write_manifest(place, {
-                "table": result.table, "columns": list(result.columns), "rows": rows, "bytes": size_bytes,
-                "sha256": result.sha256, "format": self._wish.format, "compression": self._wish.compression,
-                "masked": list(result.masked),
-            })  # fmt: skip
-        return result
 
-    def _plan_table(self, name: str) -> _Plan:
+    def _copy(
+        self, found: Selection, taker: Taker, *, only: Composable | None = None, side_by_side: bool = False
+    ) -> int:
+        if side_by_side and len(found.ranges) > 1 and self._workers > 1:
+            return self._side_by_side(found, taker)
         with self._connection.cursor() as cursor:
-            table = find_table(cursor, name, kinds=plan.EXPORTABLE)
-            plan.refuse_other_kinds(table, plan.EXPORTABLE, verb="exported")
-            columns = _chosen(table, self._wish.columns)
-            masked = self._masked(table, columns)
-            source = Identifier(table.schema, table.name)
-            ranges: tuple[Composable, ...] = ()
-            if self._wish.where is None and not self._wish.order_by and table.kind in "rp":
-                ranges = read_ranges(
-                    cursor, table.oid, range_bytes=_RANGE_BYTES, least_bytes=_SERIAL_BELOW_BYTES
-                )
-        return _Plan(
-            table.qualified, source, tuple(column.name for column in columns),
-            tuple(self._value(column, masked) for column in columns), masked, ranges,
-        )  # fmt: skip
-
-    def _plan_query(self, text: str) -> _Plan:
-        """Ask the server for the columns of the query, which is executed as it is and may only read."""
-        with self._connection.cursor() as cursor:
-            body = cursor.mogrify(text, self._wish.parameters or None).decode().rstrip().rstrip(";")
-            source = Statement("({}) AS exported").format(Statement(body))
-            cursor.execute(Statement(SQL["columns_of_query"]).format(source=source))
-            names = tuple(str(column.name) for column in cursor.description or ())
-            kinds = [column.type_code for column in cursor.description or ()]
-        columns = [
-            plan.Column(name, "text" if kind in {25, 1043, 1042} else "")
-            for name, kind in zip(names, kinds, strict=True)
-        ]
-        return _Plan("the query", source, names, tuple(self._value(column, ()) for column in columns))
-
-    def _masked(self, table: plan.Table, columns: Sequence[plan.Column]) -> tuple[str, ...]:
-        personal = [column for column in columns if column.is_personal]
-        wish = self._wish.personal
-        if not personal or (wish in {None, "keep"} and self._may_keep(table)):
-            return ()
-        if wish == "mask":
-            return tuple(column.name for column in personal)
-        raise PrivilegeError(
-            f"{table.qualified} holds personal data in {plan.names_of(personal)}, "
-            "and this export may not hold it",
-            hint='leave the columns out, mask them (personal="mask", --personal mask), '
-            "or connect as a member of agent_privacy",
-        )
-
-    def _may_keep(self, table: plan.Table) -> bool:
-        with self._connection.cursor() as cursor:
-            cursor.execute(SQL["may_keep_personal"], {"relation": table.oid})
-            row = cursor.fetchone()
-        return bool(row and row[0])
-
-    def _value(self, column: plan.Column, masked: Sequence[str]) -> Composable:
-        name = Identifier(column.name)
-        if column.name in masked:
-            return Statement(SQL["masked"]).format(column=name)
-        if self._wish.for_spreadsheets and column.type.startswith(_TEXTS):
-            return Statement(SQL["no_formula"]).format(column=name)
-        return name
-
-    def _copy(self, found: _Plan) -> int:
-        header = self._header(found)
-        self._sink.write(header)
-        if len(found.ranges) > 1 and self._workers > 1:
-            return self._side_by_side(found)
-        with self._connection.cursor() as cursor:
-            cursor.copy_expert(self._statement(found, self._rest()), self._sink)
+            cursor.copy_expert(self._statement(found, self._rest(only)), taker)
             return cursor.rowcount
 
     @property
     def _workers(self) -> int:
         return self._wish.workers or max(1, min(os.cpu_count() or 1, 4))
 
-    def _rest(self) -> Composable:
-        parts: list[Composable] = []
+    def _where(self, only: Composable | None = None) -> Composable:
+        parts: list[Composable] = [] if only is None else [only]
         if self._wish.where is not None:
             with self._connection.cursor() as cursor:
                 where = cursor.mogrify(self._wish.where, self._wish.parameters or None).decode()
-            parts.append(Statement("WHERE ({})").format(Statement(where)))
-        if self._wish.order_by:
-            names = Statement(", ").join(map(Identifier, self._wish.order_by))
-            parts.append(Statement("ORDER BY {}").format(names))
-        return Statement(" ").join(parts)
+            # On a line of its own: a comment may end it.
+            parts.append(Statement("({}\n)").format(Statement(where)))
+        return Statement("WHERE ") + Statement(" AND ").join(parts) if parts else Statement("")
 
-    def _statement(self, found: _Plan, rest: Composable, source: Composable | None = None) -> Composed:
+    def _rest(self, only: Composable | None) -> Composable:
+        if not self._wish.order_by:
+            return self._where(only)
+        names = Statement(", ").join(map(Identifier, self._wish.order_by))
+        return self._where(only) + Statement(" ORDER BY ") + names
+
+    def _statement(self, found: Selection, rest: Composable, source: Composable | None = None) -> Composed:
         values = Statement(", ").join(
             Statement("{} AS {}").format(value, Identifier(name))
             for value, name in zip(found.values, found.columns, strict=True)
         )
-        return Statement(SQL[f"export_{self._wish.format}"]).format(
+        form = "csv" if self._wish.format in COLUMNAR else self._wish.format
+        return Statement(SQL[f"export_{form}"]).format(
             values=values, source=source or found.source, rest=rest
         )
 
-    def _header(self, found: _Plan) -> bytes:
+    def _header(self, found: Selection) -> bytes:
         if self._wish.format not in {"csv", "tsv"}:
             return b""
         delimiter = "\t" if self._wish.format == "tsv" else ","
         return (delimiter.join(_quoted(name, delimiter) for name in found.columns) + "\n").encode()
 
-    def _side_by_side(self, found: _Plan) -> int:
+    def _side_by_side(self, found: Selection, taker: Taker) -> int:
         """Write the ranges of the table in order, each read by whoever is free, all at one snapshot."""
+        binary = self._wish.format == "binary"
         with ExitStack() as stack:
             with self._connection.cursor() as cursor:
                 cursor.execute(SQL["export_snapshot"])
@@ -277,23 +297,23 @@ class _Export:
             executor = stack.enter_context(ThreadPoolExecutor(self._workers))
             stack.callback(_cancel, readers)
             waiting: list[Future[tuple[bytes, int]]] = []
-            ranges, rows = iter(found.ranges), 0
+            taker.write(HEADER if binary else b"")
             # No more than a few ranges lie in memory, however slow the disk is.
-            for source in ranges:
+            for source in found.ranges:
                 waiting.append(executor.submit(self._range, free, found, source))
                 if len(waiting) > self._workers:
-                    rows += self._take(waiting.pop(0))
+                    self._take(waiting.pop(0), taker)
             for future in waiting:
-                rows += self._take(future)
-        return rows
+                self._take(future, taker)
+            taker.write(TRAILER if binary else b"")
+        return self._rows
 
-    def _take(self, future: Future[tuple[bytes, int]]) -> int:
+    def _take(self, future: Future[tuple[bytes, int]], taker: Taker) -> None:
         data, rows = future.result()
-        self._sink.write(data)
+        taker.write(without_frame(data) if self._wish.format == "binary" else data)
         self._rows += rows
         self._bytes += len(data)
         self._tell(Progress(self._rows, self._bytes, None, 0, time.monotonic() - self._began))
-        return rows
 
     def _reader(self, stack: ExitStack, snapshot: str) -> Connection:
         connection = stack.enter_context(
@@ -304,7 +324,7 @@ class _Export:
             cursor.execute(Statement(SQL["take_snapshot"]).format(snapshot=Literal(snapshot)))
         return connection
 
-    def _range(self, free: list[Connection], found: _Plan, source: Composable) -> tuple[bytes, int]:
+    def _range(self, free: list[Connection], found: Selection, source: Composable) -> tuple[bytes, int]:
         # As many at once as there are connections.
         connection = free.pop()
         try:
@@ -326,20 +346,6 @@ class _Export:
                     raise
                 wait_ms = self._settings.lock_timeout_ms
                 raise gave_up(error, doing=doing, table=table, wait_ms=wait_ms, seen=watch.seen) from error
-
-
-def _chosen(table: plan.Table, names: Sequence[str] | None) -> tuple[plan.Column, ...]:
-    """Return the columns to write: those named, or all that an import could fill."""
-    if names is None:
-        return plan.exported_columns(table)
-    by_name = {column.name: column for column in table.columns}
-    unknown = [name for name in names if name not in by_name]
-    if unknown or not names:
-        raise TableError(
-            f"{table.qualified} has no column {plan.listed(map(plan.quoted, unknown)) or 'without a name'}",
-            hint=f"it has: {plan.names_of(table.columns)}",
-        )
-    return tuple(by_name[name] for name in names)
 
 
 def _quoted(name: str, delimiter: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -31,6 +32,11 @@ class Grammar:
         return self.escape in {b"", self.quote}
 
     @property
+    def is_standard(self) -> bool:
+        """Whether a quote inside of quotes is written twice, and stands nowhere else."""
+        return bool(self.quote) and self.doubled and not self.trim and not self.lenient
+
+    @property
     def pattern(self) -> re.Pattern[bytes]:
         """What one field matches: `quoted` without its quotes, or `plain`."""
         return _pattern(self)
@@ -47,6 +53,23 @@ class Grammar:
         if not self.doubled and self.escape in text:
             return re.sub(re.escape(self.escape) + rb"(.)", rb"\1", text, flags=re.DOTALL)
         return text
+
+
+def csv_line(fields: Sequence[bytes | None], grammar: Grammar | None = None) -> bytes:
+    """Return *fields* as one line; None is an empty field, the empty text stands in quotes."""
+    grammar = grammar or Grammar()
+    return grammar.delimiter.join(_written(field, grammar) for field in fields) + b"\n"
+
+
+def _written(field: bytes | None, grammar: Grammar) -> bytes:
+    quote = grammar.quote
+    if field is None or not quote:
+        return field or b""
+    special = (grammar.delimiter, quote, grammar.escape or quote, b"\n", b"\r")
+    if field.strip() == field and field not in grammar.nulls and not any(one in field for one in special):
+        return field
+    inside = field.replace(grammar.escape, grammar.escape * 2) if not grammar.doubled else field
+    return quote + inside.replace(quote, (grammar.escape or quote) + quote) + quote
 
 
 @cache

@@ -15,6 +15,7 @@ from psycopg2.sql import SQL as Statement  # noqa: N811  (the named statements a
 from psycopg2.sql import Identifier
 
 from spotify_ai_agent_migrations.versions.bulk_import_export import ledger, plan
+from spotify_ai_agent_migrations.versions.bulk_import_export.binary import greatest_binary
 from spotify_ai_agent_migrations.versions.bulk_import_export.blame import Load, blame, judge
 from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import SQL, read_sequence
 from spotify_ai_agent_migrations.versions.bulk_import_export.copy_text import greatest
@@ -172,12 +173,18 @@ class Import:
     def _note(self, outcome: Outcome) -> None:
         prepared, opened = outcome.prepared, self.load.source.opened
         for place in self.numbered if self.watches else ():
-            found = greatest(prepared.payload, place) if prepared.sent else None
+            found = self._greatest(prepared, place) if prepared.sent else None
             if found is not None:
                 name = str(self.numbered[place])
                 self.greatest[name] = max(found, self.greatest.get(name, found))
         taken = opened.raw.taken
         self.tell(Progress(self.counts.loaded, taken, opened.size, self.counts.rejected, self.seconds))
+
+    @staticmethod
+    def _greatest(prepared: Prepared, place: int) -> int | None:
+        if prepared.kind == "binary":
+            return greatest_binary(prepared.block.data, place)
+        return greatest(prepared.payload, place)
 
     def _apply_block(self, session: Session, outcome: Outcome) -> Outcome:
         staging = self._stagings.get(id(session))

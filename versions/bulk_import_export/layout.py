@@ -74,7 +74,14 @@ class Layout:
 
 
 def lay_out(
-    header: Sequence[str], table: Table, name: str, options: Options, *, line: int, is_json: bool
+    header: Sequence[str],
+    table: Table,
+    name: str,
+    options: Options,
+    *,
+    line: int,
+    lists: frozenset[str] = frozenset(),
+    is_json: bool = False,
 ) -> Layout:
     """Return how *header* fills *table*.
 
@@ -87,6 +94,7 @@ def lay_out(
     named = [found for found in wanted if found is not None]
     columns = match_header(named, table, name, filled=[column for column, _ in constants], line=line)
     places = [place for place, found in enumerate(wanted) if found is not None]
+    spelt = [header[place] for place in places]
     every = (*columns, *(column for column, _ in constants))
     return Layout(
         tuple(header),
@@ -95,8 +103,10 @@ def lay_out(
         (*(None for _ in places), *(value for _, value in constants)),
         {
             index: found
-            for index, column in enumerate(every)
-            if (found := _converter(column, options, is_json=is_json))
+            for index, (column, name) in enumerate(
+                zip(every, (*spelt, *("" for _ in constants)), strict=True)
+            )
+            if (found := _converter(column, options, is_json=is_json or name in lists))
         },
         options.lenient,
     )
@@ -146,7 +156,7 @@ def _converter(column: Column, options: Options, *, is_json: bool) -> Converter 
             value.replace(b".", b"").replace(b"\xc2\xa0", b"").replace(b" ", b"").replace(b",", b".")
         )
     if is_json and column.type.endswith("[]"):
-        return lambda value: array_literal(json.loads(value)).encode()
+        return lambda value: array_literal(json.loads(value, parse_float=str, parse_int=str)).encode()
     return None
 
 

@@ -17,8 +17,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Final, cast
 
+from spotify_ai_agent_migrations.versions.bulk_import_export.arrow_in import open_columnar
+from spotify_ai_agent_migrations.versions.bulk_import_export.binary import MAGIC
 from spotify_ai_agent_migrations.versions.bulk_import_export.encoding import detect, transcoding
-from spotify_ai_agent_migrations.versions.bulk_import_export.options import Options
+from spotify_ai_agent_migrations.versions.bulk_import_export.options import MARKED, Options
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import shown
 from spotify_ai_agent_migrations.versions.core.errors import FileError
 
@@ -28,12 +30,12 @@ Where = str | os.PathLike[str] | BinaryIO | IO[bytes]
 _MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\xfd7zXZ\0": "xz"}
 _REFUSED: Final = {
     b"PK\x03\x04": ("a zip archive, as an .xlsx is", "decompress or export it to CSV first"),
-    b"PAR1": ("Parquet", "write it as CSV or JSON Lines first"),
-    b"ARROW1": ("Arrow", "write it as CSV or JSON Lines first"),
-    b"PGCOPY\n": ("COPY in binary", "write it as text: COPY … TO … (FORMAT csv, HEADER)"),
     b"%PDF": ("a PDF", "export the table in it to CSV first"),
     b"SQLite format 3\0": ("a SQLite database", "export the table in it to CSV first"),
 }
+_MARKED: Final = {
+    b"PAR1": "parquet", b"ARROW1": "arrow", b"\xff\xff\xff\xff": "arrow", MAGIC: "binary",
+}  # fmt: skip
 # Real text is far below; a bomb is far above, and would fill the table for hours.
 _EXPANSION_MOST: Final = 400
 _EXPANSION_FROM: Final = 256 << 20
@@ -44,7 +46,8 @@ _XZ_MEMORY_MOST: Final = 128 << 20
 class Opened:
     """A stream of bytes, decompressed and in UTF-8 where it is text; `sample` is how it begins.
 
-    `open_again` gives the same once more, and is None for what can be read but once.
+    `open_again` gives the same once more, and is None for what can be read but once. `form` is a format that
+    says of itself what it is; `fields` are the names of its columns, and `lists` those that hold lists.
     """
 
     name: str
@@ -57,6 +60,9 @@ class Opened:
     open_again: Callable[[], Opened] | None = None
     state: Callable[[], object] = field(default=lambda: None)
     closing: bool = True
+    form: str | None = None
+    fields: tuple[str, ...] = ()
+    lists: frozenset[str] = frozenset()
 
     def read(self, size_bytes: int) -> bytes:
         """Read *size_bytes*, or what is left: a pipe gives less at a time.
@@ -102,6 +108,10 @@ class Counting(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Fill *buffer* with what follows."""
+        if not self._head and isinstance(self._file, io.FileIO):
+            size = self._file.readinto(buffer) or 0
+            self.taken += size
+            return size
         part = self._head[: len(buffer)] or self._file.read(len(buffer)) or b""
         self._head = self._head[len(part) :]
         buffer[: len(part)] = part
@@ -184,15 +194,61 @@ def _opened(file: BinaryIO, name: str, options: Options, *, closing: bool = True
             head = _take(file, 16)
             compression = options.compression or _found(head)
             _refuse_other_formats(head, name)
+            if (form := _marked(head)) in {"parquet", "arrow"}:
+                stack.pop_all()
+                return _columnar(file, name, str(form), closing=closing)
             raw = Counting(file, head)
             stream = _decompressed(raw, compression)
             sample = _take(stream, SAMPLE_BYTES)
+            form = _refuse_another(_marked(sample), name, options)
         except _UNREADABLE as error:
             raise unreadable(name, error, compression) from error
         stack.pop_all()
+    if form is not None:
+        return Opened(name, raw, stream, sample, compression, form, closing=closing, form=form)
     encoding = options.encoding or detect(sample)
     opened = Opened(name, raw, stream, sample, compression, encoding, closing=closing)
     return _in_utf8(opened)
+
+
+def _marked(head: bytes) -> str | None:
+    return next((form for mark, form in _MARKED.items() if head.startswith(mark)), None)
+
+
+def _refuse_another(form: str | None, name: str, options: Options) -> str | None:
+    """Return *form*, which the content says, unless it is not what was asked for.
+
+    Raises:
+        FileError: it is not, or is compressed where it has to be read in leaps.
+    """
+    if form in {"parquet", "arrow"}:
+        raise FileError(
+            f'"{name}" is {form} that was compressed as a whole',
+            hint="decompress it first: it has its own compression",
+        )
+    if options.format in MARKED and options.format != form:
+        raise FileError(f'"{name}" is not {options.format}', hint="leave the format out, and it is found")
+    return form
+
+
+def _columnar(file: BinaryIO, name: str, form: str, *, closing: bool) -> Opened:
+    """Open Parquet or Arrow, which is read in leaps and given as COPY text."""
+    if not file.seekable():
+        raise FileError(
+            f'"{name}" is {form} and comes from a pipe, where nobody can leap', hint="give it as a file"
+        )
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    raw = Counting(file)
+
+    def taken(share: float) -> None:
+        raw.taken = int(size * share)
+
+    found = open_columnar(file, name, form, taken)
+    return Opened(
+        name, raw, found.text, _take(found.text, SAMPLE_BYTES), "none", "utf-8", size, closing=closing,
+        form=form, fields=found.names, lists=found.lists,
+    )  # fmt: skip
 
 
 def _refuse_other_formats(head: bytes, name: str) -> None:

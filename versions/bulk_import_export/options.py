@@ -11,12 +11,16 @@ from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 
 Mode = Literal["insert", "ignore", "upsert", "replace", "merge"]
 Guarantee = Literal["atomic", "resumable"]
-Format = Literal["csv", "tsv", "jsonl", "copy"]
+Format = Literal["csv", "tsv", "jsonl", "copy", "binary", "parquet", "arrow"]
 Compression = Literal["none", "gzip", "zstd", "bz2", "xz"]
 
 MODES: Final = ("insert", "ignore", "upsert", "replace", "merge")
 GUARANTEES: Final = ("atomic", "resumable")
-FORMATS: Final = ("csv", "tsv", "jsonl", "copy")
+FORMATS: Final = ("csv", "tsv", "jsonl", "copy", "binary", "parquet", "arrow")
+# They say of themselves what they are, and whoever says otherwise errs.
+MARKED: Final = ("binary", "parquet", "arrow")
+# One line a record, in the escapes of COPY.
+COPY_TEXT: Final = ("copy", "parquet", "arrow")
 COMPRESSIONS: Final = ("none", "gzip", "zstd", "bz2", "xz")
 
 # Without one of these, rows of the file and of the table would be told apart by nothing.
@@ -94,6 +98,8 @@ class Options:
     manifest: str | os.PathLike[str] | None = None
     verify: bool = False
     max_record_bytes: int = RECORD_MOST_BYTES
+    # Where the records lie that are loaded, and no others: offset and length.
+    only: tuple[tuple[int, int], ...] | None = None
 
     @property
     def keeps_rejects(self) -> bool:
@@ -118,7 +124,7 @@ def choose(choices: Choices) -> Options:
     Raises:
         SettingsError: one is unknown or out of range, or two do not go together.
     """
-    known = {found.name for found in fields(Options)}
+    known = {found.name for found in fields(Options)} - {"only"}
     for name in choices:
         if name not in known:
             raise SettingsError(

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Literal
 
+from spotify_ai_agent_migrations.versions.bulk_import_export.binary import HEADER as HEADER_OF_BINARY
+from spotify_ai_agent_migrations.versions.bulk_import_export.binary import TRAILER, numbered_records
 from spotify_ai_agent_migrations.versions.bulk_import_export.copy_text import line_of, quick_text
 from spotify_ai_agent_migrations.versions.bulk_import_export.grammar import Grammar
 from spotify_ai_agent_migrations.versions.bulk_import_export.layout import Layout
+from spotify_ai_agent_migrations.versions.bulk_import_export.options import COPY_TEXT
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record, records_of
 from spotify_ai_agent_migrations.versions.bulk_import_export.shape import regular_records
 from spotify_ai_agent_migrations.versions.bulk_import_export.source import Block, Source
 
-Kind = Literal["csv", "text"]
+Kind = Literal["csv", "text", "binary"]
 # The server wants a quote; this one is none, where no block holds it.
 NO_QUOTE: Final = b"\x01"
 # What precedes a block of CSV as its header: without one the server's count of lines may be wrong.
@@ -67,7 +70,7 @@ class Preparer:
         simple = self._is_csv and layout.plain and grammar.doubled and len(grammar.delimiter) == 1
         self._raw = raw and simple and not grammar.trim and raw_null(grammar) is not None
         self._quick = simple and grammar.quote == b'"' and grammar.nulls == {b""} and not grammar.trim
-        self._as_it_is = raw and layout.plain and source.dialect.format == "copy"
+        self._as_it_is = raw and layout.plain and source.dialect.format in COPY_TEXT
 
     def all(self) -> Iterator[Prepared]:
         """Yield every block, prepared.
@@ -83,7 +86,12 @@ class Preparer:
 
     def prepare(self, number: int, block: Block, first: int = 1) -> Prepared:
         """Return *block* in the quickest form that means the same to the server."""
-        if self._raw and (records := self._regular(block.data)) is not None:
+        if block.records is not None:
+            data = numbered_records(block.data, first) if self._numbered else block.data
+            return Prepared(
+                number, block, "binary", HEADER_OF_BINARY + data + TRAILER, block.records, first=first
+            )
+        if self._raw and (records := self._regular(block)) is not None:
             return Prepared(number, block, "csv", block.data, records, first=first)
         if self._as_it_is and not _found(block.data):
             return Prepared(number, block, "text", block.data, block.data.count(b"\n"), first=first)
@@ -123,11 +131,16 @@ class Preparer:
             return None
         return line_of(self.layout.values(record))
 
-    def _regular(self, data: bytes) -> int | None:
-        quote = self.source.grammar.quote or NO_QUOTE
+    def _regular(self, block: Block) -> int | None:
+        data, quote = block.data, self.source.grammar.quote or NO_QUOTE
+        if self._old_server and b"\\." in data:
+            # Before version 17 such a line ended the data, even inside of quotes.
+            return None
+        if block.lines is not None:
+            return block.lines
         if quote == NO_QUOTE and quote in data:
             return None
-        return regular_records(data, self.source.grammar.delimiter, quote, old_server=self._old_server)
+        return regular_records(data, self.source.grammar.delimiter, quote)
 
     def _quick_text(self, block: Block) -> bytes | None:
         if not self._quick:

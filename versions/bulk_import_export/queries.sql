@@ -248,6 +248,10 @@ COPY {table} ({columns}) FROM STDIN (
     FORMAT csv, HEADER, DELIMITER {delimiter}, QUOTE {quote}, NULL {null}, ENCODING 'UTF8'{soft}
 ) {only};
 
+-- import_binary --
+-- Load rows in the binary format; takes ROW EXCLUSIVE.
+COPY {table} ({columns}) FROM STDIN (FORMAT binary, ENCODING 'UTF8') {only};
+
 -- soft_errors --
 -- Skip a row with a value that its type refuses, and say so; since version 17.
 , ON_ERROR ignore, LOG_VERBOSITY verbose
@@ -329,6 +333,90 @@ ON CONFLICT ({key}) DO UPDATE SET {changes} WHERE {differs}
 DELETE FROM {table} AS target
  WHERE NOT EXISTS (SELECT FROM pg_temp.agentdb_staging AS staged WHERE {same});
 
+-- create_sieve --
+-- A table of this session alone for the rows of a block of which many are refused, and one for the refused.
+CREATE TEMPORARY TABLE IF NOT EXISTS agentdb_refused (
+    record bigint, code text, relation_schema text, relation text, rule text, column_name text, message text,
+    context text
+) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS agentdb_sieve ON COMMIT DELETE ROWS AS
+SELECT {columns}, 0::bigint AS agentdb_record FROM {table} WITH NO DATA;
+CREATE UNIQUE INDEX IF NOT EXISTS agentdb_sieve_record ON pg_temp.agentdb_sieve (agentdb_record);
+
+-- run_sieve --
+-- Load stretches of the rows in order, shorter ones around those that are refused; keep which, and why. What is no
+-- row's fault ends it.
+DO {tag}
+DECLARE
+    agentdb_low bigint := 1;
+    agentdb_high bigint;
+    agentdb_size bigint := 64;
+    agentdb_last bigint := 0;
+    agentdb_found bigint;
+    agentdb_taken bigint := 0;
+    agentdb_told pg_temp.agentdb_refused;
+BEGIN
+    WHILE agentdb_low <= {most} LOOP
+        agentdb_high := LEAST(agentdb_low + agentdb_size - 1, {most});
+        BEGIN
+            INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE
+            SELECT {values}
+              FROM pg_temp.agentdb_sieve AS staged
+             WHERE staged.agentdb_record BETWEEN agentdb_low AND agentdb_high
+             ORDER BY staged.agentdb_record;
+            GET DIAGNOSTICS agentdb_found = ROW_COUNT;
+            agentdb_taken := agentdb_taken + agentdb_found;
+            agentdb_low := agentdb_high + 1;
+            agentdb_size := agentdb_size * 2;
+        EXCEPTION WHEN OTHERS THEN
+            GET STACKED DIAGNOSTICS
+                agentdb_told.code = RETURNED_SQLSTATE,
+                agentdb_told.relation_schema = SCHEMA_NAME,
+                agentdb_told.relation = TABLE_NAME,
+                agentdb_told.rule = CONSTRAINT_NAME,
+                agentdb_told.column_name = COLUMN_NAME,
+                agentdb_told.message = MESSAGE_TEXT,
+                agentdb_told.context = PG_EXCEPTION_CONTEXT;
+            IF agentdb_told.code ~ '^(55P03|40|57|53|58|08)' THEN
+                RAISE;
+            END IF;
+            IF agentdb_low = agentdb_high THEN
+                agentdb_told.record := agentdb_low;
+                INSERT INTO pg_temp.agentdb_refused SELECT agentdb_told.*;
+                agentdb_size := GREATEST(1, (agentdb_low - agentdb_last) / 4);
+                agentdb_last := agentdb_low;
+                agentdb_low := agentdb_low + 1;
+            ELSE
+                agentdb_size := GREATEST(1, (agentdb_high - agentdb_low + 1) / 4);
+            END IF;
+        END;
+    END LOOP;
+    INSERT INTO pg_temp.agentdb_refused (record, message) VALUES (0, agentdb_taken::text);
+END
+{tag};
+
+-- refused_by_sieve --
+-- Which rows were refused, and why; record 0 says how many were not. Of the context, what was at work besides us.
+SELECT refused.record,
+       COALESCE(refused.code, ''),
+       COALESCE(refused.relation_schema, ''),
+       COALESCE(refused.relation, ''),
+       NULLIF(refused.rule, ''),
+       NULLIF(refused.column_name, ''),
+       refused.message,
+       COALESCE(
+           pg_catalog.substring(
+               refused.context, '^((?:.|\n)*)\n[^\n]*INSERT INTO[^\n]*OVERRIDING SYSTEM VALUE'
+           ),
+           ''
+       )
+  FROM pg_temp.agentdb_refused AS refused
+ ORDER BY refused.record;
+
+-- empty_sieve --
+-- Forget the rows of the block.
+TRUNCATE pg_temp.agentdb_sieve, pg_temp.agentdb_refused;
+
 -- truncate --
 -- Empty the table; takes ACCESS EXCLUSIVE to the end of the transaction.
 TRUNCATE {table};
@@ -376,6 +464,10 @@ COPY (SELECT {values} FROM {source} {rest}) TO STDOUT (FORMAT csv, ENCODING 'UTF
 -- Write rows with tabs between the fields.
 COPY (SELECT {values} FROM {source} {rest}) TO STDOUT (FORMAT csv, DELIMITER E'\t', ENCODING 'UTF8');
 
+-- export_binary --
+-- Write rows in the binary format of COPY.
+COPY (SELECT {values} FROM {source} {rest}) TO STDOUT (FORMAT binary, ENCODING 'UTF8');
+
 -- export_copy --
 -- Write rows in the text format of COPY.
 COPY (SELECT {values} FROM {source} {rest}) TO STDOUT (ENCODING 'UTF8');
@@ -398,6 +490,20 @@ CASE WHEN {column}::text ~ E'^[=+@\t\r-]' THEN '''' || {column}::text ELSE {colu
 -- columns_of_query --
 -- The columns that a query has.
 SELECT exported.* FROM {source} LIMIT 0;
+
+-- names_of_types --
+-- How the types of a query are called.
+SELECT pg_catalog.format_type(type.oid, NULL)
+  FROM pg_catalog.unnest(%(types)s::oid[]) WITH ORDINALITY AS type (oid, place)
+ ORDER BY type.place;
+
+-- values_of_column --
+-- The values to split an export by, as texts; one more than there may be is enough to say so.
+SELECT DISTINCT {column}::text AS value FROM {source} {rest} ORDER BY value LIMIT 501;
+
+-- of_value --
+-- The rows of one of them.
+{column}::text IS NOT DISTINCT FROM {value}
 
 -- may_keep_personal --
 -- Whether the login owns the relation or is there to see personal data.
@@ -468,7 +574,9 @@ INSERT INTO ops.import_job (fingerprint, table_name, source, mode, guarantee)
 VALUES (%(fingerprint)s::text, %(table)s::text, %(source)s::text, %(mode)s::text, %(guarantee)s::text);
 
 -- add_block --
--- Enter that these bytes are loaded.
+-- Enter that these bytes are loaded. The commit need not wait for the disk: a server that crashes forgets the rows
+-- and the entry together, and the commit that ends the load waits for all of them.
+SET LOCAL synchronous_commit = off;
 UPDATE ops.import_job AS job
    SET loaded_bytes = job.loaded_bytes OPERATOR(pg_catalog.+) pg_catalog.int8multirange(
            pg_catalog.int8range(%(low)s::bigint, %(high)s::bigint)

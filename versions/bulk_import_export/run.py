@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from psycopg2.extensions import connection as Connection
@@ -21,14 +22,22 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.layout import Layou
 from spotify_ai_agent_migrations.versions.bulk_import_export.ledger import Job
 from spotify_ai_agent_migrations.versions.bulk_import_export.opening import Opened, Where, open_input
 from spotify_ai_agent_migrations.versions.bulk_import_export.options import Choices, Options, choose
+from spotify_ai_agent_migrations.versions.bulk_import_export.plan import shown
 from spotify_ai_agent_migrations.versions.bulk_import_export.progress import Progress, Tell
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Record
 from spotify_ai_agent_migrations.versions.bulk_import_export.rejects import Reject, RejectFile, shown_record
+from spotify_ai_agent_migrations.versions.bulk_import_export.retry import (
+    about_of,
+    fix,
+    open_again,
+    read_rejects,
+    retried,
+)
 from spotify_ai_agent_migrations.versions.bulk_import_export.sink import verify
 from spotify_ai_agent_migrations.versions.bulk_import_export.source import Source
 from spotify_ai_agent_migrations.versions.bulk_import_export.staging import STAGING, find_key
 from spotify_ai_agent_migrations.versions.core.database import connect
-from spotify_ai_agent_migrations.versions.core.errors import FileError, LockError
+from spotify_ai_agent_migrations.versions.core.errors import FileError, LockError, SettingsError
 from spotify_ai_agent_migrations.versions.core.locks import advisory_lock, lock_key
 from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
 
@@ -126,7 +135,9 @@ def load(
     with _locked(connection, found, options, settings) as job:
         if job is not None and job.is_done and options.guarantee == "resumable":
             return _result(found, options, job=job)
-        rejects = RejectFile(options.rejects, _about(found), append=job is not None and job.counts.read > 0)
+        rejects = RejectFile(
+            options.rejects, _about(found, options), append=job is not None and job.counts.read > 0
+        )
         try:
             work = Import(settings, found, options, key, rejects, job, tell)
             work = _run(work)
@@ -166,7 +177,10 @@ def _look(connection: Connection, name: str, opened: Opened, options: Options) -
         layout = lay_out(
             source.header, table, source.name, options,
             line=source.dialect.skip_lines + 1, is_json=source.dialect.format == "jsonl",
+            lists=opened.lists,
         )  # fmt: skip
+        if source.dialect.format == "binary":
+            _refuse_unfit_binary(layout, options)
         for column in layout.columns:
             if column.sequence:
                 plan.refuse_unmovable(read_sequence(cursor, column.sequence))
@@ -174,6 +188,24 @@ def _look(connection: Connection, name: str, opened: Opened, options: Options) -
     staging = STAGING if options.staged and not options.dry_run else None
     found = Load(table, layout, source, staging)
     return replace(found, left=_KEPT) if options.guarantee == "resumable" else found
+
+
+def _refuse_unfit_binary(layout: Layout, options: Options) -> None:
+    """Refuse what cannot be done with rows that only the server can read.
+
+    Raises:
+        SettingsError: names it.
+    """
+    if not layout.plain:
+        raise SettingsError(
+            "binary fills all columns of the table as they stand, and nothing can be mapped or converted",
+            hint="load it into a table of its own columns, or export it as CSV",
+        )
+    if options.max_rejects > 0:
+        raise SettingsError(
+            "a row of binary COPY cannot be kept aside: nobody but the server can read it",
+            hint="leave max_rejects out, or export it as CSV",
+        )
 
 
 @contextmanager
@@ -224,8 +256,54 @@ def _alone(connection: Connection, identity: str, found: Load, settings: Setting
         ) from error
 
 
-def _about(found: Load) -> dict[str, object]:
-    return {"table": found.table.qualified, "source": found.source.name, "header": list(found.source.header)}
+def _about(found: Load, options: Options) -> dict[str, object]:
+    source = found.source
+    return {
+        "table": found.table.qualified, "header": list(source.header), "dialect": asdict(source.dialect),
+        **about_of(source.name, source.opened, options),
+    }  # fmt: skip
+
+
+def bulk_retry(
+    path: str | os.PathLike[str],
+    *,
+    table: str | None = None,
+    url: str | None = None,
+    progress: Tell | None = None,
+    **choices: Unpack[Choices],
+) -> ImportResult:
+    """Load the rows once more that an import kept aside in the file of rejects *path*, and no others.
+
+    After what they lacked is there: a row that they point at, a partition, a wider column. They are taken
+    from their file, which must be as it was, by the options of that import; *choices* override those. What
+    is rejected again has its place in that file too.
+
+    Locks, memory, raises: as `bulk_import`.
+    """
+    found = read_rejects(path)
+    options = retried(found, choices)
+    if options.rejects is not None and Path(options.rejects).resolve() == Path(path).resolve():
+        raise SettingsError(
+            f'"{shown(os.fspath(path))}" is read, and cannot take what is rejected again',
+            hint="name another file: rejects=…, --rejects",
+        )
+    settings = resolve_settings(url)
+    with (
+        closing(open_again(found, options)) as opened,
+        connect(settings, purpose=PURPOSE) as connection,
+    ):
+        return load(connection, table or found.table, opened, settings, options, progress or _say_nothing)
+
+
+def bulk_fix(rejects: str | os.PathLike[str], path: str | os.PathLike[str]) -> int:
+    """Write the rows that an import kept aside, whole and under their header, into the file *path*.
+
+    Mend them there and import that file. Mode 0600: they may be personal. Returns how many there are.
+
+    Raises:
+        FileError: the rejects or their file cannot be read, or *path* cannot be written.
+    """
+    return fix(rejects, path)
 
 
 def _result(
@@ -254,6 +332,8 @@ def _sample(source: Source, layout: Layout) -> tuple[Mapping[str, str | None], .
     """Return the first rows as they would be loaded, without what is personal."""
     pairs = zip(layout.picks, layout.columns, strict=True)
     columns = {layout.header[pick]: column for pick, column in pairs if pick is not None}
+    if source.dialect.format == "binary":
+        return ()
     rows = (record for record, _ in zip(source.again(), range(_SAMPLE_ROWS), strict=False))
     return tuple(_shown(source, record, columns) for record in rows)
 
@@ -263,4 +343,4 @@ def _shown(source: Source, record: Record, columns: Mapping[str, plan.Column]) -
     return {**values, **dict.fromkeys(masked, "***")}
 
 
-__all__ = ["ExportResult", "ImportResult", "bulk_export", "bulk_import"]
+__all__ = ["ExportResult", "ImportResult", "bulk_export", "bulk_fix", "bulk_import", "bulk_retry"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, Final, cast
@@ -33,10 +33,10 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.prepare import (
 )
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record
 from spotify_ai_agent_migrations.versions.bulk_import_export.rejects import Reject, shown_record
+from spotify_ai_agent_migrations.versions.bulk_import_export.stepwise import RECORD, Bad, Steps
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 
 _BUFFER_BYTES: Final = 256 * 1024
-_STEP_LEAST: Final = 64
 _SOFT_ERRORS_SINCE: Final = 170_000
 
 
@@ -48,16 +48,6 @@ class Outcome:
     loaded: int
     rejects: tuple[Reject, ...] = ()
     skipped: int = 0
-
-
-@dataclass
-class _Bad:
-    """A record that was refused, and why."""
-
-    record: Record
-    column: Column | None
-    sqlstate: str
-    reason: str
 
 
 class _Notices:
@@ -82,14 +72,17 @@ class Session:
     into: Composed
     columns: tuple[Column, ...]
     cursor: Cursor = field(init=False)
+    has_sieve: bool = False
 
     def __post_init__(self) -> None:
         self.cursor = self.connection.cursor()
         self._notices = _Notices()
         # A list of the driver's own keeps 50; all that it calls is `append`.
         self.connection.notices = cast(Any, self._notices)
-        self._soft = self.options.keeps_rejects and self.connection.server_version >= _SOFT_ERRORS_SINCE
+        self._keeps = self.options.keeps_rejects and self.load.source.dialect.format != "binary"
+        self._soft = self._keeps and self.connection.server_version >= _SOFT_ERRORS_SINCE
         self._by_name = _columns_by_field(self.load)
+        self._constraints: dict[tuple[str, str, str], Constraint | None] = {}
 
     def begin(self) -> None:
         """Set what a transaction of the load needs."""
@@ -106,9 +99,9 @@ class Session:
             TableError: rows went missing on the way, by a trigger.
         """
         faults = tuple(self._fault(prepared, fault) for fault in prepared.faults)
-        if not self.options.keeps_rejects:
+        if not self._keeps:
             loaded = self._copy(prepared.kind, prepared.payload, prepared.sent)
-            self._refuse_missing(prepared.sent, loaded)
+            self.refuse_missing(prepared.sent, loaded)
             return Outcome(prepared, loaded)
         bad, prepared = self._with_rejects(prepared)
         rejects = tuple(self._reject(prepared, one) for one in bad)
@@ -117,11 +110,16 @@ class Session:
             prepared, prepared.sent - len(bad), tuple(sorted((*faults, *rejects), key=lambda one: one.offset))
         )
 
-    def _refuse_missing(self, sent: int, loaded: int) -> None:
+    def refuse_missing(self, sent: int, loaded: int) -> None:
+        """Refuse to go on when the table took fewer rows than were sent.
+
+        Raises:
+            TableError: it did.
+        """
         if sent != loaded:
             raise missing(self.load, sent, loaded)
 
-    def _with_rejects(self, prepared: Prepared) -> tuple[list[_Bad], Prepared]:
+    def _with_rejects(self, prepared: Prepared) -> tuple[list[Bad], Prepared]:
         """Load what can be loaded; return what cannot, and the block as it was sent in the end."""
         with self.savepoint() as undo:
             try:
@@ -142,9 +140,9 @@ class Session:
             if prepared.kept is None
             else prepared
         )
-        return list(self._step_by_step(exact)), exact
+        return list(Steps(self, exact).load()), exact
 
-    def _skipped(self, prepared: Prepared) -> list[_Bad] | None:
+    def _skipped(self, prepared: Prepared) -> list[Bad] | None:
         """Return the records that the server says it skipped; None where that cannot be understood."""
         if not self._soft:
             return []
@@ -167,7 +165,7 @@ class Session:
         column = _named_first(notice[match.end() :], self.columns)
         return (record, column) if column is not None else None
 
-    def _explained(self, found: Sequence[tuple[Record, Column]]) -> list[_Bad]:
+    def _explained(self, found: Sequence[tuple[Record, Column]]) -> list[Bad]:
         """Ask the server why it refused each value: a notice does not say."""
         if not found:
             return []
@@ -176,7 +174,7 @@ class Session:
         self.cursor.execute(SQL["input_errors"], {"values": values, "types": types})
         codes = [str(code or "22P02") for (code,) in self.cursor.fetchall()]
         return [
-            _Bad(record, column, code, wrong_value(code, column))
+            Bad(record, column, code, wrong_value(code, column))
             for (record, column), code in zip(found, codes, strict=True)
         ]
 
@@ -184,41 +182,6 @@ class Session:
         index = self.columns.index(column)
         value = self.load.layout.values(record)[index] if index < len(self.load.layout.columns) else None
         return None if value is None else value.decode("utf-8", "replace")
-
-    def _step_by_step(self, exact: Prepared) -> Iterator[_Bad]:
-        """Load a block in parts as long as goes well, and shorter ones around what does not."""
-        assert exact.kept is not None
-        lines = (
-            exact.payload.splitlines(keepends=True) if b"\r" not in exact.payload else _lines(exact.payload)
-        )
-        at, step = 0, len(lines)
-        while at < len(lines):
-            end = min(at + step, len(lines))
-            found = self._try(b"".join(lines[at:end]), end - at)
-            if found is None:
-                at, step = end, step * 2
-            elif end - at == 1:
-                yield _Bad(exact.kept[at], found.column, found.sqlstate, found.reason)
-                at, step = end, _STEP_LEAST
-            elif found.number is None:
-                step = (end - at) // 2
-            elif found.number == 1:
-                yield _Bad(exact.kept[at], found.column, found.sqlstate, found.reason)
-                at, step = at + 1, _STEP_LEAST
-            else:
-                step = min(found.number, end - at) - 1
-
-    def _try(self, payload: bytes, records: int) -> Blame | None:
-        """Load COPY text; return what is at fault in it, and then nothing was loaded."""
-        with self.savepoint() as undo:
-            try:
-                self._refuse_missing(records, self._copy("text", payload, records))
-            except psycopg2.Error as error:
-                blamed = self.blame(error, undo)
-                if blamed is None:
-                    raise
-                return blamed
-        return None
 
     def blame(self, error: psycopg2.Error, undo: Callable[[], None]) -> Blame | None:
         """Return which row *error* blames, and undo what led to it; None where it is no row's fault."""
@@ -230,17 +193,53 @@ class Session:
     def constraint(self, error: psycopg2.Error) -> Constraint | None:
         """Return the constraint that *error* names."""
         schema, table, name = error.diag.schema_name, error.diag.table_name, error.diag.constraint_name
-        return None if name is None else read_constraint(self.cursor, schema or "", table or "", name)
+        if not name:
+            return None
+        asked = schema or "", table or "", name
+        if asked not in self._constraints:
+            # Nobody alters the table meanwhile: the load holds a lock on it.
+            self._constraints[asked] = read_constraint(self.cursor, *asked)
+        return self._constraints[asked]
+
+    def load_text(self, payload: bytes, records: int) -> None:
+        """Load COPY text, all of it or none.
+
+        Raises:
+            psycopg2.Error: the server refused a row.
+            TableError: a trigger kept one from the table.
+        """
+        self.refuse_missing(records, self._copy("text", payload, records))
 
     def savepoint(self) -> _Savepoint:
         """Return a savepoint for the block; what it yields undoes the block."""
         return _Savepoint(self.cursor)
 
-    def _copy(self, kind: str, payload: bytes, records: int, *, soft: bool = False) -> int:
+    def fill_sieve(self, prepared: Prepared, sieve: Identifier) -> list[Bad] | None:
+        """Load COPY text with the number of each record into *sieve*; return what no type takes.
+
+        None where it cannot be told.
+        """
+        columns = (*self.columns, RECORD)
+        statement = copy_statement("text", self, soft=self._soft, into=sieve, columns=columns)
+        loaded = self._copy("text", prepared.payload, prepared.sent, statement=statement)
+        if loaded == prepared.sent:
+            return []
+        found = self._skipped(prepared)
+        return found if found is not None and loaded + len(found) == prepared.sent else None
+
+    def _copy(
+        self,
+        kind: str,
+        payload: bytes,
+        records: int,
+        *,
+        soft: bool = False,
+        statement: Composed | None = None,
+    ) -> int:
         """Send *payload* and return how many rows the table took."""
         if not records:
             return 0
-        statement = copy_statement(kind, self, soft=soft)
+        statement = statement or copy_statement(kind, self, soft=soft)
         data = BytesIO(HEADER + payload if kind == "csv" else payload)
         self._notices.texts.clear()
         self.cursor.copy_expert(statement, data, size=_BUFFER_BYTES)
@@ -260,7 +259,7 @@ class Session:
             fault.problem, {}, tuple(header),
         )  # fmt: skip
 
-    def _reject(self, prepared: Prepared, bad: _Bad) -> Reject:
+    def _reject(self, prepared: Prepared, bad: Bad) -> Reject:
         source, record = self.load.source, bad.record
         values, masked = shown_record(source.header, record.fields, self._by_name)
         name = self._field_of(bad.column)
@@ -307,16 +306,15 @@ def _named_first(text: str, columns: Sequence[Column]) -> Column | None:
     return found[min(found)] if found else None
 
 
-def _lines(payload: bytes) -> list[bytes]:
-    return [line + b"\n" for line in payload.split(b"\n")[:-1]]
-
-
-def copy_statement(kind: str, session: Session, *, soft: bool) -> Composed:
+def copy_statement(
+    kind: str, session: Session, *, soft: bool, into: Identifier | None = None,
+    columns: Sequence[Column] | None = None,
+) -> Composed:  # fmt: skip
     """Return the COPY for a payload of *kind*; no value of the caller is in it but as a literal."""
     grammar = session.load.source.grammar
     return Statement(SQL[f"import_{kind}"]).format(
-        table=session.into,
-        columns=Statement(", ").join(Identifier(column.name) for column in session.columns),
+        table=into or session.into,
+        columns=Statement(", ").join(Identifier(column.name) for column in columns or session.columns),
         delimiter=Literal(grammar.delimiter.decode()),
         quote=Literal((grammar.quote or NO_QUOTE).decode()),
         null=Literal(raw_null(grammar) or ""),

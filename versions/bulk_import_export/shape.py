@@ -6,20 +6,69 @@ The server takes a quote anywhere for one that opens or closes, and so would joi
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from operator import itemgetter
+from typing import Final
 
 _FIRST, _LAST = itemgetter(0), itemgetter(-1)
+# Written as one letter for each mark, a line is fields with D between them. A small letter stands right behind
+# another mark, or at the beginning of the line; what else there is has no letter. A quoted field is opened by
+# a small q, and behind the quote that closes it is a small d, or n for the end of the line; two in a row
+# are one that is meant.
+_REGULAR_LINE: Final = re.compile(
+    rb"(?:(?:q(?:[dD]|[qQ]q)*[qQ](?=d))?[dD])*(?:q(?:[dD]|[qQ]q)*[qQ](?=n))?n?"
+)
+# Machines write the same line over and over. From so many shapes on, each costs more than it saves.
+_SHAPES_MOST: Final = 300
+_SHAPE_MOST_BYTES: Final = 10_000
 
 
-def regular_records(block: bytes, delimiter: bytes, quote: bytes, *, old_server: bool) -> int | None:
-    r"""Return how many records *block* has, if the server may read it as it is; else None.
+def regular_records(block: bytes, delimiter: bytes, quote: bytes) -> int | None:
+    """Return how many records *block* has, if the server may read it as it is; else None.
 
-    Line ends are LF throughout; before version 17 a line `\.` ended the data, even inside of quotes.
+    Line ends are LF throughout.
     """
-    if b"\r" in block or b"\0" in block or (old_server and b"\\." in block):
+    if b"\r" in block or b"\0" in block:
         return None
     if not quote or quote not in block:
         return block.count(b"\n")
+    return _apart(block, delimiter, quote)
+
+
+def alike_lines(block: bytes, delimiter: bytes, quote: bytes) -> int | None:
+    """Return how many lines *block* has, if the server reads each as one record, as we do; else None.
+
+    It also gives up on lines of many shapes: then `regular_records` is quicker.
+
+    `title` makes a letter small that follows a letter: so it says of each mark whether one is right before it.
+    """
+    if b"\r" in block or b"\0" in block:
+        return None
+    if quote not in block:
+        return block.count(b"\n")
+    marks = block.translate(_letters(delimiter, quote)).title().translate(None, b".")
+    if block.startswith(quote):
+        marks = b"q" + marks[1:]
+    lines = (marks.replace(b"n", b"nN") if b"n" in marks else marks).split(b"N")
+    shapes = set(lines)
+    if len(shapes) > _SHAPES_MOST or max(map(len, shapes)) > _SHAPE_MOST_BYTES:
+        return None
+    if not all(map(_REGULAR_LINE.fullmatch, shapes)):
+        return None
+    # Behind the last is a line end.
+    return len(lines) - 1
+
+
+@cache
+def _letters(delimiter: bytes, quote: bytes) -> bytes:
+    table = bytearray(b"." * 256)
+    table[delimiter[0]], table[quote[0]], table[0x0A] = b"dqn"
+    return bytes(table)
+
+
+def _apart(block: bytes, delimiter: bytes, quote: bytes) -> int | None:
+    """Return how many records *block* has, whatever their shapes; None if one is not regular."""
     # A quote written twice is a NUL from here on, which the block does not hold.
     parts = block.replace(quote * 2, b"\0").split(quote)
     if len(parts) % 2 == 0:

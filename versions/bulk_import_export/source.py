@@ -8,6 +8,12 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Final
 
+from spotify_ai_agent_migrations.versions.bulk_import_export.binary import (
+    HEADER,
+    Walk,
+    binary_records,
+    skip_header,
+)
 from spotify_ai_agent_migrations.versions.bulk_import_export.copy_text import check_text, refuse_blank_line
 from spotify_ai_agent_migrations.versions.bulk_import_export.dialect import Dialect, folded, sniff
 from spotify_ai_agent_migrations.versions.bulk_import_export.jsonlines import (
@@ -16,7 +22,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.jsonlines import (
     names_of_objects,
 )
 from spotify_ai_agent_migrations.versions.bulk_import_export.opening import Opened, Where, open_input
-from spotify_ai_agent_migrations.versions.bulk_import_export.options import Options
+from spotify_ai_agent_migrations.versions.bulk_import_export.options import COPY_TEXT, Options
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Column
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import (
     Malformed,
@@ -26,21 +32,29 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.records import (
     line_end_length,
     records_of,
 )
+from spotify_ai_agent_migrations.versions.bulk_import_export.shape import alike_lines
 from spotify_ai_agent_migrations.versions.core.errors import FileError
 
 # Small, and handed out in order: the heap keeps the order of the file, and an error is soon met.
 BLOCK_BYTES: Final = 2 << 20
+_TRIES: Final = 3
 _BLANK_MOST_BYTES: Final = 32 << 20
 _BOM: Final = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
 class Block:
-    """Whole records: the line the first one starts on, how many bytes of text lie before it, the data."""
+    """Whole records: the line the first one starts on, how many bytes of text lie before it, the data.
+
+    In binary a line is a record, and how many `records` there are is known. `lines` is how many lines it has,
+    where it is known that each is a record, and that the server reads it as we do.
+    """
 
     line: int
     offset: int
     data: bytes
+    records: int | None = None
+    lines: int | None = None
 
 
 class Source:
@@ -55,30 +69,46 @@ class Source:
         self._options = options
         self._columns = columns
         self._state = opened.state()
-        if not opened.sample:
+        if not opened.sample and not opened.fields:
             raise FileError(
                 f'"{self.name}" is empty', hint="give it at least a header: a line with the names of columns"
             )
         sample = opened.sample.removeprefix(_BOM)
-        found = sniff(sample, columns, options, name=self.name)
+        found = sniff(sample, columns, options, name=self.name, form=opened.form)
         self.dialect = replace(found, encoding=opened.encoding, compression=opened.compression)
         self.grammar = self.dialect.grammar
         self._sample = sample
-        self._raw = _cut(opened, self.dialect, options)
+        self._raw = (
+            _cut_binary(opened, len(fillable_of(columns)), options)
+            if self.dialect.format == "binary"
+            else _cut(opened, self.dialect, options)
+        )
         self.header, self._rest = self._read_header()
         self._verbatim = _json_fields(self.header, columns, options)
 
     @property
     def blank_is_null(self) -> bool:
         """Whether a blank line is a record."""
-        return len(self.header) == 1 and self.dialect.format in {"csv", "tsv"}
+        return len(self.header) == 1 and self.dialect.format != "jsonl"
 
     def blocks(self) -> Iterator[Block]:
-        """Yield the blocks behind the header, none of them empty.
+        """Yield the blocks behind the header, none of them empty; of some records only, where that was said.
 
         Raises:
             Malformed: a blank line in the middle, or a record that is too long.
         """
+        blocks = self._blocks()
+        return blocks if self._options.only is None else only_at(blocks, self._options.only)
+
+    def _blocks(self) -> Iterator[Block]:
+        """Yield the blocks behind the header.
+
+        Raises:
+            Malformed: a blank line in the middle, or a record that is too long.
+        """
+        if self.dialect.format == "binary":
+            yield from self._raw
+            return
         blank: Block | None = None
         strict = not (self._options.lenient or self._options.keeps_rejects)
         for raw in chain((self._rest,), self._raw):
@@ -96,7 +126,9 @@ class Source:
         """Yield the records of *block*, and in place of one that is malformed what is wrong."""
         if self.dialect.format == "jsonl":
             return json_records(block.data, self.header, line=block.line, verbatim=self._verbatim)
-        if self.dialect.format == "copy":
+        if self.dialect.format == "binary":
+            return binary_records(block.data, number=block.line)
+        if self.dialect.format in COPY_TEXT:
             return copy_records(block.data, line=block.line)
         return records_of(block.data, self.grammar, line=block.line)
 
@@ -146,7 +178,11 @@ class Source:
     def _read_header(self) -> tuple[tuple[str, ...], Block]:
         """Return the names of the fields, and what lies behind them in the first block."""
         try:
+            if self.dialect.format == "binary":
+                return tuple(column.name for column in fillable_of(self._columns)), Block(1, 0, b"")
             first = next(self._raw, Block(self.dialect.skip_lines + 1, 0, b""))
+            if self.opened.fields:
+                return self.opened.fields, first
             if self.dialect.format == "jsonl":
                 return names_of_objects(self._sample), first
             if not self.dialect.header:
@@ -168,6 +204,21 @@ class Source:
             end = record.end
         line = first.line + count_lines(first.data, 0, end)
         return names, Block(line, first.offset + end, first.data[end:])
+
+
+def only_at(blocks: Iterator[Block], places: Sequence[tuple[int, int]]) -> Iterator[Block]:
+    """Yield what lies at *places*, which are offset and length in order, each as a block where it stands."""
+    wanted = iter(places)
+    place = next(wanted, None)
+    for block in blocks:
+        end = block.offset + len(block.data)
+        line, at = block.line, 0
+        while place is not None and place[0] < end:
+            start = place[0] - block.offset
+            line += count_lines(block.data, at, start)
+            at = start
+            yield Block(line, place[0], block.data[start : start + place[1]])
+            place = next(wanted, None)
 
 
 def _rest_of(raw: Block, block: Block) -> Block:
@@ -211,6 +262,31 @@ def _cut(opened: Opened, dialect: Dialect, options: Options) -> Iterator[Block]:
         yield _without_footer(held, options.footer_lines)
 
 
+def _cut_binary(opened: Opened, fields: int, options: Options) -> Iterator[Block]:
+    """Cut binary COPY into blocks of whole records.
+
+    Raises:
+        Malformed: one is none, or the file ends in the middle.
+    """
+    walk = Walk(fields)
+    data = skip_header(opened.read)
+    offset = len(HEADER)
+    while True:
+        first = walk.records + 1
+        end, records = walk.whole(data, options.max_record_bytes)
+        if records:
+            yield Block(first, offset, data[:end], records)
+            data, offset = data[end:], offset + end
+        more = opened.read(max(BLOCK_BYTES, len(data)))
+        if walk.ended:
+            return
+        if not more:
+            raise Malformed(
+                walk.records + 1, "the file ends in the middle of it", hint="write it again, whole"
+            )
+        data += more
+
+
 class _Cut:
     def __init__(self, opened: Opened, dialect: Dialect, options: Options) -> None:
         self._opened = opened
@@ -218,6 +294,9 @@ class _Cut:
         self._grammar = dialect.grammar
         self._most = options.max_record_bytes
         self._is_csv = dialect.format in {"csv", "tsv"}
+        grammar = self._grammar
+        # As many blocks more are tried to be read by their lines alone.
+        self._tries = _TRIES if self._is_csv and grammar.is_standard and len(grammar.delimiter) == 1 else 0
 
     def blocks(self) -> Iterator[Block]:
         data = self._opened.read(BLOCK_BYTES // 2)
@@ -225,10 +304,12 @@ class _Cut:
         line, skipped, data = self._skip(data[offset:])
         offset += skipped
         while True:
-            end = self._end(data)
-            if end:
-                yield Block(line, offset, data[:end])
-                line, offset, data = line + count_lines(data, 0, end), offset + end, data[end:]
+            block = self._whole(data, line, offset)
+            if block.data:
+                yield block
+                end = len(block.data)
+                line += block.lines or count_lines(block.data)
+                offset, data = offset + end, data[end:]
             else:
                 self._refuse_endless(data, line)
             # As much again as is left over, so that a record of many blocks is not searched once for each.
@@ -246,6 +327,17 @@ class _Cut:
             found = next((end for end in (_line_end(data, at),) if end), len(data))
             at = found
         return self._dialect.skip_lines + 1, at, data[at:]
+
+    def _whole(self, data: bytes, line: int, offset: int) -> Block:
+        """Return the whole records at the beginning of *data*."""
+        if self._tries:
+            block = data[: data.rfind(b"\n") + 1]
+            lines = alike_lines(block, self._grammar.delimiter, self._grammar.quote) if block else None
+            if lines is not None:
+                self._tries = _TRIES
+                return Block(line, offset, block, lines=lines)
+            self._tries -= 1
+        return Block(line, offset, data[: self._end(data)])
 
     def _end(self, data: bytes) -> int:
         if self._is_csv:

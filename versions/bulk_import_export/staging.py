@@ -15,10 +15,11 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import SQ
 from spotify_ai_agent_migrations.versions.bulk_import_export.options import Options
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Column, Table, names_of, quoted
 from spotify_ai_agent_migrations.versions.bulk_import_export.session import Session, missing
+from spotify_ai_agent_migrations.versions.bulk_import_export.stepwise import RECORD
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 
 STAGING: Final = "agentdb_staging"
-RECORD: Final = Column("agentdb_record", "bigint")
+__all__ = ["RECORD", "STAGING", "Applied", "Staging", "find_key"]
 # Types that know no equality: their text is compared.
 _INCOMPARABLE: Final = ("json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle")
 _NO_SUCH_KEY: Final = "42P10"

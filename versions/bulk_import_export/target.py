@@ -17,6 +17,8 @@ from spotify_ai_agent_migrations.versions.core.errors import FileError
 
 # The driver writes a row at a time.
 _BUFFER_BYTES: Final = 1 << 20
+# To the disk as it goes, or all of it is waited for at the end.
+_PUSHED_BYTES: Final = 8 << 20
 _PREFIX: Final = ".export-"
 _SUFFIX: Final = ".csv.part"
 
@@ -33,6 +35,7 @@ class Target:
         self._file = file
         self._made = made
         self._place = place
+        self._written = self._pushed = 0
 
     def write(self, data: bytes) -> int:
         """Write *data*; the driver calls this for every row.
@@ -41,10 +44,22 @@ class Target:
             FileError: the disk is full, or worse.
         """
         try:
-            return self._file.write(data)
+            self._file.write(data)
+            self._written += len(data)
+            if self._written - self._pushed >= _PUSHED_BYTES:
+                self._push()
         except OSError as error:
             self.error = _unwritable(self.path, error)
             raise self.error from error
+        return len(data)
+
+    def _push(self) -> None:
+        """Let the system begin to write what it was given; it keeps in memory what is not yet written."""
+        self._file.flush()
+        if hasattr(os, "posix_fadvise"):
+            length = self._written - self._pushed
+            os.posix_fadvise(self._file.fileno(), self._pushed, length, os.POSIX_FADV_DONTNEED)
+        self._pushed = self._written
 
     def finish(self) -> int:
         """Put the file in its place, safe on the disk, and return its size in bytes."""

@@ -9,7 +9,12 @@ from typing import Final
 
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 
-_FORMATS: Final = ("csv", "tsv", "jsonl", "copy")
+_FORMATS: Final = ("csv", "tsv", "jsonl", "copy", "binary", "parquet", "arrow")
+_ENDINGS: Final = {
+    ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".copy": "copy", ".pgcopy": "binary",
+    ".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow",
+}  # fmt: skip
+COLUMNAR: Final = ("parquet", "arrow")
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,13 @@ class Wish:
     for_spreadsheets: bool
     workers: int | None
     manifest: bool
+    split_rows: int | None = None
+    split_by: str | None = None
+
+    @property
+    def is_split(self) -> bool:
+        """Whether more files than one may be written."""
+        return self.split_rows is not None or self.split_by is not None
 
 
 def format_of(place: str) -> str:
@@ -33,12 +45,10 @@ def format_of(place: str) -> str:
     name = place.casefold()
     for ending in (".gz", ".zst", ".bz2", ".xz"):
         name = name.removesuffix(ending)
-    return {".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".copy": "copy"}.get(
-        Path(name).suffix, "csv"
-    )
+    return _ENDINGS.get(Path(name).suffix, "csv")
 
 
-def refuse_contradictions(wish: Wish) -> None:
+def refuse_contradictions(wish: Wish, place: str) -> None:
     """Refuse what there is not.
 
     Raises:
@@ -52,5 +62,24 @@ def refuse_contradictions(wish: Wish) -> None:
         raise SettingsError(
             f'compression is "{wish.compression}", which there is not', hint="say none, gzip, zstd, bz2 or xz"
         )
+    if wish.format in COLUMNAR and wish.compression not in {"none", "gzip", "zstd"}:
+        raise SettingsError(
+            f"{wish.format} cannot be compressed with {wish.compression}", hint="say gzip or zstd, or neither"
+        )
+    if wish.is_split:
+        _refuse_split(wish, place)
     if wish.personal not in {None, "keep", "mask", "refuse"}:
         raise SettingsError(f'personal is "{wish.personal}"', hint="say keep, mask or refuse")
+
+
+def _refuse_split(wish: Wish, place: str) -> None:
+    if place == "-":
+        raise SettingsError("standard output cannot be split", hint="name a file")
+    if wish.split_rows is not None and (wish.split_rows < 1 or wish.split_by is not None):
+        raise SettingsError(
+            "an export is split by a number of rows or by a column", hint="say one of them, and 1 row or more"
+        )
+    if wish.split_rows is not None and wish.format == "binary":
+        raise SettingsError(
+            "binary cannot be split by rows", hint="split it by a column, or say another format"
+        )

@@ -1,0 +1,133 @@
+"""Find what an export holds: which columns, as which expressions, from where. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from psycopg2.extensions import connection as Connection
+from psycopg2.sql import SQL as Statement  # noqa: N811  (the named statements are SQL here)
+from psycopg2.sql import Composable, Identifier
+
+from spotify_ai_agent_migrations.versions.bulk_import_export import plan
+from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import SQL, find_table, read_ranges
+from spotify_ai_agent_migrations.versions.bulk_import_export.wish import Wish
+from spotify_ai_agent_migrations.versions.core.errors import PrivilegeError, TableError
+
+_SERIAL_BELOW_BYTES: Final = 32 << 20
+_RANGE_BYTES: Final = 8 << 20
+_TEXTS: Final = ("text", "character", "name", "json", "citext")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is written: from what, which columns, as which expressions, and where its blocks lie."""
+
+    name: str
+    source: Composable
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    values: tuple[Composable, ...]
+    masked: tuple[str, ...] = ()
+    ranges: tuple[Composable, ...] = ()
+
+
+def select_table(connection: Connection, name: str, wish: Wish) -> Selection:
+    """Return what an export of the table or view *name* holds.
+
+    Raises:
+        TableError: there is none, or it lacks a column.
+        PrivilegeError: personal columns of it may not be exported.
+    """
+    with connection.cursor() as cursor:
+        table = find_table(cursor, name, kinds=plan.EXPORTABLE)
+        plan.refuse_other_kinds(table, plan.EXPORTABLE, verb="exported")
+        columns = _chosen(table, wish.columns)
+        masked = _masked(connection, table, columns, wish)
+        ranges: tuple[Composable, ...] = ()
+        if wish.where is None and not wish.order_by and table.kind in "rp":
+            ranges = read_ranges(cursor, table.oid, range_bytes=_RANGE_BYTES, least_bytes=_SERIAL_BELOW_BYTES)
+    return Selection(
+        table.qualified,
+        Identifier(table.schema, table.name),
+        tuple(column.name for column in columns),
+        tuple("text" if column.name in masked else column.type for column in columns),
+        tuple(_value(column, masked, wish) for column in columns),
+        masked,
+        ranges,
+    )
+
+
+def select_query(connection: Connection, text: str, wish: Wish) -> Selection:
+    """Ask the server for the columns of a query, which is executed as it is and may only read."""
+    with connection.cursor() as cursor:
+        body = cursor.mogrify(text, wish.parameters or None).decode().rstrip().rstrip(";")
+        # On a line of its own: a comment may end the query.
+        source = Statement("({}\n) AS exported").format(Statement(body))
+        cursor.execute(Statement(SQL["columns_of_query"]).format(source=source))
+        found = cursor.description or ()
+        cursor.execute(SQL["names_of_types"], {"types": [column.type_code for column in found]})
+        types = [str(name) for (name,) in cursor.fetchall()]
+    columns = [
+        plan.Column(
+            str(column.name),
+            f"numeric({column.precision},{column.scale})"
+            if type_ == "numeric" and column.precision
+            else type_,
+        )
+        for column, type_ in zip(found, types, strict=True)
+    ]
+    return Selection(
+        "the query",
+        source,
+        tuple(column.name for column in columns),
+        tuple(column.type for column in columns),
+        tuple(_value(column, (), wish) for column in columns),
+    )
+
+
+def _chosen(table: plan.Table, names: Sequence[str] | None) -> tuple[plan.Column, ...]:
+    """Return the columns to write: those named, or all that an import could fill."""
+    if names is None:
+        return plan.exported_columns(table)
+    by_name = {column.name: column for column in table.columns}
+    unknown = [name for name in names if name not in by_name]
+    if unknown or not names:
+        raise TableError(
+            f"{table.qualified} has no column {plan.listed(map(plan.quoted, unknown)) or 'without a name'}",
+            hint=f"it has: {plan.names_of(table.columns)}",
+        )
+    return tuple(by_name[name] for name in names)
+
+
+def _masked(
+    connection: Connection, table: plan.Table, columns: Sequence[plan.Column], wish: Wish
+) -> tuple[str, ...]:
+    personal = [column for column in columns if column.is_personal]
+    if not personal or (wish.personal in {None, "keep"} and _may_keep(connection, table)):
+        return ()
+    if wish.personal == "mask":
+        return tuple(column.name for column in personal)
+    raise PrivilegeError(
+        f"{table.qualified} holds personal data in {plan.names_of(personal)}, "
+        "and this export may not hold it",
+        hint='leave the columns out, mask them (personal="mask", --personal mask), '
+        "or connect as a member of agent_privacy",
+    )
+
+
+def _may_keep(connection: Connection, table: plan.Table) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(SQL["may_keep_personal"], {"relation": table.oid})
+        row = cursor.fetchone()
+    return bool(row and row[0])
+
+
+def _value(column: plan.Column, masked: Sequence[str], wish: Wish) -> Composable:
+    name = Identifier(column.name)
+    if column.name in masked:
+        return Statement(SQL["masked"]).format(column=name)
+    if wish.for_spreadsheets and column.type.startswith(_TEXTS):
+        return Statement(SQL["no_formula"]).format(column=name)
+    return name
