@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from psycopg2.extensions import parse_dsn
 
 from spotify_ai_agent_migrations import RowError, bulk_import
 from support import connected, rows
@@ -132,3 +134,71 @@ def test_a_thousand_bad_rows_among_many_are_found_one_by_one(empty_url: str, tmp
     result = bulk_import("t", path, url=empty_url, max_rejects=0.02, workers=2)
     assert (result.rows, result.rejected) == (99_000, 1_000)
     assert rows(empty_url, "SELECT count(*), sum(id) FROM t") == [(99_000, sum(range(100_000)) - sum(bad))]
+
+
+def test_rejects_by_the_thousand_are_told_as_exactly_as_a_few(empty_url: str, tmp_path: Path) -> None:
+    _execute(
+        empty_url,
+        """CREATE TABLE p (k integer PRIMARY KEY); INSERT INTO p VALUES (1);
+        CREATE TABLE t (low integer PRIMARY KEY, "$agentdb$" text NOT NULL, p integer REFERENCES p,
+                        price numeric CONSTRAINT cheap CHECK (price > 0));
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN IF NEW.low = 4999 THEN RAISE EXCEPTION 'no %', NEW.low; END IF; RETURN NEW; END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION refuse()""",
+    )
+    path = tmp_path / "t.csv"
+    kinds = {
+        0: ("{n},x,1,1", None),
+        1: ("{n},x,1,-1", ("price", "23514", 'the row breaks the check "cheap"')),
+        2: ("0,x,1,1", ("low", "23505", 'the key is there already, and "t_pkey" allows it once')),
+        3: ("{n},,1,1", ("$agentdb$", "23502", "no value where the table must have one")),
+        4: ("{n},x,2,1", ("p", "23503", 'p has no row with this key, and "t_p_fkey" needs one')),
+        5: ("{n}x,x,1,1", ("low", "22P02", "not a valid integer")),
+    }
+    expected, lines = [], ["low,$agentdb$,p,price"]
+    for number in range(5_000):
+        text, fault = kinds[number // 2 % 5 + 1 if number % 2 else 0]
+        if number == 4_999:
+            text, fault = (
+                "{n},x,1,1",
+                (None, "P0001", "a trigger or function refused the row (SQLSTATE P0001)"),
+            )
+        if fault is not None:
+            expected.append((number + 2, fault[1]))
+        lines.append(text.format(n=number))
+    path.write_text("\n".join(lines) + "\n")
+    result = bulk_import("t", path, url=empty_url, max_rejects=5_000, rejects=tmp_path / "r.jsonl")
+    assert (result.read, result.rejected) == (5_000, len(expected))
+    told = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()[1:]]
+    assert sorted((one["line"], one["sqlstate"]) for one in told) == expected
+    faults = {fault[1]: (fault[0], fault[2]) for _, fault in kinds.values() if fault is not None}
+    faults["P0001"] = (None, "a trigger or function refused the row (SQLSTATE P0001)")
+    assert {(one["sqlstate"], one["column"], one["reason"]) for one in told} == {
+        (code, *faults[code]) for code in {one["sqlstate"] for one in told}
+    }
+    assert rows(empty_url, "SELECT count(*), count(*) FILTER (WHERE low % 2 = 0) FROM t") == [(2_500, 2_500)]
+
+
+def test_a_file_of_which_every_row_is_there_already_takes_seconds(empty_url: str, tmp_path: Path) -> None:
+    _execute(empty_url, "CREATE TABLE t (id integer PRIMARY KEY, name text)")
+    path = tmp_path / "t.csv"
+    path.write_text("id,name\n" + "".join(f"{number},name\n" for number in range(20_000)))
+    bulk_import("t", path, url=empty_url)
+    result = bulk_import("t", path, url=empty_url, max_rejects=20_000, again=True)
+    assert (result.rows, result.rejected, result.rejects[0].line) == (0, 20_000, 2)
+    # A trip to the server for each would take two minutes.
+    assert result.seconds < 30
+
+
+def test_without_temporary_tables_the_rows_are_found_all_the_same(
+    empty_url: str, tmp_path: Path, login: Callable[..., str]
+) -> None:
+    _execute(empty_url, "CREATE TABLE t (id integer PRIMARY KEY)")
+    _execute(
+        empty_url, "REVOKE TEMPORARY ON DATABASE " + str(parse_dsn(empty_url)["dbname"]) + " FROM PUBLIC"
+    )
+    other = login(grants=("GRANT SELECT, INSERT ON t TO {role}",))
+    path = tmp_path / "t.csv"
+    path.write_text("id\n" + "".join(f"{number // 2}\n" for number in range(200)))
+    result = bulk_import("t", path, url=other, max_rejects=200)
+    assert (result.rows, result.rejected) == (100, 100)

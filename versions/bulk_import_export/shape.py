@@ -16,9 +16,7 @@ _FIRST, _LAST = itemgetter(0), itemgetter(-1)
 # another mark, or at the beginning of the line; what else there is has no letter. A quoted field is opened by
 # a small q, and behind the quote that closes it is a small d, or n for the end of the line; two in a row
 # are one that is meant.
-_REGULAR_LINE: Final = re.compile(
-    rb"(?:(?:q(?:[dD]|[qQ]q)*[qQ](?=d))?[dD])*(?:q(?:[dD]|[qQ]q)*[qQ](?=n))?n?"
-)
+_REGULAR_LINE: Final = re.compile(rb"(?:(?:q(?:[dD]|[qQ]q)*[qQ](?=d))?[dD])*(?:q(?:[dD]|[qQ]q)*[qQ](?=n))?n?")
 # Machines write the same line over and over. From so many shapes on, each costs more than it saves.
 _SHAPES_MOST: Final = 300
 _SHAPE_MOST_BYTES: Final = 10_000
