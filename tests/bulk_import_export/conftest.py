@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from support import Databases, connected
@@ -32,9 +30,9 @@ def _shared(databases: Databases, template: str) -> str:
 
 
 @pytest.fixture
-def empty_url(databases: Databases, _shared: str) -> Iterator[str]:
+def empty_url(databases: Databases, _shared: str) -> str:
     """The URL of a database with nothing in it."""
     url = databases.url(_shared)
     with connected(url) as connection, connection.cursor() as cursor:
         cursor.execute(_EMPTY)
-    yield url
+    return url

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from spotify_ai_agent_migrations import RowError, SettingsError, TableError, bulk_import
+from spotify_ai_agent_migrations.versions.bulk_import_export.session import Session
 from support import connected, rows
 
 
@@ -117,3 +118,28 @@ def test_options_that_contradict_one_another_are_refused() -> None:
         'mode is "append", which there is not',
         "say one of insert, ignore, upsert, replace, merge",
     )
+
+
+def test_a_swap_lets_others_read_while_the_file_is_loaded(
+    loaded: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, path = loaded
+    path.write_text("id,name\n7,only\n8,two\n")
+    send, seen = Session.send, []
+
+    def reading(self: Session, prepared: object) -> object:
+        outcome = send(self, prepared)  # type: ignore[arg-type]
+        seen.append(rows(url, "SELECT count(*) FROM t"))
+        return outcome
+
+    monkeypatch.setattr(Session, "send", reading)
+    assert bulk_import("t", path, url=url, mode="replace", swap=True).rows == 2
+    assert seen == [[(3,)]]
+    assert rows(url, "SELECT id, name FROM t") == [(7, "only"), (8, "two")]
+    path.write_text("id,name\n7,only\n7,again\n")
+    with pytest.raises(RowError):
+        bulk_import("t", path, url=url, mode="replace", swap=True)
+    assert rows(url, "SELECT count(*) FROM t") == [(2,)]
+    with pytest.raises(SettingsError) as caught:
+        bulk_import("t", path, url=url, swap=True)
+    assert caught.value.hint == 'say mode="replace", and leave rebuild out'

@@ -70,6 +70,13 @@ class Format(str, Enum):
     ARROW = "arrow"
 
 
+class Rebuild(str, Enum):
+    """What `--rebuild` accepts."""
+
+    INDEXES = "indexes"
+    CONSTRAINTS = "constraints"
+
+
 class Compression(str, Enum):
     """What `--compression` accepts."""
 
@@ -137,6 +144,12 @@ def import_(
     job: Annotated[str | None, typer.Option(help="The name by which a resumable import goes on.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Load it though it was loaded.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every value, and load nothing.")] = False,
+    rebuild: Annotated[
+        Rebuild | None, typer.Option(help="Drop and make again: indexes, or foreign keys as well.")
+    ] = None,
+    swap: Annotated[
+        bool, typer.Option("--swap", help="Replace: load beside first, so that readers wait for less.")
+    ] = False,
     row_security: Annotated[bool, typer.Option("--row-security", help="Load under the policies.")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Check FILE against its manifest first.")] = False,
     url: _Url = None,
@@ -153,6 +166,7 @@ def import_(
         "decimal": decimal, "lenient": lenient, "max_rejects": max_rejects, "rejects": rejects,
         "workers": workers,
         "job": job, "again": again, "dry_run": dry_run, "row_security": row_security, "verify": verify,
+        "swap": swap, "rebuild": rebuild and rebuild.value,
     }  # fmt: skip
     with shown_progress() as tell:
         result = bulk_import(table, file, url=url, progress=tell, **given)

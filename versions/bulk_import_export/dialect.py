@@ -82,7 +82,7 @@ def sniff(
     best = _by_header(text, names, base, options)
     if best is None:
         best = _headless(_by_pattern(text, base, options), text, columns, options)
-    return replace(best, trim=_pads_quotes(text, best))
+    return replace(best, trim=best.trim or _pads_quotes(text, best))
 
 
 def folded(name: str) -> str:
@@ -117,7 +117,10 @@ def _candidates(text: bytes, base: Dialect, options: Options) -> Iterator[Dialec
             if options.escape is None and quote and b"\\" + quote.encode() in text:
                 escapes.append("\\")
             for escape in escapes:
-                yield replace(base, delimiter=delimiter, quote=quote, escape=escape)
+                found = replace(base, delimiter=delimiter, quote=quote, escape=escape)
+                yield found
+                if _padded(found) in text:
+                    yield replace(found, trim=True)
 
 
 def _quotes(text: bytes, delimiter: str) -> tuple[str, ...]:
@@ -133,7 +136,21 @@ def _wears(text: bytes, delimiter: str, quote: str) -> bool:
     edge = rb"(?:\A|\Z|[\r\n]|" + re.escape(delimiter.encode()) + rb")"
     mark = re.escape(quote.encode())
     return (
-        re.search(edge + rb" *" + mark + rb"(?:[^" + mark + rb"\r\n]*)" + mark + rb"(?=" + edge + rb")", text)
+        re.search(
+            edge
+            + rb" *"
+            + mark
+            + rb"(?:[^"
+            + mark
+            + rb"\r\n]|"
+            + mark * 2
+            + rb")*"
+            + mark
+            + rb"(?="
+            + edge
+            + rb")",
+            text,
+        )
         is not None
     )
 
@@ -180,7 +197,9 @@ def _header_score(fields: Sequence[str], names: set[str]) -> float:
 
 def _fitness(text: bytes, dialect: Dialect) -> tuple[float, float]:
     """Return how many records of *text* have the header's number of fields, and how few are malformed."""
-    found = list(islice(records_of(_behind(text, dialect.skip_lines), dialect.grammar), _ROWS_SEEN))
+    # As strictly as may be: a lenient reading takes anything for text.
+    grammar = replace(dialect, lenient=False).grammar
+    found = list(islice(records_of(_behind(text, dialect.skip_lines), grammar), _ROWS_SEEN))
     if not found or isinstance(found[0], Malformed):
         return 0, 0
     width = len(found[0].fields)
@@ -271,10 +290,13 @@ def _pads_quotes(text: bytes, dialect: Dialect) -> bool:
     """Tell whether blanks stand between delimiter and quote."""
     if not dialect.quote or dialect.delimiter in {" ", "\t"}:
         return False
-    opened = (dialect.delimiter + " " + dialect.quote).encode()
-    if opened not in text or _first_fault(text, dialect) is None:
+    if _padded(dialect) not in text or _first_fault(text, dialect) is None:
         return False
     return _first_fault(text, replace(dialect, trim=True)) is None
+
+
+def _padded(dialect: Dialect) -> bytes:
+    return (dialect.delimiter + " " + (dialect.quote or "\0")).encode()
 
 
 def _first_fault(text: bytes, dialect: Dialect) -> Malformed | None:

@@ -15,8 +15,8 @@ LINE_END: Final = re.compile(rb"\r\n|\n|\r")
 class Grammar:
     """Delimiter, quote and escape as bytes; either of the last two may be empty.
 
-    With `trim`, blanks around a quoted field are no part of it. With `lenient`, a quote where none may be
-    is text.
+    With `trim`, blanks around a
+    quoted field or a NULL are no part of it. With `lenient`, a quote where none may be is text.
     """
 
     delimiter: bytes = b","
@@ -48,7 +48,7 @@ class Grammar:
                 return quoted.replace(self.quote * 2, self.quote)
             return re.sub(re.escape(self.escape) + rb"(.)", rb"\1", quoted, flags=re.DOTALL)
         text = plain or b""
-        if text in self.nulls:
+        if (text.strip(b" \t") if self.trim else text) in self.nulls:
             return None
         if not self.doubled and self.escape in text:
             return re.sub(re.escape(self.escape) + rb"(.)", rb"\1", text, flags=re.DOTALL)

@@ -24,6 +24,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.options import Opti
 from spotify_ai_agent_migrations.versions.bulk_import_export.pool import BlockError, Pool
 from spotify_ai_agent_migrations.versions.bulk_import_export.prepare import Prepared, Preparer, record_at
 from spotify_ai_agent_migrations.versions.bulk_import_export.progress import Progress, Tell
+from spotify_ai_agent_migrations.versions.bulk_import_export.rebuild import Part, put_back, take_off
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record
 from spotify_ai_agent_migrations.versions.bulk_import_export.refusal import blockers, gave_up, is_lock
 from spotify_ai_agent_migrations.versions.bulk_import_export.rejects import Reject, RejectFile, shown_record
@@ -61,7 +62,7 @@ class Import:
         self._lock = Lock()
         self._began = time.monotonic()
         self._stagings: dict[int, Staging] = {}
-        self._sent: list[Prepared] = []
+        self._parts: tuple[Part, ...] = ()
         table = self.load.table
         self.numbered = {
             index: column.sequence for index, column in enumerate(self.load.layout.columns) if column.sequence
@@ -85,7 +86,8 @@ class Import:
     def workers(self) -> int:
         """How many sessions load side by side."""
         options, opened = self.options, self.load.source.opened
-        if self.serial or options.staged or options.mode == "replace" or self.load.table.serial_only:
+        alone = options.staged or options.mode == "replace" or options.rebuild is not None
+        if self.serial or alone or self.load.table.serial_only:
             return 1
         size = opened.size if opened.compression == "none" else (opened.size or 0) * 4 or None
         small = size < _SERIAL_BELOW_BYTES if size is not None else len(opened.sample) < 1 << 19
@@ -103,13 +105,19 @@ class Import:
             with self._translated(sessions):
                 for session in sessions:
                     session.begin()
-                if self.options.mode == "replace" and not self.options.dry_run:
-                    leader.cursor.execute(Statement(SQL["truncate"]).format(table=self._target))
+                if self.options.mode == "replace" and not self.options.swap:
+                    self._truncate(leader)
+                if self.options.rebuild is not None and not self.options.dry_run:
+                    self._parts = take_off(leader.cursor, self.load.table, self.options)
                 Pool(sessions, self._work).load(self._todo(leader))
                 self.load.source.refuse_changed()
                 self._refuse_too_many(final=True)
                 self._finish(sessions)
             self._analyze(leader)
+
+    def _truncate(self, leader: Session) -> None:
+        if not self.options.dry_run:
+            leader.cursor.execute(Statement(SQL["truncate"]).format(table=self._target))
 
     def _session(self, stack: ExitStack) -> Session:
         connection = stack.enter_context(closing(open_connection(self.settings, purpose=PURPOSE)))
@@ -248,6 +256,7 @@ class Import:
             return
         if self.options.staged and not self.resumes:
             self._apply_all(leader)
+        put_back(leader.cursor, self.load.table, self._parts)
         for session in sessions:
             session.cursor.execute(SQL["check_constraints"])
         self._move_sequences(sessions)
@@ -265,6 +274,8 @@ class Import:
 
     def _apply_all(self, leader: Session) -> None:
         """Bring everything that is staged into the table."""
+        if self.options.swap:
+            self._truncate(leader)
         applied = self._stagings[id(leader)].apply(1, max(self.counts.read, 1))
         rejects = tuple(self._refused(applied.refused))
         self.deleted = applied.deleted

@@ -12,6 +12,7 @@ from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 Mode = Literal["insert", "ignore", "upsert", "replace", "merge"]
 Guarantee = Literal["atomic", "resumable"]
 Format = Literal["csv", "tsv", "jsonl", "copy", "binary", "parquet", "arrow"]
+Rebuild = Literal["indexes", "constraints"]
 Compression = Literal["none", "gzip", "zstd", "bz2", "xz"]
 
 MODES: Final = ("insert", "ignore", "upsert", "replace", "merge")
@@ -21,6 +22,7 @@ FORMATS: Final = ("csv", "tsv", "jsonl", "copy", "binary", "parquet", "arrow")
 MARKED: Final = ("binary", "parquet", "arrow")
 # One line a record, in the escapes of COPY.
 COPY_TEXT: Final = ("copy", "parquet", "arrow")
+REBUILDS: Final = ("indexes", "constraints")
 COMPRESSIONS: Final = ("none", "gzip", "zstd", "bz2", "xz")
 
 # Without one of these, rows of the file and of the table would be told apart by nothing.
@@ -59,6 +61,8 @@ class Choices(TypedDict, total=False):
     dry_run: bool
     row_security: bool
     analyze: bool
+    rebuild: Rebuild
+    swap: bool
     manifest: str | os.PathLike[str]
     verify: bool
     max_record_bytes: int
@@ -95,6 +99,8 @@ class Options:
     dry_run: bool = False
     row_security: bool = False
     analyze: bool | None = None
+    rebuild: Rebuild | None = None
+    swap: bool = False
     manifest: str | os.PathLike[str] | None = None
     verify: bool = False
     max_record_bytes: int = RECORD_MOST_BYTES
@@ -109,7 +115,7 @@ class Options:
     @property
     def staged(self) -> bool:
         """Whether rows go by way of a temporary table, where they meet those of the target."""
-        return self.mode in KEYED or self.row_security
+        return self.mode in KEYED or self.row_security or self.swap
 
     def too_many(self, rejected: int, read: int, *, final: bool = False) -> bool:
         """Tell whether *rejected* of *read* records are more than allowed; a share is known at the end."""
@@ -148,6 +154,7 @@ def _refuse_unknown(options: Options) -> None:
         ("guarantee", options.guarantee, GUARANTEES),
         ("format", options.format, FORMATS),
         ("compression", options.compression, COMPRESSIONS),
+        ("rebuild", options.rebuild, REBUILDS),
     ):
         if value is not None and value not in allowed:
             raise SettingsError(
@@ -182,6 +189,23 @@ def _refuse_contradictions(options: Options) -> None:
         raise SettingsError(
             f"{options.mode} cannot be resumed: half of it would be a table nobody asked for",
             hint='say guarantee="atomic"',
+        )
+    if options.rebuild and (
+        options.guarantee == "resumable" or options.mode in KEYED or options.row_security
+    ):
+        raise SettingsError(
+            "indexes are rebuilt in the transaction of a load that is all or nothing, and meets no keys",
+            hint='leave rebuild out, or say guarantee="atomic" and mode="insert" or "replace"',
+        )
+    if options.swap and (options.mode != "replace" or options.rebuild is not None):
+        raise SettingsError(
+            "only what is replaced is swapped, and its indexes are not rebuilt",
+            hint='say mode="replace", and leave rebuild out',
+        )
+    if options.rebuild == "constraints" and options.max_rejects > 0:
+        raise SettingsError(
+            "a row that breaks a foreign key cannot be kept aside while the key is not there",
+            hint='say rebuild="indexes", or leave max_rejects out',
         )
     if options.key and options.mode not in KEYED:
         raise SettingsError(

@@ -421,6 +421,77 @@ TRUNCATE pg_temp.agentdb_sieve, pg_temp.agentdb_refused;
 -- Empty the table; takes ACCESS EXCLUSIVE to the end of the transaction.
 TRUNCATE {table};
 
+-- loose_indexes --
+-- The indexes of a table that nothing else hangs on, as the server defines them.
+SELECT namespace.nspname,
+       named.relname,
+       pg_catalog.pg_get_indexdef(named.oid),
+       pg_catalog.obj_description(named.oid, 'pg_class'),
+       COALESCE(space.spcname, '')
+  FROM pg_catalog.pg_index AS index
+  JOIN pg_catalog.pg_class AS named ON named.oid = index.indexrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = named.relnamespace
+  LEFT JOIN pg_catalog.pg_tablespace AS space ON space.oid = named.reltablespace
+ WHERE index.indrelid = %(relation)s::oid
+   AND index.indisvalid
+   AND NOT index.indisclustered
+   AND NOT index.indisreplident
+   AND NOT named.relispartition
+   AND (NOT index.indisunique OR %(unique)s::boolean)
+   AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint AS con WHERE con.conindid = named.oid)
+   AND NOT EXISTS (
+           SELECT 1
+             FROM pg_catalog.pg_depend AS link
+            WHERE link.refclassid = 'pg_catalog.pg_class'::regclass
+              AND link.refobjid = named.oid
+       )
+   AND NOT EXISTS (
+           SELECT 1
+             FROM pg_catalog.pg_attribute AS part
+            WHERE part.attrelid = named.oid
+              AND part.attstattarget >= 0
+       )
+ ORDER BY named.relname;
+
+-- foreign_keys --
+-- The foreign keys of a table, as the server defines them.
+SELECT namespace.nspname,
+       con.conname,
+       pg_catalog.pg_get_constraintdef(con.oid),
+       pg_catalog.obj_description(con.oid, 'pg_constraint'),
+       ''
+  FROM pg_catalog.pg_constraint AS con
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = con.connamespace
+ WHERE con.conrelid = %(relation)s::oid
+   AND con.contype = 'f'
+   AND con.conparentid = 0
+   AND con.coninhcount = 0
+ ORDER BY con.conname;
+
+-- drop_index --
+-- Drop an index; takes ACCESS EXCLUSIVE on its table to the end of the transaction.
+DROP INDEX {index};
+
+-- drop_constraint --
+-- Drop a foreign key; takes ACCESS EXCLUSIVE on both tables to the end of the transaction.
+ALTER TABLE {table} DROP CONSTRAINT {constraint};
+
+-- set_tablespace --
+-- Where an index goes that is made next.
+SELECT pg_catalog.set_config('default_tablespace', %(tablespace)s::text, true);
+
+-- add_constraint --
+-- Make a foreign key, and check all rows by it.
+ALTER TABLE {table} ADD CONSTRAINT {constraint} {definition};
+
+-- comment_on_index --
+-- Say of an index what was said of it.
+COMMENT ON INDEX {index} IS {comment};
+
+-- comment_on_constraint --
+-- Say of a foreign key what was said of it.
+COMMENT ON CONSTRAINT {constraint} ON {table} IS {comment};
+
 -- analyze --
 -- Let the planner know of the new rows; takes SHARE UPDATE EXCLUSIVE.
 ANALYZE {table};

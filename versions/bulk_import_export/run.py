@@ -24,6 +24,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.opening import Open
 from spotify_ai_agent_migrations.versions.bulk_import_export.options import Choices, Options, choose
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import shown
 from spotify_ai_agent_migrations.versions.bulk_import_export.progress import Progress, Tell
+from spotify_ai_agent_migrations.versions.bulk_import_export.rebuild import refuse_unfit
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Record
 from spotify_ai_agent_migrations.versions.bulk_import_export.rejects import Reject, RejectFile, shown_record
 from spotify_ai_agent_migrations.versions.bulk_import_export.retry import (
@@ -82,7 +83,7 @@ def bulk_import(
 ) -> ImportResult:
     """Load the file *path* into *table*: every row of it, or none.
 
-    CSV, TSV, JSON Lines or COPY text, compressed or not, in any encoding; a path, "-" for standard input, a
+    CSV, TSV, JSON Lines, COPY text or binary, Parquet or Arrow, compressed or not, in any encoding; a path, "-" for standard input, a
     URL or an open file. A header names columns of the table, in any order and case. How the file is written
     is found out, `ImportResult.dialect` says what was found, and every part of it may be said instead.
     In CSV an empty field is NULL, `""` the empty text. A time without a zone is read as UTC. Blank lines at
@@ -90,15 +91,18 @@ def bulk_import(
     are moved past the values loaded, never back.
 
     mode: insert; ignore (rows whose key is there), upsert (update them), merge (and delete all others), by
-        `key` or the primary key; replace (TRUNCATE first).
+        `key` or the primary key; replace (TRUNCATE first; with swap the file is loaded beside the table, and
+        readers wait only while its rows are moved over).
     guarantee: atomic, or resumable: blocks are committed with their entry in `ops.import_job`, and the same
         call goes on where another ended, however it did.
     max_rejects: how many rows, or which share of them below 1, may be kept aside: in the file `rejects`, in
         `ops.import_reject` and in the result.
+    rebuild: "indexes": drop those that no constraint needs, load, and make them again, in one transaction;
+        "constraints": the foreign keys as well. ACCESS EXCLUSIVE meanwhile; whatever happens, they are there.
     dry_run: look, check every value, and load nothing.
 
     Writes: rows of *table*, and what its triggers write; one transaction, or two that end as one.
-    Locks: ROW EXCLUSIVE on *table*; others read and write it meanwhile. replace: ACCESS EXCLUSIVE.
+    Locks: ROW EXCLUSIVE on *table*; others read and write it meanwhile. replace, rebuild: ACCESS EXCLUSIVE.
     Memory: a few blocks of 2 MiB, whatever the size of the file; upsert and merge stage it on the server.
 
     Raises:
@@ -173,6 +177,8 @@ def _look(connection: Connection, name: str, opened: Opened, options: Options) -
         plan.refuse_other_kinds(table, plan.IMPORTABLE, verb="loaded")
         if not options.row_security:
             plan.refuse_row_security(table, connection.info.user)
+        if options.rebuild is not None:
+            refuse_unfit(table)
         source = Source(opened, table.columns, options)
         layout = lay_out(
             source.header, table, source.name, options,

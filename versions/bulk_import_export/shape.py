@@ -12,10 +12,10 @@ from operator import itemgetter
 from typing import Final
 
 _FIRST, _LAST = itemgetter(0), itemgetter(-1)
-# Written as one letter for each mark, a line is fields with D between them. A small letter stands right behind
-# another mark, or at the beginning of the line; what else there is has no letter. A quoted field is opened by
-# a small q, and behind the quote that closes it is a small d, or n for the end of the line; two in a row
-# are one that is meant.
+# Written as one letter for each mark, a line is fields with D between them. A small letter stands right
+# behind another mark, or at the beginning of the line; what else there is has no letter. A quoted field is
+# opened by a small q, and behind the quote that closes it is a small d, or n for the end of the line; two in
+# a row are one that is meant.
 _REGULAR_LINE: Final = re.compile(rb"(?:(?:q(?:[dD]|[qQ]q)*[qQ](?=d))?[dD])*(?:q(?:[dD]|[qQ]q)*[qQ](?=n))?n?")
 # Machines write the same line over and over. From so many shapes on, each costs more than it saves.
 _SHAPES_MOST: Final = 300
@@ -38,13 +38,12 @@ def alike_lines(block: bytes, delimiter: bytes, quote: bytes) -> int | None:
     """Return how many lines *block* has, if the server reads each as one record, as we do; else None.
 
     It also gives up on lines of many shapes: then `regular_records` is quicker.
-
-    `title` makes a letter small that follows a letter: so it says of each mark whether one is right before it.
     """
     if b"\r" in block or b"\0" in block:
         return None
     if quote not in block:
         return block.count(b"\n")
+    # `title` makes a letter small that follows a letter: it says of each mark whether one is right before it.
     marks = block.translate(_letters(delimiter, quote)).title().translate(None, b".")
     if block.startswith(quote):
         marks = b"q" + marks[1:]

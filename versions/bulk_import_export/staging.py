@@ -87,7 +87,7 @@ class Staging:
         refused: list[tuple[int, Blame]] = []
         staged = self._count(low, high)
         loaded = self._apply(low, high, refused)
-        if self._session.options.mode == "insert" and loaded + len(refused) != staged:
+        if self._session.options.mode in {"insert", "replace"} and loaded + len(refused) != staged:
             raise missing(self._session.load, staged, loaded + len(refused))
         deleted = self._delete_others() if self._session.options.mode == "merge" else 0
         return Applied(loaded, staged - loaded - len(refused), tuple(refused), deleted)
@@ -157,7 +157,7 @@ class Staging:
 
     def _conflict(self) -> Composable:
         mode = self._session.options.mode
-        if mode == "insert":
+        if mode in {"insert", "replace"}:
             return Statement("")
         others = [column for column in self._columns if column.name not in self._key]
         if mode == "ignore" and not self._key:
