@@ -17,7 +17,6 @@ HEADER: Final = MAGIC + bytes(8)
 TRAILER: Final = b"\xff\xff"
 _SHORT: Final = Struct(">h")
 _LONG: Final = Struct(">i")
-_NUMBERED: Final = Struct(">iq")
 _CORRUPT: Final = "is no record of binary COPY"
 
 
@@ -80,16 +79,6 @@ def binary_records(data: bytes, *, number: int) -> Iterator[Record]:
             at += max(length, 0)
         yield Record(number, start, at, tuple(fields))
         number += 1
-
-
-def numbered_records(data: bytes, first: int) -> bytes:
-    """Return the records of *data* with their number in the file behind their fields."""
-    return b"".join(
-        _SHORT.pack(len(record.fields) + 1)
-        + data[record.start + 2 : record.end]
-        + _NUMBERED.pack(8, record.line)
-        for record in binary_records(data, number=first)
-    )
 
 
 def greatest_binary(data: bytes, place: int) -> int | None:

@@ -123,12 +123,14 @@ class Import:
         connection = stack.enter_context(closing(open_connection(self.settings, purpose=PURPOSE)))
         load, columns = self.load, self.load.layout.columns
         staged = self.options.staged and not self.options.dry_run
+        # The server numbers what is staged, unless it may leave out rows on the way.
+        numbered = staged and self.options.keeps_rejects
         preparer = Preparer(
             load.source, load.layout,
             old_server=connection.server_version < _BACKSLASH_DOT_SINCE,
-            raw=not (staged or self.watches),
+            raw=not (numbered or self.watches),
             keeps_faults=self.options.keeps_rejects,
-            numbered=staged,
+            numbered=numbered,
         )  # fmt: skip
         into = Identifier("pg_temp", STAGING) if staged else self._target
         session = Session(
@@ -137,7 +139,8 @@ class Import:
             preparer,
             self.options,
             Statement("{}").format(into),
-            (*columns, RECORD) if staged else columns,
+            (*columns, RECORD) if numbered else columns,
+            is_numbering=staged and not numbered,
         )
         if staged:
             self._stagings[id(session)] = Staging(session, self.key)
@@ -371,7 +374,7 @@ class Import:
 
     def _fault_in(self, prepared: Prepared, session: Session, error: psycopg2.Error) -> Malformed | None:
         """Return the first record of a block that is at fault by itself; the server's words may be of it."""
-        if prepared.kept is not None:
+        if prepared.kept is not None or prepared.kind == "binary":
             return None
         try:
             session.preparer.exact(prepared.number, prepared.block, prepared.first)

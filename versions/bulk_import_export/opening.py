@@ -195,8 +195,9 @@ def _opened(file: BinaryIO, name: str, options: Options, *, closing: bool = True
             compression = options.compression or _found(head)
             _refuse_other_formats(head, name)
             if (form := _marked(head)) in {"parquet", "arrow"}:
+                found = _columnar(file, name, str(form), closing=closing)
                 stack.pop_all()
-                return _columnar(file, name, str(form), closing=closing)
+                return found
             raw = Counting(file, head)
             stream = _decompressed(raw, compression)
             sample = _take(stream, SAMPLE_BYTES)

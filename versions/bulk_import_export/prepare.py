@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final, Literal
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.binary import HEADER as HEADER_OF_BINARY
-from spotify_ai_agent_migrations.versions.bulk_import_export.binary import TRAILER, numbered_records
+from spotify_ai_agent_migrations.versions.bulk_import_export.binary import TRAILER
 from spotify_ai_agent_migrations.versions.bulk_import_export.copy_text import line_of, quick_text
 from spotify_ai_agent_migrations.versions.bulk_import_export.grammar import Grammar
 from spotify_ai_agent_migrations.versions.bulk_import_export.layout import Layout
@@ -87,10 +87,8 @@ class Preparer:
     def prepare(self, number: int, block: Block, first: int = 1) -> Prepared:
         """Return *block* in the quickest form that means the same to the server."""
         if block.records is not None:
-            data = numbered_records(block.data, first) if self._numbered else block.data
-            return Prepared(
-                number, block, "binary", HEADER_OF_BINARY + data + TRAILER, block.records, first=first
-            )
+            data = HEADER_OF_BINARY + block.data + TRAILER
+            return Prepared(number, block, "binary", data, block.records, first=first)
         if self._raw and (records := self._regular(block)) is not None:
             return Prepared(number, block, "csv", block.data, records, first=first)
         if self._as_it_is and not _found(block.data):

@@ -285,13 +285,19 @@ ROLLBACK TO SAVEPOINT part;
 RELEASE SAVEPOINT part;
 
 -- create_staging --
--- A table of this session alone, with the columns that a file fills.
+-- A table of this session alone, with the columns that a file fills, and what numbers its rows.
+CREATE TEMPORARY SEQUENCE agentdb_number;
 CREATE TEMPORARY TABLE agentdb_staging ON COMMIT DELETE ROWS AS
 SELECT {columns} FROM {table} WITH NO DATA;
 
 -- number_staging --
 -- The number of the record in the file, to keep the last of a key and to find a row again.
-ALTER TABLE pg_temp.agentdb_staging ADD COLUMN agentdb_record bigint;
+ALTER TABLE pg_temp.agentdb_staging
+  ADD COLUMN agentdb_record bigint DEFAULT pg_catalog.nextval('pg_temp.agentdb_number');
+
+-- number_from --
+-- The number of the next row that is staged.
+SELECT pg_catalog.setval('pg_temp.agentdb_number', %(first)s::bigint, false);
 
 -- analyze_staging --
 -- Let the planner know how much there is.
@@ -303,12 +309,11 @@ SELECT pg_catalog.count(*) FROM pg_temp.agentdb_staging AS staged
  WHERE staged.agentdb_record BETWEEN %(low)s::bigint AND %(high)s::bigint;
 
 -- apply_all --
--- Bring the staged rows into the table, in the order of the file.
-INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE
+-- Bring the staged rows into the table, in the order of the file: that in which they lie.
+INSERT INTO {table} AS target ({columns}) OVERRIDING SYSTEM VALUE
 SELECT {columns}
   FROM pg_temp.agentdb_staging AS staged
  WHERE staged.agentdb_record BETWEEN %(low)s::bigint AND %(high)s::bigint
- ORDER BY staged.agentdb_record
 {conflict};
 
 -- apply_last --

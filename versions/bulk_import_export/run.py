@@ -83,9 +83,10 @@ def bulk_import(
 ) -> ImportResult:
     """Load the file *path* into *table*: every row of it, or none.
 
-    CSV, TSV, JSON Lines, COPY text or binary, Parquet or Arrow, compressed or not, in any encoding; a path, "-" for standard input, a
-    URL or an open file. A header names columns of the table, in any order and case. How the file is written
-    is found out, `ImportResult.dialect` says what was found, and every part of it may be said instead.
+    CSV, TSV, JSON Lines, COPY text or binary, Parquet or Arrow, compressed or not, in any encoding; a path,
+    "-" for standard input, a URL or an open file. A header names columns of the table, in any order and case.
+    How the file is written is found out, `ImportResult.dialect` says what was found, and every part of it may
+    be said instead.
     In CSV an empty field is NULL, `""` the empty text. A time without a zone is read as UTC. Blank lines at
     the end are left out; in a file of one column each is a NULL. Sequences that number a column of the file
     are moved past the values loaded, never back.

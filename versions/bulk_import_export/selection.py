@@ -12,11 +12,13 @@ from psycopg2.sql import Composable, Identifier
 
 from spotify_ai_agent_migrations.versions.bulk_import_export import plan
 from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import SQL, find_table, read_ranges
-from spotify_ai_agent_migrations.versions.bulk_import_export.wish import Wish
+from spotify_ai_agent_migrations.versions.bulk_import_export.wish import COLUMNAR, Wish
 from spotify_ai_agent_migrations.versions.core.errors import PrivilegeError, TableError
 
 _SERIAL_BELOW_BYTES: Final = 32 << 20
 _RANGE_BYTES: Final = 8 << 20
+# What is made of one takes several times its size.
+_COLUMNAR_RANGE_BYTES: Final = 4 << 20
 _TEXTS: Final = ("text", "character", "name", "json", "citext")
 
 
@@ -46,8 +48,9 @@ def select_table(connection: Connection, name: str, wish: Wish) -> Selection:
         columns = _chosen(table, wish.columns)
         masked = _masked(connection, table, columns, wish)
         ranges: tuple[Composable, ...] = ()
+        range_bytes = _COLUMNAR_RANGE_BYTES if wish.format in COLUMNAR else _RANGE_BYTES
         if wish.where is None and not wish.order_by and table.kind in "rp":
-            ranges = read_ranges(cursor, table.oid, range_bytes=_RANGE_BYTES, least_bytes=_SERIAL_BELOW_BYTES)
+            ranges = read_ranges(cursor, table.oid, range_bytes=range_bytes, least_bytes=_SERIAL_BELOW_BYTES)
     return Selection(
         table.qualified,
         Identifier(table.schema, table.name),

@@ -73,6 +73,7 @@ class Session:
     columns: tuple[Column, ...]
     cursor: Cursor = field(init=False)
     has_sieve: bool = False
+    is_numbering: bool = False
 
     def __post_init__(self) -> None:
         self.cursor = self.connection.cursor()
@@ -99,6 +100,8 @@ class Session:
             TableError: rows went missing on the way, by a trigger.
         """
         faults = tuple(self._fault(prepared, fault) for fault in prepared.faults)
+        if self.is_numbering:
+            self.cursor.execute(SQL["number_from"], {"first": prepared.first})
         if not self._keeps:
             loaded = self._copy(prepared.kind, prepared.payload, prepared.sent)
             self.refuse_missing(prepared.sent, loaded)

@@ -69,6 +69,7 @@ class Staging:
         self._table = session.load.table
         self._columns = session.load.layout.columns
         self._key = key
+        self._twice = False
 
     def create(self) -> None:
         """Create the temporary table."""
@@ -117,8 +118,19 @@ class Staging:
                 return blamed
 
     def _insert(self, values: dict[str, int]) -> int:
+        if not self._twice and self._session.options.mode in {"upsert", "merge"}:
+            with self._session.savepoint() as undo:
+                try:
+                    return self._execute("apply_all", values)
+                except psycopg2.errors.CardinalityViolation:
+                    # A key stands in the file twice: to find which row of it is the last takes long.
+                    undo()
+                    self._twice = True
+        return self._execute("apply_last" if self._twice else "apply_all", values)
+
+    def _execute(self, name: str, values: dict[str, int]) -> int:
         try:
-            self._cursor.execute(self._statement(), values)
+            self._cursor.execute(self._statement(name), values)
         except psycopg2.ProgrammingError as error:
             if error.pgcode != _NO_SUCH_KEY:
                 raise
@@ -140,8 +152,7 @@ class Staging:
         self._cursor.execute(Statement(SQL["delete_others"]).format(table=self._into, same=same))
         return self._cursor.rowcount
 
-    def _statement(self) -> Composed:
-        name = "apply_last" if self._session.options.mode in {"upsert", "merge"} else "apply_all"
+    def _statement(self, name: str) -> Composed:
         # No part of a primary key is NULL.
         loose = () if self._key == self._table.primary_key else self._key
         unknown = Statement(" OR ").join(
