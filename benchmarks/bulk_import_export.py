@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 
 import psycopg2
@@ -42,6 +43,26 @@ _TABLE = """
         id bigint, user_id bigint, event_type text, properties jsonb, created_at timestamptz
     );
 """
+# As it is, with the keys of the project's analytics, and by month.
+_SHAPES = {
+    "no index": "",
+    "primary key and two indexes": """
+        ALTER TABLE bulk_benchmark.events ADD PRIMARY KEY (id, created_at);
+        CREATE INDEX ON bulk_benchmark.events (user_id, created_at);
+        CREATE INDEX ON bulk_benchmark.events USING brin (created_at)
+    """,
+    "twelve partitions": """
+        DROP TABLE bulk_benchmark.events;
+        CREATE TABLE bulk_benchmark.events (
+            id bigint, user_id bigint, event_type text, properties jsonb, created_at timestamptz
+        ) PARTITION BY RANGE (created_at);
+        DO $$ BEGIN FOR month IN 1..12 LOOP
+            EXECUTE format('CREATE TABLE bulk_benchmark.events_%s PARTITION OF bulk_benchmark.events FOR VALUES '
+                'FROM (%L) TO (%L)', month, make_date(2026, month, 1), make_date(2026, month, 1) + interval '1 month');
+        END LOOP; END $$
+    """,
+}
+_BAD_ROWS = 1_000
 _CONTENT = "SELECT count(*), sum(hashtextextended(event::text, 0)) FROM bulk_benchmark.events AS event"
 # One row a statement: at this many rows it is measured on a part, and said so.
 _MANY_ROWS_MOST = 20_000
@@ -56,8 +77,19 @@ def write_file(path: Path, rows: int) -> None:
             properties = (
                 f'{{"track": {chance.randrange(10**6)}, "device": "phone", "ms": {number % 300_000}}}'
             )
-            minute = f"2026-01-{1 + number * 28 // rows:02} {number % 24:02}:{chance.randrange(60):02}:00+00"
+            day = number * 336 // rows
+            minute = (
+                f"2026-{1 + day // 28:02}-{1 + day % 28:02} {number % 24:02}:{chance.randrange(60):02}:00+00"
+            )
             writer.writerow([number, chance.randrange(10**5), "track_played", properties, minute])
+
+
+def spoil(path: Path, rows: int, bad: Path) -> None:
+    """Copy *path* with some rows that cannot be loaded, spread over it."""
+    every = max(1, rows // _BAD_ROWS)
+    with path.open() as file, bad.open("w") as spoilt:
+        for number, line in enumerate(file):
+            spoilt.write(f"x{line}" if number and number % every == 0 else line)
 
 
 def psql(conninfo: Mapping[str, str], command: str, *, is_file: bool = False) -> None:
@@ -173,6 +205,25 @@ def upserts(
     return seconds
 
 
+def parquet_ways(conninfo: Mapping[str, str], table: str, folder: Path) -> dict[str, Callable[[], object]]:
+    """Return ways to write *table* as Parquet; DuckDB's where it and its extension are at hand."""
+    ways: dict[str, Callable[[], object]] = {
+        "bulk_export": lambda: bulk_export(table, folder / "ours.parquet")
+    }
+    try:
+        library = import_module("duckdb").connect()
+        library.execute("LOAD postgres")
+    except Exception as error:  # noqa: BLE001  (not installed, or no extension without a network)
+        print(f"\nwithout DuckDB: {type(error).__name__}")
+        return ways
+    library.execute(f"ATTACH '{make_dsn(**conninfo)}' AS db (TYPE postgres, READ_ONLY)")
+    place = folder / "duckdb.parquet"
+    return {
+        "DuckDB": lambda: library.execute(f"COPY db.{table} TO '{place}' (FORMAT parquet, COMPRESSION zstd)"),
+        **ways,
+    }
+
+
 def report(title: str, seconds: dict[str, list[float]], rows: int) -> None:
     base = statistics.median(next(iter(seconds.values())))
     print(f"\n{title}: {rows} rows, {len(next(iter(seconds.values())))} rounds")
@@ -188,10 +239,12 @@ def main(rows: int = 200_000, rounds: int = 5) -> None:
     in_utc = {**conninfo, "options": f"{conninfo.get('options', '')} -c timezone=UTC".strip()}
     table = "bulk_benchmark.events"
     with (
-        tempfile.TemporaryDirectory() as folder,
+        tempfile.TemporaryDirectory() as name,
         closing(psycopg2.connect(make_dsn(**conninfo))) as connection,
     ):
-        path, part, out = Path(folder, "events.csv"), Path(folder, "part.csv"), Path(folder, "out.csv")
+        folder = Path(name)
+        path, part, out = folder / "events.csv", folder / "part.csv", folder / "out.csv"
+        bad = folder / "bad.csv"
         write_file(path, rows)
         write_file(part, min(rows, _MANY_ROWS_MOST))
         with connection, connection.cursor() as cursor:
@@ -220,23 +273,53 @@ def main(rows: int = 200_000, rounds: int = 5) -> None:
         large = {
             "psql \\copy": copied(path),
             "bulk_import": ours(path),
+            "bulk_import, no ANALYZE": lambda: bulk_import(table, path, analyze=False),
             "bulk_import, one session": lambda: bulk_import(table, path, workers=1),
             "bulk_import, rejects kept": lambda: bulk_import(table, path, max_rejects=0.01),
-            "psycopg2 execute_values": lambda: with_values(connection, path),
         }
-        report("import", measure(connection, large, rounds, content=loaded, empty=True), rows)
-        print(f"correlation of created_at after the last: {correlation(connection):.3f}")
+        for shape, statement in _SHAPES.items():
+            with connection, connection.cursor() as cursor:
+                cursor.execute(_TABLE + statement)
+            seconds = measure(connection, large, rounds, content=loaded, empty=True)
+            report(f"import, {shape}", seconds, rows)
+            if shape == "no index":
+                print(f"correlation of created_at after the last: {correlation(connection):.3f}")
+        with connection, connection.cursor() as cursor:
+            cursor.execute(_TABLE)
+        spoil(path, rows, bad)
+        rejecting = {
+            "rejects kept, none there": lambda: bulk_import(table, path, max_rejects=0.01),
+            "rejects kept, 1000 there": lambda: bulk_import(table, bad, max_rejects=0.01),
+        }
+        report(
+            "import with rejects", measure(connection, rejecting, rounds, content=lambda: 0, empty=True), rows
+        )
+        columnar = {
+            "psql \\copy of the CSV": copied(path),
+            "bulk_import of Parquet": ours(folder / "events.parquet"),
+            "bulk_import of binary COPY": ours(folder / "events.pgcopy"),
+        }
+        bulk_import(table, path, mode="replace")
+        for place in (folder / "events.parquet", folder / "events.pgcopy"):
+            bulk_export(table, place)
+        report(
+            "import of other forms", measure(connection, columnar, rounds, content=loaded, empty=True), rows
+        )
         report("upsert, half of it there", upserts(connection, conninfo, path, rounds), rows)
         export = {
             "psql \\copy": lambda: psql(in_utc, f"\\copy {table} TO '{out}' (FORMAT csv, HEADER)"),
             "bulk_export": lambda: bulk_export(table, out),
             "bulk_export, one session": lambda: bulk_export(table, out, workers=1),
         }
+        bulk_import(table, path, mode="replace")
         report(
             "export",
             measure(connection, export, rounds, content=lambda: file_content(out), empty=False),
             rows,
         )
+        report("export as Parquet", measure(
+            connection, parquet_ways(conninfo, table, folder), rounds, content=lambda: 0, empty=False,
+        ), rows)  # fmt: skip
         with connection, connection.cursor() as cursor:
             cursor.execute("DROP SCHEMA bulk_benchmark CASCADE")
 

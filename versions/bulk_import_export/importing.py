@@ -22,7 +22,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.copy_text import gr
 from spotify_ai_agent_migrations.versions.bulk_import_export.ledger import Counts, Job
 from spotify_ai_agent_migrations.versions.bulk_import_export.options import Options
 from spotify_ai_agent_migrations.versions.bulk_import_export.pool import BlockError, Pool
-from spotify_ai_agent_migrations.versions.bulk_import_export.prepare import Prepared, Preparer, record_at
+from spotify_ai_agent_migrations.versions.bulk_import_export.prepare import Finder, Prepared, Preparer
 from spotify_ai_agent_migrations.versions.bulk_import_export.progress import Progress, Tell
 from spotify_ai_agent_migrations.versions.bulk_import_export.rebuild import Part, put_back, take_off
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record
@@ -40,6 +40,7 @@ PURPOSE: Final = "agentdb bulk import"
 _SERIAL_BELOW_BYTES: Final = 16 << 20
 _SEARCHED_MOST_ROWS: Final = 20_000_000
 _BACKSLASH_DOT_SINCE: Final = 170_000
+_ANALYZE_ONLY_SINCE: Final = 180_000
 
 
 @dataclass
@@ -326,9 +327,15 @@ class Import:
         much = loaded >= 1_000 and loaded * 10 >= self.load.table.estimated_rows
         if asked is False or self.options.dry_run or not (asked or much):
             return
+        name = "analyze"
+        if self.load.table.kind == "p" and not asked:
+            # The server sees to the partitions by itself, and never to what holds them.
+            if leader.connection.server_version < _ANALYZE_ONLY_SINCE:
+                return
+            name = "analyze_only"
         with suppress(psycopg2.Error):
             leader.connection.autocommit = True
-            leader.cursor.execute(Statement(SQL["analyze"]).format(table=self._target))
+            leader.cursor.execute(Statement(SQL[name]).format(table=self._target))
 
     @contextmanager
     def _translated(self, sessions: list[Session]) -> Iterator[None]:
@@ -385,7 +392,7 @@ class Import:
         return None
 
     def _record(self, prepared: Prepared | None, number: int) -> Record | None:
-        return record_at(prepared, self.load.source, number) if prepared is not None else None
+        return Finder(prepared, self.load.source).at(number) if prepared is not None else None
 
     def _row_error(self, fault: Malformed) -> RowError:
         """Return the error for a record that is not well-formed, by line and by the name of the field."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from functools import cached_property
+from itertools import accumulate
 from typing import Final, Literal
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.binary import HEADER as HEADER_OF_BINARY
@@ -160,28 +161,46 @@ def raw_null(grammar: Grammar) -> str | None:
     return nulls[0].decode()
 
 
-def record_at(prepared: Prepared, source: Source, line: int) -> Record | None:
-    """Return the record that the server means by *line* of what it was sent."""
-    if prepared.kept is not None:
-        return prepared.kept[line - 1] if 0 < line <= len(prepared.kept) else None
-    if prepared.kind == "csv":
-        return record_ending(prepared.block, source.grammar, line - 1)
-    records = (found for found in source.records(prepared.block) if isinstance(found, Record))
-    return next(islice(records, line - 1, None), None)
+class Finder:
+    """Finds the records of a block that the server names by a line of what it was sent."""
 
+    def __init__(self, prepared: Prepared, source: Source) -> None:
+        self._prepared = prepared
+        self._source = source
 
-def record_ending(block: Block, grammar: Grammar, line: int) -> Record | None:
-    """Return the record of *block* whose last line is its *line* (from 1), looking at no other."""
-    lines = block.data.split(b"\n")
-    if not 0 < line < len(lines):
-        return None
-    start = _first_line(lines, line - 1, grammar.quote)
-    data = b"\n".join(lines[start:line]) + b"\n"
-    found = next(records_of(data, grammar, line=block.line + start), None)
-    if not isinstance(found, Record):
-        return None
-    before = sum(len(one) + 1 for one in lines[:start])
-    return Record(found.line, before, before + found.end, found.fields)
+    def at(self, line: int) -> Record | None:
+        """Return the record that the server means by *line*."""
+        if self._prepared.kind == "csv":
+            return self._ending(line - 1)
+        return self._records[line - 1] if 0 < line <= len(self._records) else None
+
+    @cached_property
+    def _records(self) -> Sequence[Record]:
+        if self._prepared.kept is not None:
+            return self._prepared.kept
+        found = self._source.records(self._prepared.block)
+        return [record for record in found if isinstance(record, Record)]
+
+    @cached_property
+    def _lines(self) -> list[bytes]:
+        return self._prepared.block.data.split(b"\n")
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        """Where each line starts in the block."""
+        return [0, *accumulate(len(line) + 1 for line in self._lines)]
+
+    def _ending(self, line: int) -> Record | None:
+        """Return the record whose last line is *line* (from 1), looking at no other."""
+        if not 0 < line < len(self._lines):
+            return None
+        grammar, block = self._source.grammar, self._prepared.block
+        first = _first_line(self._lines, line - 1, grammar.quote)
+        start, end = self._starts[first], self._starts[line]
+        found = next(records_of(block.data[start:end], grammar, line=block.line + first), None)
+        if not isinstance(found, Record):
+            return None
+        return Record(found.line, start, start + found.end, found.fields)
 
 
 def _first_line(lines: Sequence[bytes], last: int, quote: bytes) -> int:

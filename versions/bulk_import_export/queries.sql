@@ -501,6 +501,10 @@ COMMENT ON CONSTRAINT {constraint} ON {table} IS {comment};
 -- Let the planner know of the new rows; takes SHARE UPDATE EXCLUSIVE.
 ANALYZE {table};
 
+-- analyze_only --
+-- The same without the partitions of the table, since version 18.
+ANALYZE ONLY {table};
+
 -- greatest --
 -- The greatest number of a column, to move its sequence past it.
 SELECT pg_catalog.max({column})::numeric FROM {table};

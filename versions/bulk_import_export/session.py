@@ -26,10 +26,10 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Column
 from spotify_ai_agent_migrations.versions.bulk_import_export.prepare import (
     HEADER,
     NO_QUOTE,
+    Finder,
     Prepared,
     Preparer,
     raw_null,
-    record_at,
 )
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record
 from spotify_ai_agent_migrations.versions.bulk_import_export.rejects import Reject, shown_record
@@ -152,17 +152,18 @@ class Session:
         # The driver takes the notices in with the next statement only.
         self.cursor.execute(SQL["nothing"])
         # The last one says how many there were.
-        places = [self._place(prepared, text) for text in self._notices.texts[:-1]]
+        finder = Finder(prepared, self.load.source)
+        places = [self._place(finder, text) for text in self._notices.texts[:-1]]
         found = [place for place in places if place is not None]
         if len(found) < len(places):
             return None
         self._notices.texts.clear()
         return self._explained(found)
 
-    def _place(self, prepared: Prepared, notice: str) -> tuple[Record, Column] | None:
+    def _place(self, finder: Finder, notice: str) -> tuple[Record, Column] | None:
         """Read line and column out of a notice, in whatever language it is."""
         match = re.search(r"\d+", notice)
-        record = record_at(prepared, self.load.source, int(match[0])) if match else None
+        record = finder.at(int(match[0])) if match else None
         if match is None or record is None:
             return None
         column = _named_first(notice[match.end() :], self.columns)
