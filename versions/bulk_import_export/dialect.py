@@ -114,7 +114,8 @@ def _candidates(text: bytes, base: Dialect, options: Options) -> Iterator[Dialec
         quotes = _quotes(text, delimiter) if options.quote is None else (options.quote,)
         for quote in quotes:
             escapes = [options.escape or quote] if options.escape is not None else [quote]
-            if options.escape is None and quote and b"\\" + quote.encode() in text:
+            escaped = (b"\\" + quote.encode(), b"\\" + delimiter.encode())
+            if options.escape is None and quote and any(one in text for one in escaped):
                 escapes.append("\\")
             for escape in escapes:
                 found = replace(base, delimiter=delimiter, quote=quote, escape=escape)

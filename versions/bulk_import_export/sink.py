@@ -61,10 +61,9 @@ class _Summed(io.RawIOBase):
         return True
 
     def write(self, data: Any) -> int:
-        part = bytes(data)
-        self.sha256.update(part)
-        self.place.write(part)
-        return len(part)
+        self.sha256.update(data)
+        self.place.write(data)
+        return len(data)
 
 
 class Sink:
