@@ -2,7 +2,7 @@ r"""Score the import of polluted files beside DuckDB's sniffer, where `duckdb` i
 
     python benchmarks/pollution.py
 
-The files are those of tests/bulk_import_export/polluted.py, in the kinds of pollution of the Pollock benchmark
+The files are those of tests/polluted.py, in the kinds of pollution of the Pollock benchmark
 (https://github.com/HPI-Information-Systems/Pollock). A file scores the share of its rows that arrive as they
 are; nobody is told how any of them is written. The import knows the columns of its table, DuckDB does not. Runs on DATABASE_URL or on the local server.
 """
@@ -20,9 +20,8 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import make_dsn
 
-_ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(_ROOT))
-sys.path.insert(0, str(_ROOT / "tests" / "bulk_import_export"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from polluted import CASES, COLUMNS, TYPES, Polluted, score
 from versions.bulk_import_export import bulk_import

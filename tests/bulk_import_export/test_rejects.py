@@ -147,7 +147,7 @@ def test_rejects_by_the_thousand_are_told_as_exactly_as_a_few(empty_url: str, tm
         CREATE TRIGGER refuse BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION refuse()""",
     )
     path = tmp_path / "t.csv"
-    kinds = {
+    kinds: dict[int, tuple[str, tuple[str | None, str, str] | None]] = {
         0: ("{n},x,1,1", None),
         1: ("{n},x,1,-1", ("price", "23514", 'the row breaks the check "cheap"')),
         2: ("0,x,1,1", ("low", "23505", 'the key is there already, and "t_pkey" allows it once')),
@@ -171,7 +171,9 @@ def test_rejects_by_the_thousand_are_told_as_exactly_as_a_few(empty_url: str, tm
     assert (result.read, result.rejected) == (5_000, len(expected))
     told = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()[1:]]
     assert sorted((one["line"], one["sqlstate"]) for one in told) == expected
-    faults = {fault[1]: (fault[0], fault[2]) for _, fault in kinds.values() if fault is not None}
+    faults: dict[str, tuple[str | None, str]] = {
+        fault[1]: (fault[0], fault[2]) for _, fault in kinds.values() if fault is not None
+    }
     faults["P0001"] = (None, "a trigger or function refused the row (SQLSTATE P0001)")
     assert {(one["sqlstate"], one["column"], one["reason"]) for one in told} == {
         (code, *faults[code]) for code in {one["sqlstate"] for one in told}

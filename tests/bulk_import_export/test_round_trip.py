@@ -103,7 +103,8 @@ def test_a_table_that_is_altered_between_two_blocks_ends_the_import_and_the_sums
     _execute(url, "CREATE TABLE t (id integer, name text)")
     path = tmp_path / "t.csv"
     path.write_text("id,name\n" + "".join(f"{number},{'x' * 60}\n" for number in range(60_000)))
-    note, altered = importing.Import._note, []
+    note = importing.Import._note
+    altered: list[bool] = []
 
     def altering(self: importing.Import, outcome: object) -> None:
         note(self, outcome)  # type: ignore[arg-type]

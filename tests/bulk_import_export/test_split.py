@@ -62,7 +62,7 @@ def test_too_many_files_are_refused_and_none_is_left(
     )
     for how in ({"split_rows": 2}, {"split_by": "b"}):
         with pytest.raises(SettingsError) as caught:
-            bulk_export("t", tmp_path / "t.csv", url=empty_url, **how)  # type: ignore[arg-type]
+            bulk_export("t", tmp_path / "t.csv", url=empty_url, **how)
         assert caught.value.problem == "the export would be split into more than 3 files"
     _execute(empty_url, "TRUNCATE t; INSERT INTO t VALUES (1, 'fr'), (2, 'FR')")
     with pytest.raises(SettingsError) as case:
@@ -87,5 +87,5 @@ def test_what_cannot_be_split_is_refused() -> None:
         ("t.parquet.xz", {}, "parquet cannot be compressed with xz"),
     ):
         with pytest.raises(SettingsError) as caught:
-            bulk_export("t", place, **choices)  # type: ignore[arg-type]
+            bulk_export("t", place, **choices)
         assert caught.value.problem == problem

@@ -188,16 +188,9 @@ def retry(
     as_json: _Json = False,
 ) -> None:
     """Load the rows once more that an import kept aside, from the file that they came from."""
+    given: dict[str, Any] = {"max_rejects": max_rejects, "rejects": again, "dry_run": dry_run}
     with shown_progress() as tell:
-        result = bulk_retry(
-            rejects,
-            table=table,
-            url=url,
-            progress=tell,
-            max_rejects=max_rejects,
-            rejects=again,
-            dry_run=dry_run,
-        )
+        result = bulk_retry(rejects, table=table, url=url, progress=tell, **given)
     _say_import(result, as_json=as_json)
     if result.rejected:
         raise typer.Exit(EXIT_FINDINGS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final
@@ -16,23 +16,22 @@ from psycopg2.sql import Identifier
 
 from spotify_ai_agent_migrations.versions.bulk_import_export import ledger, plan
 from spotify_ai_agent_migrations.versions.bulk_import_export.binary import greatest_binary
-from spotify_ai_agent_migrations.versions.bulk_import_export.blame import Load, blame, judge
+from spotify_ai_agent_migrations.versions.bulk_import_export.blame import Load
 from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import SQL, read_sequence
 from spotify_ai_agent_migrations.versions.bulk_import_export.copy_text import greatest
+from spotify_ai_agent_migrations.versions.bulk_import_export.failure import translated
 from spotify_ai_agent_migrations.versions.bulk_import_export.ledger import Counts, Job
 from spotify_ai_agent_migrations.versions.bulk_import_export.options import Options
-from spotify_ai_agent_migrations.versions.bulk_import_export.pool import BlockError, Pool
-from spotify_ai_agent_migrations.versions.bulk_import_export.prepare import Finder, Prepared, Preparer
+from spotify_ai_agent_migrations.versions.bulk_import_export.pool import Pool
+from spotify_ai_agent_migrations.versions.bulk_import_export.prepare import Prepared, Preparer
 from spotify_ai_agent_migrations.versions.bulk_import_export.progress import Progress, Tell
 from spotify_ai_agent_migrations.versions.bulk_import_export.rebuild import Part, put_back, take_off
-from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record
-from spotify_ai_agent_migrations.versions.bulk_import_export.refusal import blockers, gave_up, is_lock
 from spotify_ai_agent_migrations.versions.bulk_import_export.rejects import Reject, RejectFile, shown_record
 from spotify_ai_agent_migrations.versions.bulk_import_export.session import Outcome, Session
 from spotify_ai_agent_migrations.versions.bulk_import_export.staging import RECORD, STAGING, Staging
 from spotify_ai_agent_migrations.versions.bulk_import_export.together import commit
 from spotify_ai_agent_migrations.versions.core.database import open_connection
-from spotify_ai_agent_migrations.versions.core.errors import MigrationError, RowError, ServerError
+from spotify_ai_agent_migrations.versions.core.errors import RowError, ServerError
 from spotify_ai_agent_migrations.versions.core.locks import lock_key
 from spotify_ai_agent_migrations.versions.core.settings import Settings
 
@@ -103,7 +102,7 @@ class Import:
         with ExitStack() as stack:
             sessions = [self._session(stack) for _ in range(self.workers)]
             leader = sessions[0]
-            with self._translated(sessions):
+            with translated(sessions, self.load, self.settings):
                 for session in sessions:
                     session.begin()
                 if self.options.mode == "replace" and not self.options.swap:
@@ -337,79 +336,6 @@ class Import:
             leader.connection.autocommit = True
             leader.cursor.execute(Statement(SQL[name]).format(table=self._target))
 
-    @contextmanager
-    def _translated(self, sessions: list[Session]) -> Iterator[None]:
-        """Say what went wrong, in the words of this package, and who was in the way of a lock."""
-        with blockers(sessions[0].connection, self.settings) as watch:
-            try:
-                yield
-            except BlockError as failed:
-                _roll_back(sessions)
-                raise self._error(failed, watch.seen) from failed.error
-            except Malformed as fault:
-                _roll_back(sessions)
-                raise self._row_error(fault) from None
-            except psycopg2.Error as error:
-                _roll_back(sessions)
-                raise self._database_error(error, sessions[0], None, watch.seen) from error
-            except BaseException:
-                _roll_back(sessions)
-                raise
-
-    def _error(self, failed: BlockError, seen: tuple[object, ...]) -> BaseException:
-        error = failed.error
-        if not isinstance(error, psycopg2.Error):
-            return error
-        return self._database_error(error, failed.session, failed.prepared, seen)
-
-    def _database_error(
-        self, error: psycopg2.Error, session: Session, prepared: Prepared | None, seen: tuple[object, ...]
-    ) -> MigrationError:
-        load = self.load
-        if is_lock(error):
-            return gave_up(
-                error, doing=load.doing, table=load.table.qualified, wait_ms=self.settings.lock_timeout_ms,
-                seen=seen,  # type: ignore[arg-type]  # they are sessions
-            )  # fmt: skip
-        if prepared is not None and (fault := self._fault_in(prepared, session, error)) is not None:
-            return self._row_error(fault)
-        constraint = None
-        with suppress(psycopg2.Error):
-            constraint = session.constraint(error)
-            session.connection.rollback()
-        return blame(error, load, constraint, lambda number: self._record(prepared, number))
-
-    def _fault_in(self, prepared: Prepared, session: Session, error: psycopg2.Error) -> Malformed | None:
-        """Return the first record of a block that is at fault by itself; the server's words may be of it."""
-        if prepared.kept is not None or prepared.kind == "binary":
-            return None
-        try:
-            session.preparer.exact(prepared.number, prepared.block, prepared.first)
-        except Malformed as fault:
-            found = judge(error, self.load, None)
-            named = self._record(prepared, found.number) if found is not None and found.number else None
-            return None if named is not None and named.line < fault.line else fault
-        return None
-
-    def _record(self, prepared: Prepared | None, number: int) -> Record | None:
-        return Finder(prepared, self.load.source).at(number) if prepared is not None else None
-
-    def _row_error(self, fault: Malformed) -> RowError:
-        """Return the error for a record that is not well-formed, by line and by the name of the field."""
-        header, name = self.load.source.header, self.load.source.name
-        column = header[fault.field] if fault.field is not None and fault.field < len(header) else None
-        place = f'"{name}" line {fault.line}' + (f", column {plan.quoted(column)}" if column else "")
-        return RowError(
-            f"{place}: {fault.problem}", hint=fault.hint, path=name, line=fault.line, column=column,
-            sqlstate=None,
-        )  # fmt: skip
-
 
 def _counts(outcome: Outcome) -> Counts:
     return Counts(outcome.prepared.read, outcome.loaded, len(outcome.rejects), outcome.skipped)
-
-
-def _roll_back(sessions: list[Session]) -> None:
-    for session in sessions:
-        with suppress(psycopg2.Error):
-            session.connection.rollback()

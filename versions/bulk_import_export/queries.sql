@@ -463,8 +463,7 @@ SELECT namespace.nspname,
 SELECT namespace.nspname,
        con.conname,
        pg_catalog.pg_get_constraintdef(con.oid),
-       pg_catalog.obj_description(con.oid, 'pg_constraint'),
-       ''
+       pg_catalog.obj_description(con.oid, 'pg_constraint')
   FROM pg_catalog.pg_constraint AS con
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = con.connamespace
  WHERE con.conrelid = %(relation)s::oid

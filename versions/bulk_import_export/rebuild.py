@@ -50,7 +50,10 @@ def take_off(cursor: Cursor, table: Table, options: Options) -> tuple[Part, ...]
     parts = [Part(*row) for row in cursor.fetchall()]
     if options.rebuild == "constraints":
         cursor.execute(SQL["foreign_keys"], {"relation": table.oid})
-        parts += [Part(*row, is_index=False) for row in cursor.fetchall()]
+        parts += [
+            Part(schema, name, definition, comment, is_index=False)
+            for schema, name, definition, comment in cursor.fetchall()
+        ]
     for part in parts:
         name = "drop_index" if part.is_index else "drop_constraint"
         cursor.execute(Statement(SQL[name]).format(**_names(table, part)))
