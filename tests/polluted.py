@@ -125,6 +125,20 @@ def _cases() -> list[Polluted]:
         (*PLAIN[:3], ("7", "AC/DC", 'T.N.T. 12" single', "1", "2000-01-01"), *PLAIN[3:]))  # fmt: skip
     add("two stray quotes", written(PLAIN[:3]) + '7,Saxon,12" and 7" single,1,2000-01-01\n' + written(PLAIN[3:], header=None),
         (*PLAIN[:3], ("7", "Saxon", '12" and 7" single', "1", "2000-01-01"), *PLAIN[3:]))  # fmt: skip
+    for delimiter in ("||", "::"):
+        add(f"delimiter {delimiter!r}", written(delimiter=delimiter, every=True))
+    indexed = tuple((str(number), *row) for number, row in enumerate(ROWS))
+    add("a first column without a name", written(indexed, header=("", *COLUMNS)), ROWS)
+    add("a line that says the delimiter", "sep=;\n" + written(delimiter=";"))
+    add("a header behind a hash, and another", "# id,artist,title,price,released\n" + written())
+    add("two tables", written(PLAIN) + "\n\ncode,name\nFR,France\n", PLAIN, strangers=2)
+    add("a row in another delimiter",
+        written(PLAIN[:3]) + written(PLAIN[3:4], delimiter=";", header=None) + written(PLAIN[4:], header=None),
+        (*PLAIN[:3], *PLAIN[4:]), strangers=1)  # fmt: skip
+    add("one line end of another kind",
+        written(ROWS[:3]) + written(ROWS[3:4], header=None, end="\r\n") + written(ROWS[4:], header=None))  # fmt: skip
+    add("an open quote", written(PLAIN[:3]) + '7,"Saxon,x,1,2000-01-01\n' + written(PLAIN[3:], header=None),
+        (*PLAIN[:3], ("7", '"Saxon', "x", "1", "2000-01-01"), *PLAIN[3:]))  # fmt: skip
     add("a header alone", ",".join(COLUMNS) + "\n", ())
     add("one row", written(ROWS[:1]), ROWS[:1])
     add("values like the marks of COPY", written((("1", "\\.", "\\N", "1", "2000-01-01"), ("2", "\\.", "a\n\\.\nb", "1", "2000-01-01"))),

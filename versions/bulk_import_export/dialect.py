@@ -14,7 +14,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.options import COPY
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Column
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record, records_of
 
-_DELIMITERS: Final = (",", ";", "\t", "|", ":", " ", "^", "~", "\x1f", "\x01")
+_DELIMITERS: Final = (",", ";", "\t", "|", ":", " ", "^", "~", "\x1f", "\x01", "||", "::")
 _QUOTES: Final = ('"', "'", "")
 _ROWS_SEEN: Final = 100
 _PREAMBLE_MOST: Final = 50
@@ -247,7 +247,7 @@ def _by_pattern(text: bytes, base: Dialect, options: Options) -> Dialect:
     import clevercsv  # late: it takes longer to import than a small file takes to load
 
     skipped = _behind(text, options.skip_lines or 0)
-    delimiters = [options.delimiter] if options.delimiter else list(_DELIMITERS)
+    delimiters = [options.delimiter] if options.delimiter else [one for one in _DELIMITERS if len(one) == 1]
     seen = clevercsv.Detector().detect(skipped[:16_384].decode("utf-8", "replace"), delimiters=delimiters)
     delimiter = options.delimiter or ("\t" if base.format == "tsv" else (seen and seen.delimiter) or ",")
     quote = options.quote if options.quote is not None else (seen and seen.quotechar) or '"'

@@ -39,7 +39,9 @@ class Layout:
 
     @property
     def unnamed(self) -> tuple[int, ...]:
-        """The fields without a name, which have to be empty."""
+        """The fields without a name, which have to be empty, unless anything goes."""
+        if self.lenient:
+            return ()
         return tuple(place for place, name in enumerate(self.header) if not name.strip())
 
     def values(self, record: Record) -> tuple[bytes | None, ...]:
@@ -89,7 +91,7 @@ def lay_out(
         FileError: a name is empty, unknown or there twice.
         TableError: a generated column is named, or one is left out that has to be filled.
     """
-    wanted = _renamed(header, options.columns)
+    wanted = _renamed(header, options.columns, lenient=options.lenient)
     constants = _constants(options.constants, table)
     named = [found for found in wanted if found is not None]
     columns = match_header(named, table, name, filled=[column for column, _ in constants], line=line)
@@ -112,10 +114,12 @@ def lay_out(
     )
 
 
-def _renamed(header: Sequence[str], mapping: Mapping[str, str | None]) -> list[str | None]:
+def _renamed(header: Sequence[str], mapping: Mapping[str, str | None], *, lenient: bool) -> list[str | None]:
     """Return the name of the column that each field is for; None is nowhere, as is a last empty name."""
     targets = {folded(source): target for source, target in mapping.items()}
     found = [targets.get(folded(name), name) for name in header]
+    if lenient:
+        return [name if name is None or name.strip() else None for name in found]
     for place in range(len(found) - 1, 0, -1):
         if (found[place] or "").strip() or found[place] is None:
             break

@@ -58,7 +58,9 @@ class Target:
         self._file.flush()
         if hasattr(os, "posix_fadvise"):
             length = self._written - self._pushed
-            os.posix_fadvise(self._file.fileno(), self._pushed, length, os.POSIX_FADV_DONTNEED)
+            # Advice that a file system does not take is no harm.
+            with suppress(OSError):
+                os.posix_fadvise(self._file.fileno(), self._pushed, length, os.POSIX_FADV_DONTNEED)
         self._pushed = self._written
 
     def finish(self) -> int:
