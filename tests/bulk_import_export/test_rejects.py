@@ -204,3 +204,12 @@ def test_without_temporary_tables_the_rows_are_found_all_the_same(
     path.write_text("id\n" + "".join(f"{number // 2}\n" for number in range(200)))
     result = bulk_import("t", path, url=other, max_rejects=200)
     assert (result.rows, result.rejected) == (100, 100)
+
+
+def test_a_dry_run_tells_rejects_by_the_hundred(empty_url: str, tmp_path: Path) -> None:
+    _execute(empty_url, "CREATE TABLE t (id integer PRIMARY KEY)")
+    path = tmp_path / "t.csv"
+    path.write_text("id\n" + "".join(f"{number}{'x' * (number % 2)}\n" for number in range(200)))
+    result = bulk_import("t", path, url=empty_url, dry_run=True)
+    assert (result.rows, result.rejected) == (100, 100)
+    assert rows(empty_url, "SELECT count(*) FROM t") == [(0,)]

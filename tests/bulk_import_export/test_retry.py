@@ -98,3 +98,18 @@ def test_the_command_line_does_both(rejected: tuple[str, Path, Path], tmp_path: 
     tried = CliRunner().invoke(app, ["retry", str(kept), "--max-rejects", "10", "--url", url])
     assert tried.exit_code == 3
     assert tried.stdout.endswith(f"loaded 3 rows into public.t from {path} ({count - 3} rejected)\n")
+
+
+@pytest.mark.parametrize("mode", ["replace", "merge"])
+def test_what_was_loaded_before_stays_when_the_rest_is_tried_again(
+    empty_url: str, tmp_path: Path, mode: str
+) -> None:
+    _execute(
+        empty_url, "CREATE TABLE t (id integer PRIMARY KEY, name varchar(3)); INSERT INTO t VALUES (9, 'old')"
+    )
+    path, kept = tmp_path / "t.csv", tmp_path / "r.jsonl"
+    path.write_text("id,name\n1,one\n2,two\n3,three\n")
+    assert bulk_import("t", path, url=empty_url, mode=mode, max_rejects=1, rejects=kept).rows == 2  # type: ignore[arg-type]
+    _execute(empty_url, "ALTER TABLE t ALTER name TYPE text")
+    assert bulk_retry(kept, url=empty_url).rows == 1
+    assert rows(empty_url, "SELECT id FROM t ORDER BY id") == [(1,), (2,), (3,)]

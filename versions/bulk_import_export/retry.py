@@ -34,6 +34,10 @@ REMEMBERED: Final = (
 )  # fmt: skip
 
 
+# What was loaded before has to stay: a few rows more neither replace a table nor say which others to delete.
+_ADDING: Final = {"replace": "insert", "merge": "upsert"}
+
+
 @dataclass(frozen=True)
 class Rejected:
     """What a file of rejects says: of which table and file, how it is written, and where the rows lie."""
@@ -87,6 +91,7 @@ def _state(opened: Opened) -> list[int] | None:
 def retried(found: Rejected, choices: Choices) -> Options:
     """Return the options with which the rows are loaded once more: as before, but for *choices*."""
     before: dict[str, Any] = {name: value for name, value in found.options.items() if value is not None}
+    before["mode"] = _ADDING.get(str(before.get("mode")), before.get("mode", "insert"))
     options = choose(cast(Choices, {**before, **_dialect_options(found.dialect), **choices}))
     return replace(options, only=found.places)
 

@@ -72,7 +72,8 @@ class Steps:
     def load(self) -> Iterator[Bad]:
         """Load what can be loaded, and yield what cannot."""
         while self._at < len(self._lines):
-            if self._refused >= _SIEVED_FROM:
+            # A dry run keeps no rows anywhere, and so has none to load from there.
+            if self._refused >= _SIEVED_FROM and not self._session.options.dry_run:
                 self._refused = 0
                 sieved = Sieve(self._session).load(self._rest())
                 if sieved is not None:
