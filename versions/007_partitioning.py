@@ -222,8 +222,6 @@ BEGIN
       LEFT JOIN ops.pseudonyms AS pseudonym ON pseudonym.user_id = event.user_id;
 
     FOREACH parent IN ARRAY ARRAY['audit_log', 'analytics'] LOOP
-        -- Nobody but the owner may use a partition but by way of its table, where the policies are.
-        EXECUTE format('ALTER TABLE public.%I DISABLE ROW LEVEL SECURITY', parent || '_legacy');
         EXECUTE format('ALTER TABLE public.%I ATTACH PARTITION public.%I FOR VALUES FROM (MINVALUE) TO (%L)',
                        parent, parent || '_legacy', to_char(bound, spelt));
         EXECUTE format('COMMENT ON TABLE public.%I IS %L', parent || '_legacy',
@@ -232,6 +230,10 @@ BEGIN
         WHILE since < horizon LOOP
             made := parent || to_char(since, '"_p"YYYY_MM');
             EXECUTE format('CREATE TABLE public.%I (LIKE public.%I INCLUDING ALL EXCLUDING IDENTITY EXCLUDING STATISTICS)', made, parent);
+            IF (SELECT relrowsecurity FROM pg_class WHERE oid = format('public.%I', parent)::regclass) THEN
+                -- Without a policy: nobody but its owner reads a partition past its table, where the policies are.
+                EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', made);
+            END IF;
             EXECUTE format('COMMENT ON TABLE public.%I IS %L', made,
                            format('partition made by agentdb: public.%s from %s to %s', parent,
                                   to_char(since, spelt), to_char(since + INTERVAL '1 month', spelt)));

@@ -73,7 +73,7 @@ GRANT SELECT ON recent TO part_ro;
 CREATE TABLE notes (id bigserial PRIMARY KEY, odd_id bigint CONSTRAINT notes_odd_id_fkey REFERENCES "Odd" (id) ON DELETE CASCADE, text text);
 CREATE INDEX notes_odd_id_idx ON notes (odd_id);
 COMMENT ON CONSTRAINT notes_odd_id_fkey ON notes IS 'about what';
-CREATE PUBLICATION odd_publication FOR TABLE "Odd", notes;
+CREATE PUBLICATION odd_publication FOR TABLE "Odd", notes (id, odd_id, text);
 INSERT INTO "Odd" (tenant_id, payload, amount, at)
 SELECT n % 5 + 1, jsonb_build_object('k', n), n % 100, now() - n * interval '6 hours'
   FROM generate_series(1, 2000) AS n;

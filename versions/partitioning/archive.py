@@ -33,35 +33,44 @@ class _Sink(Protocol):
 
 
 class _Hashed:
-    """Passes bytes on and hashes them."""
+    """Passes bytes on, if there is somewhere to pass them to, and hashes them."""
 
-    def __init__(self, sink: _Sink) -> None:
+    def __init__(self, sink: _Sink | None = None) -> None:
         self._sink = sink
         self.digest = hashlib.sha256()
 
     def write(self, data: bytes) -> int:
         self.digest.update(data)
-        return self._sink.write(data)
+        return self._sink.write(data) if self._sink else len(data)
 
 
-def archive(session: Session, schema: str, plain: str, folder: Path) -> Archived:
-    """Copy a table into `folder/schema.table.csv.gz`, readable by this user alone, and read it back.
+def archive(session: Session, oid: int, schema: str, plain: str, folder: Path) -> Archived:
+    """Copy a table into `folder/database.schema.table-oid.csv.gz`, readable by its owner, and read it back.
 
-    Memory: a megabyte. The file has its name only when it is whole and on the disk.
+    Memory: a megabyte. The file has its name only when it is whole and on the disk; one that is there already
+    is not written over.
 
     Raises:
-        FileError: the folder cannot be written, or the file does not hold what was written to it.
+        FileError: the folder cannot be written, the file does not hold what was written to it, or there is
+            one with other rows.
     """
-    file = folder / _SAFE.sub("_", f"{schema}.{plain}.csv.gz")
+    database = session.connection.info.dbname
+    file = folder / _SAFE.sub("_", f"{database}.{schema}.{plain}-{oid}.csv.gz")
     unfinished = file.with_suffix(".unfinished")
     try:
-        rows, sha256 = _write(session, Identifier(schema, plain), unfinished)
-        if _hash_of(unfinished) != sha256:
+        with session.patient():
+            rows, sha256 = _write(session, Identifier(schema, plain), unfinished)
+        if hash_of(unfinished) != sha256:
             raise FileError(
                 f'"{unfinished}" does not hold what was written to it',
                 hint="look at the disk, and run it again",
             )
+        if file.exists() and hash_of(file) != sha256:
+            raise FileError(
+                f'"{file}" is there, with other rows', hint="move it elsewhere, or name another folder"
+            )
         unfinished.replace(file)
+        _sync(folder)
     except OSError as error:
         raise FileError(
             f'"{file}" cannot be written: {error.strerror}', hint="name a folder that exists, with room"
@@ -69,22 +78,46 @@ def archive(session: Session, schema: str, plain: str, folder: Path) -> Archived
     return Archived(file, rows, sha256)
 
 
+def rows_of(session: Session, schema: str, plain: str) -> tuple[int, str]:
+    """Return how many rows a table has, and the SHA-256 of the CSV that they would be archived as."""
+    sink = _Hashed()
+    return _copy(session, Identifier(schema, plain), sink), sink.digest.hexdigest()
+
+
 def _write(session: Session, table: Identifier, file: Path) -> tuple[int, str]:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as raw:
         with gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0) as packed:
             sink = _Hashed(packed)
-            with session.connection.cursor() as cursor:
-                cursor.copy_expert(
-                    SQL("COPY (SELECT * FROM {}) TO STDOUT (FORMAT csv, HEADER)").format(table), sink
-                )
-                rows = cursor.rowcount
+            rows = _copy(session, table, sink)
         raw.flush()
         os.fsync(raw.fileno())
     return rows, sink.digest.hexdigest()
 
 
-def _hash_of(file: Path) -> str:
+def _copy(session: Session, table: Identifier, sink: _Hashed) -> int:
+    """Send the rows of a table, spelt the same and in the same order as long as nobody changes any."""
+    with session.connection.cursor() as cursor:
+        cursor.execute("SET synchronize_seqscans = off; SET extra_float_digits = 1; SET bytea_output = hex")
+        cursor.copy_expert(SQL("COPY (SELECT * FROM {}) TO STDOUT (FORMAT csv, HEADER)").format(table), sink)
+        return int(cursor.rowcount)
+
+
+def _sync(folder: Path) -> None:
+    """Bring the name of a file to the disk too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def hash_of(file: Path) -> str:
+    """Return the SHA-256 of what is packed in a file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     digest = hashlib.sha256()
     with gzip.open(file, "rb") as packed:
         while chunk := packed.read(_CHUNK):

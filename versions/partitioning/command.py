@@ -135,7 +135,9 @@ def maintain_command(
 def split_command(
     table: _Table = "public.analytics",
     *,
-    period: _Period = Period.MONTH,
+    period: Annotated[
+        Period | None, typer.Option("--period", help="how long one is  [default: as its policy says]")
+    ] = None,
     blocks: Annotated[
         int, typer.Option("--blocks", min=1, help="how many blocks are copied at a time")
     ] = Pace.blocks,

@@ -30,6 +30,8 @@ def add_index(session: Session, table: Table, name: str, what: str) -> tuple[str
         session.transaction(lambda: session.run(made))
     elif owner != table.oid:
         raise TableError(f'index "{name}" belongs to another table', hint="choose another name")
+    else:
+        session.transaction(lambda: _refuse_another(session, table, name, what))
     built = []
     for schema, leaf, oid in session.ask("leaves_without", oid=table.oid, schema=table.schema, name=name):
         part = part_name(str(leaf), name, table.plain)
@@ -51,7 +53,20 @@ def part_name(leaf: str, name: str, table: str) -> str:
     whole = f"{leaf}_{name.removeprefix(f'{table}_')}"
     if len(whole.encode()) <= _LONGEST_NAME_BYTES:
         return whole
-    return f"{leaf[:40]}_{hashlib.sha256(name.encode()).hexdigest()[:12]}_idx"
+    begun = leaf.encode()[:40].decode(errors="ignore")
+    return f"{begun}_{hashlib.sha256(f'{leaf} {name}'.encode()).hexdigest()[:12]}_idx"
+
+
+def _refuse_another(session: Session, table: Table, name: str, what: str) -> None:
+    """Refuse when the index that is there is another than is asked for: a second one is made to compare."""
+    probe = f"{table.plain}_compared_idx"
+    session.run(SQL("CREATE INDEX {} ON ONLY {} {}").format(Identifier(probe), table.identifier, SQL(what)))
+    asked, there = (session.value("index_text", schema=table.schema, name=index) for index in (probe, name))
+    session.run(SQL("DROP INDEX {}").format(table.beside(probe)))
+    if asked != there:
+        raise TableError(
+            f'index "{name}" is there, and is another: {there}', hint="choose another name, or drop that one"
+        )
 
 
 def _build(session: Session, index: Identifier, leaf: Identifier, oid: int, part: str, what: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -18,7 +17,7 @@ from spotify_ai_agent_migrations.versions.partitioning import facts, policies
 from spotify_ai_agent_migrations.versions.partitioning.periods import kind_of, moment_of
 from spotify_ai_agent_migrations.versions.partitioning.plan import Done, Policy
 from spotify_ai_agent_migrations.versions.partitioning.premake import in_the_way, premake
-from spotify_ai_agent_migrations.versions.partitioning.retention import detach, finalize, retain
+from spotify_ai_agent_migrations.versions.partitioning.retention import caught, detach, finalize, retain
 from spotify_ai_agent_migrations.versions.partitioning.session import (
     Bounds,
     Session,
@@ -51,7 +50,8 @@ def maintain(
         now, standby = facts.clock(session)
         if standby:
             return (Done("skipped", "everything", "this server is a standby"),)
-        done = [*_watch(session, now)]
+        done: list[Done] = []
+        done += _watch(session, now)
         for policy in policies.read(session, facts.qualified(session, table) if table else None):
             held = advisory_lock(
                 connection,
@@ -59,7 +59,7 @@ def maintain(
                 wait_ms=wait_ms,
                 called=f"the partitions of {policy.table}",
             )
-            with _caught(policy.table, done), held:
+            with caught(policy.table, done), held:
                 done += _one(session, policy, now, archive)
         return tuple(done)
 
@@ -80,16 +80,6 @@ def maintenance_written(table: str | None, *, settings: Settings) -> tuple[str, 
         return tuple(session.statements)
 
 
-@contextmanager
-def _caught(table: str, done: list[Done]) -> Iterator[None]:
-    """Note an error of the block under the name of the table."""
-    try:
-        with translated():
-            yield
-    except MigrationError as error:
-        done.append(Done("failed", table, error.problem))
-
-
 def _one(session: Session, policy: Policy, now: datetime, archive: Path | None) -> tuple[Done, ...]:
     table = facts.table(session, policy.table)
     finished = finalize(session, table)
@@ -106,13 +96,22 @@ def _one(session: Session, policy: Policy, now: datetime, archive: Path | None) 
 def _watch(session: Session, now: datetime) -> Iterator[Done]:
     """Drop the check of a conversion that was left alone before its bound arrives, and refuses rows."""
     for schema, plain, name, check, type_name, bound in session.ask("bounded"):
-        if moment_of(kind_of(type_name), bound) > now + _NEAR:
+        try:
+            near = moment_of(kind_of(type_name), bound) <= now + _NEAR
+        except (MigrationError, ValueError, TypeError, AttributeError):
+            # Somebody else's check, which only has the name.
             continue
-        statement = SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(
-            Identifier(schema, plain), Identifier(check)
-        )
-        if _alone(session, name, lambda statement=statement: session.run(statement)):  # type: ignore[misc]
+        if near:
+            yield from _unbound(session, name, Identifier(schema, plain), check, bound)
+
+
+def _unbound(session: Session, name: str, table: Identifier, check: str, bound: str) -> Iterator[Done]:
+    statement = SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(table, Identifier(check))
+    failed: list[Done] = []
+    with caught(name, failed):
+        if _alone(session, name, lambda: session.run(statement)):
             yield Done("unbound", name, f"its conversion was left alone, and {bound} is near")
+    yield from failed
 
 
 def _alone(session: Session, name: str, work: Callable[[], int]) -> bool:

@@ -22,6 +22,7 @@ class Detached:
     plain: str
     name: str
     table: str
+    until: str | None
     detached_at: datetime | None
     archived_rows: int | None
     sha256: str | None
@@ -50,6 +51,12 @@ def read(session: Session, table: str | None = None) -> tuple[Policy, ...]:
             f'table "{table}" has no policy', hint=f"agentdb partitioning convert {table} KEY writes one"
         )
     return found
+
+
+def period_of(session: Session, table: str) -> Period:
+    """Return the period of a table's policy; a month where it has none."""
+    found = session.ask("policies", table=table) if are_there(session) else []
+    return Period(found[0][1]) if found else Period.MONTH
 
 
 def remember(session: Session, policy: Policy) -> None:

@@ -95,6 +95,11 @@ def statements(
             until=Literal(until),
         ),
     ]
+    settings = session.ask("leaf_settings", oid=(parent or table).oid, partition=session.text(partition))
+    made[2:2] = [SQL(statement) for (statement,) in settings]
+    if session.value("row_security", oid=(parent or table).oid):
+        # Without a policy: nobody but its owner reads it by its own name, whatever is granted later.
+        made.insert(2, SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(partition))
     if identity:
         made.insert(2, SQL("ALTER TABLE {} REPLICA IDENTITY {}").format(partition, SQL(identity)))
     return made

@@ -94,15 +94,20 @@ def unconvert(
 def split(
     table: str,
     *,
-    period: Period | str = Period.MONTH,
+    period: Period | str | None = None,
     pace: Pace | None = None,
     settings: Settings | None = None,
     bounds: Bounds | None = None,
 ) -> tuple[str, ...]:
-    """Split the first partition of *table*, once its end has passed, into periods; see `split_rows`."""
+    """Split the first partition of *table*, once its end has passed, into periods; see `split_rows`.
+
+    Without a period, into those of its policy.
+    """
     with maintained(table, settings, bounds) as session:
         now, _ = facts.clock(session)
-        return split_rows(session, facts.table(session, table), Period(period), now, pace or Pace())
+        described = facts.table(session, table)
+        chosen = Period(period) if period else policies.period_of(session, described.name)
+        return split_rows(session, described, chosen, now, pace or Pace())
 
 
 def create_index(

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.core.database import translated
+from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
 from spotify_ai_agent_migrations.versions.partitioning import facts, policies
 from spotify_ai_agent_migrations.versions.partitioning.plan import Policy, ahead, due, gaps
@@ -60,7 +61,11 @@ def status(*, settings: Settings | None = None) -> tuple[Status, ...]:
 
 
 def _of(session: Session, policy: Policy, now: datetime, waiting: int) -> Status:
-    there = facts.partitions(session, facts.table(session, policy.table))
+    try:
+        table = facts.table(session, policy.table)
+        there = facts.partitions(session, table)
+    except TableError as error:
+        return _unknown(policy, waiting, error.problem)
     spans = [one.span for one in there if not one.detaching]
     ends = [span.until for span in spans if span.until is not None]
     found = Status(
@@ -78,7 +83,22 @@ def _of(session: Session, policy: Policy, now: datetime, waiting: int) -> Status
         newest_until=f"{max(ends):%Y-%m-%d}" if ends else "",
         problems=(),
     )
-    return Status(**{**vars(found), "problems": tuple(_problems(found))})
+    split = ["a split was begun and is not over"] if facts.is_being_split(session, table) else []
+    return Status(**{**vars(found), "problems": (*_problems(found), *split)})
+
+
+def _unknown(policy: Policy, waiting: int, problem: str) -> Status:
+    """Return the status of what cannot be looked at, as a table that is gone."""
+    zero = dict.fromkeys(("ahead", "gaps", "due", "detaching", "partitions", "rows", "size_bytes"), 0)
+    return Status(
+        table=policy.table,
+        period=policy.period.value,
+        premake=policy.premake,
+        detached=waiting,
+        newest_until="",
+        problems=(problem,),
+        **zero,
+    )
 
 
 def _problems(found: Status) -> Iterator[str]:
