@@ -41,7 +41,7 @@ _Url = Annotated[str | None, typer.Option("--url", metavar="URL", help="in place
 _Table = Annotated[str, typer.Argument(help="schema.table, as SQL writes it")]
 _Key = Annotated[str, typer.Argument(help="the column that holds the time")]
 _Period = Annotated[Period, typer.Option("--period", help="span of one partition")]
-_Premake = Annotated[int, typer.Option("--premake", min=1, help="how many periods ahead")]
+_Premake = Annotated[int, typer.Option("--premake", min=1, max=1000, help="how many periods ahead")]
 _Wait = Annotated[int, typer.Option("--lock-timeout-ms", min=1, help="how long others may wait for one try")]
 
 

@@ -18,6 +18,7 @@ from spotify_ai_agent_migrations.versions.partitioning.session import Session, W
 
 _CHECK_VIOLATION: Final = "23514"
 _COLUMN_COMMENTS: Final = 61
+_MILLISECONDS_OF_1973: Final = 94_694_400_000
 
 
 def prepare(session: Session, table: Table, period: Period, now: datetime) -> str:
@@ -30,6 +31,7 @@ def prepare(session: Session, table: Table, period: Period, now: datetime) -> st
     """
     _refuse_another_key(session, table)
     refuse_obstacles(session, table)
+    _refuse_other_numbers(session, table)
     found = facts.progress(session, table)
     _refuse_rows_beyond(session, table, found.bound or literal(table.kind, first_bound(period, now)))
     build_key(session, table, found.index_valid)
@@ -80,6 +82,19 @@ def refuse_obstacles(session: Session, table: Table) -> None:
         raise TableError(
             f'table "{table.name}" cannot be partitioned as it is: {"; ".join(found)}',
             hint="mend each of them, and run it again; nothing was changed",
+        )
+
+
+def _refuse_other_numbers(session: Session, table: Table) -> None:
+    """Refuse a number that counts something else than milliseconds: seconds, or rows."""
+    if table.kind != "bigint":
+        return
+    some = said("newest_of_some", table=table.identifier, key=Identifier(table.key))
+    newest = session.value(some)
+    if newest is not None and newest < _MILLISECONDS_OF_1973:
+        raise TableError(
+            f'column "{table.key}" of "{table.name}" does not look like milliseconds since 1970: {newest}',
+            hint="choose the column that holds the time; seconds are not looked at as one",
         )
 
 

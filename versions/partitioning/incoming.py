@@ -43,7 +43,7 @@ def obstacles(session: Session, table: Table) -> Iterator[str]:
     for link in incoming(session, table.oid):
         if not holds_key(link, table):
             names = {"column": column_of(link, table), "routine": routine_of(link, table), "mark": _MARK}
-            other = {"table": _text(session, link.identifier), "schema": link.schema}
+            other = {"table": _text(session, link.identifier), "called": link.plain, "schema": link.schema}
             for (line,) in session.ask("parts_taken", key=table.key, **names, **other):
                 yield str(line)
             for (line,) in session.ask("fired_by_fill", **other):
@@ -155,6 +155,12 @@ def plain_statements(links: tuple[Incoming, ...], table: Table) -> Iterator[Comp
         )
         if comment:
             yield _commented(link, comment)
+
+
+def validating_statements(session: Session, table: Table) -> Iterator[Composable]:
+    """Yield what validates the foreign keys that the swap has made anew."""
+    for link in incoming(session, table.oid):
+        yield SQL("ALTER TABLE {} VALIDATE CONSTRAINT {}").format(link.identifier, Identifier(link.name))
 
 
 def validate(session: Session, oid: int, table: Table | None = None) -> None:

@@ -294,7 +294,7 @@ SELECT (SELECT index.indisvalid
           FROM pg_catalog.pg_constraint AS linked
          WHERE linked.conrelid = %(oid)s
            AND linked.conname = %(check)s),
-       (SELECT pg_catalog.substring(pg_catalog.pg_get_constraintdef(linked.oid), '< ''?([^'')]+)')
+       (SELECT pg_catalog.substring(pg_catalog.pg_get_constraintdef(linked.oid), '.*< ''?([^'')]+)')
           FROM pg_catalog.pg_constraint AS linked
          WHERE linked.conrelid = %(oid)s
            AND linked.conname = %(check)s);
@@ -595,7 +595,30 @@ SELECT pg_catalog.format('you may not execute "%%s", which trigger "%%s" calls: 
   JOIN pg_catalog.pg_trigger AS own ON own.tgrelid = target.oid AND NOT own.tgisinternal
   JOIN pg_catalog.pg_proc AS called ON called.oid = own.tgfoid
  WHERE NOT pg_catalog.has_function_privilege(called.oid, 'EXECUTE')
+UNION ALL
+SELECT pg_catalog.format('statistics "%%s" are not yours: be a member of %%I', statistics.stxname,
+                         pg_catalog.pg_get_userbyid(statistics.stxowner))
+  FROM target
+  JOIN pg_catalog.pg_statistic_ext AS statistics ON statistics.stxrelid = target.oid
+ WHERE NOT pg_catalog.pg_has_role(statistics.stxowner, 'USAGE')
  ORDER BY 1;
+
+-- default_grants --
+-- What takes back whatever default privileges give on a table of a schema when it is made.
+SELECT DISTINCT pg_catalog.format('REVOKE ALL ON %%s FROM %%s CASCADE', %(table)s,
+                                  CASE WHEN given.grantee = 0 THEN 'PUBLIC'
+                                       ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(given.grantee)) END)
+  FROM pg_catalog.pg_default_acl AS privileges
+ CROSS JOIN LATERAL pg_catalog.aclexplode(privileges.defaclacl) AS given
+ WHERE privileges.defaclobjtype = 'r'
+   AND privileges.defaclnamespace IN (0, (SELECT namespace.oid FROM pg_catalog.pg_namespace AS namespace
+                                           WHERE namespace.nspname = %(schema)s))
+   AND given.grantee <> privileges.defaclrole
+ ORDER BY 1;
+
+-- newest_of_some --
+-- The newest key of some rows.
+SELECT pg_catalog.max(few.key) FROM (SELECT {key} AS key FROM {table} LIMIT 1000) AS few;
 
 -- sent_columns --
 -- The publications that would send the column that a table is given, which no subscriber has.
@@ -623,7 +646,7 @@ SELECT namespace.nspname, leaf.relname, linked.conname
 
 -- parts_taken --
 -- What has a name that a part of a foreign key would get, and is not that part.
-SELECT pg_catalog.format('column "%%s" of "%%s" is there: rename it, one of this name is to hold "%%s"', %(column)s, %(table)s, %(key)s)
+SELECT pg_catalog.format('column "%%s" of "%%s" is there: rename it, one of this name is to hold "%%s"', %(column)s, %(called)s, %(key)s)
   FROM pg_catalog.pg_attribute AS attribute
  WHERE attribute.attrelid = pg_catalog.to_regclass(%(table)s)
    AND attribute.attname = %(column)s
@@ -638,7 +661,7 @@ SELECT pg_catalog.format('function "%%s" is there: rename it, one of this name i
    AND routine.pronargs = 0
    AND coalesce(pg_catalog.obj_description(routine.oid, 'pg_proc'), '') <> %(mark)s
 UNION ALL
-SELECT pg_catalog.format('trigger "%%s" of "%%s" is there: rename it, one of this name is to fill "%%s"', %(routine)s, %(table)s, %(column)s)
+SELECT pg_catalog.format('trigger "%%s" of "%%s" is there: rename it, one of this name is to fill "%%s"', %(routine)s, %(called)s, %(column)s)
   FROM pg_catalog.pg_trigger AS own
  WHERE own.tgrelid = pg_catalog.to_regclass(%(table)s)
    AND own.tgname = %(routine)s
@@ -648,7 +671,7 @@ SELECT pg_catalog.format('trigger "%%s" of "%%s" is there: rename it, one of thi
 -- The triggers of a table that would fire for each row that gets its second column, and cannot be kept from it.
 SELECT pg_catalog.format('trigger "%%s" of "%%s" would fire for every row that is given its second column: '
                          'GRANT SET ON PARAMETER session_replication_role TO %%I, or run as a superuser',
-                         own.tgname, %(table)s, current_user)
+                         own.tgname, %(called)s, current_user)
   FROM pg_catalog.pg_trigger AS own
  WHERE own.tgrelid = pg_catalog.to_regclass(%(table)s)
    AND NOT own.tgisinternal
@@ -1058,6 +1081,12 @@ SELECT pg_catalog.format('%%I.%%I', namespace.nspname, class.relname)
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
  WHERE class.oid = %(oid)s;
 
+-- deadlock_timeout --
+-- After how many milliseconds of waiting somebody is cut off for a deadlock.
+SELECT setting.setting::integer
+  FROM pg_catalog.pg_settings AS setting
+ WHERE setting.name = 'deadlock_timeout';
+
 -- time_outs --
 -- How long a statement may take, and how long it may wait for a lock.
 SELECT pg_catalog.current_setting('statement_timeout'), pg_catalog.current_setting('lock_timeout');
@@ -1103,7 +1132,11 @@ SELECT class.oid::bigint,
   FROM pg_catalog.pg_class AS class
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
  CROSS JOIN LATERAL (SELECT pg_catalog.obj_description(class.oid, 'pg_class')) AS said (text)
-  LEFT JOIN ops.partition_archives AS entry ON entry.partition_oid = class.oid::bigint AND entry.dropped_at IS NULL
+  -- By name too: numbers are others after a dump was restored.
+  LEFT JOIN ops.partition_archives AS entry
+    ON entry.partition_oid = class.oid::bigint
+   AND entry.partition_name = pg_catalog.format('%%I.%%I', namespace.nspname, class.relname)
+   AND entry.dropped_at IS NULL
  WHERE class.relkind = 'r'
    AND NOT class.relispartition
    AND pg_catalog.starts_with(said.text, %(mark)s)
@@ -1172,7 +1205,7 @@ SELECT namespace.nspname,
        pg_catalog.format('%%I.%%I', namespace.nspname, class.relname),
        linked.conname,
        pg_catalog.format_type(attribute.atttypid, NULL),
-       pg_catalog.substring(pg_catalog.pg_get_constraintdef(linked.oid), '< ''?([^'')]+)')
+       pg_catalog.substring(pg_catalog.pg_get_constraintdef(linked.oid), '.*< ''?([^'')]+)')
   FROM pg_catalog.pg_constraint AS linked
   JOIN pg_catalog.pg_class AS class ON class.oid = linked.conrelid AND class.relkind = 'r'
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace

@@ -10,7 +10,7 @@ from typing import Final
 from psycopg2.sql import SQL
 
 from spotify_ai_agent_migrations.versions.core.database import translated
-from spotify_ai_agent_migrations.versions.core.errors import TableError
+from spotify_ai_agent_migrations.versions.core.errors import SettingsError, TableError
 from spotify_ai_agent_migrations.versions.core.locks import advisory_lock
 from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
 from spotify_ai_agent_migrations.versions.partitioning import facts, incoming, policies
@@ -151,9 +151,7 @@ def converted(session: Session, name: str, key: str, period: Period, ahead: int)
         bound = prepare(session, table, period, now)
         swap(session, table, bound)
         if isinstance(session, Written):
-            return Conversion(
-                table.name, bound, _to_be_made(session, table, Policy(table.name, period, ahead), bound)
-            )
+            return Conversion(table.name, bound, _write_rest(session, table, period, ahead, bound))
         table = facts.table(session, name, key)
     _refuse_other_key(table, key)
     incoming.validate(session, table.oid, table)
@@ -166,13 +164,21 @@ def converted(session: Session, name: str, key: str, period: Period, ahead: int)
     return Conversion(table.name, bound, made)
 
 
-def _to_be_made(session: Session, table: Table, policy: Policy, bound: str) -> tuple[str, ...]:
-    """Write down the partitions that come after the old rows, which are none yet."""
+def _write_rest(session: Session, table: Table, period: Period, premake: int, bound: str) -> tuple[str, ...]:
+    """Write down what comes after the swap: the old rows are no partition yet that could be looked at."""
     now, _ = facts.clock(session)
+    policy = Policy(table.name, period, premake)
+    for statement in incoming.validating_statements(session, table):
+        session.run(statement)
     new = missing(policy, table.plain, [Span(None, moment_of(table.kind, bound))], now)
     for one in new:
-        for statement in statements(session, table, one, table.oid):
-            session.run(statement)
+        granted = session.ask(
+            "default_grants", table=session.text(table.beside(one.plain)), schema=table.schema
+        )
+        for made in (*statements(session, table, one, table.oid), *(line for (line,) in granted)):
+            session.run(made)
+    policies.remember(session, policy)
+    session.run(SQL("ANALYZE {}").format(table.identifier))
     return tuple(one.plain for one in new)
 
 
@@ -181,6 +187,17 @@ def _refuse_other_key(table: Table, key: str) -> None:
         raise TableError(
             f'table "{table.name}" is partitioned by "{table.key}", not by "{key}"',
             hint="take that back first: agentdb partitioning unconvert",
+        )
+
+
+def _refuse_long_waits(session: Session) -> None:
+    """Refuse to wait so long for a lock that a deadlock is found, whose victim may be the application."""
+    most_ms = int(session.value("deadlock_timeout"))
+    asked_ms = session.bounds.lock_timeout_ms
+    if asked_ms >= most_ms:
+        raise SettingsError(
+            f"a lock time-out of {asked_ms} ms is not below deadlock_timeout, {most_ms} ms",
+            hint="others would be cut off for a deadlock before this gives way: choose less",
         )
 
 
@@ -195,6 +212,7 @@ def maintained(
     """
     with translated(), opened(settings or resolve_settings(), _PURPOSE) as connection:
         session = Session(connection, bounds)
+        _refuse_long_waits(session)
         name = facts.qualified(session, table)
         with advisory_lock(
             connection, maintenance_key(name), wait_ms=wait_ms, called=f"the partitions of {name}"

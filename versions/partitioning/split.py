@@ -27,7 +27,7 @@ _MOST: Final = 120
 class Pace:
     """How much is copied at a time, and how long to rest in between."""
 
-    blocks: int = 500
+    blocks: int = 100
     pause_s: float = 0.0
 
 

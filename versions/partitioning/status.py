@@ -129,13 +129,18 @@ def as_json(found: Sequence[Status]) -> str:
     return json.dumps([asdict(one) for one in found], indent=2) + "\n"
 
 
+def _label(text: str) -> str:
+    """Return a label's value: quoted, as in JSON, but that no letter is escaped."""
+    return json.dumps(text, ensure_ascii=False)
+
+
 def as_prometheus(found: Sequence[Status]) -> str:
     """Return gauges in Prometheus' text format, for a node exporter's folder."""
     lines = []
     for name, words in _METRICS:
         metric = f"agentdb_partitioning_{name}"
         lines += [f"# HELP {metric} {words}", f"# TYPE {metric} gauge"]
-        lines += [f"{metric}{{table={json.dumps(one.table)}}} {getattr(one, name)}" for one in found]
+        lines += [f"{metric}{{table={_label(one.table)}}} {getattr(one, name)}" for one in found]
     return "\n".join(lines) + "\n"
 
 
