@@ -214,15 +214,21 @@ def obstacles(session: Session, described: Table) -> tuple[str, ...]:
         "obstacles", oid=described.oid, key=described.key, built=described.built, check=described.check
     )
     indexes = session.ask("own_indexes", oid=described.oid, built=described.built)
-    names = [described.legacy, described.built, *(described.renamed(str(name)) for name, _ in indexes)]
+    renamed = [described.renamed(str(name)) for name, _ in indexes]
+    names = [described.legacy, described.built, *renamed]
     taken = session.ask("names_taken", oid=described.oid, schema=described.schema, names=names)
     dependent = dependents(session, described.oid)
     return (
         *(str(line) for (line,) in found),
         *(str(line) for (line,) in session.ask("not_allowed", oid=described.oid)),
         *(f"{one} and would go on reading the old rows only: drop it" for one in dependent),
+        *(f'two indexes would be called "{name}": rename one' for name in sorted(_doubles(names))),
         *(f'"{name}" is there, and the old rows need the name: rename it' for (name,) in taken),
     )
+
+
+def _doubles(names: list[str]) -> set[str]:
+    return {name for name in names if names.count(name) > 1}
 
 
 def is_being_split(session: Session, described: Table) -> bool:

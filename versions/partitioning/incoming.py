@@ -40,8 +40,13 @@ def holds_key(link: Incoming, table: Table) -> bool:
 
 def obstacles(session: Session, table: Table) -> Iterator[str]:
     """Yield what has a name that something added for a foreign key would get, and what filling would fire."""
-    for link in incoming(session, table.oid):
-        if not holds_key(link, table):
+    links = [link for link in incoming(session, table.oid) if not holds_key(link, table)]
+    seen = {(link.schema, routine_of(link, table)): link.plain for link in links}
+    for link in links:
+        other_plain = seen[link.schema, routine_of(link, table)]
+        if other_plain != link.plain:
+            yield f'"{link.plain}" and "{other_plain}" would have one function: rename what refers to it'
+        else:
             names = {"column": column_of(link, table), "routine": routine_of(link, table), "mark": _MARK}
             other = {"table": _text(session, link.identifier), "called": link.plain, "schema": link.schema}
             for (line,) in session.ask("parts_taken", key=table.key, **names, **other):

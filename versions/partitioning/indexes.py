@@ -50,8 +50,8 @@ def add_index(session: Session, table: Table, name: str, what: str) -> tuple[str
 
 def part_name(leaf: str, name: str, table: str) -> str:
     """Return the name of the part that index *name* of *table* has on the partition *leaf*."""
-    whole = f"{leaf}_{name.removeprefix(f'{table}_')}"
-    if len(whole.encode()) <= _LONGEST_NAME_BYTES:
+    whole = f"{leaf}{name.removeprefix(table)}"
+    if name.startswith(f"{table}_") and len(whole.encode()) <= _LONGEST_NAME_BYTES:
         return whole
     begun = leaf.encode()[:40].decode(errors="ignore")
     return f"{begun}_{hashlib.sha256(f'{leaf} {name}'.encode()).hexdigest()[:12]}_idx"

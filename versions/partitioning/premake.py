@@ -35,17 +35,16 @@ def premake(session: Session, table: Table, policy: Policy, now: datetime) -> tu
 
 def wanted(session: Session, table: Table, policy: Policy, now: datetime) -> tuple[New, ...]:
     """Return the partitions that are to be made, but for those whose name another table has."""
-    taken = {new.plain for new in in_the_way(session, table, policy, now)}
-    return tuple(new for new in _missing(session, table, policy, now) if new.plain not in taken)
+    taken = in_the_way(session, table, policy, now)
+    return tuple(new for new in _missing(session, table, policy, now) if new not in taken)
 
 
 def in_the_way(session: Session, table: Table, policy: Policy, now: datetime) -> tuple[New, ...]:
     """Return the partitions that cannot be made, since a table has their name: one that was detached."""
-    return tuple(
-        new
-        for new in _missing(session, table, policy, now)
-        if session.value("oid_of", table=session.text(table.beside(new.plain))) is not None
-    )
+    missed = _missing(session, table, policy, now)
+    names = [new.plain for new in missed]
+    taken = {name for (name,) in session.ask("names_taken", oid=0, schema=table.schema, names=names)}
+    return tuple(new for new in missed if new.plain in taken)
 
 
 def _missing(session: Session, table: Table, policy: Policy, now: datetime) -> tuple[New, ...]:
@@ -56,7 +55,7 @@ def _missing(session: Session, table: Table, policy: Policy, now: datetime) -> t
 def _one(session: Session, table: Table, policy: Policy, new: New, now: datetime) -> str | None:
     def work() -> str | None:
         lock_for_transaction(session, table.name)
-        if not isinstance(session, Written) and new not in wanted(session, table, policy, now):
+        if not isinstance(session, Written) and new not in _missing(session, table, policy, now):
             # Another process was quicker.
             return None
         for statement in statements(session, table, new, template(facts.partitions(session, table))):

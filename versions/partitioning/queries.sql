@@ -188,13 +188,15 @@ UNION ALL
 SELECT pg_catalog.format('trigger "%%s" %%s', own.tgname,
                          CASE WHEN own.tgoldtable IS NOT NULL OR own.tgnewtable IS NOT NULL
                               THEN 'reads transition tables for each row: make it FOR EACH STATEMENT'
-                              ELSE pg_catalog.format('writes "%%s" before the row is stored: let a default do so', %(key)s) END)
+                              ELSE pg_catalog.format('may write "%%s" before the row is stored, by the text of its function: let a default do so', %(key)s) END)
   FROM target
   JOIN pg_catalog.pg_trigger AS own ON own.tgrelid = target.oid AND NOT own.tgisinternal
   JOIN pg_catalog.pg_proc AS called ON called.oid = own.tgfoid
  WHERE own.tgtype & 1 = 1
    AND (own.tgoldtable IS NOT NULL OR own.tgnewtable IS NOT NULL
-        OR (own.tgtype & 2 = 2 AND called.prosrc ~* pg_catalog.format('new\s*\.\s*"?%%s"?\s*:?=', %(key)s)))
+        OR (own.tgtype & 2 = 2 AND called.prosrc ~* pg_catalog.format(
+                '((^|;|\mbegin|\mthen|\melse|\mloop)\s*new\s*\.\s*"?%%1$s"?\s*=|new\s*\.\s*"?%%1$s"?\s*:=|\minto\s+(strict\s+)?new\s*\.\s*"?%%1$s"?(\W|$))',
+                pg_catalog.regexp_replace(%(key)s, '(\W)', '\\\1', 'g'))))
 UNION ALL
 SELECT pg_catalog.format('publication "%%s" has all tables and not publish_via_partition_root: ALTER PUBLICATION … SET (publish_via_partition_root)',
                          publication.pubname)
@@ -214,6 +216,10 @@ SELECT pg_catalog.format('publication "%%s" has another partitioned table and no
  WHERE EXISTS (SELECT FROM pg_catalog.pg_publication_rel AS other
                  JOIN pg_catalog.pg_class AS class ON class.oid = other.prrelid AND class.relkind = 'p'
                 WHERE other.prpubid = publication.oid)
+UNION ALL
+SELECT 'it receives rows of a subscription, which knows it by its number: ALTER SUBSCRIPTION … at the publisher, without it'
+  FROM target
+ WHERE EXISTS (SELECT FROM pg_catalog.pg_subscription_rel AS member WHERE member.srrelid = target.oid)
 UNION ALL
 SELECT 'it has a security label: remove it'
   FROM target
@@ -869,7 +875,8 @@ SET search_path = pg_catalog, pg_temp AS {body};
 -- What the function does; where a column has the name of a variable, the column is meant.
 #variable_conflict use_column
 BEGIN
-    NEW.{added} := (SELECT referred.{key} FROM {table} AS referred WHERE referred.{referred} = NEW.{column} LIMIT 1);
+    NEW.{added} := (SELECT referred.{key} FROM {table} AS referred WHERE referred.{referred} = NEW.{column} LIMIT 1
+                   FOR KEY SHARE);
     RETURN NEW;
 END;
 
@@ -960,7 +967,7 @@ SELECT pg_catalog.format('ALTER TABLE %%s ALTER COLUMN %%I SET (%%s)', %(partiti
  ORDER BY 1;
 
 -- own_triggers --
--- The triggers that a partition alone has.
+-- What of a partitioned table a plain one could not have, or what is a partition's alone.
 SELECT pg_catalog.format('trigger "%%s" is one of partition "%%s" alone: drop it, or make it one of the table', own.tgname, class.relname)
   FROM pg_catalog.pg_inherits AS link
   JOIN pg_catalog.pg_class AS class ON class.oid = link.inhrelid
@@ -968,6 +975,10 @@ SELECT pg_catalog.format('trigger "%%s" is one of partition "%%s" alone: drop it
  WHERE link.inhparent = %(oid)s
    AND NOT own.tgisinternal
    AND own.tgparentid = 0
+UNION ALL
+SELECT 'it receives rows of a subscription, which knows it by its number: ALTER SUBSCRIPTION … at the publisher, without it'
+  FROM pg_catalog.pg_subscription_rel AS member
+ WHERE member.srrelid = %(oid)s
 UNION ALL
 SELECT pg_catalog.format('foreign key "%%s" refers to the table itself: drop it', linked.conname)
   FROM pg_catalog.pg_constraint AS linked
@@ -1246,10 +1257,11 @@ SELECT pg_catalog.format('ALTER TABLE %%I.%%I ADD CONSTRAINT %%I %%s', namespace
  ORDER BY linked.conname;
 
 -- create_mirror --
--- Do to the shadow what is done to the partition with the old rows, in the same transaction.
+-- Do to the shadow what is done to the partition with the old rows, in the same transaction. Its checks may call
+-- functions of the schema that it is in.
 CREATE FUNCTION {routine}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS {body};
+SET search_path = pg_catalog, {schema}, pg_temp AS {body};
 
 -- mirror_body --
 -- What the function does; where a column has the name of a variable, the column is meant.

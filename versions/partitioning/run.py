@@ -154,10 +154,11 @@ def converted(session: Session, name: str, key: str, period: Period, ahead: int)
             return Conversion(table.name, bound, _write_rest(session, table, period, ahead, bound))
         table = facts.table(session, name, key)
     _refuse_other_key(table, key)
-    incoming.validate(session, table.oid, table)
     policy = Policy(table.name, period, ahead)
-    made = premake(session, table, policy, now)
+    # First what keeps rows from being refused; what may take hours comes after.
     policies.remember(session, policy)
+    made = premake(session, table, policy, now)
+    incoming.validate(session, table.oid, table)
     if session.alone and session.value("never_analyzed", oid=table.oid):
         with session.patient():
             session.run(SQL("ANALYZE {}").format(table.identifier))

@@ -275,7 +275,12 @@ def _mirror(session: Session, table: Table, routine: Identifier) -> Composable:
         new=_row("NEW", table),
         update=update if others else SQL("DO NOTHING"),
     )
-    return said("create_mirror", routine=routine, body=Literal(session.text(body)))
+    return said(
+        "create_mirror",
+        routine=routine,
+        schema=Identifier(table.schema),
+        body=Literal(session.text(body)),
+    )
 
 
 def _mirror_triggers(routine: Identifier, legacy: Identifier) -> Iterator[Composable]:
