@@ -380,3 +380,57 @@ def test_an_index_of_the_same_name_is_the_same_index(empty_url: str) -> None:
     assert create_index(long, f"{long}_a_and_at_idx", "(a, at)", settings=settings(empty_url)) == ()
     with pytest.raises(TableError, match="is there, and is another"):
         create_index(long, f"{long}_a_and_at_idx", "(at)", settings=settings(empty_url))
+
+
+def test_names_that_would_meet_are_refused_or_kept_apart(empty_url: str) -> None:
+    rows(
+        empty_url,
+        f'{OLD} CREATE INDEX ev_a_idx ON ev (a); CREATE INDEX a_idx ON ev (a, id); CREATE TABLE "order" (item_ev_id bigint REFERENCES ev (id)); CREATE TABLE order_item (ev_id bigint REFERENCES ev (id))',
+    )
+    assert refused(empty_url) == {
+        'two indexes would be called "ev_legacy_a_idx": rename one',
+        '"order" and "order_item" would have one function: rename what refers to it',
+    }
+    rows(empty_url, 'DROP INDEX a_idx; DROP TABLE "order"')
+    convert("ev", "at", premake=1, settings=settings(empty_url))
+    for name, what in (("ev_b_idx", "(id)"), ("b_idx", "(at)")):
+        made = create_index("ev", name, what, settings=settings(empty_url))
+        assert len(made) == 2
+    assert rows(empty_url, "SELECT count(*) FROM pg_index WHERE NOT indisvalid") == [(0,)]
+
+
+def test_checks_call_functions_of_their_schema_while_a_split_copies(empty_url: str) -> None:
+    rows(
+        empty_url,
+        f"""{OLD} CREATE FUNCTION helper(bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1 > 0';
+        CREATE FUNCTION fine(bigint) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN helper($1); END';
+        ALTER TABLE ev ADD CONSTRAINT ev_id_check CHECK (fine(id))""",
+    )
+    in_the_past(empty_url, "ev")
+    assert killed_before("FOR SHARE OF old", lambda: split("ev", settings=settings(empty_url)))
+    rows(empty_url, "UPDATE ev SET a = 'changed'")
+    with pytest.raises(psycopg2.errors.CheckViolation):
+        rows(empty_url, "INSERT INTO ev SELECT -1, 'x', at FROM ev WHERE id = 5")
+    split("ev", settings=settings(empty_url))
+    assert rows(empty_url, "SELECT count(*) FROM ev WHERE a = 'changed'") == [(20,)]
+
+
+def test_a_table_that_receives_a_subscription_is_refused(empty_url: str) -> None:
+    rows(
+        empty_url,
+        f"{OLD} CREATE SUBSCRIPTION sub_{uuid.uuid4().hex[:6]} CONNECTION 'host=/nowhere' PUBLICATION pub WITH (connect = false, slot_name = NONE, enabled = false)",
+    )
+    with connected(empty_url) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT subname FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        ((name,),) = cursor.fetchall()
+        try:
+            cursor.execute(
+                "INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate) SELECT oid, 'ev'::regclass, 'r' FROM pg_subscription WHERE subname = %s",
+                (name,),
+            )
+            with pytest.raises(TableError, match="it receives rows of a subscription"):
+                convert("ev", "at", settings=settings(empty_url))
+        finally:
+            cursor.execute(f"DROP SUBSCRIPTION {name}")
