@@ -14,7 +14,7 @@ from spotify_ai_agent_migrations.versions.core.database import translated
 from spotify_ai_agent_migrations.versions.core.errors import MigrationError
 from spotify_ai_agent_migrations.versions.core.locks import advisory_lock
 from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
-from spotify_ai_agent_migrations.versions.partitioning import facts, policies
+from spotify_ai_agent_migrations.versions.partitioning import facts, policies, sets
 from spotify_ai_agent_migrations.versions.partitioning.periods import kind_of, moment_of
 from spotify_ai_agent_migrations.versions.partitioning.plan import Done, Policy
 from spotify_ai_agent_migrations.versions.partitioning.premake import in_the_way, premake
@@ -52,6 +52,8 @@ def maintain(
         if standby:
             return (Done("skipped", "everything", "this server is a standby"),)
         done = [*_watch(session, now)]
+        if table and (divided := _unclocked(session, table)):
+            return (*done, divided)
         for policy in policies.read(session, facts.qualified(session, table) if table else None):
             held = advisory_lock(
                 connection,
@@ -73,6 +75,8 @@ def maintenance_written(table: str | None, *, settings: Settings) -> tuple[str, 
         session = Written(connection)
         now, _ = facts.clock(session)
         for policy in policies.read(session, facts.qualified(session, table) if table else None):
+            if _unclocked(session, policy.table):
+                continue
             described = facts.table(session, policy.table)
             finalize(session, described)
             premake(session, described, policy, now)
@@ -91,6 +95,8 @@ def _caught(table: str, done: list[Done]) -> Iterator[None]:
 
 
 def _one(session: Session, policy: Policy, now: datetime, archive: Path | None) -> tuple[Done, ...]:
+    if divided := _unclocked(session, policy.table):
+        return (divided,)
     table = facts.table(session, policy.table)
     finished = finalize(session, table)
     made = tuple(Done("made", name) for name in premake(session, table, policy, now))
@@ -101,6 +107,15 @@ def _one(session: Session, policy: Policy, now: datetime, archive: Path | None) 
         for new in in_the_way(session, table, policy, now)
     )
     return (*finished, *made, *stopped, *retain(session, table, policy, now, archive))
+
+
+def _unclocked(session: Session, table: str) -> Done | None:
+    """Return what is said of a table whose partitions do not follow the clock."""
+    how = sets.how(session, table)
+    if how in {None, "range"}:
+        return None
+    name = facts.qualified(session, table)
+    return Done("skipped", name, f"it is divided by {how}, and its partitions do not follow the clock")
 
 
 def _watch(session: Session, now: datetime) -> Iterator[Done]:

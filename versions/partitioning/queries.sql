@@ -1026,3 +1026,135 @@ SELECT namespace.nspname,
                       AND whole.relname = %(name)s
                       AND place.nspname = %(schema)s)
  ORDER BY leaf.relname;
+
+-- set_facts --
+-- A partitioned table: number, schema, name, both as SQL writes them, owner, how it is divided, by which columns.
+SELECT class.oid::bigint,
+       namespace.nspname,
+       class.relname,
+       pg_catalog.format('%%I.%%I', namespace.nspname, class.relname),
+       pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(class.relowner)),
+       CASE split.partstrat WHEN 'r' THEN 'range' WHEN 'l' THEN 'list' ELSE 'hash' END,
+       (SELECT pg_catalog.array_agg(attribute.attname::text ORDER BY part.place)
+          FROM pg_catalog.unnest(pg_catalog.string_to_array(split.partattrs::text, ' ')::smallint[])
+               WITH ORDINALITY AS part (attnum, place)
+          JOIN pg_catalog.pg_attribute AS attribute
+            ON attribute.attrelid = class.oid AND attribute.attnum = part.attnum)
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_partitioned_table AS split ON split.partrelid = class.oid
+ WHERE class.oid = pg_catalog.to_regclass(%(table)s);
+
+-- unclocked --
+-- The tables divided by list or hash of which a partition bears the mark of this package.
+SELECT pg_catalog.format('%%I.%%I', namespace.nspname, class.relname)
+  FROM pg_catalog.pg_partitioned_table AS split
+  JOIN pg_catalog.pg_class AS class ON class.oid = split.partrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE split.partstrat IN ('l', 'h')
+   AND EXISTS (SELECT
+                 FROM pg_catalog.pg_inherits AS link
+                WHERE link.inhparent = class.oid
+                  AND pg_catalog.starts_with(pg_catalog.obj_description(link.inhrelid, 'pg_class'), %(mark)s))
+ ORDER BY 1;
+
+-- spoken_name --
+-- Schema and name of a table that need not be there, and both as SQL writes them; without a schema, that of a model.
+SELECT said.schema,
+       said.plain,
+       pg_catalog.format('%%I.%%I', said.schema, said.plain)
+  FROM (SELECT CASE pg_catalog.cardinality(parts.part)
+                   WHEN 1 THEN (SELECT namespace.nspname
+                                  FROM pg_catalog.pg_class AS class
+                                  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+                                 WHERE class.oid = pg_catalog.to_regclass(%(like)s))
+                   WHEN 2 THEN parts.part[1]
+               END AS schema,
+               CASE WHEN pg_catalog.cardinality(parts.part) < 3
+                    THEN parts.part[pg_catalog.cardinality(parts.part)] END AS plain
+          FROM (SELECT pg_catalog.parse_ident(%(table)s)) AS parts (part)) AS said;
+
+-- template_facts --
+-- A table that another one is modelled on: number, schema, name, both as SQL writes them, owner.
+SELECT class.oid::bigint,
+       namespace.nspname,
+       class.relname,
+       pg_catalog.format('%%I.%%I', namespace.nspname, class.relname),
+       pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(class.relowner))
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE class.oid = pg_catalog.to_regclass(%(table)s);
+
+-- template_obstacles --
+-- What of a table keeps a partitioned one from being made after it, by name, each with what to do about it.
+WITH target AS (
+    SELECT class.*
+      FROM pg_catalog.pg_class AS class
+     WHERE class.oid = %(oid)s
+), wanted AS (
+    SELECT said.name,
+           attribute.attnum,
+           attribute.attnotnull,
+           attribute.attgenerated
+      FROM pg_catalog.unnest(%(keys)s::text[]) AS said (name)
+      LEFT JOIN pg_catalog.pg_attribute AS attribute
+        ON attribute.attrelid = %(oid)s
+       AND attribute.attname = said.name
+       AND attribute.attnum > 0
+       AND NOT attribute.attisdropped
+)
+SELECT 'it is no table'
+  FROM target WHERE target.relkind NOT IN ('r', 'p')
+UNION ALL
+SELECT pg_catalog.format('it has no column "%%s"', wanted.name)
+  FROM wanted WHERE wanted.attnum IS NULL
+UNION ALL
+SELECT pg_catalog.format('column "%%s" is generated: choose a stored one', wanted.name)
+  FROM wanted WHERE wanted.attgenerated <> ''
+UNION ALL
+SELECT pg_catalog.format('column "%%s" may be NULL: set it NOT NULL', wanted.name)
+  FROM wanted WHERE %(how)s = 'range' AND NOT wanted.attnotnull
+UNION ALL
+SELECT pg_catalog.format('%%s "%%s" does not hold column "%%s": rows of two partitions could not be kept apart; %%s',
+                         CASE WHEN index.indisprimary THEN 'primary key' ELSE 'unique index' END, class.relname, wanted.name,
+                         CASE WHEN index.indisprimary THEN 'add the column to it' ELSE 'add the column to it, or drop it' END)
+  FROM target
+  JOIN pg_catalog.pg_index AS index ON index.indrelid = target.oid AND index.indisunique
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+  JOIN wanted ON wanted.attnum <> ALL ((pg_catalog.string_to_array(index.indkey::text, ' ')::smallint[])[1:index.indnkeyatts])
+UNION ALL
+SELECT pg_catalog.format('constraint "%%s" %%s', linked.conname,
+                         CASE WHEN linked.contype = 'x' THEN 'excludes rows, which holds in one partition only; drop it'
+                              WHEN linked.contype = 'c' THEN 'is NO INHERIT: make it a plain CHECK'
+                              WHEN linked.confrelid = target.oid THEN 'refers to the table itself: drop it'
+                              ELSE 'is not validated: ALTER TABLE … VALIDATE CONSTRAINT' END)
+  FROM target
+  JOIN pg_catalog.pg_constraint AS linked ON linked.conrelid = target.oid
+ WHERE linked.contype = 'x'
+    OR (linked.contype = 'c' AND linked.connoinherit)
+    OR (linked.contype = 'f' AND (linked.confrelid = target.oid OR NOT linked.convalidated))
+UNION ALL
+SELECT pg_catalog.format('trigger "%%s" reads transition tables for each row: make it FOR EACH STATEMENT', own.tgname)
+  FROM target
+  JOIN pg_catalog.pg_trigger AS own ON own.tgrelid = target.oid AND NOT own.tgisinternal
+ WHERE own.tgtype & 1 = 1
+   AND (own.tgoldtable IS NOT NULL OR own.tgnewtable IS NOT NULL)
+UNION ALL
+SELECT pg_catalog.format('rule "%%s": drop it', rewrite.rulename)
+  FROM target
+  JOIN pg_catalog.pg_rewrite AS rewrite ON rewrite.ev_class = target.oid
+ WHERE target.relkind IN ('r', 'p')
+ ORDER BY 1;
+
+-- create_set --
+-- A partitioned table with all that a plain one has that can be copied.
+CREATE TABLE {table} (LIKE {like} INCLUDING ALL) PARTITION BY {how} ({keys});
+
+-- as_written --
+-- Values as the server writes them as a type.
+SELECT given.value::{type}::text
+  FROM pg_catalog.unnest(%(values)s::text[]) AS given (value);
+
+-- rows_of_values --
+-- Whether a table has a row of some values.
+SELECT EXISTS (SELECT FROM {table} WHERE {key} IN ({values}) OR ({null} AND {key} IS NULL));
