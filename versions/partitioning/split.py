@@ -99,9 +99,7 @@ def _months(
             ),
         )
     )
-    since = (
-        period.start_of(moment_of(table.kind, oldest.partition(".")[0])) if oldest else period.before(until)
-    )
+    since = period.start_of(_moment(table, legacy, oldest)) if oldest else period.before(until)
     starts = tuple(period.starts(since, until))
     if len(starts) > _MOST:
         raise TableError(
