@@ -8,20 +8,24 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from psycopg2.sql import SQL, Identifier
 
 from spotify_ai_agent_migrations.versions.core.errors import FileError
+from spotify_ai_agent_migrations.versions.partitioning.parquet import write_parquet
+from spotify_ai_agent_migrations.versions.partitioning.plan import ArchiveFormat
 from spotify_ai_agent_migrations.versions.partitioning.session import Session
 
 _CHUNK: Final = 1 << 20
+_SUFFIXES: Final = MappingProxyType({"csv": "csv.gz", "parquet": "parquet"})
 _SAFE: Final = re.compile(r"[^A-Za-z0-9_.-]")
 
 
 @dataclass(frozen=True)
 class Archived:
-    """What is in a file: how many rows, and the SHA-256 of the CSV before it is compressed."""
+    """What is in a file: how many rows, and the SHA-256 of the Parquet file, or of the CSV uncompressed."""
 
     file: Path
     rows: int
@@ -44,29 +48,36 @@ class _Hashed:
         return self._sink.write(data)
 
 
-def archive(session: Session, schema: str, plain: str, folder: Path) -> Archived:
+def archive(session: Session, schema: str, plain: str, folder: Path, form: ArchiveFormat = "csv") -> Archived:
     """Copy a table into `folder/schema.table.csv.gz`, readable by this user alone, and read it back.
 
-    Memory: a megabyte. The file has its name only when it is whole and on the disk.
+    Memory: a megabyte, or 20,000 rows. The file has its name only when it is whole and on the disk.
 
     Raises:
         FileError: the folder cannot be written, or the file does not hold what was written to it.
     """
-    file = folder / _SAFE.sub("_", f"{schema}.{plain}.csv.gz")
+    file = folder / _SAFE.sub("_", f"{schema}.{plain}.{_SUFFIXES[form]}")
     unfinished = file.with_suffix(".unfinished")
     try:
-        rows, sha256 = _write(session, Identifier(schema, plain), unfinished)
-        if _hash_of(unfinished) != sha256:
-            raise FileError(
-                f'"{unfinished}" does not hold what was written to it',
-                hint="look at the disk, and run it again",
-            )
+        if form == "parquet":
+            rows, sha256 = write_parquet(session, schema, plain, unfinished)
+        else:
+            rows, sha256 = _write_csv(session, schema, plain, unfinished)
         unfinished.replace(file)
     except OSError as error:
         raise FileError(
             f'"{file}" cannot be written: {error.strerror}', hint="name a folder that exists, with room"
         ) from error
     return Archived(file, rows, sha256)
+
+
+def _write_csv(session: Session, schema: str, plain: str, file: Path) -> tuple[int, str]:
+    rows, sha256 = _write(session, Identifier(schema, plain), file)
+    if _hash_of(file) != sha256:
+        raise FileError(
+            f'"{file}" does not hold what was written to it', hint="look at the disk, and run it again"
+        )
+    return rows, sha256
 
 
 def _write(session: Session, table: Identifier, file: Path) -> tuple[int, str]:

@@ -42,8 +42,7 @@ def read(session: Session, table: str | None = None) -> tuple[Policy, ...]:
     if not are_there(session):
         raise TableError("this database keeps no policies of partitions", hint="alembic upgrade 007")
     found = tuple(
-        Policy(name, Period(period), ahead, cutoff, grace, hold, archive)
-        for name, period, ahead, cutoff, grace, hold, archive in session.ask("policies", table=table)
+        Policy(name, Period(period), *rest) for name, period, *rest in session.ask("policies", table=table)
     )
     if table is not None and not found:
         raise TableError(

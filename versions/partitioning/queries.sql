@@ -830,7 +830,8 @@ SELECT policy.table_name,
        pg_catalog.clock_timestamp() - coalesce(policy.keep_for, rule.keep_for),
        policy.grace,
        policy.hold,
-       policy.archive
+       policy.archive,
+       policy.archive_format
   FROM ops.partition_policy AS policy
   LEFT JOIN public.retention_policies AS rule
     ON policy.table_name IN (rule.table_name, 'public.' || rule.table_name)
@@ -1158,3 +1159,49 @@ SELECT given.value::{type}::text
 -- rows_of_values --
 -- Whether a table has a row of some values.
 SELECT EXISTS (SELECT FROM {table} WHERE {key} IN ({values}) OR ({null} AND {key} IS NULL));
+
+-- types_of --
+-- The columns of a table: name, type as SQL writes it, and the type below all domains, an enum's and an array's included.
+WITH RECURSIVE below AS (
+    SELECT attribute.attnum, attribute.attname, attribute.atttypid AS type,
+           pg_catalog.format_type(attribute.atttypid, attribute.atttypmod) AS declared
+      FROM pg_catalog.pg_attribute AS attribute
+     WHERE attribute.attrelid = %(table)s::pg_catalog.regclass
+       AND attribute.attnum > 0
+       AND NOT attribute.attisdropped
+    UNION ALL
+    SELECT below.attnum, below.attname, type.typbasetype, below.declared
+      FROM below
+      JOIN pg_catalog.pg_type AS type ON type.oid = below.type AND type.typtype = 'd'
+)
+SELECT below.attname,
+       below.declared,
+       pg_catalog.format_type(below.type, NULL)
+  FROM below
+  JOIN pg_catalog.pg_type AS type ON type.oid = below.type
+ WHERE type.typtype <> 'd'
+ ORDER BY below.attnum;
+
+-- read_instant --
+-- Microseconds since 1970; of infinity the largest number, with its sign.
+CASE WHEN {column} IS NULL THEN NULL
+     WHEN pg_catalog.isfinite({column}) THEN (extract(epoch FROM {column}) * 1000000)::bigint
+     WHEN {column} > 'epoch' THEN 9223372036854775807
+     ELSE -9223372036854775807
+END;
+
+-- read_day --
+-- Days since 1970; of infinity the largest number, with its sign.
+CASE WHEN {column} IS NULL THEN NULL
+     WHEN pg_catalog.isfinite({column}) THEN {column} - DATE '1970-01-01'
+     WHEN {column} > 'epoch' THEN 2147483647
+     ELSE -2147483647
+END;
+
+-- read_text --
+-- A value as the text that is read back as the same.
+{column}::pg_catalog.text;
+
+-- is_beyond --
+-- Whether a column has an instant that 64 bits of microseconds since 1970 do not reach.
+coalesce(pg_catalog.bool_or(pg_catalog.isfinite({column}) AND {column} >= '294247-01-01'), false);

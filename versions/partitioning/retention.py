@@ -87,7 +87,7 @@ def _retire(session: Session, policy: Policy, gone: Detached, folder: Path | Non
     if policy.archive and gone.sha256 is None:
         if folder is None:
             return (Done("kept", gone.plain, "it is not archived: say --archive FOLDER"),)
-        made = archive(session, gone.schema, gone.plain, folder)
+        made = archive(session, gone.schema, gone.plain, folder, policy.archive_format)
         policies.note(
             session, "note_archived", gone, rows=made.rows, sha256=made.sha256, file=str(made.file.resolve())
         )
