@@ -7,15 +7,18 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import pytest
-from partitioning.scene import build, settings
+from partitioning.scene import build, converted_in_the_past, schema, settings
 from partitioning.test_maintain import NAMES
 from runner.test_bounds import until
 
-from spotify_ai_agent_migrations.versions.partitioning import Done, convert, maintain, unconvert
+from spotify_ai_agent_migrations.versions.core.errors import TableError
+from spotify_ai_agent_migrations.versions.partitioning import Done, convert, maintain, split, unconvert
 from spotify_ai_agent_migrations.versions.partitioning.status import status
 from support import client, rows
 
@@ -64,17 +67,14 @@ def started(url: str, folder: pathlib.Path, *settings_: str) -> Iterator[str]:
         as_owner(url, "pg_ctl", "-D", folder / "data", "-m", "immediate", "-w", "stop")
 
 
-def database_of(url: str) -> str:
-    return str(rows(url, "SELECT current_database()")[0][0])
-
-
 def test_a_standby_is_left_alone(url: str) -> None:
     wanted = rows(url, NAMES)
+    ((database,),) = rows(url, "SELECT current_database()")
     rows(url, f"DROP TABLE {wanted[-1][0]}")
     with folder_of(url) as folder:
         as_owner(url, "pg_basebackup", "-d", url, "-D", folder / "data", "-R", "-c", "fast", "--no-sync")
         with started(url, folder, "fsync=off") as place:
-            standby = f"postgresql://postgres@/{database_of(url)}?{place}"
+            standby = f"postgresql://postgres@/{database}?{place}"
             until(lambda: rows(standby, "SELECT pg_is_in_recovery()") == [(True,)])
             assert maintain(settings=settings(standby)) == (
                 Done("skipped", "everything", "this server is a standby"),
@@ -118,39 +118,56 @@ def logical(databases: object, server: dict[str, str]) -> Iterator[str]:
 RECEIVER = """
 CREATE TABLE "Odd" (id bigint PRIMARY KEY, serial_no int, tenant_id bigint, payload jsonb, amount numeric, doubled numeric,
                     touched int, at timestamptz);
+CREATE TABLE notes (id bigint PRIMARY KEY, odd_id bigint, text text);
 """
 SENT = 'SELECT id, tenant_id, amount::int, at FROM "Odd" WHERE amount > 2000 ORDER BY id'
 
 
-def test_a_subscriber_keeps_receiving_through_convert_and_back_without_refresh(logical: str) -> None:
-    admin = f"postgresql://postgres@/postgres?{logical}"
-    sender, receiver = (f"postgresql://postgres@/{name}?{logical}" for name in ("sender", "receiver"))
-    for name in ("sender", "receiver"):
-        rows(admin, f"CREATE DATABASE {name}")
+@dataclass(frozen=True)
+class Pair:
+    """A database and the one that receives its rows."""
+
+    sender: str
+    receiver: str
+
+    def arrives(self, statement: str) -> list[tuple[object, ...]]:
+        """Wait until the receiver answers as the sender does; return the answer."""
+        expected = rows(self.sender, statement)
+        until(lambda: rows(self.receiver, statement) == expected)
+        return expected
+
+
+@pytest.fixture
+def pair(logical: str) -> Iterator[Pair]:
+    """The scene in one database, and a subscriber of its publication in another, which is never refreshed."""
+    name = f"t{uuid.uuid4().hex[:6]}"
+    admin, sender, receiver = (
+        f"postgresql://postgres@/{one}?{logical}" for one in ("postgres", f"{name}_s", f"{name}_r")
+    )
+    for one in (f"{name}_s", f"{name}_r"):
+        rows(admin, f"CREATE DATABASE {one}")
     build(sender)
-    rows(sender, 'ALTER PUBLICATION odd_publication DROP TABLE notes; DELETE FROM "Odd" WHERE id > 20')
     rows(receiver, RECEIVER)
-    rows(sender, "SELECT pg_create_logical_replication_slot('odd', 'pgoutput')")
+    # Made by hand: within one server a subscription would wait for itself to make it.
+    rows(sender, f"SELECT pg_create_logical_replication_slot('{name}', 'pgoutput')")
     rows(
         receiver,
-        f"CREATE SUBSCRIPTION odd CONNECTION '{logical} dbname=sender user=postgres' PUBLICATION odd_publication WITH (create_slot = false, slot_name = odd, copy_data = false)",
+        f"CREATE SUBSCRIPTION {name} CONNECTION '{logical} dbname={name}_s user=postgres' PUBLICATION odd_publication"
+        f" WITH (create_slot = false, slot_name = {name}, copy_data = false)",
     )
-    try:
-        _write_and_compare(sender, receiver, 1)
-        convert('"Odd"', "at", premake=2, settings=settings(sender))
-        _write_and_compare(sender, receiver, 2)
-        unconvert('"Odd"', settings=settings(sender))
-        _write_and_compare(sender, receiver, 3)
-        # pg_stat_subscription_stats counts what the worker failed at; it was never told of new tables.
-        assert rows(receiver, "SELECT apply_error_count FROM pg_stat_subscription_stats") == [(0,)]
-    finally:
-        rows(receiver, "ALTER SUBSCRIPTION odd DISABLE")
-        rows(receiver, "ALTER SUBSCRIPTION odd SET (slot_name = NONE)")
-        rows(receiver, "DROP SUBSCRIPTION odd")
+    yield Pair(sender, receiver)
+    # A worker whose changes cannot be applied counts it here.
+    failed = rows(
+        receiver, "SELECT apply_error_count FROM pg_stat_subscription_stats WHERE subname = %s", (name,)
+    )
+    for change in ("DISABLE", "SET (slot_name = NONE)"):
+        rows(receiver, f"ALTER SUBSCRIPTION {name} {change}")
+    rows(receiver, f"DROP SUBSCRIPTION {name}")
+    assert failed == [(0,)]
 
 
-def _write_and_compare(sender: str, receiver: str, turn: int) -> None:
-    """Insert, update and delete, in this month and in one to come; the receiver has what the sender has."""
+def write(sender: str, turn: int) -> None:
+    """Insert, update and delete, in this month and in one to come."""
     rows(
         sender,
         f"""INSERT INTO "Odd" (tenant_id, amount, at)
@@ -158,6 +175,43 @@ def _write_and_compare(sender: str, receiver: str, turn: int) -> None:
             UPDATE "Odd" SET amount = amount + 1000 WHERE amount = 1000 + {turn};
             DELETE FROM "Odd" WHERE amount = 1999 + {turn}""",
     )
-    expected = rows(sender, SENT)
-    assert len(expected) == (2 if turn == 2 else 1)
-    until(lambda: rows(receiver, SENT) == expected)
+
+
+def test_a_subscriber_keeps_receiving_through_convert_and_back_without_refresh(pair: Pair) -> None:
+    rows(pair.sender, "ALTER PUBLICATION odd_publication DROP TABLE notes")
+    write(pair.sender, 1)
+    assert len(pair.arrives(SENT)) == 1
+    convert('"Odd"', "at", premake=2, settings=settings(pair.sender))
+    write(pair.sender, 2)
+    assert len(pair.arrives(SENT)) == 2
+    unconvert('"Odd"', settings=settings(pair.sender))
+    write(pair.sender, 3)
+    assert len(pair.arrives(SENT)) == 1
+
+
+def test_a_subscriber_keeps_receiving_through_a_split(pair: Pair) -> None:
+    rows(pair.sender, "ALTER PUBLICATION odd_publication DROP TABLE notes")
+    converted_in_the_past(pair.sender)
+    old = """INSERT INTO "Odd" (tenant_id, amount, at) VALUES (1, {}, now() - interval '70 days')"""
+    rows(pair.sender, old.format(2001))
+    assert len(split('"Odd"', settings=settings(pair.sender))) >= 16
+    rows(pair.sender, """UPDATE "Odd" SET amount = 2002 WHERE amount = 2001""")
+    rows(pair.sender, old.format(2003))
+    # Each once: the copy that the split made was sent to nobody.
+    assert [row[2] for row in pair.arrives(SENT)] == [2002, 2003]
+
+
+def test_a_published_table_that_refers_to_it_gets_no_column_that_subscribers_lack(pair: Pair) -> None:
+    before = schema(pair.sender)
+    with pytest.raises(TableError) as refused:
+        convert('"Odd"', "at", premake=1, settings=settings(pair.sender))
+    assert refused.value.problem == (
+        'table "public."Odd"" cannot be partitioned as it is: table "notes" is published by "odd_publication" and would get a '
+        'column "odd_id_at" that subscribers lack: add it to them, then to the table, as timestamp with time zone'
+    )
+    assert schema(pair.sender) == before
+    for url in (pair.receiver, pair.sender):
+        rows(url, "ALTER TABLE notes ADD COLUMN odd_id_at timestamp with time zone")
+    convert('"Odd"', "at", premake=1, settings=settings(pair.sender))
+    rows(pair.sender, "INSERT INTO notes (odd_id, text) VALUES (5, 'new')")
+    assert len(pair.arrives("SELECT odd_id, odd_id_at, text FROM notes WHERE text = 'new'")) == 1

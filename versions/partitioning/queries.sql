@@ -208,6 +208,31 @@ SELECT pg_catalog.format('publication "%%s" has another partitioned table and no
                  JOIN pg_catalog.pg_class AS class ON class.oid = other.prrelid AND class.relkind = 'p'
                 WHERE other.prpubid = publication.oid)
 UNION ALL
+SELECT DISTINCT pg_catalog.format('table "%%s" is published by "%%s" and would get a column "%%s" that subscribers lack: add it to them, then to the table, as %%s',
+                                  other.relname, published.pubname, attribute.attname || '_' || %(key)s,
+                                  pg_catalog.format_type(held.atttypid, held.atttypmod))
+  FROM target
+  JOIN pg_catalog.pg_attribute AS held ON held.attrelid = target.oid AND held.attnum = target.key
+  JOIN pg_catalog.pg_constraint AS linked
+    ON linked.confrelid = target.oid AND linked.conrelid <> target.oid AND linked.contype = 'f' AND linked.conparentid = 0
+  JOIN pg_catalog.pg_class AS other ON other.oid = linked.conrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = other.relnamespace
+  JOIN pg_catalog.pg_attribute AS attribute
+    ON attribute.attrelid = other.oid AND attribute.attnum = linked.conkey[1]
+  JOIN pg_catalog.pg_publication_tables AS published
+    ON published.schemaname = namespace.nspname AND published.tablename = other.relname
+ WHERE EXISTS (SELECT FROM pg_catalog.pg_replication_slots AS slot
+                WHERE slot.slot_type = 'logical' AND slot.database = pg_catalog.current_database())
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_publication_rel AS member
+                     JOIN pg_catalog.pg_publication AS publication ON publication.oid = member.prpubid
+                    WHERE member.prrelid = other.oid
+                      AND publication.pubname = published.pubname
+                      AND member.prattrs IS NOT NULL)
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute AS added
+                    WHERE added.attrelid = other.oid
+                      AND added.attname = attribute.attname || '_' || %(key)s
+                      AND NOT added.attisdropped)
+UNION ALL
 SELECT 'it has a security label: remove it'
   FROM target
  WHERE EXISTS (SELECT FROM pg_catalog.pg_seclabel AS label
