@@ -21,6 +21,7 @@ from spotify_ai_agent_migrations.versions.partitioning import (
     add_values,
     convert,
     create,
+    create_index,
     maintain,
 )
 from spotify_ai_agent_migrations.versions.partitioning.create import addition_written, creation_written
@@ -180,8 +181,13 @@ def test_a_value_comes_later_while_others_write(model: str) -> None:
 def test_a_default_partition_is_made_when_it_is_asked_for_and_its_rows_are_not_lost(model: str) -> None:
     by = ByList("area", {"nordics": ("SE", "NO")}, default="rest")
     create("plays", "model", by, settings=settings(model))
-    rows(model, "INSERT INTO plays (area, person) VALUES ('ES', 1), (NULL, 1)")
+    rows(
+        model,
+        "INSERT INTO areas VALUES ('100%s'); INSERT INTO plays (area, person) VALUES ('ES', 1), (NULL, 1)",
+    )
     assert rows(model, WHERE) == [("plays_rest", 2)]
+    assert create("plays", "model", by, settings=settings(model)).made == ()
+    assert add_values("plays", "sale", ("100%s",), settings=settings(model)).made == ("plays_sale",)
     for values in (("ES", "PT"), (None,)):
         with pytest.raises(TableError) as refused:
             add_values("plays", "iberia", values, settings=settings(model))
@@ -280,6 +286,20 @@ def test_what_cannot_be_divided_is_refused_by_name_and_all_at_once(model: str) -
     assert schema(model) == before
 
 
+def test_an_index_comes_on_every_partition_of_a_list(model: str) -> None:
+    by_area(model)
+    assert create_index("plays", "plays_person_idx", "(person)", settings=settings(model)) == (
+        "plays_nordics_person_idx",
+        "plays_unknown_person_idx",
+    )
+    assert add_values("plays", "iberia", ("ES",), settings=settings(model)).made == ("plays_iberia",)
+    assert rows(model, "SELECT count(*), bool_and(indisvalid) FROM pg_index JOIN pg_partition_tree('plays_person_idx') ON relid = indexrelid") == [
+        (4, True)
+    ]  # fmt: skip
+    with pytest.raises(TableError, match='table "model" is there, and is not partitioned'):
+        create_index("model", "model_person_idx", "(person)", settings=settings(model))
+
+
 def test_a_live_table_divided_by_list_is_not_converted_by_time(model: str) -> None:
     by_area(model)
     before = schema(model)
@@ -307,7 +327,7 @@ def test_the_statements_are_shown_and_do_the_same(model: str, by: ByList | ByHas
     before = schema(model)
     said = creation_written("plays", "model", by, settings=settings(model))
     assert schema(model) == before
-    assert said[2].startswith(
+    assert said[3].startswith(
         'CREATE TABLE "public"."plays" (LIKE "public"."model" INCLUDING ALL) PARTITION BY'
     )
     rows(model, "SET TimeZone = 'UTC'; " + "; ".join(said))

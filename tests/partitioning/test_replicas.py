@@ -117,7 +117,9 @@ def logical(databases: object, server: dict[str, str]) -> Iterator[str]:
             "--no-sync",
             "--locale=C",
         )
-        with started(url, folder, "wal_level=logical", "fsync=off", "wal_retrieve_retry_interval=100ms") as place:
+        with started(
+            url, folder, "wal_level=logical", "fsync=off", "wal_retrieve_retry_interval=100ms"
+        ) as place:
             yield place
 
 

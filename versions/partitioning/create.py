@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from psycopg2.sql import SQL
+
 from spotify_ai_agent_migrations.versions.core.database import translated
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.core.locks import advisory_lock
@@ -18,8 +20,9 @@ from spotify_ai_agent_migrations.versions.partitioning.divided import (
 )
 from spotify_ai_agent_migrations.versions.partitioning.model import (
     New,
-    carried,
+    left_out,
     model_of,
+    named_as_model,
     numbers,
     parent,
     spoken_name,
@@ -59,10 +62,10 @@ def create(
     """Make the partitioned *table* that is in everything like the table *like*, and its partitions.
 
     One transaction: killed anywhere, nothing is left. A second run makes the partitions that are missing.
-    Its way back is DROP TABLE.
+    Its way back is DROP TABLE, and by time, to strike its row of ops.partition_policy. No row is copied.
 
     Locks: *like* in ACCESS EXCLUSIVE for some milliseconds if it has triggers, policies, grants, foreign keys
-    or a comment, which are carried over too, else not more than a reader; the rows of *like* are not copied.
+    or a comment, which are carried over too, and what it refers to against writers; else as a reader.
 
     Raises:
         TableError: *like* cannot be divided so, all of it named; or *table* is there and is another one.
@@ -133,13 +136,9 @@ def created(session: Session, table: str, like: str, by: Scheme) -> Creation:
 
 def added(session: Session, table: str, name: str, values: Sequence[Value]) -> Creation:
     """Add a partition in *session*; see `add_values`."""
-    facts.number_of(session, table)
-    there = sets.find(session, table)
-    assert there is not None
+    there = sets.whole(session, table)
     if there.how != "list":
-        raise TableError(
-            f'table "{there.name}" is partitioned by {there.how}', hint="values are those of a list"
-        )
+        raise TableError(f'table "{there.name}" is divided by {there.how}', hint="a list has values")
     return Creation(there.name, make_leaves(session, there, (leaf(there.plain, name, values),)))
 
 
@@ -162,11 +161,17 @@ def _completed(session: Session, there: Set, by: Scheme) -> tuple[str, ...]:
 
 def _make(session: Session, new: New, by: Scheme) -> tuple[str, ...]:
     """Make table and partitions; the caller holds the transaction."""
+    carried = left_out(session, new.like)
+    if carried:
+        # At once and first: a weaker lock would have to be raised, which is how deadlocks are made.
+        session.run(SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(new.like.identifier))
     for statement in parent(new, by):
         session.run(statement)
     take_grants_back(session, new.identifier)
-    for statement in (*numbers(session, new), *carried(session, new)):
-        session.run(statement)
+    for number in numbers(session, new):
+        session.run(number)
+    for change in named_as_model(new, carried) if carried else ():
+        session.run(change)
     if isinstance(by, ByRange):
         return _periods(session, new, by)
     made = leaves(by, new.plain)

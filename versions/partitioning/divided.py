@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from psycopg2.sql import SQL, Composable, Identifier, Literal
@@ -33,12 +33,7 @@ def _refuse_contradiction(session: Session, there: Set, wanted: Sequence[Leaf]) 
     """Refuse partitions whose values or remainders others have, or that have others than are wanted."""
     bounds = {one.plain: one.bound for one in sets.parts(session, there)}
     if there.how == "hash":
-        moduli = {pair[0] for bound in bounds.values() if (pair := hashed(bound))}
-        if moduli - {one.modulus for one in wanted}:
-            raise TableError(
-                f'table "{there.name}" is divided into {", ".join(map(str, sorted(moduli)))}',
-                hint="the number of partitions of a hash is for good; create another table beside it",
-            )
+        _refuse_other_modulus(there, bounds.values(), wanted)
         return
     type_name = str(session.value("key_type", oid=there.oid, key=there.keys[0]))
     held = {
@@ -47,34 +42,50 @@ def _refuse_contradiction(session: Session, there: Set, wanted: Sequence[Leaf]) 
         if (values := listed(bound)) is not None
     }
     for one in wanted:
-        values = sets.normal(session, type_name, one.values)
-        if one.plain in bounds and held.get(one.plain, frozenset()) != values:
-            raise TableError(
-                f'partition "{one.plain}" is there, with other values', hint="choose another name"
-            )
-        taken = sorted(plain for plain, some in held.items() if plain != one.plain and some & values)
-        if taken:
-            raise TableError(
-                f'partition "{taken[0]}" has values that are meant for "{one.plain}"',
-                hint="a value belongs to one partition",
-            )
-        _refuse_rows_in_default(session, there, one, {name for name in bounds if bounds[name] == "DEFAULT"})
-
-
-def _refuse_rows_in_default(session: Session, there: Set, one: Leaf, defaults: set[str]) -> None:
-    for plain in sorted(defaults - {one.plain}):
-        found = said(
-            "rows_of_values",
-            table=Identifier(there.schema, plain),
-            key=Identifier(there.keys[0]),
-            values=_values(one.values),
-            null=Literal(None in one.values),
+        _refuse_other_values(
+            one, is_there=one.plain in bounds, held=held, values=sets.normal(session, type_name, one.values)
         )
-        if session.value(found):
-            raise TableError(
-                f'the DEFAULT partition "{plain}" has rows that are meant for "{one.plain}"',
-                hint="move them away and back, in one transaction with the attaching",
-            )
+        if one.plain not in bounds:
+            for plain in sorted(name for name in bounds if bounds[name] == "DEFAULT"):
+                _refuse_rows(session, there, one, plain)
+
+
+def _refuse_other_modulus(there: Set, bounds: Iterable[str], wanted: Sequence[Leaf]) -> None:
+    moduli = {pair[0] for bound in bounds if (pair := hashed(bound))}
+    if moduli - {one.modulus for one in wanted}:
+        raise TableError(
+            f'table "{there.name}" is divided into {", ".join(map(str, sorted(moduli)))}',
+            hint="the number of partitions of a hash is for good; create another table beside it",
+        )
+
+
+def _refuse_other_values(
+    one: Leaf, *, is_there: bool, held: Mapping[str, frozenset[Value]], values: frozenset[Value]
+) -> None:
+    if is_there and held.get(one.plain, frozenset()) != values:
+        raise TableError(f'partition "{one.plain}" is there, with other values', hint="choose another name")
+    taken = sorted(plain for plain, some in held.items() if plain != one.plain and some & values)
+    if taken:
+        raise TableError(
+            f'partition "{taken[0]}" has values that are meant for "{one.plain}"',
+            hint="a value belongs to one partition",
+        )
+
+
+def _refuse_rows(session: Session, there: Set, one: Leaf, default: str) -> None:
+    """Refuse a partition whose rows are in the DEFAULT one, which the server would find while it holds it."""
+    found = said(
+        "rows_of_values",
+        table=Identifier(there.schema, default),
+        key=Identifier(there.keys[0]),
+        values=_values(one.values),
+        null=Literal(None in one.values),
+    )
+    if one.values and session.value(found):
+        raise TableError(
+            f'the DEFAULT partition "{default}" has rows that are meant for "{one.plain}"',
+            hint="move them away and back, in one transaction with the attaching",
+        )
 
 
 def attach_leaf(session: Session, there: Set, one: Leaf, like: int | None) -> None:

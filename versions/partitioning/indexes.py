@@ -7,13 +7,13 @@ import hashlib
 from psycopg2.sql import SQL, Identifier
 
 from spotify_ai_agent_migrations.versions.core.errors import DatabaseError, TableError
-from spotify_ai_agent_migrations.versions.partitioning.facts import Table
 from spotify_ai_agent_migrations.versions.partitioning.session import Session
+from spotify_ai_agent_migrations.versions.partitioning.sets import Set
 
 _LONGEST_NAME_BYTES = 63
 
 
-def add_index(session: Session, table: Table, name: str, what: str) -> tuple[str, ...]:
+def add_index(session: Session, table: Set, name: str, what: str) -> tuple[str, ...]:
     """Make index *name* on *table*, *what* being SQL from its columns on; return the parts that were built.
 
     Killed anywhere, the same call goes on; an index of a partition whose build was cut off is built anew.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -69,6 +69,15 @@ def model_of(session: Session, like: str, by: Scheme) -> Set:
     return Set(oid, schema, plain, name, owner, by.how, by.keys)
 
 
+def left_out(session: Session, like: Set) -> tuple[str, ...]:
+    """Return what gives a table of the name of a model what LIKE does not copy.
+
+    The server writes triggers, policies, grants and foreign keys for the name of the table they are on.
+    """
+    carried = [str(text) for place, _, text in session.ask("carry", oid=like.oid) if place in _NOT_COPIED]
+    return (*carried, *(str(text) for text, _ in session.ask("outgoing", oid=like.oid)))
+
+
 def parent(new: New, by: Scheme) -> Iterator[Composable]:
     """Yield what makes the table without its partitions."""
     yield said(
@@ -102,21 +111,13 @@ def numbers(session: Session, new: New) -> Iterator[str | Composable]:
             yield grant.replace(f" ON SEQUENCE {old} TO ", f" ON SEQUENCE {name} TO ", 1)
 
 
-def carried(session: Session, new: New) -> Iterator[str | Composable]:
-    """Yield what gives the new table what LIKE does not copy; for its time it has the name of the model.
-
-    The server writes triggers, policies, grants and foreign keys for the name of the table they are on.
-    """
-    like = new.like
-    carried = [text for place, _, text in session.ask("carry", oid=like.oid) if place in _NOT_COPIED]
-    carried += [text for text, _ in session.ask("outgoing", oid=like.oid)]
-    if not carried:
-        return
-    aside = f"{_ASIDE}_{like.oid}"
+def named_as_model(new: New, carried: Sequence[str]) -> Iterator[str | Composable]:
+    """Yield *carried*, before it what gives the new table its model's name, after it what takes that back."""
+    like, aside = new.like, f"{_ASIDE}_{new.like.oid}"
+    beside = Identifier(like.schema, new.plain)
     yield SQL("ALTER TABLE {} RENAME TO {}").format(like.identifier, Identifier(aside))
     if new.schema != like.schema:
         yield SQL("ALTER TABLE {} SET SCHEMA {}").format(new.identifier, Identifier(like.schema))
-    beside = Identifier(like.schema, new.plain)
     yield SQL("ALTER TABLE {} RENAME TO {}").format(beside, Identifier(like.plain))
     yield from carried
     yield SQL("ALTER TABLE {} RENAME TO {}").format(like.identifier, Identifier(new.plain))

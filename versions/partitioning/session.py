@@ -59,8 +59,10 @@ class Session:
     def ask(self, statement: str | Composable, **values: object) -> list[Row]:
         """Return the rows of a named statement, or of one that is made of names."""
         said = STATEMENTS[statement] if isinstance(statement, str) else statement
+        # A name may hold a percent sign, which means something only where values are given.
+        given = values if values or isinstance(statement, str) else None
         with self.connection.cursor() as cursor:
-            cursor.execute(said, values)
+            cursor.execute(said, given)
             return cursor.fetchall()
 
     def value(self, statement: str | Composable, **values: object) -> Any:  # noqa: ANN401  (whatever it is)

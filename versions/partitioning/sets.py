@@ -53,7 +53,8 @@ def find(session: Session, name: str) -> Set | None:
     """
     found = session.ask("set_facts", table=name)
     if found:
-        return Set(*found[0][:-1], tuple(found[0][-1] or ()))
+        oid, schema, plain, qualified, owner, divided, keys = found[0]
+        return Set(oid, schema, plain, qualified, owner, divided, tuple(keys or ()))
     if session.value("oid_of", table=name) is not None:
         raise TableError(
             f'table "{name}" is there, and is not partitioned',
@@ -61,6 +62,18 @@ def find(session: Session, name: str) -> Set | None:
             "to divide one by LIST or HASH, create another beside it and copy its rows",
         )
     return None
+
+
+def whole(session: Session, name: str) -> Set:
+    """Return the partitioned table called *name*.
+
+    Raises:
+        TableError: there is none, or it is not partitioned.
+    """
+    facts.number_of(session, name)
+    found = find(session, name)
+    assert found is not None
+    return found
 
 
 def how(session: Session, name: str) -> How | None:

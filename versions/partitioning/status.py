@@ -146,7 +146,12 @@ def as_prometheus(found: Sequence[Status]) -> str:
     for name, words in _METRICS:
         metric = f"agentdb_partitioning_{name}"
         lines += [f"# HELP {metric} {words}", f"# TYPE {metric} gauge"]
-        lines += [f"{metric}{{table={json.dumps(one.table)}}} {getattr(one, name)}" for one in found]
+        lines += [
+            f"{metric}{{table={json.dumps(one.table)}}} {getattr(one, name)}"
+            for one in found
+            # Of what does not follow the clock nothing is ahead, and nobody is to be woken for it.
+            if one.premake or name not in {"ahead", "premake"}
+        ]
     return "\n".join(lines) + "\n"
 
 
