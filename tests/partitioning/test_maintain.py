@@ -6,9 +6,6 @@ import gzip
 import hashlib
 import pathlib
 import re
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import psycopg2
 import pytest
@@ -18,7 +15,7 @@ from psycopg2.extensions import parse_dsn
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.partitioning import Done, maintain
 from spotify_ai_agent_migrations.versions.partitioning.maintain import maintenance_written
-from support import connected, environment, rows
+from support import connected, rows
 
 NAMES = "SELECT child.relname::text FROM pg_inherits JOIN pg_class AS child ON child.oid = inhrelid WHERE inhparent = 'analytics'::regclass ORDER BY 1"
 
@@ -78,29 +75,6 @@ def test_a_row_far_ahead_makes_no_partitions(url: str) -> None:
     assert rows(url, NAMES) == before
     with pytest.raises(psycopg2.errors.CheckViolation, match="no partition of relation"):
         rows(url, "INSERT INTO analytics (user_id, event_name, created_at) VALUES (1, 'a.b', 'infinity')")
-
-
-def test_many_at_once_make_each_partition_once(url: str) -> None:
-    wanted = rows(url, NAMES)
-    for (name,) in wanted[5:]:
-        rows(url, f"DROP TABLE {name}")
-    script = "import sys; from spotify_ai_agent_migrations.versions.partitioning import maintain; print(sum(one.what == 'made' for one in maintain()))"
-    with ThreadPoolExecutor(4) as pool:
-        ran = list(
-            pool.map(
-                lambda _: subprocess.run(
-                    [sys.executable, "-c", script],
-                    env=environment(url),
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                ),
-                range(6),
-            )
-        )
-    assert [one.stderr for one in ran if one.returncode] == []
-    assert sum(int(one.stdout) for one in ran) == len(wanted) - 5
-    assert rows(url, NAMES) == wanted
 
 
 def test_a_month_that_is_over_is_detached_archived_and_dropped_after_its_grace(

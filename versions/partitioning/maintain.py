@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,7 @@ from spotify_ai_agent_migrations.versions.core.database import translated
 from spotify_ai_agent_migrations.versions.core.errors import MigrationError
 from spotify_ai_agent_migrations.versions.core.locks import advisory_lock
 from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
-from spotify_ai_agent_migrations.versions.partitioning import facts, policies
+from spotify_ai_agent_migrations.versions.partitioning import facts, policies, sets
 from spotify_ai_agent_migrations.versions.partitioning.periods import kind_of, moment_of
 from spotify_ai_agent_migrations.versions.partitioning.plan import Done, Policy
 from spotify_ai_agent_migrations.versions.partitioning.premake import in_the_way, premake
@@ -52,16 +53,28 @@ def maintain(
             return (Done("skipped", "everything", "this server is a standby"),)
         done: list[Done] = []
         done += _watch(session, now)
-        for policy in policies.read(session, facts.qualified(session, table) if table else None):
-            held = advisory_lock(
-                connection,
-                maintenance_key(policy.table),
-                wait_ms=wait_ms,
-                called=f"the partitions of {policy.table}",
-            )
-            with caught(policy.table, done), held:
-                done += _one(session, policy, now, archive)
+        if table and (divided := _unclocked(session, table)):
+            return (*done, divided)
+        found = policies.read(session, facts.qualified(session, table) if table else None)
+        # What is ahead of all of them first: to detach waits for readers, and to archive takes its time.
+        sound = []
+        for policy in found:
+            failed: list[Done] = []
+            with caught(policy.table, failed), _held(session, policy, wait_ms):
+                done += _make_ahead(session, policy, now)
+            done += failed
+            if not failed:
+                sound.append(policy)
+        for policy in sound:
+            with caught(policy.table, done), _held(session, policy, wait_ms):
+                done += _take_away(session, policy, now, archive)
         return tuple(done)
+
+
+def _held(session: Session, policy: Policy, wait_ms: int) -> AbstractContextManager[object]:
+    """Hold the lock of a table's maintenance for the block."""
+    called = f"the partitions of {policy.table}"
+    return advisory_lock(session.connection, maintenance_key(policy.table), wait_ms=wait_ms, called=called)
 
 
 def maintenance_written(table: str | None, *, settings: Settings) -> tuple[str, ...]:
@@ -73,6 +86,8 @@ def maintenance_written(table: str | None, *, settings: Settings) -> tuple[str, 
         session = Written(connection)
         now, _ = facts.clock(session)
         for policy in policies.read(session, facts.qualified(session, table) if table else None):
+            if _unclocked(session, policy.table):
+                continue
             described = facts.table(session, policy.table)
             finalize(session, described)
             premake(session, described, policy, now)
@@ -80,9 +95,10 @@ def maintenance_written(table: str | None, *, settings: Settings) -> tuple[str, 
         return tuple(session.statements)
 
 
-def _one(session: Session, policy: Policy, now: datetime, archive: Path | None) -> tuple[Done, ...]:
+def _make_ahead(session: Session, policy: Policy, now: datetime) -> tuple[Done, ...]:
+    if divided := _unclocked(session, policy.table):
+        return (divided,)
     table = facts.table(session, policy.table)
-    finished = finalize(session, table)
     made = tuple(Done("made", name) for name in premake(session, table, policy, now))
     stopped = tuple(
         Done(
@@ -90,7 +106,22 @@ def _one(session: Session, policy: Policy, now: datetime, archive: Path | None) 
         )
         for new in in_the_way(session, table, policy, now)
     )
-    return (*finished, *made, *stopped, *retain(session, table, policy, now, archive))
+    return (*made, *stopped)
+
+
+def _take_away(session: Session, policy: Policy, now: datetime, archive: Path | None) -> tuple[Done, ...]:
+    if _unclocked(session, policy.table):
+        return ()
+    return retain(session, facts.table(session, policy.table), policy, now, archive)
+
+
+def _unclocked(session: Session, table: str) -> Done | None:
+    """Return what is said of a table whose partitions do not follow the clock."""
+    how = sets.how(session, table)
+    if how in {None, "range"}:
+        return None
+    name = facts.qualified(session, table)
+    return Done("skipped", name, f"it is divided by {how}, and its partitions do not follow the clock")
 
 
 def _watch(session: Session, now: datetime) -> Iterator[Done]:

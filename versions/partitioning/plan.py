@@ -10,6 +10,8 @@ from typing import Literal
 
 from spotify_ai_agent_migrations.versions.partitioning.periods import Period, Span
 
+ArchiveFormat = Literal["csv", "parquet"]
+
 
 @dataclass(frozen=True)
 class Partition:
@@ -41,6 +43,7 @@ class Policy:
     grace: timedelta = timedelta(days=7)
     hold: str | None = None
     archive: bool = True
+    archive_format: ArchiveFormat = "csv"
 
 
 @dataclass(frozen=True)

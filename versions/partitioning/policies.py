@@ -22,11 +22,12 @@ class Detached:
     plain: str
     name: str
     table: str
-    until: str | None
-    detached_at: datetime | None
-    archived_rows: int | None
-    sha256: str | None
-    file: str | None
+    until: str | None = None
+    detached_at: datetime | None = None
+    archived_rows: int | None = None
+    sha256: str | None = None
+    rows_sha256: str | None = None
+    file: str | None = None
 
 
 def are_there(session: Session) -> bool:
@@ -43,8 +44,7 @@ def read(session: Session, table: str | None = None) -> tuple[Policy, ...]:
     if not are_there(session):
         raise TableError("this database keeps no policies of partitions", hint="alembic upgrade 007")
     found = tuple(
-        Policy(name, Period(period), ahead, cutoff, grace, hold, archive)
-        for name, period, ahead, cutoff, grace, hold, archive in session.ask("policies", table=table)
+        Policy(name, Period(period), *rest) for name, period, *rest in session.ask("policies", table=table)
     )
     if table is not None and not found:
         raise TableError(

@@ -632,11 +632,13 @@ SELECT pg_catalog.format('publication "%%s" sends "%%s", whose subscribers have 
                          publication.pubname, class.relname, %(column)s)
   FROM pg_catalog.pg_publication AS publication
   JOIN pg_catalog.pg_class AS class ON class.oid = pg_catalog.to_regclass(%(table)s)
- WHERE publication.puballtables
-    OR EXISTS (SELECT FROM pg_catalog.pg_publication_namespace AS member
-                WHERE member.pnpubid = publication.oid AND member.pnnspid = class.relnamespace)
-    OR EXISTS (SELECT FROM pg_catalog.pg_publication_rel AS member
-                WHERE member.prpubid = publication.oid AND member.prrelid = class.oid AND member.prattrs IS NULL)
+ WHERE EXISTS (SELECT FROM pg_catalog.pg_replication_slots AS slot
+                WHERE slot.slot_type = 'logical' AND slot.database = pg_catalog.current_database())
+   AND (publication.puballtables
+        OR EXISTS (SELECT FROM pg_catalog.pg_publication_namespace AS member
+                    WHERE member.pnpubid = publication.oid AND member.pnnspid = class.relnamespace)
+        OR EXISTS (SELECT FROM pg_catalog.pg_publication_rel AS member
+                    WHERE member.prpubid = publication.oid AND member.prrelid = class.oid AND member.prattrs IS NULL))
  ORDER BY publication.pubname;
 
 -- bound_checks --
@@ -1081,6 +1083,16 @@ SELECT attribute.attname
    AND NOT attribute.attisdropped
  ORDER BY attribute.attnum;
 
+-- stored_columns_of --
+-- The same, of a table by its name.
+SELECT attribute.attname
+  FROM pg_catalog.pg_attribute AS attribute
+ WHERE attribute.attrelid = pg_catalog.to_regclass(%(table)s)
+   AND attribute.attnum > 0
+   AND attribute.attgenerated = ''
+   AND NOT attribute.attisdropped
+ ORDER BY attribute.attnum;
+
 -- move --
 -- Move the rows of one partition to another table.
 INSERT INTO {receiver} ({columns}) SELECT {columns} FROM {other};
@@ -1115,7 +1127,8 @@ SELECT policy.table_name,
        greatest(pg_catalog.clock_timestamp() - coalesce(policy.keep_for, rule.keep_for), '0001-01-02 00:00:00+00'),
        policy.grace,
        policy.hold,
-       policy.archive
+       policy.archive,
+       policy.archive_format
   FROM ops.partition_policy AS policy
   LEFT JOIN public.retention_policies AS rule
     ON policy.table_name IN (rule.table_name, 'public.' || rule.table_name)
@@ -1139,6 +1152,7 @@ SELECT class.oid::bigint,
        entry.detached_at,
        entry.archived_rows,
        entry.sha256,
+       entry.rows_sha256,
        entry.file
   FROM pg_catalog.pg_class AS class
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
@@ -1187,6 +1201,7 @@ DELETE FROM ops.partition_archives AS entry
 UPDATE ops.partition_archives AS entry
    SET archived_rows = {rows},
        sha256 = {sha256},
+       rows_sha256 = {content},
        file = {file},
        archived_at = pg_catalog.clock_timestamp()
  WHERE entry.partition_oid = {oid}
@@ -1369,3 +1384,181 @@ SELECT namespace.nspname,
                       AND whole.relname = %(name)s
                       AND place.nspname = %(schema)s)
  ORDER BY leaf.relname;
+
+-- set_facts --
+-- A partitioned table: number, schema, name, both as SQL writes them, owner, how it is divided, by which columns.
+SELECT class.oid::bigint,
+       namespace.nspname,
+       class.relname,
+       pg_catalog.format('%%I.%%I', namespace.nspname, class.relname),
+       pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(class.relowner)),
+       CASE split.partstrat WHEN 'r' THEN 'range' WHEN 'l' THEN 'list' ELSE 'hash' END,
+       (SELECT pg_catalog.array_agg(attribute.attname::text ORDER BY part.place)
+          FROM pg_catalog.unnest(pg_catalog.string_to_array(split.partattrs::text, ' ')::smallint[])
+               WITH ORDINALITY AS part (attnum, place)
+          JOIN pg_catalog.pg_attribute AS attribute
+            ON attribute.attrelid = class.oid AND attribute.attnum = part.attnum)
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_partitioned_table AS split ON split.partrelid = class.oid
+ WHERE class.oid = pg_catalog.to_regclass(%(table)s);
+
+-- unclocked --
+-- The tables divided by list or hash of which a partition bears the mark of this package.
+SELECT pg_catalog.format('%%I.%%I', namespace.nspname, class.relname)
+  FROM pg_catalog.pg_partitioned_table AS split
+  JOIN pg_catalog.pg_class AS class ON class.oid = split.partrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE split.partstrat IN ('l', 'h')
+   AND EXISTS (SELECT
+                 FROM pg_catalog.pg_inherits AS link
+                WHERE link.inhparent = class.oid
+                  AND pg_catalog.starts_with(pg_catalog.obj_description(link.inhrelid, 'pg_class'), %(mark)s))
+ ORDER BY 1;
+
+-- spoken_name --
+-- Schema and name of a table that need not be there, and both as SQL writes them; without a schema, that of a model.
+SELECT said.schema,
+       said.plain,
+       pg_catalog.format('%%I.%%I', said.schema, said.plain)
+  FROM (SELECT CASE pg_catalog.cardinality(parts.part)
+                   WHEN 1 THEN (SELECT namespace.nspname
+                                  FROM pg_catalog.pg_class AS class
+                                  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+                                 WHERE class.oid = pg_catalog.to_regclass(%(like)s))
+                   WHEN 2 THEN parts.part[1]
+               END AS schema,
+               CASE WHEN pg_catalog.cardinality(parts.part) < 3
+                    THEN parts.part[pg_catalog.cardinality(parts.part)] END AS plain
+          FROM (SELECT pg_catalog.parse_ident(%(table)s)) AS parts (part)) AS said;
+
+-- template_facts --
+-- A table that another one is modelled on: number, schema, name, both as SQL writes them, owner.
+SELECT class.oid::bigint,
+       namespace.nspname,
+       class.relname,
+       pg_catalog.format('%%I.%%I', namespace.nspname, class.relname),
+       pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(class.relowner))
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE class.oid = pg_catalog.to_regclass(%(table)s);
+
+-- template_obstacles --
+-- What of a table keeps a partitioned one from being made after it, by name, each with what to do about it.
+WITH target AS (
+    SELECT class.*
+      FROM pg_catalog.pg_class AS class
+     WHERE class.oid = %(oid)s
+), wanted AS (
+    SELECT said.name,
+           attribute.attnum,
+           attribute.attnotnull,
+           attribute.attgenerated
+      FROM pg_catalog.unnest(%(keys)s::text[]) AS said (name)
+      LEFT JOIN pg_catalog.pg_attribute AS attribute
+        ON attribute.attrelid = %(oid)s
+       AND attribute.attname = said.name
+       AND attribute.attnum > 0
+       AND NOT attribute.attisdropped
+)
+SELECT 'it is no table'
+  FROM target WHERE target.relkind NOT IN ('r', 'p')
+UNION ALL
+SELECT pg_catalog.format('it has no column "%%s"', wanted.name)
+  FROM wanted WHERE wanted.attnum IS NULL
+UNION ALL
+SELECT pg_catalog.format('column "%%s" is generated: choose a stored one', wanted.name)
+  FROM wanted WHERE wanted.attgenerated <> ''
+UNION ALL
+SELECT pg_catalog.format('column "%%s" may be NULL: set it NOT NULL', wanted.name)
+  FROM wanted WHERE %(how)s = 'range' AND NOT wanted.attnotnull
+UNION ALL
+SELECT pg_catalog.format('%%s "%%s" does not hold column "%%s": rows of two partitions could not be kept apart; %%s',
+                         CASE WHEN index.indisprimary THEN 'primary key' ELSE 'unique index' END, class.relname, wanted.name,
+                         CASE WHEN index.indisprimary THEN 'add the column to it' ELSE 'add the column to it, or drop it' END)
+  FROM target
+  JOIN pg_catalog.pg_index AS index ON index.indrelid = target.oid AND index.indisunique
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+  JOIN wanted ON wanted.attnum <> ALL ((pg_catalog.string_to_array(index.indkey::text, ' ')::smallint[])[1:index.indnkeyatts])
+UNION ALL
+SELECT pg_catalog.format('constraint "%%s" %%s', linked.conname,
+                         CASE WHEN linked.contype = 'x' THEN 'excludes rows, which holds in one partition only; drop it'
+                              WHEN linked.contype = 'c' THEN 'is NO INHERIT: make it a plain CHECK'
+                              WHEN linked.confrelid = target.oid THEN 'refers to the table itself: drop it'
+                              ELSE 'is not validated: ALTER TABLE … VALIDATE CONSTRAINT' END)
+  FROM target
+  JOIN pg_catalog.pg_constraint AS linked ON linked.conrelid = target.oid
+ WHERE linked.contype = 'x'
+    OR (linked.contype = 'c' AND linked.connoinherit)
+    OR (linked.contype = 'f' AND (linked.confrelid = target.oid OR NOT linked.convalidated))
+UNION ALL
+SELECT pg_catalog.format('trigger "%%s" reads transition tables for each row: make it FOR EACH STATEMENT', own.tgname)
+  FROM target
+  JOIN pg_catalog.pg_trigger AS own ON own.tgrelid = target.oid AND NOT own.tgisinternal
+ WHERE own.tgtype & 1 = 1
+   AND (own.tgoldtable IS NOT NULL OR own.tgnewtable IS NOT NULL)
+UNION ALL
+SELECT pg_catalog.format('rule "%%s": drop it', rewrite.rulename)
+  FROM target
+  JOIN pg_catalog.pg_rewrite AS rewrite ON rewrite.ev_class = target.oid
+ WHERE target.relkind IN ('r', 'p')
+ ORDER BY 1;
+
+-- create_set --
+-- A partitioned table with all that a plain one has that can be copied.
+CREATE TABLE {table} (LIKE {like} INCLUDING ALL) PARTITION BY {how} ({keys});
+
+-- as_written --
+-- Values as the server writes them as a type.
+SELECT given.value::{type}::text
+  FROM pg_catalog.unnest(%(values)s::text[]) AS given (value);
+
+-- rows_of_values --
+-- Whether a table has a row of some values.
+SELECT EXISTS (SELECT FROM {table} WHERE {key} IN ({values}) OR ({null} AND {key} IS NULL));
+
+-- types_of --
+-- The columns of a table: name, type as SQL writes it, and the type below all domains, an enum's and an array's included.
+WITH RECURSIVE below AS (
+    SELECT attribute.attnum, attribute.attname, attribute.atttypid AS type,
+           pg_catalog.format_type(attribute.atttypid, attribute.atttypmod) AS declared
+      FROM pg_catalog.pg_attribute AS attribute
+     WHERE attribute.attrelid = %(table)s::pg_catalog.regclass
+       AND attribute.attnum > 0
+       AND NOT attribute.attisdropped
+    UNION ALL
+    SELECT below.attnum, below.attname, type.typbasetype, below.declared
+      FROM below
+      JOIN pg_catalog.pg_type AS type ON type.oid = below.type AND type.typtype = 'd'
+)
+SELECT below.attname,
+       below.declared,
+       pg_catalog.format_type(below.type, NULL)
+  FROM below
+  JOIN pg_catalog.pg_type AS type ON type.oid = below.type
+ WHERE type.typtype <> 'd'
+ ORDER BY below.attnum;
+
+-- read_instant --
+-- Microseconds since 1970; of infinity the largest number, with its sign.
+CASE WHEN {column} IS NULL THEN NULL
+     WHEN pg_catalog.isfinite({column}) THEN (extract(epoch FROM {column}) * 1000000)::bigint
+     WHEN {column} > 'epoch' THEN 9223372036854775807
+     ELSE -9223372036854775807
+END;
+
+-- read_day --
+-- Days since 1970; of infinity the largest number, with its sign.
+CASE WHEN {column} IS NULL THEN NULL
+     WHEN pg_catalog.isfinite({column}) THEN {column} - DATE '1970-01-01'
+     WHEN {column} > 'epoch' THEN 2147483647
+     ELSE -2147483647
+END;
+
+-- read_text --
+-- A value as the text that is read back as the same.
+{column}::pg_catalog.text;
+
+-- is_beyond --
+-- Whether a column has an instant that 64 bits of microseconds since 1970 do not reach.
+coalesce(pg_catalog.bool_or(pg_catalog.isfinite({column}) AND {column} >= '294247-01-01'), false);

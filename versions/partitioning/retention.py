@@ -87,7 +87,7 @@ def _detach(session: Session, table: Table, one: Due) -> Done:
     if one.kept_by:
         return Done("kept", partition.plain, one.kept_by)
     place = (partition.oid, partition.schema, partition.plain, partition.name, table.name)
-    entry = Detached(*place, None, None, None, None, None)
+    entry = Detached(*place)
     # Before, so that a run that is killed behind it knows whose doing it was.
     policies.note(session, "note_detaching", entry)
     try:
@@ -126,10 +126,9 @@ def _retire(
     if policy.archive and gone.sha256 is None:
         if folder is None:
             return (Done("kept", gone.plain, "it is not archived: say --archive FOLDER"),)
-        made = archive(session, gone.oid, gone.schema, gone.plain, folder)
-        policies.note(
-            session, "note_archived", gone, rows=made.rows, sha256=made.sha256, file=str(made.file.resolve())
-        )
+        made = archive(session, gone.oid, gone.schema, gone.plain, folder, policy.archive_format)
+        proof = {"rows": made.rows, "sha256": made.sha256, "content": made.content}
+        policies.note(session, "note_archived", gone, **proof, file=str(made.file.resolve()))
         gone = _again(session, gone)
         done.append(Done("archived", gone.plain, f"{made.rows} rows, SHA-256 {made.sha256}"))
     kept = _kept_by(session, table, gone)
@@ -195,7 +194,7 @@ def _drop(session: Session, table: Table, policy: Policy, gone: Detached) -> str
 
 
 def _refuse_unproved(session: Session, gone: Detached) -> None:
-    if rows_of(session, gone.schema, gone.plain) != (gone.archived_rows, gone.sha256):
+    if rows_of(session, gone.schema, gone.plain) != (gone.archived_rows, gone.rows_sha256):
         raise TableError(
             f'"{gone.name}" has not the rows any more that were archived',
             hint="somebody wrote to it; look at it; it is left as it is",

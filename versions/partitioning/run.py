@@ -13,7 +13,7 @@ from spotify_ai_agent_migrations.versions.core.database import translated
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError, TableError
 from spotify_ai_agent_migrations.versions.core.locks import advisory_lock
 from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
-from spotify_ai_agent_migrations.versions.partitioning import facts, incoming, policies
+from spotify_ai_agent_migrations.versions.partitioning import facts, incoming, policies, sets
 from spotify_ai_agent_migrations.versions.partitioning.convert import prepare, swap
 from spotify_ai_agent_migrations.versions.partitioning.facts import Table
 from spotify_ai_agent_migrations.versions.partitioning.indexes import add_index
@@ -115,7 +115,7 @@ def create_index(
 ) -> tuple[str, ...]:
     """Make index *name* on a partitioned *table* while others write to it; see `add_index`."""
     with maintained(table, settings, bounds) as session:
-        return add_index(session, facts.table(session, table), name, what)
+        return add_index(session, sets.whole(session, table), name, what)
 
 
 def unsplit(table: str, *, settings: Settings | None = None, bounds: Bounds | None = None) -> bool:
