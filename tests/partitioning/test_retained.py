@@ -13,6 +13,7 @@ from partitioning.killing import killed_before
 from partitioning.scene import in_the_past, settings
 
 from spotify_ai_agent_migrations.versions.partitioning import maintain, retention, split
+from spotify_ai_agent_migrations.versions.partitioning.archive import archive
 from spotify_ai_agent_migrations.versions.partitioning.status import as_prometheus, status
 from support import Databases, connected, rows
 
@@ -123,14 +124,13 @@ def test_a_hold_is_seen_that_is_set_meanwhile(
     kept_url: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows(kept_url, "UPDATE ops.partition_policy SET grace = '0'")
-    plain = retention.archive
 
     def held(*arguments: object) -> object:
-        made = plain(*arguments)  # type: ignore[arg-type]
+        made = archive(*arguments)  # type: ignore[arg-type]
         rows(kept_url, "UPDATE ops.partition_policy SET hold = 'case 7'")
         return made
 
-    monkeypatch.setattr(retention, "archive", held)
+    monkeypatch.setattr(f"{retention.__name__}.archive", held)
     found = done(kept_url, tmp_path)
     detached = over(kept_url)
     assert len(detached) > 3

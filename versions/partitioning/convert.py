@@ -293,7 +293,7 @@ def keep_numbers(numbers: Sequence[Numbered]) -> Iterator[Composable]:
             yield said("keep_number", variable=_counted(place), sequence=number.identifier)
 
 
-def _counted(place: int) -> Literal:
+def _counted(place: int) -> Composable:
     return Literal(f"agentdb.counted_{place}")
 
 

@@ -111,7 +111,7 @@ def _refuse_obstacles(session: Session, table: Table, key: Sequence[str], moving
     found += [str(line) for (line,) in session.ask("own_triggers", oid=table.oid)]
     found += [
         f'foreign key "{link.name}" of "{link.plain}" refers to the key of the partitioned table: drop it'
-        for link in incoming.incoming(session, table.oid)
+        for link in facts.incoming(session, table.oid)
         if not incoming.is_carried(link) and set(link.referred) != set(key)
     ]
     if facts.is_being_split(session, table):
