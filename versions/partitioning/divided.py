@@ -9,6 +9,7 @@ from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.partitioning import facts, sets
+from spotify_ai_agent_migrations.versions.partitioning.premake import like_its_neighbours
 from spotify_ai_agent_migrations.versions.partitioning.schemes import Leaf, Value, hashed, listed
 from spotify_ai_agent_migrations.versions.partitioning.session import Session, said
 from spotify_ai_agent_migrations.versions.partitioning.sets import Set
@@ -92,13 +93,12 @@ def attach_leaf(session: Session, there: Set, one: Leaf, like: int | None) -> No
     """Make one partition alone and attach it; the caller holds the transaction."""
     partition = Identifier(there.schema, one.plain)
     options = session.value("storage", oid=like) if like is not None else ""
-    identity = session.value("replica_identity", oid=like) if like is not None else None
     session.run(
         said("create_partition", partition=partition, table=there.identifier, options=SQL(options or ""))
     )
     session.run(SQL("ALTER TABLE {} OWNER TO {}").format(partition, SQL(there.owner)))
-    if identity:
-        session.run(SQL("ALTER TABLE {} REPLICA IDENTITY {}").format(partition, SQL(identity)))
+    for statement in like_its_neighbours(session, partition, there.oid, like):
+        session.run(statement)
     session.run(
         SQL("COMMENT ON TABLE {} IS {}").format(
             partition, Literal(f"{facts.MARK}: {there.name} by {there.how}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from psycopg2.sql import SQL, Composable, Literal
+from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.errors import DatabaseError
 from spotify_ai_agent_migrations.versions.partitioning import facts
@@ -79,13 +79,13 @@ def statements(
     partition = table.beside(new.plain)
     since, until = literal(table.kind, new.since), literal(table.kind, new.until)
     options = session.value("storage", oid=like) if like is not None else ""
-    identity = session.value("replica_identity", oid=like) if like is not None else None
-    made = [
+    return [
         said("create_partition", partition=partition, table=table.identifier, options=SQL(options or "")),
         SQL("ALTER TABLE {} OWNER TO {}").format(partition, SQL(table.owner)),
         SQL("COMMENT ON TABLE {} IS {}").format(
             partition, Literal(f"{facts.MARK}: {(parent or table).name} from {since} to {until}")
         ),
+        *like_its_neighbours(session, partition, (parent or table).oid, like),
         said(
             "attach",
             table=(parent or table).identifier,
@@ -94,14 +94,24 @@ def statements(
             until=Literal(until),
         ),
     ]
-    settings = session.ask("leaf_settings", oid=(parent or table).oid, partition=session.text(partition))
-    made[2:2] = [SQL(statement) for (statement,) in settings]
-    if session.value("row_security", oid=(parent or table).oid):
-        # Without a policy: nobody but its owner reads it by its own name, whatever is granted later.
-        made.insert(2, SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(partition))
+
+
+def like_its_neighbours(
+    session: Session, partition: Identifier, whole: int, like: int | None
+) -> list[Composable]:
+    """Return what a partition has of its table and of the neighbour *like*, and what LIKE does not copy.
+
+    Statistics targets, which only count for a partition; row security without a policy, so that nobody but
+    its owner reads it by its own name, whatever is granted later; the replica identity.
+    """
+    settings = session.ask("leaf_settings", oid=whole, partition=session.text(partition))
+    found: list[Composable] = [SQL(statement) for (statement,) in settings]
+    if session.value("row_security", oid=whole):
+        found.append(SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(partition))
+    identity = session.value("replica_identity", oid=like) if like is not None else None
     if identity:
-        made.insert(2, SQL("ALTER TABLE {} REPLICA IDENTITY {}").format(partition, SQL(identity)))
-    return made
+        found.append(SQL("ALTER TABLE {} REPLICA IDENTITY {}").format(partition, SQL(identity)))
+    return found
 
 
 def _verify(session: Session, table: Table, new: New) -> None:

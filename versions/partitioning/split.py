@@ -16,6 +16,7 @@ from spotify_ai_agent_migrations.versions.partitioning.convert import lock_in_or
 from spotify_ai_agent_migrations.versions.partitioning.facts import Table
 from spotify_ai_agent_migrations.versions.partitioning.periods import Period, literal, moment_of
 from spotify_ai_agent_migrations.versions.partitioning.plan import New, Partition, cut
+from spotify_ai_agent_migrations.versions.partitioning.premake import like_its_neighbours
 from spotify_ai_agent_migrations.versions.partitioning.session import Session, said
 
 _MIRROR: Final = "_split_mirror"
@@ -180,7 +181,7 @@ def _begin(session: Session, table: Table, legacy: Partition, months: Sequence[N
     for place, month in enumerate(months):
         every = [
             *_month(table, month, first=place == 0, options=options),
-            *_like_its_neighbours(session, table, legacy, month),
+            *like_its_neighbours(session, table.beside(month.plain), table.oid, legacy.oid),
         ]
         session.transaction(
             lambda month=month, every=every: _make(session, table.beside(month.plain), every)  # type: ignore[misc]
@@ -217,19 +218,6 @@ def _strip(session: Session, relation: Identifier) -> None:
     oid = session.value("oid_of", table=session.text(relation))
     for _, statement in session.ask("strip", oid=oid):
         session.run(statement)
-
-
-def _like_its_neighbours(
-    session: Session, table: Table, legacy: Partition, month: New
-) -> Iterator[str | Composable]:
-    partition = table.beside(month.plain)
-    for (statement,) in session.ask("leaf_settings", oid=table.oid, partition=session.text(partition)):
-        yield str(statement)
-    if session.value("row_security", oid=table.oid):
-        yield SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(partition)
-    identity = session.value("replica_identity", oid=legacy.oid)
-    if identity:
-        yield SQL("ALTER TABLE {} REPLICA IDENTITY {}").format(partition, SQL(identity))
 
 
 def _month(table: Table, month: New, *, first: bool, options: str) -> Iterator[Composable]:
