@@ -99,6 +99,11 @@ def attach_leaf(session: Session, there: Set, one: Leaf, like: int | None) -> No
     session.run(SQL("ALTER TABLE {} OWNER TO {}").format(partition, SQL(there.owner)))
     if identity:
         session.run(SQL("ALTER TABLE {} REPLICA IDENTITY {}").format(partition, SQL(identity)))
+    if session.value("row_security", oid=there.oid):
+        # Without a policy: nobody but its owner reads it by its own name, whatever is granted later.
+        session.run(SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(partition))
+    for (statement,) in session.ask("leaf_settings", oid=there.oid, partition=session.text(partition)):
+        session.run(statement)
     session.run(
         SQL("COMMENT ON TABLE {} IS {}").format(
             partition, Literal(f"{facts.MARK}: {there.name} by {there.how}")
