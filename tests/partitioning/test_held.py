@@ -14,7 +14,7 @@ from spotify_ai_agent_migrations.versions.partitioning import maintain, split
 from spotify_ai_agent_migrations.versions.partitioning.split import Pace
 from support import Databases, connected, rows
 
-WITHOUT_NOTES = SCENE.replace('FOR TABLE "Odd", notes', 'FOR TABLE "Odd"').split("CREATE TABLE notes")[0] + (
+WITHOUT_NOTES = SCENE.split("CREATE TABLE notes")[0] + (
     'CREATE TABLE notes (odd_id bigint); INSERT INTO "Odd" (tenant_id, payload, amount, at)'
     " SELECT n % 5 + 1, jsonb_build_object('k', n), n % 100, now() - n * interval '6 hours' FROM generate_series(1, 2000) AS n;"
 )

@@ -209,12 +209,38 @@ def test_without_pyarrow_it_says_what_to_install_and_drops_nothing(
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert kept(url, name, archive=tmp_path) == {
         ("detached", name, None),
-        (
-            "failed",
-            "public.analytics",
-            'to write Parquet takes pyarrow: pip install "spotify-ai-agent-migrations[arrow]"',
-        ),
+        ("failed", name, 'to write Parquet takes pyarrow: pip install "spotify-ai-agent-migrations[arrow]"'),
     }
     assert rows(url, f"SELECT count(*) FROM {name}") == [(3,)]
     monkeypatch.undo()
     assert ("dropped", name, None) in kept(url, archive=tmp_path)
+
+
+def test_what_was_changed_behind_the_archive_is_not_dropped(url: str, tmp_path: pathlib.Path) -> None:
+    name = old_month(url, 20)
+    rows(url, "UPDATE ops.partition_policy SET archive_format = 'parquet'")
+    assert ("archived", name) in {one[:2] for one in kept(url, name, archive=tmp_path)}
+    (file,) = tmp_path.iterdir()
+    content = file.read_bytes()
+    rows(url, "UPDATE ops.partition_policy SET grace = '0'")
+    file.write_bytes(content[:-20] + b"x" * 20)
+    assert kept(url, name, archive=tmp_path) == {
+        ("failed", name, f'the archive of "public.{name}" is not what was archived: "{file}"')
+    }
+    file.rename(tmp_path / "aside")
+    assert kept(url, name, archive=tmp_path) == {
+        (
+            "failed",
+            name,
+            f'the archive of "public.{name}" cannot be read: "{file}": No such file or directory',
+        )
+    }
+    file.write_bytes(content)
+    # As many rows, and as long; and then as they were, in their order.
+    for word, done in (("a.c", "failed"), ("a.b", "dropped")):
+        rows(
+            url,
+            f"""CREATE TEMPORARY TABLE other ON COMMIT DROP AS SELECT * FROM {name};
+            UPDATE other SET event_name = '{word}' WHERE user_id = 1; TRUNCATE {name}; INSERT INTO {name} SELECT * FROM other ORDER BY user_id""",
+        )
+        assert {one[0] for one in kept(url, name, archive=tmp_path)} == {done}

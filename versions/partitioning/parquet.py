@@ -148,7 +148,7 @@ def _write(
         ]
     )
     written = []
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as raw:
         with arrow.parquet.ParquetWriter(raw, schema, compression="zstd") as writer:
             for batch in _batches(session, table, columns):
