@@ -142,9 +142,22 @@ def _become(request: dict[str, Any]) -> None:
         runpy.run_path(first, run_name="__main__")
 
 
-if __name__ == "__main__":
+def _import() -> None:
+    """Import the libraries, with what the one for command lines leaves until it reads its first number."""
     for library in LIBRARIES:
         importlib.import_module(library)
+    typer = importlib.import_module("typer")
+    app = typer.Typer()
+    app.command()(_count)
+    app(["1"], standalone_mode=False)
+
+
+def _count(number: int) -> int:
+    return number
+
+
+if __name__ == "__main__":
+    _import()
     with contextlib.closing(socket.socket(fileno=int(sys.argv[1]))) as listening:
         asked = _serve(listening)
     _become(asked)

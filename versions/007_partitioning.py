@@ -64,10 +64,12 @@ def _create_policies() -> None:
         sa.Column("rule", sa.Text, comment="none: rule of retention_policies; NULL and no keep_for is for ever"),
         sa.Column("grace", sa.Interval, server_default=sa.text("INTERVAL '7 days'"), nullable=False, comment="none: how long a detached partition waits to be dropped"),
         sa.Column("archive", sa.Boolean, server_default=sa.true(), nullable=False, comment="none: whether it is dropped only when its rows are in a file"),
+        sa.Column("archive_format", sa.Text, server_default="csv", nullable=False, comment="none: csv, compressed, or parquet, which takes the extra arrow"),
         sa.Column("hold", sa.Text, comment="none: reason why nothing may be dropped now, such as a legal hold"),
         sa.PrimaryKeyConstraint("table_name", name="partition_policy_pkey"),
         sa.CheckConstraint("period IN ('day', 'week', 'month', 'quarter', 'year')", name="partition_policy_period_check"),
         sa.CheckConstraint("premake BETWEEN 1 AND 1000", name="partition_policy_premake_check"),
+        sa.CheckConstraint("archive_format IN ('csv', 'parquet')", name="partition_policy_archive_format_check"),
         sa.CheckConstraint("keep_for > INTERVAL '0'", name="partition_policy_keep_for_check"),
         sa.CheckConstraint("grace >= INTERVAL '0'", name="partition_policy_grace_check"),
         comment="How far ahead the partitions of a table are made, and how long they are kept",
@@ -83,7 +85,8 @@ def _create_policies() -> None:
         sa.Column("detached_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: when it was detached"),
         sa.Column("archived_at", sa.DateTime(timezone=True), comment="none: when its rows were in the file"),
         sa.Column("archived_rows", sa.BigInteger, comment="none: how many"),
-        sa.Column("sha256", sa.Text, comment="none: of the CSV before it is compressed"),
+        sa.Column("sha256", sa.Text, comment="none: of the CSV before it is compressed, or of the Parquet file"),
+        sa.Column("rows_sha256", sa.Text, comment="none: of its rows as CSV, whatever the file is"),
         sa.Column("file", sa.Text, comment="none: where they are"),
         sa.Column("dropped_at", sa.DateTime(timezone=True), comment="none: when it was dropped"),
         sa.PrimaryKeyConstraint("id", name="partition_archives_pkey"),
@@ -222,8 +225,6 @@ BEGIN
       LEFT JOIN ops.pseudonyms AS pseudonym ON pseudonym.user_id = event.user_id;
 
     FOREACH parent IN ARRAY ARRAY['audit_log', 'analytics'] LOOP
-        -- Nobody but the owner may use a partition but by way of its table, where the policies are.
-        EXECUTE format('ALTER TABLE public.%I DISABLE ROW LEVEL SECURITY', parent || '_legacy');
         EXECUTE format('ALTER TABLE public.%I ATTACH PARTITION public.%I FOR VALUES FROM (MINVALUE) TO (%L)',
                        parent, parent || '_legacy', to_char(bound, spelt));
         EXECUTE format('COMMENT ON TABLE public.%I IS %L', parent || '_legacy',
@@ -232,6 +233,10 @@ BEGIN
         WHILE since < horizon LOOP
             made := parent || to_char(since, '"_p"YYYY_MM');
             EXECUTE format('CREATE TABLE public.%I (LIKE public.%I INCLUDING ALL EXCLUDING IDENTITY EXCLUDING STATISTICS)', made, parent);
+            IF (SELECT relrowsecurity FROM pg_class WHERE oid = format('public.%I', parent)::regclass) THEN
+                -- Without a policy: nobody but its owner reads a partition past its table, where the policies are.
+                EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', made);
+            END IF;
             EXECUTE format('COMMENT ON TABLE public.%I IS %L', made,
                            format('partition made by agentdb: public.%s from %s to %s', parent,
                                   to_char(since, spelt), to_char(since + INTERVAL '1 month', spelt)));

@@ -143,3 +143,11 @@ def test_governance_imports_no_driver_and_no_alembic() -> None:
                 imported.add(str(node.module).partition(".")[0])
     assert "spotify_ai_agent_migrations" in imported
     assert not imported & {"alembic", "sqlalchemy", "psycopg2"}
+
+
+def test_the_same_files_are_read_once_and_an_edit_is_seen(folder: Folder) -> None:
+    file = folder.revision(1)
+    first = check(folder.path)
+    assert check(folder.path) is first
+    file.write_text(file.read_text().replace("SELECT 1", "COMMIT"))
+    assert check(folder.path) != first

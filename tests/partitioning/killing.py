@@ -12,15 +12,18 @@ from psycopg2.sql import Composable
 from spotify_ai_agent_migrations.versions.partitioning.session import Session
 
 
-def killed_before(number: int, work: Callable[[], object]) -> bool:
-    """Run *work* in a process that is killed before its statement *number*; tell whether it came so far."""
+def killed_before(place: int | str, work: Callable[[], object]) -> bool:
+    """Run *work* in a process that is killed before a statement; tell whether it came so far.
+
+    The statement is the one of this number, or the first that holds this text.
+    """
     with warnings.catch_warnings():
         # What a fork may break, a lock of another thread, is of no use to a process that is killed.
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child == 0:
         try:
-            _run(number, work)
+            _run(place, work)
         finally:
             os._exit(9)
     _, status = os.waitpid(child, 0)
@@ -31,12 +34,12 @@ def killed_before(number: int, work: Callable[[], object]) -> bool:
     return False
 
 
-def _run(number: int, work: Callable[[], object]) -> None:
+def _run(place: int | str, work: Callable[[], object]) -> None:
     run, seen = Session.run, [0]
 
     def counted(session: Session, statement: str | Composable) -> int:
         seen[0] += 1
-        if seen[0] == number:
+        if seen[0] == place or (isinstance(place, str) and place in session.text(statement)):
             os.kill(os.getpid(), signal.SIGKILL)
         return run(session, statement)
 

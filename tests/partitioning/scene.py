@@ -6,7 +6,7 @@ from spotify_ai_agent_migrations.versions.core.fingerprint import SchemaObject, 
 from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
 from spotify_ai_agent_migrations.versions.partitioning import facts, incoming
 from spotify_ai_agent_migrations.versions.partitioning.convert import bound_rows, build_key, swap
-from spotify_ai_agent_migrations.versions.partitioning.periods import Period
+from spotify_ai_agent_migrations.versions.partitioning.periods import Period, literal
 from spotify_ai_agent_migrations.versions.partitioning.run import converted
 from spotify_ai_agent_migrations.versions.partitioning.session import Session, opened
 from support import connected, rows
@@ -73,7 +73,7 @@ GRANT SELECT ON recent TO part_ro;
 CREATE TABLE notes (id bigserial PRIMARY KEY, odd_id bigint CONSTRAINT notes_odd_id_fkey REFERENCES "Odd" (id) ON DELETE CASCADE, text text);
 CREATE INDEX notes_odd_id_idx ON notes (odd_id);
 COMMENT ON CONSTRAINT notes_odd_id_fkey ON notes IS 'about what';
-CREATE PUBLICATION odd_publication FOR TABLE "Odd", notes;
+CREATE PUBLICATION odd_publication FOR TABLE "Odd", notes (id, odd_id, text);
 INSERT INTO "Odd" (tenant_id, payload, amount, at)
 SELECT n % 5 + 1, jsonb_build_object('k', n), n % 100, now() - n * interval '6 hours'
   FROM generate_series(1, 2000) AS n;
@@ -122,3 +122,18 @@ def converted_in_the_past(url: str) -> str:
 
 def everything(url: str, table: str = '"Odd"') -> list[tuple[object, ...]]:
     return rows(url, f"SELECT * FROM {table} ORDER BY 1, 2")
+
+
+def in_the_past(
+    url: str, name: str, *, key: str = "at", period: Period = Period.MONTH, bound: str | None = None
+) -> None:
+    """Convert a small table of a test as if months ago; its rows are all older than this month."""
+    with opened(settings(url), "test") as connection:
+        session = Session(connection)
+        table = facts.table(session, name, key)
+        until = bound or literal(table.kind, period.start_of(facts.clock(session)[0]))
+        build_key(session, table, None)
+        incoming.prepare(session, table)
+        bound_rows(session, table, None, until)
+        swap(session, table, until)
+        converted(session, name, key, period, 1)

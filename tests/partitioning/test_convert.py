@@ -157,7 +157,7 @@ REFUSED = {
     "CREATE TRIGGER odd_rows AFTER INSERT ON \"Odd\" REFERENCING NEW TABLE AS new_rows FOR EACH ROW EXECUTE FUNCTION hear()":
         'trigger "odd_rows" reads transition tables for each row: make it FOR EACH STATEMENT',
     "CREATE OR REPLACE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.at := now(); RETURN NEW; END'":
-        'trigger "odd_off" writes "at" before the row is stored: let a default do so',
+        'trigger "odd_off" may write "at" before the row is stored, by the text of its function: let a default do so',
     "CREATE RULE odd_rule AS ON DELETE TO \"Odd\" DO ALSO DELETE FROM heard": 'rule "odd_rule": drop it',
     "CREATE TABLE child () INHERITS (\"Odd\")": "it inherits, or is inherited from: ALTER TABLE … NO INHERIT",
     "ALTER TABLE \"Odd\" ADD CONSTRAINT odd_late CHECK (touched < 9) NOT VALID":

@@ -87,7 +87,7 @@ def test_killed_before_any_statement_it_goes_on(scene: str) -> None:
 def test_what_was_begun_can_be_taken_away(scene: str) -> None:
     converted_in_the_past(scene)
     before = schema(scene)
-    assert killed_before(140, lambda: split('"Odd"', pace=SMALL, settings=settings(scene)))
+    assert killed_before("FOR SHARE OF old", lambda: split('"Odd"', pace=SMALL, settings=settings(scene)))
     assert schema(scene) != before
     assert unsplit('"Odd"', settings=settings(scene))
     assert schema(scene) == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -80,7 +81,9 @@ def _acquire(connection: Connection, key: int, *, wait_ms: int, called: str) -> 
     while not _ask(connection, "try_advisory_lock", key=key)[0][0]:
         if time.monotonic() >= deadline:
             raise _held(connection, key, wait_ms, called)
-        time.sleep(min(pause_s, max(0.0, deadline - time.monotonic())))
+        # Those who began together would poll together, and but one of them find the lock free each time.
+        spread_s = pause_s * random.uniform(0.25, 1)  # noqa: S311  (jitter, not a secret)
+        time.sleep(min(spread_s, max(0.0, deadline - time.monotonic())))
         pause_s = min(pause_s * 1.5, _POLL_MOST_S)
 
 

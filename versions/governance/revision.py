@@ -33,7 +33,7 @@ Table = TypeVar("Table", bound=OnTable)
 
 FIELDS: Final = ("Locks", "Reverse", "Data", "Needs")
 
-_HERE: Final = Path(__file__).resolve().parents[1]
+HERE: Final = Path(__file__).resolve().parents[1]
 _FILE: Final = re.compile(r"(?P<number>[0-9]{3})_(?P<slug>.+)\.py")
 _NEWLINE: Final = re.compile(r"\r\n|\r|\n")
 # What a docstring allows is no part of the field above it.
@@ -275,10 +275,10 @@ def discover(folder: Path | None = None) -> tuple[Revision, ...]:
 
 def read_history(folder: Path | None = None) -> History:
     """Return the revisions of *folder* and the modules beside them; see `discover`."""
-    place = _HERE if folder is None else folder.resolve()
+    place = HERE if folder is None else folder.resolve()
     revisions: list[Revision] = []
     strays: list[Path] = []
-    for path in _modules(place):
+    for path in modules(place):
         made = read(path)
         if path.name[0] in "0123456789" or made.revision is not None:
             revisions.append(made)
@@ -309,7 +309,7 @@ def read(path: Path) -> Revision:
     )  # fmt: skip
 
 
-def _modules(folder: Path) -> list[Path]:
+def modules(folder: Path) -> list[Path]:
     """Return the files Alembic would load; it passes over `__init__…` and an editor's lock `.#…`."""
     if not folder.is_dir():
         # Here, and not above: the errors bring Alembic with them, and reading revisions needs none of it.

@@ -23,23 +23,23 @@ class UnreadableError(Exception):
 
 def text(path: Path) -> str:
     """Return what file *path* holds, which is UTF-8 without a NUL byte."""
-    raw = _bytes(path)
-    if b"\0" in raw:
-        line = raw.count(b"\n", 0, raw.index(b"\0")) + 1
+    held = raw(path)
+    if b"\0" in held:
+        line = held.count(b"\n", 0, held.index(b"\0")) + 1
         raise UnreadableError("holds a NUL byte", f"remove it from line {line} of {path.name}", line)
     try:
-        decoded = raw.decode("utf-8-sig")
+        decoded = held.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
-        line = raw.count(b"\n", 0, exc.start) + 1
-        byte = f"byte 0x{raw[exc.start]:02x} in line {line}"
+        line = held.count(b"\n", 0, exc.start) + 1
+        byte = f"byte 0x{held[exc.start]:02x} in line {line}"
         raise UnreadableError(f"is not UTF-8: {byte}", f"save {path.name} as UTF-8", line) from exc
-    if not _says_utf8(raw):
+    if not _says_utf8(held):
         remedy = f'save {path.name} as UTF-8 and remove the comment with "coding"'
         raise UnreadableError("declares an encoding other than UTF-8", remedy)
     return decoded
 
 
-def _bytes(path: Path) -> bytes:
+def raw(path: Path) -> bytes:
     """Return what *path* holds; a pipe or a device would block, or never end."""
     try:
         if stat.S_ISREG(path.stat().st_mode):

@@ -30,6 +30,7 @@ _SPEAKS: Final = re.compile(r"allow +MIG", re.IGNORECASE)
 _ALLOWS: Final = re.compile(
     r"\s*(?:#|--)?\s*allow +(?P<codes>MIG\w*(?: *, *MIG\w*)*) *(?::(?P<reason>.*))?", re.IGNORECASE
 )
+_COMMENTED: Final = re.compile(r"#\s*allow +MIG", re.IGNORECASE)
 _PASSED_OVER: Final = frozenset(
     {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING}
 )
@@ -123,11 +124,22 @@ def _of_python(revision: Revision) -> Iterator[Suppression]:
 
 
 def _tokens(source: str) -> list[tokenize.TokenInfo]:
-    """Return the tokens of a file; none where the library reads less than Python does."""
+    """Return the tokens of a file up to the code behind its last comment that allows something.
+
+    None where the library reads less than Python does.
+    """
+    allowing = [number for number, line in enumerate(io.StringIO(source), 1) if _COMMENTED.search(line)]
+    read: list[tokenize.TokenInfo] = []
+    if not allowing:
+        return read
     try:
-        return list(tokenize.generate_tokens(io.StringIO(source).readline))
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            read.append(token)
+            if token.start[0] > allowing[-1] and token.type not in _PASSED_OVER:
+                break
     except (tokenize.TokenError, SyntaxError):
         return []
+    return read
 
 
 class _Lines:

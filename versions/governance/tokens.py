@@ -21,6 +21,7 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_PASSED_OVER: Final = frozenset({"skip", "comment"})
 _COMMENT_MARK: Final = re.compile(r"/\*|\*/")
 
 
@@ -42,7 +43,8 @@ def statements(text: str, start: int = 0, end: int | None = None) -> Iterator[To
     found: list[Token] = []
     depth = 0
     for token in _tokens(text, start, len(text) if end is None else end):
-        depth = _depth(depth, token.word, found)
+        if depth or token.word == "ATOMIC":
+            depth = _depth(depth, token.word, found)
         if token.text == ";" and depth == 0:
             yield found
             found = []
@@ -109,17 +111,21 @@ def qualified(tokens: Tokens) -> tuple[str, Tokens]:
 def line_comments(text: str) -> Iterator[tuple[int, str]]:
     """Yield each comment of *text* that begins with two hyphens, and where it begins."""
     for match in _matches(text, 0, len(text)):
-        if match[0].startswith("--"):
+        if match.lastgroup == "skip" and match[0].startswith("--"):
             yield match.start(), match[0]
 
 
 def _tokens(text: str, start: int, end: int) -> Iterator[Token]:
     """Yield the tokens between two places of *text*."""
     for match in _matches(text, start, end):
-        if match["tag"]:
+        kind, at = match.lastgroup, match.start()
+        if kind == "word":
+            said = match[0]
+            yield Token(said, at, said.upper(), said if "{" in said else said.lower())
+        elif kind == "tag":
             close, after = _ends_of_quote(text, match, end)
-            yield Token(text[match.start() : after], match.start(), value=text[match.end() : close])
-        elif match["skip"] is None and match["comment"] is None:
+            yield Token(text[at:after], at, value=text[match.end() : close])
+        elif kind not in _PASSED_OVER:
             yield _token(match)
 
 
@@ -129,9 +135,9 @@ def _matches(text: str, start: int, end: int) -> Iterator[re.Match[str]]:
     while (match := _TOKEN.match(text, at, end)) is not None:
         yield match
         at = match.end()
-        if match["comment"]:
+        if match.lastgroup == "comment":
             at = _end_of_comment(text, match.start(), end)
-        elif match["tag"]:
+        elif match.lastgroup == "tag":
             _, at = _ends_of_quote(text, match, end)
 
 
@@ -160,10 +166,8 @@ def _depth(depth: int, word: str, before: Sequence[Token]) -> int:
 
 def _token(match: re.Match[str]) -> Token:
     text, offset = match[0], match.start()
-    if match["word"]:
-        return Token(text, offset, word=text.upper(), name=text if "{" in text else text.lower())
-    if match["quoted"]:
+    if match.lastgroup == "quoted":
         return Token(text, offset, name=text[1:-1].replace('""', '"'))
-    if match["string"]:
+    if match.lastgroup == "string":
         return Token(text, offset, value=text[text.index("'") + 1 : -1].replace("''", "'"))
     return Token(text, offset)

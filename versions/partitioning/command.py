@@ -12,8 +12,21 @@ from spotify_ai_agent_migrations.versions.core.errors import EXIT_FAILED, EXIT_F
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.partitioning import run
 from spotify_ai_agent_migrations.versions.partitioning import status as seen
+from spotify_ai_agent_migrations.versions.partitioning.create import (
+    add_values,
+    addition_written,
+    create,
+    creation_written,
+)
 from spotify_ai_agent_migrations.versions.partitioning.maintain import maintain, maintenance_written
 from spotify_ai_agent_migrations.versions.partitioning.periods import Period
+from spotify_ai_agent_migrations.versions.partitioning.schemes import (
+    ByHash,
+    ByList,
+    ByRange,
+    Scheme,
+    listing,
+)
 from spotify_ai_agent_migrations.versions.partitioning.session import Bounds
 from spotify_ai_agent_migrations.versions.partitioning.split import Pace
 
@@ -41,8 +54,13 @@ _Url = Annotated[str | None, typer.Option("--url", metavar="URL", help="in place
 _Table = Annotated[str, typer.Argument(help="schema.table, as SQL writes it")]
 _Key = Annotated[str, typer.Argument(help="the column that holds the time")]
 _Period = Annotated[Period, typer.Option("--period", help="span of one partition")]
-_Premake = Annotated[int, typer.Option("--premake", min=1, help="how many periods ahead")]
+_Premake = Annotated[int, typer.Option("--premake", min=1, max=1000, help="how many periods ahead")]
 _Wait = Annotated[int, typer.Option("--lock-timeout-ms", min=1, help="how long others may wait for one try")]
+_New = Annotated[str, typer.Argument(help="schema.table that is to be made, as SQL writes it")]
+_Like = Annotated[
+    str, typer.Option("--like", metavar="TABLE", help="the model: its columns and all about it")
+]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="write the SQL, and execute nothing")]
 
 
 class Format(str, Enum):
@@ -135,7 +153,9 @@ def maintain_command(
 def split_command(
     table: _Table = "public.analytics",
     *,
-    period: _Period = Period.MONTH,
+    period: Annotated[
+        Period | None, typer.Option("--period", help="how long one is  [default: as its policy says]")
+    ] = None,
     blocks: Annotated[
         int, typer.Option("--blocks", min=1, help="how many blocks are copied at a time")
     ] = Pace.blocks,
@@ -150,6 +170,83 @@ def split_command(
         return
     for name in run.split(table, period=period, pace=Pace(blocks, pause_s), settings=settings):
         typer.echo(f"made: {name}")
+
+
+@app.command("create-range", epilog=_EXIT_CODES)
+def create_range_command(
+    table: _New,
+    *,
+    like: _Like,
+    key: Annotated[str, typer.Option("--key", help="the column that holds the time")],
+    period: _Period = Period.MONTH,
+    premake: _Premake = run.PREMAKE,
+    dry_run: _DryRun = False,
+    url: _Url = None,
+) -> None:
+    """Make TABLE after a model, divided by time; `maintain` keeps it."""
+    _create(table, like, ByRange(key, period, premake), dry_run=dry_run, url=url)
+
+
+@app.command("create-list", epilog=_EXIT_CODES)
+def create_list_command(
+    table: _New,
+    *,
+    like: _Like,
+    key: Annotated[str, typer.Option("--key", help="the column whose values divide it")],
+    partition: Annotated[
+        list[str], typer.Option("--partition", metavar="NAME=VALUE,VALUE", help="one partition; repeat it")
+    ],
+    null: Annotated[str | None, typer.Option("--null", metavar="NAME", help="which one takes NULL")] = None,
+    default: Annotated[
+        str | None, typer.Option("--default", metavar="NAME", help="one for all other values; else refused")
+    ] = None,
+    dry_run: _DryRun = False,
+    url: _Url = None,
+) -> None:
+    """Make TABLE after a model, divided by the values of a column."""
+    by = ByList(key, listing(partition, null=null), default)
+    _create(table, like, by, dry_run=dry_run, url=url)
+
+
+@app.command("create-hash", epilog=_EXIT_CODES)
+def create_hash_command(
+    table: _New,
+    *,
+    like: _Like,
+    key: Annotated[list[str], typer.Option("--key", help="a column whose hash divides it; repeat it")],
+    modulus: Annotated[int, typer.Option("--modulus", help="how many partitions, for good")],
+    dry_run: _DryRun = False,
+    url: _Url = None,
+) -> None:
+    """Make TABLE after a model, divided evenly by a hash."""
+    _create(table, like, ByHash(tuple(key), modulus), dry_run=dry_run, url=url)
+
+
+def _create(table: str, like: str, by: Scheme, *, dry_run: bool, url: str | None) -> None:
+    settings = resolve_settings(url)
+    if dry_run:
+        said(creation_written(table, like, by, settings=settings))
+        return
+    for name in create(table, like, by, settings=settings).made:
+        typer.echo(f"made: {name}")
+
+
+@app.command("add-values", epilog=_EXIT_CODES)
+def add_values_command(
+    table: _Table,
+    name: Annotated[str, typer.Argument(help="of the partition, without that of the table")],
+    values: Annotated[list[str], typer.Argument(help="that it takes")],
+    *,
+    dry_run: _DryRun = False,
+    url: _Url = None,
+) -> None:
+    """Give VALUES of a TABLE that is divided by list a partition of their own."""
+    settings = resolve_settings(url)
+    if dry_run:
+        said(addition_written(table, name, values, settings=settings))
+        return
+    for one in add_values(table, name, values, settings=settings).made:
+        typer.echo(f"made: {one}")
 
 
 @app.command("index", epilog=_EXIT_CODES)

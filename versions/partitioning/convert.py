@@ -14,10 +14,11 @@ from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.partitioning import facts, incoming
 from spotify_ai_agent_migrations.versions.partitioning.facts import Incoming, Numbered, Progress, Table
 from spotify_ai_agent_migrations.versions.partitioning.periods import Period, first_bound, literal, moment_of
-from spotify_ai_agent_migrations.versions.partitioning.session import Session, said
+from spotify_ai_agent_migrations.versions.partitioning.session import Session, Written, said
 
 _CHECK_VIOLATION: Final = "23514"
 _COLUMN_COMMENTS: Final = 61
+_MILLISECONDS_OF_1973: Final = 94_694_400_000
 
 
 def prepare(session: Session, table: Table, period: Period, now: datetime) -> str:
@@ -28,18 +29,44 @@ def prepare(session: Session, table: Table, period: Period, now: datetime) -> st
     Raises:
         TableError: something cannot be carried over, or rows lie beyond the bound; all of it is named.
     """
+    _refuse_another_key(session, table)
     refuse_obstacles(session, table)
+    _refuse_other_numbers(session, table)
     found = facts.progress(session, table)
-    if found.bound is not None and _is_late(table, found.bound, period, now):
-        # From here on the check would refuse the rows of the period that begins.
-        session.transaction(lambda: session.run(_drop_check(table)))
-        found = Progress(found.index_valid, None, None)
-    bound = found.bound or literal(table.kind, first_bound(period, now))
-    _refuse_rows_beyond(session, table, bound)
+    _refuse_rows_beyond(session, table, found.bound or literal(table.kind, first_bound(period, now)))
     build_key(session, table, found.index_valid)
     incoming.prepare(session, table)
-    bound_rows(session, table, found.check_valid, bound)
-    return bound
+    return _bounded(session, table, period)
+
+
+def _bounded(session: Session, table: Table, period: Period) -> str:
+    """Bound the rows by the end of a period that is far enough ahead now; return it.
+
+    By the clock of this moment: what came before may have taken days, and so may the validation.
+    """
+    while True:
+        now, _ = facts.clock(session)
+        found = facts.progress(session, table)
+        if found.bound is not None and _is_late(table, found.bound, period, now):
+            # From there on the check would refuse the rows of the period that begins.
+            session.transaction(lambda: session.run(_drop_check(table)))
+            found = Progress(found.index_valid, None, None)
+        if found.check_valid and found.bound:
+            return found.bound
+        bound = found.bound or literal(table.kind, first_bound(period, now))
+        _refuse_rows_beyond(session, table, bound)
+        bound_rows(session, table, found.check_valid, bound)
+        if not session.alone or isinstance(session, Written):
+            return bound
+
+
+def _refuse_another_key(session: Session, table: Table) -> None:
+    begun = facts.key_of(session, table.name)
+    if begun not in {None, table.key}:
+        raise TableError(
+            f'the conversion of "{table.name}" was begun by "{begun}", not by "{table.key}"',
+            hint=f"go on with that, or take it back: agentdb partitioning unconvert {table.name}",
+        )
 
 
 def refuse_obstacles(session: Session, table: Table) -> None:
@@ -48,13 +75,26 @@ def refuse_obstacles(session: Session, table: Table) -> None:
     Raises:
         TableError: names all that stands in the way.
     """
-    found = [*facts.obstacles(session, table)]
+    found = [*facts.obstacles(session, table), *incoming.obstacles(session, table)]
     if session.alone:
         found += [str(line) for (line,) in session.ask("busy")]
     if found:
         raise TableError(
             f'table "{table.name}" cannot be partitioned as it is: {"; ".join(found)}',
             hint="mend each of them, and run it again; nothing was changed",
+        )
+
+
+def _refuse_other_numbers(session: Session, table: Table) -> None:
+    """Refuse a number that counts something else than milliseconds: seconds, or rows."""
+    if table.kind != "bigint":
+        return
+    some = said("newest_of_some", table=table.identifier, key=Identifier(table.key))
+    newest = session.value(some)
+    if newest is not None and newest < _MILLISECONDS_OF_1973:
+        raise TableError(
+            f'column "{table.key}" of "{table.name}" does not look like milliseconds since 1970: {newest}',
+            hint="choose the column that holds the time; seconds are not looked at as one",
         )
 
 
@@ -68,7 +108,9 @@ def _drop_check(table: Table) -> Composable:
 
 def _refuse_rows_beyond(session: Session, table: Table, bound: str) -> None:
     beyond = said("beyond", table=table.identifier, key=Identifier(table.key), bound=Literal(bound))
-    if session.value(beyond):
+    with session.patient():
+        found = session.value(beyond)
+    if found:
         raise TableError(
             f'table "{table.name}" has rows whose "{table.key}" is {bound} or later, infinity included',
             hint=f"mend or move them, they are of later periods; SELECT … WHERE {table.key} >= '{bound}'",
@@ -127,45 +169,49 @@ def swap(session: Session, table: Table, bound: str) -> None:
     waited for, together, no longer than the lock time-out.
     """
     session.note(f"swapping {table.name}")
-    session.transaction(lambda: _swap(session, table, bound))
+    try:
+        session.transaction(lambda: _swap(session, table, bound))
+    except psycopg2.Error:
+        # It would fail the next time too, and from the bound on the check would refuse rows.
+        if session.alone and not session.connection.closed:
+            session.transaction(lambda: session.run(_drop_check(table)))
+        raise
 
 
 def _swap(session: Session, table: Table, bound: str) -> None:
     links = incoming_links(session, table)
     lock_in_order(session, table, links)
     # What is read from here on cannot change any more.
-    publications = tuple(str(name) for (name,) in session.ask("partly_published", oid=table.oid))
+    publications = facts.publications(session, table.oid)
     # LIKE copies the comments of columns.
     carried = [text for place, _, text in session.ask("carry", oid=table.oid) if place != _COLUMN_COMMENTS]
     indexes = session.ask("own_indexes", oid=table.oid, built=table.built)
     outgoing = [text for text, _ in session.ask("outgoing", oid=table.oid)]
     numbers = facts.numbered(session, table.oid)
     every: list[str | Composable] = [
+        "SET CONSTRAINTS ALL IMMEDIATE",
+        *keep_numbers(numbers),
         *incoming.drop_statements(links),
         *(row[1] for row in session.ask("strip", oid=table.oid)),
         *_take_off(session, table, indexes),
         *_parent(table),
     ]
-    starts = {number.column: last_number(session, number) for number in numbers}
     for statement in every:
         session.run(statement)
     forget_default_grants(session, table)
+    give_numbers(session, table, numbers)
     after: list[str | Composable] = [
-        *(
-            statement
-            for number in numbers
-            for statement in give_numbers(session, table, number, starts[number.column])
-        ),
         *(statement for _, statement in indexes),
         *outgoing,
+        # Before they are joined: no other publication takes a partitioned table's columns or rows in part.
+        *(
+            SQL("ALTER PUBLICATION {} SET (publish_via_partition_root = true)").format(Identifier(name))
+            for name in publications
+        ),
         *carried,
         *_attach(table, bound),
         SQL("COMMENT ON CONSTRAINT {} ON {} IS {}").format(
             Identifier(table.primary), table.identifier, Literal(facts.was_comment(table, publications))
-        ),
-        *(
-            SQL("ALTER PUBLICATION {} SET (publish_via_partition_root = true)").format(Identifier(name))
-            for name in publications
         ),
         *incoming.composite_statements(links, table),
     ]
@@ -214,15 +260,8 @@ def _take_off(session: Session, table: Table, indexes: Sequence[tuple[str, str]]
                 table.identifier, Identifier(number.column)
             )
     for name, _ in indexes:
-        yield SQL("ALTER INDEX {} RENAME TO {}").format(
-            table.beside(name), Identifier(renamed(name, table.plain, table.legacy))
-        )
+        yield SQL("ALTER INDEX {} RENAME TO {}").format(table.beside(name), Identifier(table.renamed(name)))
     yield SQL("ALTER TABLE {} RENAME TO {}").format(table.identifier, Identifier(table.legacy))
-
-
-def renamed(name: str, table: str, other: str) -> str:
-    """Return the name that an index of *table* has on the table *other*."""
-    return other + name.removeprefix(table) if name.startswith(f"{table}_") else f"{other}_{name}"
 
 
 def _parent(table: Table) -> Iterator[Composable]:
@@ -245,31 +284,49 @@ def _attach(table: Table, bound: str) -> Iterator[Composable]:
     )
 
 
-def last_number(session: Session, number: Numbered) -> tuple[int, bool]:
-    """Return the last number of an identity's sequence, and whether it was given out."""
-    found = session.ask(said("last_number", sequence=Identifier(number.schema, number.sequence)))
-    return found[0][0], found[0][1]
+def keep_numbers(numbers: Sequence[Numbered]) -> Iterator[Composable]:
+    """Yield what remembers how far each identity has counted, before its sequence goes with it."""
+    for place, number in enumerate(numbers):
+        if number.identity:
+            # A change that is none, for its lock: nobody takes a number that would be given out again.
+            yield SQL("ALTER SEQUENCE {} {}").format(number.identifier, SQL(number.cache))
+            yield said("keep_number", variable=_counted(place), sequence=number.identifier)
 
 
-def give_numbers(
-    session: Session, table: Table, number: Numbered, last: tuple[int, bool]
-) -> Iterator[str | Composable]:
-    """Yield what lets a column of the new table number itself, going on behind *last*."""
-    sequence = Identifier(number.schema, number.sequence)
-    if not number.identity:
-        yield SQL("ALTER SEQUENCE {} OWNED BY {}.{}").format(
-            sequence, table.identifier, Identifier(number.column)
+def _counted(place: int) -> Composable:
+    return Literal(f"agentdb.counted_{place}")
+
+
+def give_numbers(session: Session, table: Table, numbers: Sequence[Numbered]) -> None:
+    """Let the columns of the new table number themselves, going on where the old ones stopped."""
+    for place, number in enumerate(numbers):
+        if not number.identity:
+            session.run(
+                SQL("ALTER SEQUENCE {} OWNED BY {}.{}").format(
+                    number.identifier, table.identifier, Identifier(number.column)
+                )
+            )
+            continue
+        session.run(
+            SQL("ALTER TABLE {} ALTER COLUMN {} ADD {} (SEQUENCE NAME {} {})").format(
+                table.identifier,
+                Identifier(number.column),
+                SQL(number.made),
+                number.identifier,
+                SQL(number.options),
+            )
         )
-        return
-    yield SQL("ALTER TABLE {} ALTER COLUMN {} ADD {} (SEQUENCE NAME {} {})").format(
-        table.identifier, Identifier(number.column), SQL(number.made), sequence, SQL(number.options)
-    )
-    yield SQL("SELECT pg_catalog.setval({}, {}, {})").format(
-        Literal(session.text(sequence)), Literal(last[0]), Literal(last[1])
-    )
-    yield from number.grants
-    if number.comment:
-        yield SQL("COMMENT ON SEQUENCE {} IS {}").format(sequence, Literal(number.comment))
+        name = session.text(number.identifier)
+        session.run(said("go_on_numbering", sequence=Literal(name), variable=_counted(place)))
+        # What default privileges gave.
+        for (statement,) in session.ask("sequence_grants", sequence=name):
+            session.run(statement)
+        for statement in number.grants:
+            session.run(statement)
+        if number.comment:
+            session.run(
+                SQL("COMMENT ON SEQUENCE {} IS {}").format(number.identifier, Literal(number.comment))
+            )
 
 
 def forget_default_grants(session: Session, table: Table) -> None:

@@ -52,6 +52,11 @@ class Table:
         return f"{self.plain}_legacy_pkey"
 
     @property
+    def shadow(self) -> str:
+        """What the copy is called that a split makes."""
+        return f"{self.plain}_split"
+
+    @property
     def check(self) -> str:
         """What the check is called that proves where the old rows end."""
         return f"{self.plain}_legacy_bound_check"
@@ -65,6 +70,11 @@ class Table:
     def identifier(self) -> Identifier:
         """Its name."""
         return Identifier(self.schema, self.plain)
+
+    def renamed(self, index: str) -> str:
+        """Return what an index of the table is called once it is one of the table with the old rows."""
+        begun = index.startswith(f"{self.plain}_")
+        return self.legacy + index.removeprefix(self.plain) if begun else f"{self.legacy}_{index}"
 
     def beside(self, name: str) -> Identifier:
         """Return the name of something in the same schema."""
@@ -103,8 +113,6 @@ class Incoming:
     columns: tuple[str, ...]
     referred: tuple[str, ...]
     on_delete: str
-    deferrable: bool
-    deferred: bool
     validated: bool
     text: str
     comment: str | None
@@ -127,6 +135,17 @@ class Numbered:
     options: str
     grants: tuple[str, ...]
     comment: str | None
+
+    @property
+    def identifier(self) -> Identifier:
+        """The name of the sequence."""
+        return Identifier(self.schema, self.sequence)
+
+    @property
+    def cache(self) -> str:
+        """How many numbers a session takes at a time, as SQL."""
+        found = re.search(r"CACHE \d+", self.options)
+        return found[0] if found else "CACHE 1"
 
 
 def table(session: Session, name: str, key: str | None = None) -> Table:
@@ -154,6 +173,21 @@ def table(session: Session, name: str, key: str | None = None) -> Table:
     )  # fmt: skip
 
 
+def publications(session: Session, oid: int) -> tuple[str, ...]:
+    """Return the publications that publish partitions as their table for the sake of this package alone."""
+    return tuple(
+        str(name)
+        for name, via_root, others in session.ask("published", oid=oid)
+        if not via_root or any(name in _was(comment).get("publications", ()) for comment in others)
+    )
+
+
+def _was(comment: str) -> dict[str, Any]:
+    found = _WAS.fullmatch(comment)
+    told = json.loads(found["more"] or "{}") if found else {}
+    return dict(told)
+
+
 def was_comment(described: Table, publications: tuple[str, ...]) -> str:
     """Return the comment of the new primary key, which says what the old one was."""
     columns = described.primary_columns
@@ -179,7 +213,32 @@ def obstacles(session: Session, described: Table) -> tuple[str, ...]:
     found = session.ask(
         "obstacles", oid=described.oid, key=described.key, built=described.built, check=described.check
     )
-    return tuple(str(line) for (line,) in found)
+    indexes = session.ask("own_indexes", oid=described.oid, built=described.built)
+    renamed = [described.renamed(str(name)) for name, _ in indexes]
+    names = [described.legacy, described.built, *renamed]
+    taken = session.ask("names_taken", oid=described.oid, schema=described.schema, names=names)
+    dependent = dependents(session, described.oid)
+    return (
+        *(str(line) for (line,) in found),
+        *(str(line) for (line,) in session.ask("not_allowed", oid=described.oid)),
+        *(f"{one} and would go on reading the old rows only: drop it" for one in dependent),
+        *(f'two indexes would be called "{name}": rename one' for name in sorted(_doubles(names))),
+        *(f'"{name}" is there, and the old rows need the name: rename it' for (name,) in taken),
+    )
+
+
+def _doubles(names: list[str]) -> set[str]:
+    return {name for name in names if names.count(name) > 1}
+
+
+def is_being_split(session: Session, described: Table) -> bool:
+    """Tell whether a split of a table was begun and is not over."""
+    return session.value("oid_of", table=session.text(described.beside(described.shadow))) is not None
+
+
+def dependents(session: Session, oid: int) -> tuple[str, ...]:
+    """Return what else depends on a table and stays with what has its number now: "… depends on it"."""
+    return tuple(str(line) for (line,) in session.ask("dependents", oid=oid))
 
 
 def incoming(session: Session, oid: int) -> tuple[Incoming, ...]:

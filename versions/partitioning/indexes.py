@@ -7,13 +7,13 @@ import hashlib
 from psycopg2.sql import SQL, Identifier
 
 from spotify_ai_agent_migrations.versions.core.errors import DatabaseError, TableError
-from spotify_ai_agent_migrations.versions.partitioning.facts import Table
 from spotify_ai_agent_migrations.versions.partitioning.session import Session
+from spotify_ai_agent_migrations.versions.partitioning.sets import Set
 
 _LONGEST_NAME_BYTES = 63
 
 
-def add_index(session: Session, table: Table, name: str, what: str) -> tuple[str, ...]:
+def add_index(session: Session, table: Set, name: str, what: str) -> tuple[str, ...]:
     """Make index *name* on *table*, *what* being SQL from its columns on; return the parts that were built.
 
     Killed anywhere, the same call goes on; an index of a partition whose build was cut off is built anew.
@@ -30,6 +30,8 @@ def add_index(session: Session, table: Table, name: str, what: str) -> tuple[str
         session.transaction(lambda: session.run(made))
     elif owner != table.oid:
         raise TableError(f'index "{name}" belongs to another table', hint="choose another name")
+    else:
+        session.transaction(lambda: _refuse_another(session, table, name, what))
     built = []
     for schema, leaf, oid in session.ask("leaves_without", oid=table.oid, schema=table.schema, name=name):
         part = part_name(str(leaf), name, table.plain)
@@ -48,10 +50,23 @@ def add_index(session: Session, table: Table, name: str, what: str) -> tuple[str
 
 def part_name(leaf: str, name: str, table: str) -> str:
     """Return the name of the part that index *name* of *table* has on the partition *leaf*."""
-    whole = f"{leaf}_{name.removeprefix(f'{table}_')}"
-    if len(whole.encode()) <= _LONGEST_NAME_BYTES:
+    whole = f"{leaf}{name.removeprefix(table)}"
+    if name.startswith(f"{table}_") and len(whole.encode()) <= _LONGEST_NAME_BYTES:
         return whole
-    return f"{leaf[:40]}_{hashlib.sha256(name.encode()).hexdigest()[:12]}_idx"
+    begun = leaf.encode()[:40].decode(errors="ignore")
+    return f"{begun}_{hashlib.sha256(f'{leaf} {name}'.encode()).hexdigest()[:12]}_idx"
+
+
+def _refuse_another(session: Session, table: Set, name: str, what: str) -> None:
+    """Refuse when the index that is there is another than is asked for: a second one is made to compare."""
+    probe = f"{table.plain}_compared_idx"
+    session.run(SQL("CREATE INDEX {} ON ONLY {} {}").format(Identifier(probe), table.identifier, SQL(what)))
+    asked, there = (session.value("index_text", schema=table.schema, name=index) for index in (probe, name))
+    session.run(SQL("DROP INDEX {}").format(Identifier(table.schema, probe)))
+    if asked != there:
+        raise TableError(
+            f'index "{name}" is there, and is another: {there}', hint="choose another name, or drop that one"
+        )
 
 
 def _build(session: Session, index: Identifier, leaf: Identifier, oid: int, part: str, what: str) -> None:

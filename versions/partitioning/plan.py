@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Literal
 
 from spotify_ai_agent_migrations.versions.partitioning.periods import Period, Span
+
+ArchiveFormat = Literal["csv", "parquet"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Policy:
     grace: timedelta = timedelta(days=7)
     hold: str | None = None
     archive: bool = True
+    archive_format: ArchiveFormat = "csv"
 
 
 @dataclass(frozen=True)
@@ -82,17 +85,41 @@ def missing(policy: Policy, table: str, spans: Iterable[Span], now: datetime) ->
         return ()
     # Where the oldest partition ends: what retention has taken away before it does not come back.
     begin = min((end for end in ends if end is not None), default=policy.period.start_of(now))
-    starts = policy.period.starts(policy.period.start_of(begin), _ahead(policy, now))
     wanted = (
-        New(f"{table}_{policy.period.suffix(start)}", start, policy.period.after(start)) for start in starts
-    )
-    return tuple(
         new
-        for new in wanted
-        # What retention would take away at once is not made for its sake.
-        if (policy.cutoff is None or new.until > policy.cutoff)
-        and not any(_overlaps(span, new.since, new.until) for span in taken)
+        for since, until in _free(taken, begin, _ahead(policy, now))
+        for new in cut(policy.period, table, since, until)
     )
+    # What retention would take away at once is not made for its sake.
+    return tuple(new for new in wanted if policy.cutoff is None or new.until > policy.cutoff)
+
+
+def cut(period: Period, table: str, since: datetime, until: datetime) -> Iterator[New]:
+    """Yield the partitions from *since* to *until*: whole periods, and what is left of one at either end."""
+    while since < until:
+        start = period.start_of(since)
+        end = min(period.after(start), until)
+        whole = (since, end) == (start, period.after(start))
+        # A part of a period has another name than the whole of it.
+        yield New(f"{table}_{period.suffix(since) if whole else _day(since)}", since, end)
+        since = end
+
+
+def _day(since: datetime) -> str:
+    midnight = (since.hour, since.minute, since.second) == (0, 0, 0)
+    return f"p{since:%Y_%m_%d}" if midnight else f"p{since:%Y_%m_%d_%H%M%S}"
+
+
+def _free(taken: Iterable[Span], since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Yield what of the time between is in no span."""
+    for span in sorted(taken, key=lambda one: (one.since is not None, one.since)):
+        if span.since is not None and since < span.since:
+            yield since, min(span.since, until)
+        if span.until is None or span.until >= until:
+            return
+        since = max(since, span.until)
+    if since < until:
+        yield since, until
 
 
 def _ahead(policy: Policy, now: datetime) -> datetime:

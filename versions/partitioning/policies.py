@@ -22,10 +22,12 @@ class Detached:
     plain: str
     name: str
     table: str
-    detached_at: datetime | None
-    archived_rows: int | None
-    sha256: str | None
-    file: str | None
+    until: str | None = None
+    detached_at: datetime | None = None
+    archived_rows: int | None = None
+    sha256: str | None = None
+    rows_sha256: str | None = None
+    file: str | None = None
 
 
 def are_there(session: Session) -> bool:
@@ -42,14 +44,19 @@ def read(session: Session, table: str | None = None) -> tuple[Policy, ...]:
     if not are_there(session):
         raise TableError("this database keeps no policies of partitions", hint="alembic upgrade 007")
     found = tuple(
-        Policy(name, Period(period), ahead, cutoff, grace, hold, archive)
-        for name, period, ahead, cutoff, grace, hold, archive in session.ask("policies", table=table)
+        Policy(name, Period(period), *rest) for name, period, *rest in session.ask("policies", table=table)
     )
     if table is not None and not found:
         raise TableError(
             f'table "{table}" has no policy', hint=f"agentdb partitioning convert {table} KEY writes one"
         )
     return found
+
+
+def period_of(session: Session, table: str) -> Period:
+    """Return the period of a table's policy; a month where it has none."""
+    found = session.ask("policies", table=table) if are_there(session) else []
+    return Period(found[0][1]) if found else Period.MONTH
 
 
 def remember(session: Session, policy: Policy) -> None:

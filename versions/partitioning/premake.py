@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from psycopg2.sql import SQL, Composable, Literal
+from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.errors import DatabaseError
 from spotify_ai_agent_migrations.versions.partitioning import facts
@@ -35,17 +35,16 @@ def premake(session: Session, table: Table, policy: Policy, now: datetime) -> tu
 
 def wanted(session: Session, table: Table, policy: Policy, now: datetime) -> tuple[New, ...]:
     """Return the partitions that are to be made, but for those whose name another table has."""
-    taken = {new.plain for new in in_the_way(session, table, policy, now)}
-    return tuple(new for new in _missing(session, table, policy, now) if new.plain not in taken)
+    taken = in_the_way(session, table, policy, now)
+    return tuple(new for new in _missing(session, table, policy, now) if new not in taken)
 
 
 def in_the_way(session: Session, table: Table, policy: Policy, now: datetime) -> tuple[New, ...]:
     """Return the partitions that cannot be made, since a table has their name: one that was detached."""
-    return tuple(
-        new
-        for new in _missing(session, table, policy, now)
-        if session.value("oid_of", table=session.text(table.beside(new.plain))) is not None
-    )
+    missed = _missing(session, table, policy, now)
+    names = [new.plain for new in missed]
+    taken = {name for (name,) in session.ask("names_taken", oid=0, schema=table.schema, names=names)}
+    return tuple(new for new in missed if new.plain in taken)
 
 
 def _missing(session: Session, table: Table, policy: Policy, now: datetime) -> tuple[New, ...]:
@@ -56,7 +55,7 @@ def _missing(session: Session, table: Table, policy: Policy, now: datetime) -> t
 def _one(session: Session, table: Table, policy: Policy, new: New, now: datetime) -> str | None:
     def work() -> str | None:
         lock_for_transaction(session, table.name)
-        if not isinstance(session, Written) and new not in wanted(session, table, policy, now):
+        if not isinstance(session, Written) and new not in _missing(session, table, policy, now):
             # Another process was quicker.
             return None
         for statement in statements(session, table, new, template(facts.partitions(session, table))):
@@ -80,13 +79,13 @@ def statements(
     partition = table.beside(new.plain)
     since, until = literal(table.kind, new.since), literal(table.kind, new.until)
     options = session.value("storage", oid=like) if like is not None else ""
-    identity = session.value("replica_identity", oid=like) if like is not None else None
-    made = [
+    return [
         said("create_partition", partition=partition, table=table.identifier, options=SQL(options or "")),
         SQL("ALTER TABLE {} OWNER TO {}").format(partition, SQL(table.owner)),
         SQL("COMMENT ON TABLE {} IS {}").format(
             partition, Literal(f"{facts.MARK}: {(parent or table).name} from {since} to {until}")
         ),
+        *like_its_neighbours(session, partition, (parent or table).oid, like),
         said(
             "attach",
             table=(parent or table).identifier,
@@ -95,9 +94,24 @@ def statements(
             until=Literal(until),
         ),
     ]
+
+
+def like_its_neighbours(
+    session: Session, partition: Identifier, whole: int, like: int | None
+) -> list[Composable]:
+    """Return what a partition has of its table and of the neighbour *like*, and what LIKE does not copy.
+
+    Statistics targets, which only count for a partition; row security without a policy, so that nobody but
+    its owner reads it by its own name, whatever is granted later; the replica identity.
+    """
+    settings = session.ask("leaf_settings", oid=whole, partition=session.text(partition))
+    found: list[Composable] = [SQL(statement) for (statement,) in settings]
+    if session.value("row_security", oid=whole):
+        found.append(SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(partition))
+    identity = session.value("replica_identity", oid=like) if like is not None else None
     if identity:
-        made.insert(2, SQL("ALTER TABLE {} REPLICA IDENTITY {}").format(partition, SQL(identity)))
-    return made
+        found.append(SQL("ALTER TABLE {} REPLICA IDENTITY {}").format(partition, SQL(identity)))
+    return found
 
 
 def _verify(session: Session, table: Table, new: New) -> None:

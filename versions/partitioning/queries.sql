@@ -9,7 +9,7 @@ SELECT class.oid::bigint,
        pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(class.relowner)),
        class.relkind::text,
        pg_catalog.pg_relation_size(class.oid),
-       (SELECT pg_catalog.format_type(attribute.atttypid, attribute.atttypmod)
+       (SELECT pg_catalog.format_type(attribute.atttypid, NULL)
           FROM pg_catalog.pg_attribute AS attribute
          WHERE attribute.attrelid = class.oid
            AND attribute.attname = coalesce(%(key)s,
@@ -43,7 +43,8 @@ SELECT class.oid::bigint,
 WITH target AS (
     SELECT class.*,
            attribute.attnum AS key,
-           attribute.attnotnull
+           attribute.attnotnull,
+           attribute.attgenerated
       FROM pg_catalog.pg_class AS class
       JOIN pg_catalog.pg_attribute AS attribute
         ON attribute.attrelid = class.oid AND attribute.attname = %(key)s
@@ -51,6 +52,9 @@ WITH target AS (
 )
 SELECT pg_catalog.format('column "%%s" may be NULL: set it NOT NULL first, by a CHECK that is validated', %(key)s)
   FROM target WHERE NOT target.attnotnull
+UNION ALL
+SELECT pg_catalog.format('column "%%s" is generated, and what is generated cannot part rows: choose another', %(key)s)
+  FROM target WHERE target.attgenerated <> ''
 UNION ALL
 SELECT 'it has no primary key: add one'
   FROM target
@@ -83,8 +87,8 @@ SELECT pg_catalog.format('index "%%s" lies in a tablespace of its own, or has st
     OR EXISTS (SELECT FROM pg_catalog.pg_attribute AS attribute
                 WHERE attribute.attrelid = class.oid AND attribute.attstattarget >= 0)
 UNION ALL
-SELECT 'its name is longer than 45 bytes: rename it'
-  FROM target WHERE pg_catalog.octet_length(target.relname) > 45
+SELECT 'its name is longer than 40 bytes, and those of its partitions would be too long: rename it'
+  FROM target WHERE pg_catalog.octet_length(target.relname) > 40
 UNION ALL
 SELECT 'it is unlogged or temporary: make it LOGGED'
   FROM target WHERE target.relpersistence <> 'p'
@@ -155,6 +159,7 @@ SELECT pg_catalog.format('foreign key "%%s" of "%%s" %%s', linked.conname, other
                          CASE WHEN other.relkind = 'p' THEN 'comes from a partitioned table: drop it'
                               WHEN NOT linked.convalidated THEN 'is not validated: ALTER TABLE … VALIDATE CONSTRAINT'
                               WHEN linked.confdeltype = 'd' OR linked.confupdtype = 'd' THEN 'sets a default: choose another action'
+                              WHEN linked.condeferrable THEN 'is deferrable, and the row it refers to would have to be there first: make it NOT DEFERRABLE'
                               WHEN linked.confmatchtype <> 's' THEN 'is MATCH FULL: make it MATCH SIMPLE'
                               WHEN cardinality(linked.conkey) > 1 THEN 'has more than one column: drop it'
                               WHEN pg_catalog.octet_length(attribute.attname) + pg_catalog.octet_length(other.relname)
@@ -171,23 +176,27 @@ SELECT pg_catalog.format('foreign key "%%s" of "%%s" %%s', linked.conname, other
  WHERE linked.conparentid = 0
    AND (other.relkind = 'p'
         OR NOT linked.convalidated
-        OR linked.confdeltype = 'd' OR linked.confupdtype = 'd'
-        OR linked.confmatchtype <> 's'
-        OR cardinality(linked.conkey) > 1
-        OR pg_catalog.octet_length(attribute.attname) + pg_catalog.octet_length(other.relname)
-           + pg_catalog.octet_length(%(key)s) > 55
-        OR (target.relforcerowsecurity AND NOT owner.rolbypassrls AND NOT owner.rolsuper))
+        OR (target.key <> ALL (linked.confkey)
+            AND (linked.confdeltype = 'd' OR linked.confupdtype = 'd'
+                 OR linked.condeferrable
+                 OR linked.confmatchtype <> 's'
+                 OR cardinality(linked.conkey) > 1
+                 OR pg_catalog.octet_length(attribute.attname) + pg_catalog.octet_length(other.relname)
+                    + pg_catalog.octet_length(%(key)s) > 55
+                 OR (target.relforcerowsecurity AND NOT owner.rolbypassrls AND NOT owner.rolsuper))))
 UNION ALL
 SELECT pg_catalog.format('trigger "%%s" %%s', own.tgname,
                          CASE WHEN own.tgoldtable IS NOT NULL OR own.tgnewtable IS NOT NULL
                               THEN 'reads transition tables for each row: make it FOR EACH STATEMENT'
-                              ELSE pg_catalog.format('writes "%%s" before the row is stored: let a default do so', %(key)s) END)
+                              ELSE pg_catalog.format('may write "%%s" before the row is stored, by the text of its function: let a default do so', %(key)s) END)
   FROM target
   JOIN pg_catalog.pg_trigger AS own ON own.tgrelid = target.oid AND NOT own.tgisinternal
   JOIN pg_catalog.pg_proc AS called ON called.oid = own.tgfoid
  WHERE own.tgtype & 1 = 1
    AND (own.tgoldtable IS NOT NULL OR own.tgnewtable IS NOT NULL
-        OR (own.tgtype & 2 = 2 AND called.prosrc ~* pg_catalog.format('new\s*\.\s*"?%%s"?\s*:?=', %(key)s)))
+        OR (own.tgtype & 2 = 2 AND called.prosrc ~* pg_catalog.format(
+                '((^|;|\mbegin|\mthen|\melse|\mloop)\s*new\s*\.\s*"?%%1$s"?\s*=|new\s*\.\s*"?%%1$s"?\s*:=|\minto\s+(strict\s+)?new\s*\.\s*"?%%1$s"?(\W|$))',
+                pg_catalog.regexp_replace(%(key)s, '(\W)', '\\\1', 'g'))))
 UNION ALL
 SELECT pg_catalog.format('publication "%%s" has all tables and not publish_via_partition_root: ALTER PUBLICATION … SET (publish_via_partition_root)',
                          publication.pubname)
@@ -208,6 +217,10 @@ SELECT pg_catalog.format('publication "%%s" has another partitioned table and no
                  JOIN pg_catalog.pg_class AS class ON class.oid = other.prrelid AND class.relkind = 'p'
                 WHERE other.prpubid = publication.oid)
 UNION ALL
+SELECT 'it receives rows of a subscription, which knows it by its number: ALTER SUBSCRIPTION … at the publisher, without it'
+  FROM target
+ WHERE EXISTS (SELECT FROM pg_catalog.pg_subscription_rel AS member WHERE member.srrelid = target.oid)
+UNION ALL
 SELECT 'it has a security label: remove it'
   FROM target
  WHERE EXISTS (SELECT FROM pg_catalog.pg_seclabel AS label
@@ -216,8 +229,14 @@ UNION ALL
 SELECT pg_catalog.format('rule "%%s": drop it', rewrite.rulename)
   FROM target
   JOIN pg_catalog.pg_rewrite AS rewrite ON rewrite.ev_class = target.oid
-UNION ALL
-SELECT DISTINCT pg_catalog.format('%%s depends on it and would go on reading the old rows only: drop it',
+ ORDER BY 1;
+
+-- dependents --
+-- What else depends on a table, by name: whatever goes on with the table and not with its name.
+WITH target AS (
+    SELECT class.* FROM pg_catalog.pg_class AS class WHERE class.oid = %(oid)s
+)
+SELECT DISTINCT pg_catalog.format('%%s depends on it',
                                   pg_catalog.pg_describe_object(link.classid, link.objid, 0))
   FROM target
   JOIN pg_catalog.pg_depend AS link
@@ -245,7 +264,7 @@ SELECT DISTINCT pg_catalog.format('%%s depends on it and would go on reading the
                          WHERE rewrite.oid = link.objid AND rewrite.rulename = '_RETURN'))
    AND NOT (link.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
             AND EXISTS (SELECT FROM pg_catalog.pg_class AS class
-                         WHERE class.oid = link.objid AND class.relkind IN ('i', 'I', 'S', 't')))
+                         WHERE class.oid = link.objid AND (class.relkind IN ('i', 'I', 'S', 't') OR class.relispartition)))
    AND link.classid NOT IN ('pg_catalog.pg_attrdef'::pg_catalog.regclass,
                             'pg_catalog.pg_statistic_ext'::pg_catalog.regclass,
                             'pg_catalog.pg_publication_rel'::pg_catalog.regclass,
@@ -281,13 +300,14 @@ SELECT (SELECT index.indisvalid
           FROM pg_catalog.pg_constraint AS linked
          WHERE linked.conrelid = %(oid)s
            AND linked.conname = %(check)s),
-       (SELECT pg_catalog.substring(pg_catalog.pg_get_constraintdef(linked.oid), '< ''?([^'')]+)')
+       (SELECT pg_catalog.substring(pg_catalog.pg_get_constraintdef(linked.oid), '.*< ''?([^'')]+)')
           FROM pg_catalog.pg_constraint AS linked
          WHERE linked.conrelid = %(oid)s
            AND linked.conname = %(check)s);
 
 -- strip --
 -- What takes off a table whatever its partitions do not have: triggers, policies, grants, statistics, publications.
+-- Row security stays on: without a policy it keeps everybody from reading a partition by its own name.
 WITH target AS (
     SELECT class.*,
            pg_catalog.format('%%I.%%I', namespace.nspname, class.relname) AS called
@@ -305,15 +325,16 @@ SELECT 2, pg_catalog.format('DROP POLICY %%I ON %%s', policy.polname, target.cal
   FROM target
   JOIN pg_catalog.pg_policy AS policy ON policy.polrelid = target.oid
 UNION ALL
-SELECT 3, pg_catalog.format('DROP STATISTICS %%I.%%I', statistics.stxnamespace::pg_catalog.regnamespace, statistics.stxname)
+SELECT 3, pg_catalog.format('DROP STATISTICS %%I.%%I', namespace.nspname, statistics.stxname)
   FROM target
   JOIN pg_catalog.pg_statistic_ext AS statistics ON statistics.stxrelid = target.oid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = statistics.stxnamespace
 UNION ALL
-SELECT 4, pg_catalog.format('ALTER TABLE %%s DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY', target.called)
+SELECT 4, pg_catalog.format('ALTER TABLE %%s NO FORCE ROW LEVEL SECURITY', target.called)
   FROM target
- WHERE target.relrowsecurity OR target.relforcerowsecurity
+ WHERE target.relforcerowsecurity
 UNION ALL
-SELECT DISTINCT 5, pg_catalog.format('REVOKE ALL ON %%s FROM %%s', target.called,
+SELECT DISTINCT 5, pg_catalog.format('REVOKE ALL ON %%s FROM %%s CASCADE', target.called,
                             CASE WHEN given.grantee = 0 THEN 'PUBLIC'
                                  ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(given.grantee)) END)
   FROM target
@@ -372,18 +393,27 @@ SELECT 20, statistics.oid::bigint, pg_catalog.pg_get_statisticsobjdef(statistics
   JOIN pg_catalog.pg_statistic_ext AS statistics ON statistics.stxrelid = target.oid
 UNION ALL
 SELECT 21, statistics.oid::bigint,
-       pg_catalog.format('ALTER STATISTICS %%I.%%I SET STATISTICS %%s', statistics.stxnamespace::pg_catalog.regnamespace,
+       pg_catalog.format('ALTER STATISTICS %%I.%%I SET STATISTICS %%s', namespace.nspname,
                          statistics.stxname, statistics.stxstattarget)
   FROM target
   JOIN pg_catalog.pg_statistic_ext AS statistics ON statistics.stxrelid = target.oid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = statistics.stxnamespace
  WHERE statistics.stxstattarget >= 0
 UNION ALL
 SELECT 22, statistics.oid::bigint,
-       pg_catalog.format('COMMENT ON STATISTICS %%I.%%I IS %%L', statistics.stxnamespace::pg_catalog.regnamespace,
+       pg_catalog.format('COMMENT ON STATISTICS %%I.%%I IS %%L', namespace.nspname,
                          statistics.stxname, pg_catalog.obj_description(statistics.oid, 'pg_statistic_ext'))
   FROM target
   JOIN pg_catalog.pg_statistic_ext AS statistics ON statistics.stxrelid = target.oid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = statistics.stxnamespace
  WHERE pg_catalog.obj_description(statistics.oid, 'pg_statistic_ext') IS NOT NULL
+UNION ALL
+SELECT 23, statistics.oid::bigint,
+       pg_catalog.format('ALTER STATISTICS %%I.%%I OWNER TO %%I', namespace.nspname, statistics.stxname,
+                         pg_catalog.pg_get_userbyid(statistics.stxowner))
+  FROM target
+  JOIN pg_catalog.pg_statistic_ext AS statistics ON statistics.stxrelid = target.oid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = statistics.stxnamespace
 UNION ALL
 SELECT 30, own.oid::bigint, pg_catalog.pg_get_triggerdef(own.oid)
   FROM target
@@ -490,14 +520,174 @@ SELECT 80, publication.oid::bigint,
   JOIN pg_catalog.pg_publication AS publication ON publication.oid = member.prpubid
  ORDER BY place, part, statement;
 
--- partly_published --
--- The publications that a table is in by name and that do not publish partitions as their table.
-SELECT publication.pubname
+-- published --
+-- The publications that a table is in by name: whether each publishes partitions as their table, and the comments
+-- of the keys of the other partitioned tables in it.
+SELECT publication.pubname,
+       publication.pubviaroot,
+       (SELECT coalesce(pg_catalog.array_agg(coalesce(pg_catalog.obj_description(linked.oid, 'pg_constraint'), '')), '{}')
+          FROM pg_catalog.pg_publication_rel AS other
+          JOIN pg_catalog.pg_class AS class ON class.oid = other.prrelid AND class.relkind = 'p'
+          LEFT JOIN pg_catalog.pg_constraint AS linked ON linked.conrelid = class.oid AND linked.contype = 'p'
+         WHERE other.prpubid = publication.oid
+           AND other.prrelid <> %(oid)s)
   FROM pg_catalog.pg_publication_rel AS member
   JOIN pg_catalog.pg_publication AS publication ON publication.oid = member.prpubid
  WHERE member.prrelid = %(oid)s
-   AND NOT publication.pubviaroot
  ORDER BY publication.pubname;
+
+-- row_security --
+-- Whether a table has row security.
+SELECT class.relrowsecurity
+  FROM pg_catalog.pg_class AS class
+ WHERE class.oid = %(oid)s;
+
+-- names_taken --
+-- Which of some names a relation or a type of a schema has, but for an index of the table itself.
+SELECT taken.name
+  FROM pg_catalog.unnest(%(names)s::text[]) AS taken (name)
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.nspname = %(schema)s
+ WHERE EXISTS (SELECT FROM pg_catalog.pg_class AS class
+                WHERE class.relnamespace = namespace.oid
+                  AND class.relname = taken.name
+                  AND NOT EXISTS (SELECT FROM pg_catalog.pg_index AS index
+                                   WHERE index.indexrelid = class.oid AND index.indrelid = %(oid)s))
+    OR EXISTS (SELECT FROM pg_catalog.pg_type AS type
+                WHERE type.typnamespace = namespace.oid AND type.typname = taken.name AND type.typrelid = 0)
+ ORDER BY taken.name;
+
+-- not_allowed --
+-- What of a conversion this role may not do.
+WITH target AS (
+    SELECT class.* FROM pg_catalog.pg_class AS class WHERE class.oid = %(oid)s
+)
+SELECT pg_catalog.format('table "%%s" is not yours: be a member of %%I', class.relname, pg_catalog.pg_get_userbyid(class.relowner))
+  FROM target
+  JOIN pg_catalog.pg_class AS class
+    ON class.oid = target.oid
+    OR class.oid IN (SELECT linked.conrelid FROM pg_catalog.pg_constraint AS linked
+                      WHERE linked.confrelid = target.oid AND linked.contype = 'f')
+ WHERE NOT pg_catalog.pg_has_role(class.relowner, 'USAGE')
+UNION ALL
+SELECT pg_catalog.format('you may not make anything in schema "%%s": GRANT CREATE', namespace.nspname)
+  FROM target
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = target.relnamespace
+ WHERE NOT pg_catalog.has_schema_privilege(namespace.oid, 'CREATE')
+UNION ALL
+SELECT DISTINCT pg_catalog.format('view "%%s" is not yours: be a member of %%I', view.relname, pg_catalog.pg_get_userbyid(view.relowner))
+  FROM target
+  JOIN pg_catalog.pg_depend AS link
+    ON link.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND link.refobjid = target.oid
+   AND link.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+  JOIN pg_catalog.pg_rewrite AS rewrite ON rewrite.oid = link.objid AND rewrite.rulename = '_RETURN'
+  JOIN pg_catalog.pg_class AS view ON view.oid = rewrite.ev_class AND view.relkind = 'v'
+ WHERE NOT pg_catalog.pg_has_role(view.relowner, 'USAGE')
+UNION ALL
+SELECT pg_catalog.format('you may not lock "%%s", which it refers to: GRANT UPDATE', other.relname)
+  FROM target
+  JOIN pg_catalog.pg_constraint AS linked ON linked.conrelid = target.oid AND linked.contype = 'f'
+  JOIN pg_catalog.pg_class AS other ON other.oid = linked.confrelid
+ WHERE NOT pg_catalog.has_table_privilege(other.oid, 'UPDATE, DELETE, TRUNCATE')
+UNION ALL
+SELECT pg_catalog.format('publication "%%s" is not yours: be a member of %%I', publication.pubname,
+                         pg_catalog.pg_get_userbyid(publication.pubowner))
+  FROM target
+  JOIN pg_catalog.pg_publication_rel AS member ON member.prrelid = target.oid
+  JOIN pg_catalog.pg_publication AS publication ON publication.oid = member.prpubid
+ WHERE NOT pg_catalog.pg_has_role(publication.pubowner, 'USAGE')
+UNION ALL
+SELECT pg_catalog.format('you may not execute "%%s", which trigger "%%s" calls: GRANT EXECUTE', called.proname, own.tgname)
+  FROM target
+  JOIN pg_catalog.pg_trigger AS own ON own.tgrelid = target.oid AND NOT own.tgisinternal
+  JOIN pg_catalog.pg_proc AS called ON called.oid = own.tgfoid
+ WHERE NOT pg_catalog.has_function_privilege(called.oid, 'EXECUTE')
+UNION ALL
+SELECT pg_catalog.format('statistics "%%s" are not yours: be a member of %%I', statistics.stxname,
+                         pg_catalog.pg_get_userbyid(statistics.stxowner))
+  FROM target
+  JOIN pg_catalog.pg_statistic_ext AS statistics ON statistics.stxrelid = target.oid
+ WHERE NOT pg_catalog.pg_has_role(statistics.stxowner, 'USAGE')
+ ORDER BY 1;
+
+-- default_grants --
+-- What takes back whatever default privileges give on a table of a schema when it is made.
+SELECT DISTINCT pg_catalog.format('REVOKE ALL ON %%s FROM %%s CASCADE', %(table)s,
+                                  CASE WHEN given.grantee = 0 THEN 'PUBLIC'
+                                       ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(given.grantee)) END)
+  FROM pg_catalog.pg_default_acl AS privileges
+ CROSS JOIN LATERAL pg_catalog.aclexplode(privileges.defaclacl) AS given
+ WHERE privileges.defaclobjtype = 'r'
+   AND privileges.defaclnamespace IN (0, (SELECT namespace.oid FROM pg_catalog.pg_namespace AS namespace
+                                           WHERE namespace.nspname = %(schema)s))
+   AND given.grantee <> privileges.defaclrole
+ ORDER BY 1;
+
+-- newest_of_some --
+-- The newest key of some rows.
+SELECT pg_catalog.max(few.key) FROM (SELECT {key} AS key FROM {table} LIMIT 1000) AS few;
+
+-- sent_columns --
+-- The publications that would send the column that a table is given, which no subscriber has.
+SELECT pg_catalog.format('publication "%%s" sends "%%s", whose subscribers have no column "%%s": publish it with a list of columns',
+                         publication.pubname, class.relname, %(column)s)
+  FROM pg_catalog.pg_publication AS publication
+  JOIN pg_catalog.pg_class AS class ON class.oid = pg_catalog.to_regclass(%(table)s)
+ WHERE EXISTS (SELECT FROM pg_catalog.pg_replication_slots AS slot
+                WHERE slot.slot_type = 'logical' AND slot.database = pg_catalog.current_database())
+   AND (publication.puballtables
+        OR EXISTS (SELECT FROM pg_catalog.pg_publication_namespace AS member
+                    WHERE member.pnpubid = publication.oid AND member.pnnspid = class.relnamespace)
+        OR EXISTS (SELECT FROM pg_catalog.pg_publication_rel AS member
+                    WHERE member.prpubid = publication.oid AND member.prrelid = class.oid AND member.prattrs IS NULL))
+ ORDER BY publication.pubname;
+
+-- bound_checks --
+-- The checks that proved the bounds of partitions when they were attached, and are of no use any more.
+SELECT namespace.nspname, leaf.relname, linked.conname
+  FROM pg_catalog.pg_inherits AS link
+  JOIN pg_catalog.pg_class AS leaf ON leaf.oid = link.inhrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = leaf.relnamespace
+  JOIN pg_catalog.pg_constraint AS linked ON linked.conrelid = leaf.oid AND linked.contype = 'c'
+ WHERE link.inhparent = %(oid)s
+   AND linked.conname = (leaf.relname || '_bound_check')::name
+ ORDER BY leaf.relname;
+
+-- parts_taken --
+-- What has a name that a part of a foreign key would get, and is not that part.
+SELECT pg_catalog.format('column "%%s" of "%%s" is there: rename it, one of this name is to hold "%%s"', %(column)s, %(called)s, %(key)s)
+  FROM pg_catalog.pg_attribute AS attribute
+ WHERE attribute.attrelid = pg_catalog.to_regclass(%(table)s)
+   AND attribute.attname = %(column)s
+   AND NOT attribute.attisdropped
+   AND coalesce(pg_catalog.col_description(attribute.attrelid, attribute.attnum), '') <> %(mark)s
+UNION ALL
+SELECT pg_catalog.format('function "%%s" is there: rename it, one of this name is to fill "%%s"', %(routine)s, %(column)s)
+  FROM pg_catalog.pg_proc AS routine
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = routine.pronamespace
+ WHERE namespace.nspname = %(schema)s
+   AND routine.proname = %(routine)s
+   AND routine.pronargs = 0
+   AND coalesce(pg_catalog.obj_description(routine.oid, 'pg_proc'), '') <> %(mark)s
+UNION ALL
+SELECT pg_catalog.format('trigger "%%s" of "%%s" is there: rename it, one of this name is to fill "%%s"', %(routine)s, %(called)s, %(column)s)
+  FROM pg_catalog.pg_trigger AS own
+ WHERE own.tgrelid = pg_catalog.to_regclass(%(table)s)
+   AND own.tgname = %(routine)s
+   AND coalesce(pg_catalog.obj_description(own.tgfoid, 'pg_proc'), '') <> %(mark)s;
+
+-- fired_by_fill --
+-- The triggers of a table that would fire for each row that gets its second column, and cannot be kept from it.
+SELECT pg_catalog.format('trigger "%%s" of "%%s" would fire for every row that is given its second column: '
+                         'GRANT SET ON PARAMETER session_replication_role TO %%I, or run as a superuser',
+                         own.tgname, %(called)s, current_user)
+  FROM pg_catalog.pg_trigger AS own
+ WHERE own.tgrelid = pg_catalog.to_regclass(%(table)s)
+   AND NOT own.tgisinternal
+   AND own.tgtype & 16 = 16
+   AND cardinality(own.tgattr::smallint[]) = 0
+   AND own.tgenabled IN ('O', 'A')
+   AND NOT pg_catalog.has_parameter_privilege('session_replication_role', 'SET')
+ ORDER BY own.tgname;
 
 -- own_indexes --
 -- The indexes of a table beside its primary key: name, and the statement that makes it for the table's name.
@@ -513,7 +703,8 @@ SELECT class.relname,
  WHERE index.indrelid = %(oid)s
    AND NOT index.indisprimary
    AND class.relname <> %(built)s
- ORDER BY class.relname;
+ -- Constraints first: each finds the index of a constraint, and what is left the rest.
+ ORDER BY linked.oid IS NULL, class.relname;
 
 -- outgoing --
 -- The foreign keys of a table: the statement that makes each for the table's name, and the table it refers to.
@@ -545,8 +736,6 @@ SELECT linked.conname,
           JOIN pg_catalog.pg_attribute AS attribute
             ON attribute.attrelid = linked.confrelid AND attribute.attnum = part.attnum),
        linked.confdeltype::text,
-       linked.condeferrable,
-       linked.condeferred,
        linked.convalidated,
        pg_catalog.pg_get_constraintdef(linked.oid),
        pg_catalog.obj_description(linked.oid, 'pg_constraint')
@@ -646,12 +835,18 @@ SELECT pg_catalog.clock_timestamp(),
 -- Take the lock of one table's maintenance for the transaction.
 SELECT pg_catalog.pg_try_advisory_xact_lock(%(key)s);
 
--- has_column --
--- Whether a table has a column of this name.
+-- has_part --
+-- Whether a table has the column that was added to it for a foreign key.
 SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute AS attribute
                 WHERE attribute.attrelid = %(table)s::pg_catalog.regclass
                   AND attribute.attname = %(column)s
-                  AND NOT attribute.attisdropped);
+                  AND NOT attribute.attisdropped
+                  AND pg_catalog.col_description(attribute.attrelid, attribute.attnum) = %(mark)s);
+
+-- may_be_quiet --
+-- Whether this role may keep triggers from firing, and what is set now.
+SELECT pg_catalog.has_parameter_privilege('session_replication_role', 'SET'),
+       pg_catalog.current_setting('session_replication_role');
 
 -- key_type --
 -- The type of a column as SQL writes it.
@@ -668,16 +863,24 @@ SELECT pg_catalog.pg_relation_size(%(table)s::pg_catalog.regclass) / pg_catalog.
 -- The column that holds the partition key of the row that is referred to.
 ALTER TABLE {other} ADD COLUMN {added} {type};
 
+-- mark_column --
+-- Say whose the column is.
+COMMENT ON COLUMN {other}.{added} IS {mark};
+
 -- create_fill --
 -- Look up the partition key of the row that is referred to; what is not found stays NULL, and is refused.
 CREATE OR REPLACE FUNCTION {routine}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $function$
+SET search_path = pg_catalog, pg_temp AS {body};
+
+-- fill_body --
+-- What the function does; where a column has the name of a variable, the column is meant.
+#variable_conflict use_column
 BEGIN
-    NEW.{added} := (SELECT referred.{key} FROM {table} AS referred WHERE referred.{referred} = NEW.{column} LIMIT 1);
+    NEW.{added} := (SELECT referred.{key} FROM {table} AS referred WHERE referred.{referred} = NEW.{column} LIMIT 1
+                   FOR KEY SHARE);
     RETURN NEW;
-END
-$function$;
+END;
 
 -- create_fill_trigger --
 -- Fill the column with every row that is written.
@@ -700,7 +903,9 @@ UPDATE {other} AS other
    SET {added} = referred.{key}
   FROM {table} AS referred
  WHERE referred.{referred} = other.{column}
-   AND other.{added} IS DISTINCT FROM referred.{key};
+   AND other.{added} IS DISTINCT FROM referred.{key}
+   AND other.ctid >= {since}
+   AND other.ctid < {until};
 
 -- views_of --
 -- What locks each view on a table and nothing below it: a change of owner that is none.
@@ -715,9 +920,85 @@ SELECT DISTINCT pg_catalog.format('ALTER VIEW %%I.%%I OWNER TO %%I', namespace.n
    AND link.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
  ORDER BY 1;
 
--- last_number --
--- The last number of a sequence, and whether it was given out.
-SELECT sequence.last_value, sequence.is_called FROM {sequence} AS sequence;
+-- keep_number --
+-- Remember the last number of a sequence until the transaction ends, and whether it was given out.
+SELECT pg_catalog.set_config({variable}, pg_catalog.concat_ws(' ', last_value, is_called), true) FROM {sequence};
+
+-- go_on_numbering --
+-- Let a sequence go on behind the number that was remembered.
+SELECT pg_catalog.setval({sequence},
+                         pg_catalog.split_part(pg_catalog.current_setting({variable}), ' ', 1)::bigint,
+                         pg_catalog.split_part(pg_catalog.current_setting({variable}), ' ', 2)::boolean);
+
+-- sequence_grants --
+-- What takes back whatever somebody beside its owner may do with a sequence.
+SELECT DISTINCT pg_catalog.format('REVOKE ALL ON SEQUENCE %%s FROM %%s CASCADE', %(sequence)s,
+                                  CASE WHEN given.grantee = 0 THEN 'PUBLIC'
+                                       ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(given.grantee)) END)
+  FROM pg_catalog.pg_class AS sequence
+ CROSS JOIN LATERAL pg_catalog.aclexplode(sequence.relacl) AS given
+ WHERE sequence.oid = pg_catalog.to_regclass(%(sequence)s)
+   AND given.grantee <> sequence.relowner;
+
+-- routine_grants --
+-- What takes back whatever somebody beside its owner may do with a function without arguments.
+SELECT DISTINCT pg_catalog.format('REVOKE ALL ON FUNCTION %%s() FROM %%s CASCADE', %(routine)s,
+                                  CASE WHEN given.grantee = 0 THEN 'PUBLIC'
+                                       ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(given.grantee)) END)
+  FROM pg_catalog.pg_proc AS routine
+ CROSS JOIN LATERAL pg_catalog.aclexplode(routine.proacl) AS given
+ WHERE routine.oid = pg_catalog.to_regprocedure(%(routine)s || '()')
+   AND given.grantee <> routine.proowner;
+
+-- leaf_settings --
+-- What gives a partition the statistics targets and planner options that the columns of its table have.
+SELECT pg_catalog.format('ALTER TABLE %%s ALTER COLUMN %%I SET STATISTICS %%s', %(partition)s, attribute.attname, attribute.attstattarget)
+  FROM pg_catalog.pg_attribute AS attribute
+ WHERE attribute.attrelid = %(oid)s
+   AND attribute.attnum > 0
+   AND NOT attribute.attisdropped
+   AND attribute.attstattarget >= 0
+UNION ALL
+SELECT pg_catalog.format('ALTER TABLE %%s ALTER COLUMN %%I SET (%%s)', %(partition)s, attribute.attname,
+                         pg_catalog.array_to_string(attribute.attoptions, ', '))
+  FROM pg_catalog.pg_attribute AS attribute
+ WHERE attribute.attrelid = %(oid)s
+   AND attribute.attnum > 0
+   AND NOT attribute.attisdropped
+   AND attribute.attoptions IS NOT NULL
+ ORDER BY 1;
+
+-- own_triggers --
+-- What of a partitioned table a plain one could not have, or what is a partition's alone.
+SELECT pg_catalog.format('trigger "%%s" is one of partition "%%s" alone: drop it, or make it one of the table', own.tgname, class.relname)
+  FROM pg_catalog.pg_inherits AS link
+  JOIN pg_catalog.pg_class AS class ON class.oid = link.inhrelid
+  JOIN pg_catalog.pg_trigger AS own ON own.tgrelid = class.oid
+ WHERE link.inhparent = %(oid)s
+   AND NOT own.tgisinternal
+   AND own.tgparentid = 0
+UNION ALL
+SELECT 'it receives rows of a subscription, which knows it by its number: ALTER SUBSCRIPTION … at the publisher, without it'
+  FROM pg_catalog.pg_subscription_rel AS member
+ WHERE member.srrelid = %(oid)s
+UNION ALL
+SELECT pg_catalog.format('foreign key "%%s" refers to the table itself: drop it', linked.conname)
+  FROM pg_catalog.pg_constraint AS linked
+ WHERE linked.conrelid = %(oid)s
+   AND linked.confrelid = linked.conrelid
+   AND linked.contype = 'f'
+   AND linked.conparentid = 0
+ ORDER BY 1;
+
+-- published_whole --
+-- The publications that send every table of the database or of the schema, and so whatever is copied beside.
+SELECT publication.pubname
+  FROM pg_catalog.pg_publication AS publication
+ WHERE publication.puballtables
+    OR EXISTS (SELECT FROM pg_catalog.pg_publication_namespace AS member
+                 JOIN pg_catalog.pg_class AS class ON class.relnamespace = member.pnnspid AND class.oid = %(oid)s
+                WHERE member.pnpubid = publication.oid)
+ ORDER BY publication.pubname;
 
 -- attach_first --
 -- Make the old rows the first partition: its check proves the bound, so nothing is read.
@@ -802,6 +1083,16 @@ SELECT attribute.attname
    AND NOT attribute.attisdropped
  ORDER BY attribute.attnum;
 
+-- stored_columns_of --
+-- The same, of a table by its name.
+SELECT attribute.attname
+  FROM pg_catalog.pg_attribute AS attribute
+ WHERE attribute.attrelid = pg_catalog.to_regclass(%(table)s)
+   AND attribute.attnum > 0
+   AND attribute.attgenerated = ''
+   AND NOT attribute.attisdropped
+ ORDER BY attribute.attnum;
+
 -- move --
 -- Move the rows of one partition to another table.
 INSERT INTO {receiver} ({columns}) SELECT {columns} FROM {other};
@@ -812,6 +1103,12 @@ SELECT pg_catalog.format('%%I.%%I', namespace.nspname, class.relname)
   FROM pg_catalog.pg_class AS class
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
  WHERE class.oid = %(oid)s;
+
+-- deadlock_timeout --
+-- After how many milliseconds of waiting somebody is cut off for a deadlock.
+SELECT setting.setting::integer
+  FROM pg_catalog.pg_settings AS setting
+ WHERE setting.name = 'deadlock_timeout';
 
 -- time_outs --
 -- How long a statement may take, and how long it may wait for a lock.
@@ -827,10 +1124,11 @@ SELECT pg_catalog.set_config('statement_timeout', {statement_timeout}, false),
 SELECT policy.table_name,
        policy.period,
        policy.premake,
-       pg_catalog.clock_timestamp() - coalesce(policy.keep_for, rule.keep_for),
+       greatest(pg_catalog.clock_timestamp() - coalesce(policy.keep_for, rule.keep_for), '0001-01-02 00:00:00+00'),
        policy.grace,
        policy.hold,
-       policy.archive
+       policy.archive,
+       policy.archive_format
   FROM ops.partition_policy AS policy
   LEFT JOIN public.retention_policies AS rule
     ON policy.table_name IN (rule.table_name, 'public.' || rule.table_name)
@@ -850,29 +1148,60 @@ SELECT class.oid::bigint,
        class.relname,
        pg_catalog.format('%%I.%%I', namespace.nspname, class.relname),
        pg_catalog.substring(said.text, ': (.*) (?:from|before) '),
+       pg_catalog.substring(said.text, ' (?:to|before) ([^ ]+(?: [0-9:.+]+)?)$'),
        entry.detached_at,
        entry.archived_rows,
        entry.sha256,
+       entry.rows_sha256,
        entry.file
   FROM pg_catalog.pg_class AS class
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
  CROSS JOIN LATERAL (SELECT pg_catalog.obj_description(class.oid, 'pg_class')) AS said (text)
-  LEFT JOIN ops.partition_archives AS entry ON entry.partition_oid = class.oid::bigint AND entry.dropped_at IS NULL
+  -- By name too: numbers are others after a dump was restored.
+  LEFT JOIN ops.partition_archives AS entry
+    ON entry.partition_oid = class.oid::bigint
+   AND entry.partition_name = pg_catalog.format('%%I.%%I', namespace.nspname, class.relname)
+   AND entry.dropped_at IS NULL
  WHERE class.relkind = 'r'
    AND NOT class.relispartition
    AND pg_catalog.starts_with(said.text, %(mark)s)
+   -- A comment is easily written: what belongs to somebody else is theirs.
+   AND class.relowner = (SELECT whole.relowner
+                           FROM pg_catalog.pg_class AS whole
+                          WHERE whole.oid = pg_catalog.to_regclass(
+                                    pg_catalog.substring(said.text, ': (.*) (?:from|before) ')))
  ORDER BY class.oid;
 
--- note_detached --
--- Write down that a partition was detached.
+-- note_detaching --
+-- Write down that a partition is about to be detached, or that a copy waits to be dropped.
 INSERT INTO ops.partition_archives (table_name, partition_name, partition_oid)
-VALUES ({table}, {partition}, {oid});
+SELECT {table}, {partition}, {oid}
+ WHERE NOT EXISTS (SELECT FROM ops.partition_archives AS entry
+                    WHERE entry.partition_oid = {oid} AND entry.partition_name = {partition} AND entry.dropped_at IS NULL);
+
+-- note_detached --
+-- Write down that a partition is detached by now.
+UPDATE ops.partition_archives AS entry
+   SET detached_at = pg_catalog.clock_timestamp()
+ WHERE entry.partition_oid = {oid}
+   AND entry.partition_name = {partition}
+   AND entry.table_name = {table}
+   AND entry.dropped_at IS NULL;
+
+-- note_kept --
+-- Strike what was written down of a partition that stays.
+DELETE FROM ops.partition_archives AS entry
+ WHERE entry.partition_oid = {oid}
+   AND entry.partition_name = {partition}
+   AND entry.table_name = {table}
+   AND entry.dropped_at IS NULL;
 
 -- note_archived --
 -- Write down what of a detached partition is in which file.
 UPDATE ops.partition_archives AS entry
    SET archived_rows = {rows},
        sha256 = {sha256},
+       rows_sha256 = {content},
        file = {file},
        archived_at = pg_catalog.clock_timestamp()
  WHERE entry.partition_oid = {oid}
@@ -901,8 +1230,8 @@ SELECT namespace.nspname,
        class.relname,
        pg_catalog.format('%%I.%%I', namespace.nspname, class.relname),
        linked.conname,
-       pg_catalog.format_type(attribute.atttypid, attribute.atttypmod),
-       pg_catalog.substring(pg_catalog.pg_get_constraintdef(linked.oid), '< ''?([^'')]+)')
+       pg_catalog.format_type(attribute.atttypid, NULL),
+       pg_catalog.substring(pg_catalog.pg_get_constraintdef(linked.oid), '.*< ''?([^'')]+)')
   FROM pg_catalog.pg_constraint AS linked
   JOIN pg_catalog.pg_class AS class ON class.oid = linked.conrelid AND class.relkind = 'r'
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
@@ -943,10 +1272,15 @@ SELECT pg_catalog.format('ALTER TABLE %%I.%%I ADD CONSTRAINT %%I %%s', namespace
  ORDER BY linked.conname;
 
 -- create_mirror --
--- Do to the shadow what is done to the partition with the old rows, in the same transaction.
+-- Do to the shadow what is done to the partition with the old rows, in the same transaction. Its checks may call
+-- functions of the schema that it is in.
 CREATE FUNCTION {routine}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $function$
+SET search_path = pg_catalog, {schema}, pg_temp AS {body};
+
+-- mirror_body --
+-- What the function does; where a column has the name of a variable, the column is meant.
+#variable_conflict use_column
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         TRUNCATE {shadow};
@@ -960,8 +1294,7 @@ BEGIN
             ON CONFLICT ({key}) {update};
     END IF;
     RETURN NULL;
-END
-$function$;
+END;
 
 -- create_mirror_trigger --
 -- For each row.
@@ -993,17 +1326,42 @@ SELECT {columns}
 
 -- compare --
 -- The number of rows of two tables and a hash of them in any order, in one snapshot.
-SELECT pg_catalog.count(*), coalesce(sum(pg_catalog.hashtextextended(one::text, 0)::numeric), 0)::text
-  FROM (SELECT {columns} FROM {one}) AS one
+SELECT pg_catalog.count(*), coalesce(pg_catalog.sum(pg_catalog.hashtextextended(ROW({columns})::text, 0)::numeric), 0)::text
+  FROM {one}
 UNION ALL
-SELECT pg_catalog.count(*), coalesce(sum(pg_catalog.hashtextextended(other::text, 0)::numeric), 0)::text
-  FROM (SELECT {columns} FROM {other}) AS other;
+SELECT pg_catalog.count(*), coalesce(pg_catalog.sum(pg_catalog.hashtextextended(ROW({columns})::text, 0)::numeric), 0)::text
+  FROM {other};
+
+-- comment_of --
+-- The comment of a table by its name.
+SELECT pg_catalog.obj_description(pg_catalog.to_regclass(%(table)s), 'pg_class');
+
+-- mirrors --
+-- The triggers that keep a copy in step: their tables and names.
+SELECT namespace.nspname, class.relname, own.tgname
+  FROM pg_catalog.pg_trigger AS own
+  JOIN pg_catalog.pg_class AS class ON class.oid = own.tgrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_proc AS called ON called.oid = own.tgfoid
+  JOIN pg_catalog.pg_namespace AS place ON place.oid = called.pronamespace
+ WHERE place.nspname = %(schema)s
+   AND called.proname = %(routine)s
+   AND own.tgparentid = 0
+ ORDER BY own.tgname;
 
 -- index_owner --
 -- The table that an index is of, by its name.
 SELECT index.indrelid::bigint
   FROM pg_catalog.pg_index AS index
   JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE namespace.nspname = %(schema)s
+   AND class.relname = %(name)s;
+
+-- index_text --
+-- What an index is, without its name.
+SELECT pg_catalog.regexp_replace(pg_catalog.pg_get_indexdef(class.oid), '^(CREATE (?:UNIQUE )?INDEX ).*? (ON ONLY )', '\1\2')
+  FROM pg_catalog.pg_class AS class
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
  WHERE namespace.nspname = %(schema)s
    AND class.relname = %(name)s;
@@ -1026,3 +1384,181 @@ SELECT namespace.nspname,
                       AND whole.relname = %(name)s
                       AND place.nspname = %(schema)s)
  ORDER BY leaf.relname;
+
+-- set_facts --
+-- A partitioned table: number, schema, name, both as SQL writes them, owner, how it is divided, by which columns.
+SELECT class.oid::bigint,
+       namespace.nspname,
+       class.relname,
+       pg_catalog.format('%%I.%%I', namespace.nspname, class.relname),
+       pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(class.relowner)),
+       CASE split.partstrat WHEN 'r' THEN 'range' WHEN 'l' THEN 'list' ELSE 'hash' END,
+       (SELECT pg_catalog.array_agg(attribute.attname::text ORDER BY part.place)
+          FROM pg_catalog.unnest(pg_catalog.string_to_array(split.partattrs::text, ' ')::smallint[])
+               WITH ORDINALITY AS part (attnum, place)
+          JOIN pg_catalog.pg_attribute AS attribute
+            ON attribute.attrelid = class.oid AND attribute.attnum = part.attnum)
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_partitioned_table AS split ON split.partrelid = class.oid
+ WHERE class.oid = pg_catalog.to_regclass(%(table)s);
+
+-- unclocked --
+-- The tables divided by list or hash of which a partition bears the mark of this package.
+SELECT pg_catalog.format('%%I.%%I', namespace.nspname, class.relname)
+  FROM pg_catalog.pg_partitioned_table AS split
+  JOIN pg_catalog.pg_class AS class ON class.oid = split.partrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE split.partstrat IN ('l', 'h')
+   AND EXISTS (SELECT
+                 FROM pg_catalog.pg_inherits AS link
+                WHERE link.inhparent = class.oid
+                  AND pg_catalog.starts_with(pg_catalog.obj_description(link.inhrelid, 'pg_class'), %(mark)s))
+ ORDER BY 1;
+
+-- spoken_name --
+-- Schema and name of a table that need not be there, and both as SQL writes them; without a schema, that of a model.
+SELECT said.schema,
+       said.plain,
+       pg_catalog.format('%%I.%%I', said.schema, said.plain)
+  FROM (SELECT CASE pg_catalog.cardinality(parts.part)
+                   WHEN 1 THEN (SELECT namespace.nspname
+                                  FROM pg_catalog.pg_class AS class
+                                  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+                                 WHERE class.oid = pg_catalog.to_regclass(%(like)s))
+                   WHEN 2 THEN parts.part[1]
+               END AS schema,
+               CASE WHEN pg_catalog.cardinality(parts.part) < 3
+                    THEN parts.part[pg_catalog.cardinality(parts.part)] END AS plain
+          FROM (SELECT pg_catalog.parse_ident(%(table)s)) AS parts (part)) AS said;
+
+-- template_facts --
+-- A table that another one is modelled on: number, schema, name, both as SQL writes them, owner.
+SELECT class.oid::bigint,
+       namespace.nspname,
+       class.relname,
+       pg_catalog.format('%%I.%%I', namespace.nspname, class.relname),
+       pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(class.relowner))
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE class.oid = pg_catalog.to_regclass(%(table)s);
+
+-- template_obstacles --
+-- What of a table keeps a partitioned one from being made after it, by name, each with what to do about it.
+WITH target AS (
+    SELECT class.*
+      FROM pg_catalog.pg_class AS class
+     WHERE class.oid = %(oid)s
+), wanted AS (
+    SELECT said.name,
+           attribute.attnum,
+           attribute.attnotnull,
+           attribute.attgenerated
+      FROM pg_catalog.unnest(%(keys)s::text[]) AS said (name)
+      LEFT JOIN pg_catalog.pg_attribute AS attribute
+        ON attribute.attrelid = %(oid)s
+       AND attribute.attname = said.name
+       AND attribute.attnum > 0
+       AND NOT attribute.attisdropped
+)
+SELECT 'it is no table'
+  FROM target WHERE target.relkind NOT IN ('r', 'p')
+UNION ALL
+SELECT pg_catalog.format('it has no column "%%s"', wanted.name)
+  FROM wanted WHERE wanted.attnum IS NULL
+UNION ALL
+SELECT pg_catalog.format('column "%%s" is generated: choose a stored one', wanted.name)
+  FROM wanted WHERE wanted.attgenerated <> ''
+UNION ALL
+SELECT pg_catalog.format('column "%%s" may be NULL: set it NOT NULL', wanted.name)
+  FROM wanted WHERE %(how)s = 'range' AND NOT wanted.attnotnull
+UNION ALL
+SELECT pg_catalog.format('%%s "%%s" does not hold column "%%s": rows of two partitions could not be kept apart; %%s',
+                         CASE WHEN index.indisprimary THEN 'primary key' ELSE 'unique index' END, class.relname, wanted.name,
+                         CASE WHEN index.indisprimary THEN 'add the column to it' ELSE 'add the column to it, or drop it' END)
+  FROM target
+  JOIN pg_catalog.pg_index AS index ON index.indrelid = target.oid AND index.indisunique
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+  JOIN wanted ON wanted.attnum <> ALL ((pg_catalog.string_to_array(index.indkey::text, ' ')::smallint[])[1:index.indnkeyatts])
+UNION ALL
+SELECT pg_catalog.format('constraint "%%s" %%s', linked.conname,
+                         CASE WHEN linked.contype = 'x' THEN 'excludes rows, which holds in one partition only; drop it'
+                              WHEN linked.contype = 'c' THEN 'is NO INHERIT: make it a plain CHECK'
+                              WHEN linked.confrelid = target.oid THEN 'refers to the table itself: drop it'
+                              ELSE 'is not validated: ALTER TABLE … VALIDATE CONSTRAINT' END)
+  FROM target
+  JOIN pg_catalog.pg_constraint AS linked ON linked.conrelid = target.oid
+ WHERE linked.contype = 'x'
+    OR (linked.contype = 'c' AND linked.connoinherit)
+    OR (linked.contype = 'f' AND (linked.confrelid = target.oid OR NOT linked.convalidated))
+UNION ALL
+SELECT pg_catalog.format('trigger "%%s" reads transition tables for each row: make it FOR EACH STATEMENT', own.tgname)
+  FROM target
+  JOIN pg_catalog.pg_trigger AS own ON own.tgrelid = target.oid AND NOT own.tgisinternal
+ WHERE own.tgtype & 1 = 1
+   AND (own.tgoldtable IS NOT NULL OR own.tgnewtable IS NOT NULL)
+UNION ALL
+SELECT pg_catalog.format('rule "%%s": drop it', rewrite.rulename)
+  FROM target
+  JOIN pg_catalog.pg_rewrite AS rewrite ON rewrite.ev_class = target.oid
+ WHERE target.relkind IN ('r', 'p')
+ ORDER BY 1;
+
+-- create_set --
+-- A partitioned table with all that a plain one has that can be copied.
+CREATE TABLE {table} (LIKE {like} INCLUDING ALL) PARTITION BY {how} ({keys});
+
+-- as_written --
+-- Values as the server writes them as a type.
+SELECT given.value::{type}::text
+  FROM pg_catalog.unnest(%(values)s::text[]) AS given (value);
+
+-- rows_of_values --
+-- Whether a table has a row of some values.
+SELECT EXISTS (SELECT FROM {table} WHERE {key} IN ({values}) OR ({null} AND {key} IS NULL));
+
+-- types_of --
+-- The columns of a table: name, type as SQL writes it, and the type below all domains, an enum's and an array's included.
+WITH RECURSIVE below AS (
+    SELECT attribute.attnum, attribute.attname, attribute.atttypid AS type,
+           pg_catalog.format_type(attribute.atttypid, attribute.atttypmod) AS declared
+      FROM pg_catalog.pg_attribute AS attribute
+     WHERE attribute.attrelid = %(table)s::pg_catalog.regclass
+       AND attribute.attnum > 0
+       AND NOT attribute.attisdropped
+    UNION ALL
+    SELECT below.attnum, below.attname, type.typbasetype, below.declared
+      FROM below
+      JOIN pg_catalog.pg_type AS type ON type.oid = below.type AND type.typtype = 'd'
+)
+SELECT below.attname,
+       below.declared,
+       pg_catalog.format_type(below.type, NULL)
+  FROM below
+  JOIN pg_catalog.pg_type AS type ON type.oid = below.type
+ WHERE type.typtype <> 'd'
+ ORDER BY below.attnum;
+
+-- read_instant --
+-- Microseconds since 1970; of infinity the largest number, with its sign.
+CASE WHEN {column} IS NULL THEN NULL
+     WHEN pg_catalog.isfinite({column}) THEN (extract(epoch FROM {column}) * 1000000)::bigint
+     WHEN {column} > 'epoch' THEN 9223372036854775807
+     ELSE -9223372036854775807
+END;
+
+-- read_day --
+-- Days since 1970; of infinity the largest number, with its sign.
+CASE WHEN {column} IS NULL THEN NULL
+     WHEN pg_catalog.isfinite({column}) THEN {column} - DATE '1970-01-01'
+     WHEN {column} > 'epoch' THEN 2147483647
+     ELSE -2147483647
+END;
+
+-- read_text --
+-- A value as the text that is read back as the same.
+{column}::pg_catalog.text;
+
+-- is_beyond --
+-- Whether a column has an instant that 64 bits of microseconds since 1970 do not reach.
+coalesce(pg_catalog.bool_or(pg_catalog.isfinite({column}) AND {column} >= '294247-01-01'), false);

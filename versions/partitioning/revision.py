@@ -7,13 +7,14 @@ from contextlib import ExitStack, contextmanager
 
 from alembic import op
 from psycopg2.extensions import connection as Connection
-from psycopg2.sql import SQL, Composable, Literal
+from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.ddl import execute
 from spotify_ai_agent_migrations.versions.core.errors import RevisionError
 from spotify_ai_agent_migrations.versions.core.locks import advisory_lock
 from spotify_ai_agent_migrations.versions.partitioning import facts
 from spotify_ai_agent_migrations.versions.partitioning.session import (
+    SPELLING,
     Inside,
     Result,
     Session,
@@ -84,15 +85,17 @@ def _are_small(connection: Connection, tables: tuple[str, ...]) -> bool:
 @contextmanager
 def _as_owner(connection: Connection) -> Iterator[None]:
     session = Session(connection)
-    zone = session.value(SQL("SHOW TimeZone"))
+    before = {name: str(session.value(SQL("SHOW {}").format(Identifier(name)))) for name in SPELLING}
     session.run(f"SET ROLE {_OWNER}")
-    session.run("SET TimeZone = 'UTC'")
+    for setting, value in SPELLING.items():
+        session.run(SQL("SET {} = {}").format(Identifier(setting), Literal(value)))
     try:
         yield
     finally:
         if not connection.closed:
             session.run("RESET ROLE")
-            session.run(SQL("SET TimeZone = {}").format(Literal(zone)))
+            for setting, value in before.items():
+                session.run(SQL("SET {} = {}").format(Identifier(setting), Literal(value)))
 
 
 @contextmanager

@@ -10,10 +10,10 @@ from typing import Final
 from psycopg2.sql import SQL
 
 from spotify_ai_agent_migrations.versions.core.database import translated
-from spotify_ai_agent_migrations.versions.core.errors import TableError
+from spotify_ai_agent_migrations.versions.core.errors import SettingsError, TableError
 from spotify_ai_agent_migrations.versions.core.locks import advisory_lock
 from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
-from spotify_ai_agent_migrations.versions.partitioning import facts, incoming, policies
+from spotify_ai_agent_migrations.versions.partitioning import facts, incoming, policies, sets
 from spotify_ai_agent_migrations.versions.partitioning.convert import prepare, swap
 from spotify_ai_agent_migrations.versions.partitioning.facts import Table
 from spotify_ai_agent_migrations.versions.partitioning.indexes import add_index
@@ -94,15 +94,20 @@ def unconvert(
 def split(
     table: str,
     *,
-    period: Period | str = Period.MONTH,
+    period: Period | str | None = None,
     pace: Pace | None = None,
     settings: Settings | None = None,
     bounds: Bounds | None = None,
 ) -> tuple[str, ...]:
-    """Split the first partition of *table*, once its end has passed, into periods; see `split_rows`."""
+    """Split the first partition of *table*, once its end has passed, into periods; see `split_rows`.
+
+    Without a period, into those of its policy.
+    """
     with maintained(table, settings, bounds) as session:
         now, _ = facts.clock(session)
-        return split_rows(session, facts.table(session, table), Period(period), now, pace or Pace())
+        described = facts.table(session, table)
+        chosen = Period(period) if period else policies.period_of(session, described.name)
+        return split_rows(session, described, chosen, now, pace or Pace())
 
 
 def create_index(
@@ -110,7 +115,7 @@ def create_index(
 ) -> tuple[str, ...]:
     """Make index *name* on a partitioned *table* while others write to it; see `add_index`."""
     with maintained(table, settings, bounds) as session:
-        return add_index(session, facts.table(session, table), name, what)
+        return add_index(session, sets.whole(session, table), name, what)
 
 
 def unsplit(table: str, *, settings: Settings | None = None, bounds: Bounds | None = None) -> bool:
@@ -146,28 +151,35 @@ def converted(session: Session, name: str, key: str, period: Period, ahead: int)
         bound = prepare(session, table, period, now)
         swap(session, table, bound)
         if isinstance(session, Written):
-            return Conversion(
-                table.name, bound, _to_be_made(session, table, Policy(table.name, period, ahead), bound)
-            )
+            return Conversion(table.name, bound, _write_rest(session, table, period, ahead, bound))
         table = facts.table(session, name, key)
     _refuse_other_key(table, key)
-    incoming.validate(session, table.oid, table)
     policy = Policy(table.name, period, ahead)
-    made = premake(session, table, policy, now)
+    # First what keeps rows from being refused; what may take hours comes after.
     policies.remember(session, policy)
+    made = premake(session, table, policy, now)
+    incoming.validate(session, table.oid, table)
     if session.alone and session.value("never_analyzed", oid=table.oid):
         with session.patient():
             session.run(SQL("ANALYZE {}").format(table.identifier))
     return Conversion(table.name, bound, made)
 
 
-def _to_be_made(session: Session, table: Table, policy: Policy, bound: str) -> tuple[str, ...]:
-    """Write down the partitions that come after the old rows, which are none yet."""
+def _write_rest(session: Session, table: Table, period: Period, premake: int, bound: str) -> tuple[str, ...]:
+    """Write down what comes after the swap: the old rows are no partition yet that could be looked at."""
     now, _ = facts.clock(session)
+    policy = Policy(table.name, period, premake)
+    for statement in incoming.validating_statements(session, table):
+        session.run(statement)
     new = missing(policy, table.plain, [Span(None, moment_of(table.kind, bound))], now)
     for one in new:
-        for statement in statements(session, table, one, table.oid):
-            session.run(statement)
+        granted = session.ask(
+            "default_grants", table=session.text(table.beside(one.plain)), schema=table.schema
+        )
+        for made in (*statements(session, table, one, table.oid), *(line for (line,) in granted)):
+            session.run(made)
+    policies.remember(session, policy)
+    session.run(SQL("ANALYZE {}").format(table.identifier))
     return tuple(one.plain for one in new)
 
 
@@ -176,6 +188,17 @@ def _refuse_other_key(table: Table, key: str) -> None:
         raise TableError(
             f'table "{table.name}" is partitioned by "{table.key}", not by "{key}"',
             hint="take that back first: agentdb partitioning unconvert",
+        )
+
+
+def _refuse_long_waits(session: Session) -> None:
+    """Refuse to wait so long for a lock that a deadlock is found, whose victim may be the application."""
+    most_ms = int(session.value("deadlock_timeout"))
+    asked_ms = session.bounds.lock_timeout_ms
+    if asked_ms >= most_ms:
+        raise SettingsError(
+            f"a lock time-out of {asked_ms} ms is not below deadlock_timeout, {most_ms} ms",
+            hint="others would be cut off for a deadlock before this gives way: choose less",
         )
 
 
@@ -190,6 +213,7 @@ def maintained(
     """
     with translated(), opened(settings or resolve_settings(), _PURPOSE) as connection:
         session = Session(connection, bounds)
+        _refuse_long_waits(session)
         name = facts.qualified(session, table)
         with advisory_lock(
             connection, maintenance_key(name), wait_ms=wait_ms, called=f"the partitions of {name}"

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
-from psycopg2.sql import SQL, Composable, Literal
+from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.database import open_connection, shown_message
 from spotify_ai_agent_migrations.versions.core.errors import LockError
@@ -25,6 +25,8 @@ STATEMENTS: Final = queries("spotify_ai_agent_migrations.versions.partitioning")
 Row = tuple[Any, ...]
 Result = TypeVar("Result")
 
+# How bounds are written and read, whatever the session is used to.
+SPELLING: Final = {"TimeZone": "UTC", "DateStyle": "ISO", "IntervalStyle": "postgres"}
 _LONG: Final = "12h"
 _PATIENCE: Final = Patience(tries=60, base_s=0.2, most_s=3.0)
 # An index build waits for every transaction that is older than it.
@@ -58,9 +60,12 @@ class Session:
 
     def ask(self, statement: str | Composable, **values: object) -> list[Row]:
         """Return the rows of a named statement, or of one that is made of names."""
-        said = STATEMENTS[statement] if isinstance(statement, str) else statement
         with self.connection.cursor() as cursor:
-            cursor.execute(said, values)
+            if isinstance(statement, str):
+                cursor.execute(STATEMENTS[statement], values)
+            else:
+                # A name may hold a percent sign.
+                cursor.execute(statement, values or None)
             return cursor.fetchall()
 
     def value(self, statement: str | Composable, **values: object) -> Any:  # noqa: ANN401  (whatever it is)
@@ -78,6 +83,15 @@ class Session:
         """Return *statement* as it is sent."""
         return statement if isinstance(statement, str) else statement.as_string(self.connection)
 
+    def make_routine(self, made: Composable, routine: Composable, owner: str) -> None:
+        """Make a function without arguments that nobody but its owner may call."""
+        self.run(made)
+        self.run(SQL("ALTER FUNCTION {}() OWNER TO {}").format(routine, SQL(owner)))
+        self.run(SQL("REVOKE ALL ON FUNCTION {}() FROM PUBLIC").format(routine))
+        # What default privileges gave.
+        for (statement,) in self.ask("routine_grants", routine=self.text(routine)):
+            self.run(statement)
+
     def note(self, words: str) -> None:
         """Say what is done next."""
         _log.info("%s", words)
@@ -88,10 +102,30 @@ class Session:
         Raises:
             LockError: something was in the way at every try; nothing of *work* is done.
         """
+        return self._again(lambda: self._once(work))
+
+    def alone_briefly(self, statement: Composable, *, unless: Callable[[], bool]) -> None:
+        """Run a statement that cannot run in a transaction and that others wait behind while it waits.
+
+        Not again when *unless* tells that a try has done enough.
+        """
+        tried = False
+
+        def once() -> None:
+            nonlocal tried
+            if tried and unless():
+                return
+            tried = True
+            with self._let_for(_LONG, f"{self.bounds.lock_timeout_ms}ms"):
+                self.run(statement)
+
+        self._again(once)
+
+    def _again(self, once: Callable[[], Result]) -> Result:
         pauses_s = self.bounds.patience.pauses_s(random.Random())  # noqa: S311  (jitter, not a secret)
         while True:
             try:
-                return self._once(work)
+                return once()
             except psycopg2.Error as error:
                 if error.pgcode not in RETRYABLE:
                     raise
@@ -120,8 +154,13 @@ class Session:
     @contextmanager
     def patient(self) -> Iterator[None]:
         """Let a statement of the block take hours and wait minutes: nobody waits for it meanwhile."""
+        with self._let_for(_LONG, _LONG_WAIT):
+            yield
+
+    @contextmanager
+    def _let_for(self, statement_timeout: str, lock_timeout: str) -> Iterator[None]:
         before = self.ask("time_outs")[0]
-        self._let(_LONG, _LONG_WAIT)
+        self._let(statement_timeout, lock_timeout)
         try:
             yield
         finally:
@@ -146,8 +185,11 @@ class Inside(Session):
     def __init__(self, connection: Connection, execute: Callable[[str], object]) -> None:
         super().__init__(connection)
         self._execute = execute
-        # Bounds are written and read in UTC; the setting ends with the migration's transaction.
-        self.ask(SQL("SELECT pg_catalog.set_config('TimeZone', 'UTC', true)"))
+        # The settings end with the migration's transaction.
+        for setting, value in SPELLING.items():
+            self.ask(
+                SQL("SELECT pg_catalog.set_config({}, {}, true)").format(Literal(setting), Literal(value))
+            )
 
     def run(self, statement: str | Composable) -> int:
         """Execute one statement the way the migration does, so that whoever watches it sees this one."""
@@ -183,6 +225,11 @@ class Written(Session):
         self.statements.append(self.text(statement))
         return 0
 
+    def alone_briefly(self, statement: Composable, *, unless: Callable[[], bool]) -> None:
+        """Write one statement down."""
+        del unless
+        self.run(statement)
+
     @contextmanager
     def patient(self) -> Iterator[None]:
         """Write the statements of the block down like any other."""
@@ -211,9 +258,10 @@ def maintenance_key(qualified: str) -> int:
 
 @contextmanager
 def opened(settings: Settings, purpose: str) -> Iterator[Connection]:
-    """Open a connection in autocommit for the block, which writes and reads times in UTC."""
+    """Open a connection in autocommit for the block, which writes and reads times in one way, and in UTC."""
     with closing(open_connection(settings, purpose=purpose, row_security=False)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
-            cursor.execute("SET TimeZone = 'UTC'")
+            for setting, value in SPELLING.items():
+                cursor.execute(SQL("SET {} = {}").format(Identifier(setting), Literal(value)))
         yield connection

@@ -13,7 +13,7 @@ from spotify_ai_agent_migrations.versions.partitioning import facts, incoming
 from spotify_ai_agent_migrations.versions.partitioning.convert import (
     give_numbers,
     incoming_links,
-    last_number,
+    keep_numbers,
     lock_in_order,
 )
 from spotify_ai_agent_migrations.versions.partitioning.facts import Table
@@ -44,6 +44,7 @@ def take_back(session: Session, name: str, *, max_rows: int) -> int:
     was = table.was
     receiver, others = _receiver(session, table)
     moving = _refuse_many(session, others, max_rows)
+    _refuse_obstacles(session, table, was["primary_key"], moving)
     built = f"{table.plain}_undone_key"
     _build_old_key(session, table, receiver, built, was["primary_key"])
     session.note(f"swapping {table.name} back")
@@ -61,6 +62,8 @@ def take_back(session: Session, name: str, *, max_rows: int) -> int:
 def _forget(session: Session, table: Table) -> None:
     """Take away what a conversion that was cut off, or one that was taken back, has left."""
     found = facts.progress(session, table)
+    # First, for it is the check and the index that tell the next run that there is something to take away.
+    incoming.forget(session, table)
     if found.bound is not None:
         session.transaction(
             lambda: session.run(
@@ -74,7 +77,6 @@ def _forget(session: Session, table: Table) -> None:
                     SQL("CONCURRENTLY" if session.alone else ""), table.beside(table.built)
                 )
             )
-    incoming.forget(session, table)
     incoming.validate(session, table.oid)
 
 
@@ -92,7 +94,8 @@ def _receiver(session: Session, table: Table) -> tuple[Partition, tuple[Partitio
 
 
 def _refuse_many(session: Session, others: Sequence[Partition], max_rows: int) -> int:
-    counts = [int(session.value(SQL("SELECT count(*) FROM {}").format(_called(one)))) for one in others]
+    with session.patient():
+        counts = [int(session.value(SQL("SELECT count(*) FROM {}").format(_called(one)))) for one in others]
     if sum(counts) > max_rows:
         raise TableError(
             f"{sum(counts)} rows would be moved, and nobody could read or write for about "
@@ -100,6 +103,29 @@ def _refuse_many(session: Session, others: Sequence[Partition], max_rows: int) -
             hint=f"accept that with --max-rows {sum(counts)}",
         )
     return sum(counts)
+
+
+def _refuse_obstacles(session: Session, table: Table, key: Sequence[str], moving: int) -> None:
+    """Refuse what has come since the conversion and would be lost, or stay behind, or is under way."""
+    found = [f"{one} and would go with it: drop it" for one in facts.dependents(session, table.oid)]
+    found += [str(line) for (line,) in session.ask("own_triggers", oid=table.oid)]
+    found += [
+        f'foreign key "{link.name}" of "{link.plain}" refers to the key of the partitioned table: drop it'
+        for link in facts.incoming(session, table.oid)
+        if not incoming.is_carried(link) and set(link.referred) != set(key)
+    ]
+    if facts.is_being_split(session, table):
+        found.append("it is being split: agentdb partitioning split --abort")
+    if moving:
+        found += [
+            f'publication "{name}" sends every table, and the {moving} rows that are moved a second time'
+            for (name,) in session.ask("published_whole", oid=table.oid)
+        ]
+    if found:
+        raise TableError(
+            f'table "{table.name}" cannot be made a plain one as it is: {"; ".join(found)}',
+            hint="mend each of them, and run it again; nothing was changed",
+        )
 
 
 def _called(partition: Partition) -> Identifier:
@@ -148,12 +174,21 @@ def _swap_back(
     links = incoming_links(session, table)
     lock_in_order(session, table, links)
     carried = session.ask("carry", oid=table.oid)
+    # The last of the partitioned tables in a publication puts it back as it was.
+    publications = [
+        name
+        for name, _, others in session.ask("published", oid=table.oid)
+        if name in was["publications"] and not others
+    ]
     pairs = session.ask("index_pairs", oid=receiver.oid)
     keys = session.ask("link_pairs", oid=receiver.oid)
     numbers = facts.numbered(session, table.oid)
-    starts = {number.column: last_number(session, number) for number in numbers}
     primary = str(session.value("primary_key_of", oid=receiver.oid))
-    every: list[str | Composable] = [
+    before: list[str | Composable] = [
+        # What is moved refers to what it referred to before; to check that later would be too late to go on.
+        "SET CONSTRAINTS ALL IMMEDIATE",
+        *(["SET LOCAL statement_timeout = '12h'"] if session.alone else []),
+        *keep_numbers(numbers),
         *incoming.drop_statements(links),
         *(row[1] for row in session.ask("strip", oid=table.oid)),
         SQL("ALTER TABLE {} DETACH PARTITION {}").format(table.identifier, _called(receiver)),
@@ -161,27 +196,29 @@ def _swap_back(
         *(_moved(session, table, receiver, other) for other in others),
         SQL("ALTER TABLE {} RENAME TO {}").format(table.identifier, Identifier(table.plain + _ASIDE)),
         SQL("ALTER TABLE {} RENAME TO {}").format(_called(receiver), Identifier(table.plain)),
-        *(
-            statement
-            for number in numbers
-            for statement in give_numbers(session, table, number, starts[number.column])
-        ),
+    ]
+    for statement in before:
+        session.run(statement)
+    give_numbers(session, table, numbers)
+    after: list[str | Composable] = [
         # Its views read the other one by now.
         *(text for place, _, text in carried if place == _VIEWS),
         SQL("DROP TABLE {}").format(table.beside(table.plain + _ASIDE)),
         *_own_names(table, pairs, keys, primary, built),
         SQL("COMMENT ON TABLE {} IS NULL").format(table.identifier),
+        # Whoever has row security brings it back with what is carried.
+        SQL("ALTER TABLE {} DISABLE ROW LEVEL SECURITY").format(table.identifier),
         *(text for place, _, text in carried if place != _VIEWS),
-        *_publications_as_before(was["publications"]),
+        *_publications_as_before(publications),
         *incoming.plain_statements(links, table),
     ]
     if was["comment"]:
-        every.append(
+        after.append(
             SQL("COMMENT ON CONSTRAINT {} ON {} IS {}").format(
                 Identifier(table.primary), table.identifier, Literal(was["comment"])
             )
         )
-    for statement in every:
+    for statement in after:
         session.run(statement)
 
 

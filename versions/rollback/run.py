@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Final
@@ -142,11 +142,21 @@ def _planned(target: str, options: Options) -> tuple[RollbackPlan, Mapping[str, 
         with _dependents_named():
             run_downgrade(end, replace(options, dry_run=True), around=observer)
     observed = {one.step.revision: one for one in observer.steps}
+    _refuse_moved(start, missing=[step.revision for step in steps if step.revision not in observed])
     with connect(settings, purpose="agentdb rollback", row_security=False) as connection:
         made = tuple(
             step_plan(connection, step, observed[step.revision], reverses=reverses) for step in steps
         )
     return RollbackPlan(start, end, made), observed, settings
+
+
+def _refuse_moved(start: str, *, missing: Sequence[str]) -> None:
+    """Refuse a plan that was overtaken: -1 would go a step further than was meant."""
+    if missing:
+        raise RevisionError(
+            f"the database was at {start}, and another process has rolled {', '.join(missing)} back by now",
+            hint="look where it is, agentdb rollback plan, and run it again if there is more to do",
+        )
 
 
 @contextmanager
