@@ -1,6 +1,6 @@
 """Bulk import and export: the ledger of imports, and the rows that they could not load.
 
-Locks: none on existing tables; both tables are new.
+Locks: none on existing tables; the three of it are new.
 Reverse: lossy; forgets which files were loaded, and an import that was interrupted begins anew.
 Data: seed; how long an entry is kept.
 Needs: membership of agent_owner.
@@ -25,7 +25,9 @@ def upgrade() -> None:
         op.create_table(
             "import_job",
             sa.Column("id", sa.BigInteger, autoincrement=True, nullable=False, comment="none: number of the import"),
-            sa.Column("fingerprint", sa.Text, nullable=False, comment="none: of the file as it was, the table and the mode"),
+            sa.Column("fingerprint", sa.Text, nullable=False, comment="none: of the name of the load, or of the file, and of the table"),
+            sa.Column("options_sum", sa.Text, server_default="", nullable=False, comment="none: of what was said of the file and the table"),
+            sa.Column("file_sum", sa.Text, comment="none: of the file as it was; NULL is what can be read but once"),
             sa.Column("table_name", sa.Text, nullable=False, comment="none: the table, with its schema, as SQL writes it"),
             sa.Column("source", sa.Text, nullable=False, comment="none: the file"),
             sa.Column("mode", sa.Text, nullable=False, comment="none: what became of rows whose key was there"),
@@ -61,19 +63,31 @@ def upgrade() -> None:
             comment="The rows that an import did not load: where they stand, and why",
             schema="ops",
         )
+        op.create_table(
+            "import_block",
+            sa.Column("job_id", sa.BigInteger, nullable=False, comment="none: the import"),
+            sa.Column("first_byte", sa.BigInteger, nullable=False, comment="none: how many bytes of text lie before the block"),
+            sa.Column("size_bytes", sa.BigInteger, nullable=False, comment="none: how many it has"),
+            sa.Column("sha256", sa.LargeBinary, nullable=False, comment="none: of it, to tell whether the file is still what it was"),
+            sa.PrimaryKeyConstraint("job_id", "first_byte", name="import_block_pkey"),
+            sa.ForeignKeyConstraint(["job_id"], ["ops.import_job.id"], name="import_block_job_id_fkey", ondelete="CASCADE"),
+            comment="The blocks of a file that an import has loaded, if block by block",
+            schema="ops",
+        )
         execute(_SETTINGS)
 
 
 def downgrade() -> None:
     with as_owner():
         execute(_FORGET_SETTINGS)
+        op.drop_table("import_block", schema="ops")
         op.drop_table("import_reject", schema="ops")
         op.drop_table("import_job", schema="ops")
 
 
 _SETTINGS = """
 COMMENT ON INDEX ops.import_job_fingerprint_idx IS 'the last import of the same file';
-GRANT SELECT ON ops.import_job, ops.import_reject TO agent_auditor;
+GRANT SELECT ON ops.import_job, ops.import_reject, ops.import_block TO agent_auditor;
 INSERT INTO public.retention_policies (table_name, rule, time_column, keep_for, action, legal_reference)
 VALUES ('ops.import_job', 'ledger', 'started_at', INTERVAL '24 months', 'delete', 'ISO/IEC 27001:2022 A.8.15'),
        ('ops.import_reject', 'ledger', 'rejected_at', INTERVAL '90 days', 'delete', 'GDPR art. 5(1)(e)')

@@ -39,8 +39,12 @@ def arrow() -> Any:
         ) from None
 
 
-def open_columnar(file: BinaryIO, name: str, form: str, taken: Callable[[float], None]) -> Columnar:
+def open_columnar(
+    file: BinaryIO, name: str, form: str, taken: Callable[[float], None], *, left: str
+) -> Columnar:
     """Open *file*, which is in *form*, parquet or arrow; *taken* is told which share of it is read.
+
+    *left* is what a load leaves that finds it broken, in the words of a hint.
 
     Raises:
         FileError: pyarrow is not installed, or the file is not what it begins like.
@@ -49,17 +53,17 @@ def open_columnar(file: BinaryIO, name: str, form: str, taken: Callable[[float],
     try:
         schema, batches = _parquet(pa, file) if form == "parquet" else _arrow(pa, file)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise _unreadable(name, form, error) from error
+        raise _unreadable(name, form, error, left) from error
     lists = frozenset(field.name for field in schema if pa.types.is_nested(field.type))
     return Columnar(
-        tuple(schema.names), lists, io.BufferedReader(_Text(pa, name, form, batches, taken), 1 << 20)
+        tuple(schema.names), lists, io.BufferedReader(_Text(pa, name, form, batches, taken, left), 1 << 20)
     )
 
 
-def _unreadable(name: str, form: str, error: Exception) -> FileError:
+def _unreadable(name: str, form: str, error: Exception, left: str) -> FileError:
     return FileError(
         f'"{name}" cannot be read as {form}: {type(error).__name__}',
-        hint="mend the file and run again; nothing was loaded",
+        hint=f"mend the file and run again; {left}",
     )
 
 
@@ -105,7 +109,7 @@ class _Text(io.RawIOBase):
     """The rows as COPY text."""
 
     def __init__(
-        self, pa: Any, name: str, form: str, batches: Batches, taken: Callable[[float], None]
+        self, pa: Any, name: str, form: str, batches: Batches, taken: Callable[[float], None], left: str
     ) -> None:
         super().__init__()
         self._pa = pa
@@ -113,6 +117,7 @@ class _Text(io.RawIOBase):
         self._form = form
         self._batches = batches
         self._taken = taken
+        self._left = left
         self._ready = memoryview(b"")
 
     def readable(self) -> bool:
@@ -125,7 +130,7 @@ class _Text(io.RawIOBase):
                 batch, share = next(self._batches, (None, 1.0))
                 text = b"" if batch is None else copy_text(pa, batch)
             except (pa.ArrowException, OSError, ValueError) as error:
-                raise _unreadable(self._name, self._form, error) from error
+                raise _unreadable(self._name, self._form, error, self._left) from error
             if batch is None:
                 return 0
             self._taken(share)

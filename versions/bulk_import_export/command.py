@@ -265,7 +265,9 @@ def _say_import(result: ImportResult, *, as_json: bool) -> None:
     for one in result.rejects[:10]:
         column = f', column "{one.column}"' if one.column else ""
         typer.echo(f"{result.path} line {one.line}{column}: {one.reason}", err=True)
-    done = "would load" if result.dry_run else "loaded"
+    for note in result.notes:
+        typer.echo(f"{result.path}: {note}", err=True)
+    done = "would load" if result.dry_run else "had loaded" if result.already else "loaded"
     others = [f"{count} {name}" for name, count in _others(result).items() if count]
     also = f" ({', '.join(others)})" if others else ""
     typer.echo(f"{done} {_rows(result.rows)} into {result.table} from {result.path}{also}")
@@ -280,7 +282,8 @@ def _import_as_json(result: ImportResult) -> dict[str, Any]:
         "table": result.table, "path": str(result.path), "columns": list(result.columns), "read": result.read,
         "loaded": result.rows, **_others(result), "dialect": asdict(result.dialect),
         "rejects": [one.as_json() for one in result.rejects], "sample": list(result.sample),
-        "types": dict(result.types), "dry_run": result.dry_run, "seconds": round(result.seconds, 3),
+        "types": dict(result.types), "dry_run": result.dry_run,
+        "already": result.already, "notes": list(result.notes), "seconds": round(result.seconds, 3),
     }  # fmt: skip
 
 

@@ -78,6 +78,11 @@ class Import:
         return time.monotonic() - self._began
 
     @property
+    def loaded_before(self) -> bool:
+        """Whether there was nothing left to load."""
+        return self.job is not None and self.job.is_done and self.counts == self.job.counts
+
+    @property
     def resumes(self) -> bool:
         """Whether each block is committed with its entry in the ledger."""
         return self.options.guarantee == "resumable" and not self.options.dry_run
@@ -154,9 +159,15 @@ class Import:
 
     def _todo(self, leader: Session) -> Iterator[Prepared]:
         """Yield the blocks that are not loaded yet."""
+        passed = 0
         for prepared in leader.preparer.all():
-            if self.job is None or not self.job.has(prepared):
+            if self.job is None or not self.job.has(prepared.block):
                 yield prepared
+            else:
+                passed += 1
+                self._watch(prepared)
+        if self.job is not None and passed < len(self.job.blocks):
+            raise self.job.changed()
 
     def _work(self, session: Session, prepared: Prepared) -> None:
         outcome = session.send(prepared)
@@ -182,14 +193,18 @@ class Import:
         self._refuse_too_many()
 
     def _note(self, outcome: Outcome) -> None:
-        prepared, opened = outcome.prepared, self.load.source.opened
+        self._watch(outcome.prepared)
+        opened = self.load.source.opened
+        taken = opened.raw.taken
+        self.tell(Progress(self.counts.loaded, taken, opened.size, self.counts.rejected, self.seconds))
+
+    def _watch(self, prepared: Prepared) -> None:
+        """Remember the greatest number of a block, where the server cannot be asked for it."""
         for place in self.numbered if self.watches else ():
             found = self._greatest(prepared, place) if prepared.sent else None
             if found is not None:
                 name = str(self.numbered[place])
                 self.greatest[name] = max(found, self.greatest.get(name, found))
-        taken = opened.raw.taken
-        self.tell(Progress(self.counts.loaded, taken, opened.size, self.counts.rejected, self.seconds))
 
     @staticmethod
     def _greatest(prepared: Prepared, place: int) -> int | None:
@@ -240,16 +255,24 @@ class Import:
     def _refuse_too_many(self, *, final: bool = False) -> None:
         if self.options.dry_run or not self.options.keeps_rejects:
             return
-        if self.options.too_many(self.rejects.count, self.counts.read, final=final):
-            first = self.rejects.first[0]
-            raise RowError(
-                f'"{self.load.source.name}": {self.rejects.count} rows cannot be loaded, and '
-                f"{self.options.max_rejects:g} "
-                f"may be; the first: line {first.line}"
-                + (f', column "{first.column}"' if first.column else "") + f": {first.reason}",
-                hint=f"mend them or allow more; {self.load.left}",
-                path=self.load.source.name, line=first.line, column=first.column, sqlstate=first.sqlstate,
-            )  # fmt: skip
+        before = self.job.counts if self.job is not None and self.resumes else Counts()
+        rejected = self.rejects.count + before.rejected
+        if self.options.too_many(rejected, self.counts.read + before.read, final=final):
+            raise self._too_many(rejected)
+
+    def _too_many(self, rejected: int) -> RowError:
+        first = self.rejects.first[0] if self.rejects.first else None
+        shown = ""
+        if first is not None:
+            column = f', column "{first.column}"' if first.column else ""
+            shown = f"; the first: line {first.line}{column}: {first.reason}"
+        return RowError(
+            f'"{self.load.source.name}": {rejected} rows cannot be loaded, and '
+            f"{self.options.max_rejects:g} may be{shown}",
+            hint=f"{'allow more' if self.resumes else 'mend them or allow more'}; {self.load.left}",
+            path=self.load.source.name, line=first.line if first else None,
+            column=first.column if first else None, sqlstate=first.sqlstate if first else None,
+        )  # fmt: skip
 
     def _finish(self, sessions: list[Session]) -> None:
         leader = sessions[0]
@@ -262,14 +285,14 @@ class Import:
         put_back(leader.cursor, self.load.table, self._parts)
         for session in sessions:
             session.cursor.execute(SQL["check_constraints"])
-        self._move_sequences(sessions)
         total = self.counts.plus(self.job.counts) if self.job is not None and self.resumes else self.counts
         if not total.agree:
             raise ServerError(
                 f"{total.read} lines were read, and {total.loaded} loaded, {total.rejected} rejected and "
-                f"{total.skipped} skipped do not make that; nothing was loaded",
+                f"{total.skipped} skipped do not make that; {self.load.left}",
                 hint="this is an error of the package; say how it came about",
             )
+        self._move_sequences(sessions, total.loaded)
         if self.job is not None:
             ledger.finish(leader.cursor, self.job, total)
         self.counts = total
@@ -291,10 +314,10 @@ class Import:
         )
         self._refuse_too_many(final=True)
 
-    def _move_sequences(self, sessions: list[Session]) -> None:
+    def _move_sequences(self, sessions: list[Session], loaded_rows: int) -> None:
         """Move each sequence past the greatest value loaded, one import at a time."""
         cursor = sessions[0].cursor
-        if self.numbered and not self.watches and self.counts.loaded:
+        if self.numbered and not self.watches and loaded_rows:
             self.greatest = self._searched(sessions)
         for name, loaded in sorted(self.greatest.items()):
             cursor.execute(SQL["lock_sequence"], {"key": lock_key(f"sequence {name}")})

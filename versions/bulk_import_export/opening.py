@@ -63,6 +63,7 @@ class Opened:
     form: str | None = None
     fields: tuple[str, ...] = ()
     lists: frozenset[str] = frozenset()
+    left: str = "nothing was loaded"
 
     def read(self, size_bytes: int) -> bytes:
         """Read *size_bytes*, or what is left: a pipe gives less at a time.
@@ -79,7 +80,7 @@ class Opened:
                 parts.append(part)
                 wanted -= len(part)
         except _UNREADABLE as error:
-            raise unreadable(self.name, error, self.compression) from error
+            raise unreadable(self.name, error, self.compression, self.left) from error
         self.raw.given += size_bytes - wanted
         _refuse_bomb(self)
         return b"".join(parts)
@@ -195,7 +196,7 @@ def _opened(file: BinaryIO, name: str, options: Options, *, closing: bool = True
             compression = options.compression or _found(head)
             _refuse_other_formats(head, name)
             if (form := _marked(head)) in {"parquet", "arrow"}:
-                found = _columnar(file, name, str(form), closing=closing)
+                found = _columnar(file, name, str(form), options.left, closing=closing)
                 stack.pop_all()
                 return found
             raw = Counting(file, head)
@@ -203,12 +204,14 @@ def _opened(file: BinaryIO, name: str, options: Options, *, closing: bool = True
             sample = _take(stream, SAMPLE_BYTES)
             form = _refuse_another(_marked(sample), name, options)
         except _UNREADABLE as error:
-            raise unreadable(name, error, compression) from error
+            raise unreadable(name, error, compression, options.left) from error
         stack.pop_all()
     if form is not None:
-        return Opened(name, raw, stream, sample, compression, form, closing=closing, form=form)
+        return Opened(
+            name, raw, stream, sample, compression, form, closing=closing, form=form, left=options.left
+        )
     encoding = options.encoding or detect(sample)
-    opened = Opened(name, raw, stream, sample, compression, encoding, closing=closing)
+    opened = Opened(name, raw, stream, sample, compression, encoding, closing=closing, left=options.left)
     return _in_utf8(opened)
 
 
@@ -232,7 +235,7 @@ def _refuse_another(form: str | None, name: str, options: Options) -> str | None
     return form
 
 
-def _columnar(file: BinaryIO, name: str, form: str, *, closing: bool) -> Opened:
+def _columnar(file: BinaryIO, name: str, form: str, left: str, *, closing: bool) -> Opened:
     """Open Parquet or Arrow, which is read in leaps and given as COPY text."""
     if not file.seekable():
         raise FileError(
@@ -245,10 +248,10 @@ def _columnar(file: BinaryIO, name: str, form: str, *, closing: bool) -> Opened:
     def taken(share: float) -> None:
         raw.taken = int(size * share)
 
-    found = open_columnar(file, name, form, taken)
+    found = open_columnar(file, name, form, taken, left=left)
     return Opened(
         name, raw, found.text, _take(found.text, SAMPLE_BYTES), "none", "utf-8", size, closing=closing,
-        form=form, fields=found.names, lists=found.lists,
+        form=form, fields=found.names, lists=found.lists, left=left,
     )  # fmt: skip
 
 
@@ -357,11 +360,11 @@ def _refuse_bomb(opened: Opened) -> None:
     if opened.compression != "none" and raw.given > max(_EXPANSION_FROM, raw.taken * _EXPANSION_MOST):
         raise FileError(
             f'"{opened.name}" expands to more than {_EXPANSION_MOST} times its size',
-            hint="decompress it yourself if it is meant to; nothing was loaded",
+            hint=f"decompress it yourself if it is meant to; {opened.left}",
         )
 
 
-def unreadable(name: str, error: Exception, compression: str) -> FileError:
+def unreadable(name: str, error: Exception, compression: str, left: str) -> FileError:
     """Return the error for a file that cannot be read any further."""
     if isinstance(error, OSError) and error.errno is not None:
         reason = reason_of(error)
@@ -373,7 +376,7 @@ def unreadable(name: str, error: Exception, compression: str) -> FileError:
         reason = "no reason given"
     return FileError(
         f'"{shown(name)}" cannot be read any further: {reason}',
-        hint="nothing was loaded; mend the file and run again",
+        hint=f"{left}; mend the file and run again",
     )
 
 

@@ -27,6 +27,7 @@ COMPRESSIONS: Final = ("none", "gzip", "zstd", "bz2", "xz")
 
 # Without one of these, rows of the file and of the table would be told apart by nothing.
 KEYED: Final = ("ignore", "upsert", "merge")
+KEPT: Final = "what was loaded before stays, and the same call goes on, unless that part of the file changes"
 RECORD_MOST_BYTES: Final = 32 << 20
 _WORKERS_MOST: Final = 16
 
@@ -106,6 +107,11 @@ class Options:
     max_record_bytes: int = RECORD_MOST_BYTES
     # Where the records lie that are loaded, and no others: offset and length.
     only: tuple[tuple[int, int], ...] | None = None
+
+    @property
+    def left(self) -> str:
+        """What a load that fails leaves, in the words of a hint."""
+        return KEPT if self.guarantee == "resumable" and not self.dry_run else "nothing was loaded"
 
     @property
     def keeps_rejects(self) -> bool:

@@ -223,7 +223,7 @@ def refused_sequence(name: str) -> PrivilegeError:
     """Say that the login may not move the sequence *name*."""
     return PrivilegeError(
         f"the file fills a column that the sequence {name} numbers, and this login may not move it",
-        hint=f"GRANT USAGE, UPDATE ON SEQUENCE {name} TO the login; nothing was loaded",
+        hint=f"GRANT USAGE, UPDATE ON SEQUENCE {name} TO the login, and run again",
     )
 
 

@@ -626,34 +626,39 @@ SELECT namespace.nspname,
 -- may_write_ledger --
 -- Whether the ledger of imports is there and may be written.
 SELECT CASE
-           WHEN pg_catalog.to_regclass('ops.import_job') IS NULL
+           WHEN pg_catalog.to_regclass('ops.import_block') IS NULL
              OR NOT pg_catalog.has_schema_privilege('ops', 'USAGE') THEN false
            ELSE pg_catalog.has_table_privilege('ops.import_job', 'SELECT, INSERT, UPDATE')
             AND pg_catalog.has_table_privilege('ops.import_reject', 'INSERT')
+            AND pg_catalog.has_table_privilege('ops.import_block', 'SELECT, INSERT')
        END;
 
--- find_job --
--- The last load of the same, and the bytes that are loaded.
+-- find_jobs --
+-- The loads of the same file or name into the table, the last one first.
 SELECT job.id,
        job.finished_at IS NOT NULL,
        job.read_count,
        job.loaded_count,
        job.rejected_count,
        job.skipped_count,
-       ARRAY (SELECT pg_catalog.lower(part.bytes) FROM pg_catalog.unnest(job.loaded_bytes) AS part (bytes)),
-       ARRAY (SELECT pg_catalog.upper(part.bytes) FROM pg_catalog.unnest(job.loaded_bytes) AS part (bytes))
+       job.options_sum,
+       job.file_sum,
+       NOT pg_catalog.isempty(job.loaded_bytes)
   FROM ops.import_job AS job
  WHERE job.fingerprint = %(fingerprint)s::text
- ORDER BY job.id DESC
- LIMIT 1;
+ ORDER BY job.id DESC;
 
 -- begin_job --
 -- Enter a load that begins.
-INSERT INTO ops.import_job (fingerprint, table_name, source, mode, guarantee)
-VALUES (%(fingerprint)s::text, %(table)s::text, %(source)s::text, %(mode)s::text, %(guarantee)s::text);
+INSERT INTO ops.import_job (fingerprint, options_sum, file_sum, table_name, source, mode, guarantee)
+VALUES (
+    %(fingerprint)s::text, %(options)s::text, %(file)s::text, %(table)s::text, %(source)s::text, %(mode)s::text,
+    %(guarantee)s::text
+)
+RETURNING id;
 
 -- add_block --
--- Enter that these bytes are loaded. The commit need not wait for the disk: a server that crashes forgets the rows
+-- Enter that these bytes are loaded, if none of them was. The commit need not wait for the disk: a server that crashes forgets the rows
 -- and the entry together, and the commit that ends the load waits for all of them.
 SET LOCAL synchronous_commit = off;
 UPDATE ops.import_job AS job
@@ -664,7 +669,21 @@ UPDATE ops.import_job AS job
        loaded_count = job.loaded_count + %(loaded)s::bigint,
        rejected_count = job.rejected_count + %(rejected)s::bigint,
        skipped_count = job.skipped_count + %(skipped)s::bigint
- WHERE job.id = %(job)s::bigint;
+ WHERE job.id = %(job)s::bigint
+   AND NOT job.loaded_bytes OPERATOR(pg_catalog.&&) pg_catalog.int8range(%(low)s::bigint, %(high)s::bigint);
+
+-- add_block_sum --
+-- Enter what a block was, to know it again.
+INSERT INTO ops.import_block (job_id, first_byte, size_bytes, sha256)
+VALUES (%(job)s::bigint, %(low)s::bigint, %(high)s::bigint - %(low)s::bigint, %(sha256)s::bytea);
+
+-- loaded_blocks --
+-- What was loaded of a file: where each block begins, how many bytes it has, and what it was.
+SELECT block.first_byte,
+       block.size_bytes,
+       block.sha256
+  FROM ops.import_block AS block
+ WHERE block.job_id = %(job)s::bigint;
 
 -- finish_job --
 -- Enter that a load is done.

@@ -22,7 +22,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.options import (
 )
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import shown
 from spotify_ai_agent_migrations.versions.bulk_import_export.target import open_target
-from spotify_ai_agent_migrations.versions.core.errors import FileError
+from spotify_ai_agent_migrations.versions.core.errors import FileError, SettingsError
 
 _READ_BYTES: Final = 1 << 20
 # Of the file of rejects.
@@ -93,6 +93,10 @@ def retried(found: Rejected, choices: Choices) -> Options:
     before: dict[str, Any] = {name: value for name, value in found.options.items() if value is not None}
     before["mode"] = _ADDING.get(str(before.get("mode")), before.get("mode", "insert"))
     options = choose(cast(Choices, {**before, **_dialect_options(found.dialect), **choices}))
+    if options.guarantee == "resumable":
+        raise SettingsError(
+            "rows that were kept aside are loaded all together or not at all", hint="leave guarantee out"
+        )
     return replace(options, only=found.places)
 
 

@@ -43,7 +43,6 @@ from spotify_ai_agent_migrations.versions.core.locks import advisory_lock, lock_
 from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
 
 _SAMPLE_ROWS = 5
-_KEPT = "what was loaded before stays, and the same call goes on"
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,8 @@ class ImportResult:
     """What was loaded: `table` by its qualified name, `columns` in the order of the file.
 
     `rows` + `rejected` + `skipped` are the `read` records of the file. `rejects` holds the first hundred.
+    `already` says that a resumable import had loaded all of it before, and that this call loaded nothing.
+    `notes` are what else should be known of it.
     """
 
     table: str
@@ -65,6 +66,8 @@ class ImportResult:
     sample: tuple[Mapping[str, str | None], ...] = field(default=(), compare=False)
     types: Mapping[str, str] = field(default_factory=dict, compare=False)
     dry_run: bool = field(default=False, compare=False)
+    already: bool = field(default=False, compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
     seconds: float = field(default=0.0, compare=False)
 
     @property
@@ -95,7 +98,8 @@ def bulk_import(
         `key` or the primary key; replace (TRUNCATE first; with swap the file is loaded beside the table, and
         readers wait only while its rows are moved over).
     guarantee: atomic, or resumable: blocks are committed with their entry in `ops.import_job`, and the same
-        call goes on where another ended, however it did.
+        call goes on where another ended, however it did. Of a file that has changed since, or is loaded with
+        other options, no more is loaded on top of a part.
     max_rejects: how many rows, or which share of them below 1, may be kept aside: in the file `rejects`, in
         `ops.import_reject` and in the result.
     rebuild: "indexes": drop those that no constraint needs, load, and make them again, in one transaction;
@@ -138,7 +142,7 @@ def load(
     found = _look(connection, name, opened, options)
     key = find_key(found.table, found.layout.columns, options)
     with _locked(connection, found, options, settings) as job:
-        if job is not None and job.is_done and options.guarantee == "resumable":
+        if job is not None and job.is_done and job.is_sure:
             return _result(found, options, job=job)
         rejects = RejectFile(
             options.rejects, _about(found, options), append=job is not None and job.counts.read > 0
@@ -193,8 +197,7 @@ def _look(connection: Connection, name: str, opened: Opened, options: Options) -
                 plan.refuse_unmovable(read_sequence(cursor, column.sequence))
     connection.commit()
     staging = STAGING if options.staged and not options.dry_run else None
-    found = Load(table, layout, source, staging)
-    return replace(found, left=_KEPT) if options.guarantee == "resumable" else found
+    return Load(table, layout, source, staging, options.left)
 
 
 def _refuse_unfit_binary(layout: Layout, options: Options) -> None:
@@ -222,7 +225,7 @@ def _locked(
     """Enter the load in the ledger, where there is one; of one that can be resumed there is one at a time."""
     opened = found.source.opened
     with connection.cursor() as cursor:
-        if options.guarantee == "resumable":
+        if options.guarantee == "resumable" and not options.dry_run:
             ledger.require(cursor)
         elif options.dry_run or not ledger.may_write(cursor):
             connection.commit()
@@ -233,13 +236,14 @@ def _locked(
             "guarantee": options.guarantee,
         }  # fmt: skip
         if options.guarantee == "atomic":
-            job = ledger.open_job(cursor, secrets.token_hex(32), about, again=False)
+            alone = ledger.Wanted(found.source.name, secrets.token_hex(32))
+            job = ledger.begin(cursor, about, alone)
             connection.commit()
             yield job
             return
-        identity = ledger.fingerprint(opened, found.table, options)
-        with _alone(connection, identity, found, settings):
-            job = ledger.open_job(cursor, identity, about, again=options.again)
+        wanted = ledger.wanted(opened, found.table, options)
+        with _alone(connection, wanted.fingerprint, found, settings):
+            job = ledger.open_job(cursor, wanted, about, again=options.again)
             connection.commit()
             yield job
 
@@ -318,6 +322,7 @@ def _result(
 ) -> ImportResult:
     counts = work.counts if work is not None else job.counts if job is not None else ledger.Counts()
     layout = found.layout
+    already = job is not None or (work is not None and work.loaded_before)
     return ImportResult(
         found.table.qualified,
         Path(found.source.name),
@@ -331,8 +336,18 @@ def _result(
         _sample(found.source, layout) if options.dry_run else (),
         {column.name: column.type for column in layout.columns},
         options.dry_run,
+        already,
+        tuple(_notes(found.source, options, already=already)),
         work.seconds if work is not None else 0.0,
     )
+
+
+def _notes(source: Source, options: Options, *, already: bool) -> Iterator[str]:
+    if already:
+        yield "loaded before, and nothing of it now; again=True, --again loads it once more"
+    lines = source.dialect.skip_lines
+    if lines and options.skip_lines is None:
+        yield f"left out before the header: {lines} line{'s' if lines > 1 else ''}"
 
 
 def _sample(source: Source, layout: Layout) -> tuple[Mapping[str, str | None], ...]:

@@ -330,7 +330,6 @@ def copy_statement(
 def missing(load: Load, sent: int, loaded: int) -> TableError:
     """Say that a trigger kept rows from the table."""
     return TableError(
-        f'{load.table.qualified} took {loaded} of the {sent} rows of "{load.source.name}"; '
-        "nothing was loaded",
+        f'{load.table.qualified} took {loaded} of the {sent} rows of "{load.source.name}"; {load.left}',
         hint=f"look for a trigger on {load.table.qualified} that drops rows",
     )

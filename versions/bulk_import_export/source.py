@@ -141,7 +141,7 @@ class Source:
         if self.opened.state() != self._state:
             raise FileError(
                 f'"{self.name}" changed while it was read',
-                hint="wait until it is written; nothing was loaded",
+                hint=f"wait until it is written; {self._options.left}",
             )
 
     def again(self) -> Iterator[Record]:
