@@ -174,3 +174,77 @@ def test_copy_text_is_read_as_the_server_writes_it(empty_url: str) -> None:
     result = bulk_import("t", path, url=empty_url)
     assert result.rows == len(path.read_bytes().splitlines())
     assert rows(empty_url, "SELECT count(*) FROM t WHERE c0 IS NULL OR t::text LIKE '%\\\\N%'") == [(0,)]
+
+
+@pytest.mark.parametrize("ragged", ["2,b,extra", '2,7" single'])
+def test_a_header_that_is_there_again_takes_no_rows_with_it(
+    empty_url: str, tmp_path: Path, ragged: str
+) -> None:
+    _table(empty_url, "id integer, name text")
+    (tmp_path / "t.csv").write_text(f"id,name\n1,a\n{ragged}\n3,c\nid,name\n4,d\n5,e\n")
+    with pytest.raises(RowError) as caught:
+        bulk_import("t", tmp_path / "t.csv", url=empty_url)
+    assert caught.value.line == 3
+    result = bulk_import("t", tmp_path / "t.csv", url=empty_url, max_rejects=2)
+    assert (result.rows, [one.line for one in result.rejects]) == (4, [3, 5])
+
+
+@pytest.mark.parametrize("header", [None, True])
+def test_a_first_row_like_the_header_is_a_row(empty_url: str, tmp_path: Path, header: bool | None) -> None:
+    _table(empty_url, "word text, kind text")
+    (tmp_path / "t.csv").write_text("word,kind\nword,kind\nword,kind\na,b\n")
+    options = {} if header is None else {"header": header}
+    assert bulk_import("t", tmp_path / "t.csv", url=empty_url, **options).rows == 3  # type: ignore[arg-type]
+    assert rows(empty_url, "SELECT count(*) FROM t WHERE word = 'word'") == [(2,)]
+
+
+def test_a_second_header_that_can_be_no_row_is_left_out_unless_there_is_said_to_be_one(
+    empty_url: str, tmp_path: Path
+) -> None:
+    _table(empty_url, "id integer, name text")
+    (tmp_path / "t.csv").write_text("id,name\nid,name\n1,a\n")
+    assert bulk_import("t", tmp_path / "t.csv", url=empty_url).rows == 1
+    with pytest.raises(RowError) as caught:
+        bulk_import("t", tmp_path / "t.csv", url=empty_url, header=True)
+    assert (caught.value.line, caught.value.column) == (2, "id")
+
+
+@pytest.mark.parametrize("content", ["id,s\n1,'x'\n2,y\n", "id,s\n1,'x'\n", "1,'x'\n2,y\n"])
+def test_apostrophes_around_a_text_are_the_texts_own(empty_url: str, tmp_path: Path, content: str) -> None:
+    _table(empty_url, "id integer, s text")
+    (tmp_path / "t.csv").write_text(content)
+    bulk_import("t", tmp_path / "t.csv", url=empty_url)
+    assert rows(empty_url, "SELECT s FROM t WHERE id = 1") == [("'x'",)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "content", "found"),
+    [
+        ("s text", 's\n"a\nb"\ny\n', [("a\nb",), ("y",)]),
+        ("id integer, s text", 'id\ts\n1\t"a\nb"\n', [(1, "a\nb")]),
+        ("id integer, s text", 'id\ts\n1\t7" single\n2\tx\n', [(1, '7" single'), (2, "x")]),
+    ],
+)
+def test_a_line_may_end_inside_of_quotes_between_tabs(
+    empty_url: str, tmp_path: Path, columns: str, content: str, found: list[tuple[object, ...]]
+) -> None:
+    _table(empty_url, columns)
+    (tmp_path / "t.tsv").write_text(content)
+    bulk_import("t", tmp_path / "t.tsv", url=empty_url)
+    assert rows(empty_url, "TABLE t") == found
+
+
+def test_lines_left_out_before_the_header_are_told(empty_url: str, tmp_path: Path) -> None:
+    _table(empty_url)
+    (tmp_path / "t.csv").write_text("Sales of 2020\n\n" + _QUOTED)
+    found = bulk_import("t", tmp_path / "t.csv", url=empty_url)
+    assert found.notes == ("left out before the header: 2 lines",)
+    assert bulk_import("t", tmp_path / "t.csv", url=empty_url, skip_lines=2).notes == ()
+
+
+def test_rows_before_a_row_like_a_header_are_not_left_out(empty_url: str, tmp_path: Path) -> None:
+    _table(empty_url, "word text")
+    (tmp_path / "t.csv").write_text("alpha\nbeta\nword\ngamma\n")
+    with pytest.raises(FileError, match=r"names no column of public\.t"):
+        bulk_import("t", tmp_path / "t.csv", url=empty_url)
+    assert bulk_import("t", tmp_path / "t.csv", url=empty_url, header=False).rows == 4

@@ -20,6 +20,8 @@ _ROWS_SEEN: Final = 100
 _PREAMBLE_MOST: Final = 50
 _SAMPLE_SCORED: Final = 64 << 10
 _NUMBERS: Final = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
+_MOMENTS: Final = ("epoch", "infinity", "+infinity", "-infinity", "now", "today", "tomorrow", "yesterday")
+_UUID_LEAST: Final = 32
 _TEXTS: Final = ("text", "character", "json", "bytea", "name", "xml")
 
 
@@ -79,7 +81,7 @@ def sniff(
     base = Dialect(
         format=found, nulls=("",) if options.null is None else options.null, lenient=options.lenient
     )
-    best = _by_header(text, names, base, options)
+    best = _by_header(text, names, columns, base, options)
     if best is None:
         best = _headless(_by_pattern(text, base, options), text, columns, options)
     return replace(best, trim=best.trim or _pads_quotes(text, best))
@@ -127,9 +129,9 @@ def _candidates(text: bytes, base: Dialect, options: Options) -> Iterator[Dialec
 def _quotes(text: bytes, delimiter: str) -> tuple[str, ...]:
     worn = [quote for quote in ('"', "'") if _wears(text, delimiter, quote)]
     if worn == ["'"]:
-        return ("'", '"')
-    # Without quotes tabs part fields, and a quote in one is a letter.
-    return ('"',) if worn or delimiter != "\t" or b'"' not in text else ("",)
+        return ('"', "'")
+    # Without quotes tabs part fields, and a quote in one is a letter; or a line ends inside of quotes.
+    return ('"',) if worn or delimiter != "\t" or b'"' not in text else ('"', "")
 
 
 def _wears(text: bytes, delimiter: str, quote: str) -> bool:
@@ -156,21 +158,32 @@ def _wears(text: bytes, delimiter: str, quote: str) -> bool:
     )
 
 
-def _by_header(text: bytes, names: Iterable[str], base: Dialect, options: Options) -> Dialect | None:
+def _by_header(
+    text: bytes, names: Iterable[str], columns: Sequence[Column], base: Dialect, options: Options
+) -> Dialect | None:
     """Return the dialect in which a line near the top names the most columns; None if there is none."""
     if options.header is False:
         return None
     known = set(names)
+    targets = {folded(name): target or "" for name, target in options.columns.items()}
+
+    def meant(fields: Sequence[str]) -> list[str]:
+        return [targets.get(folded(name), name) for name in fields]
+
     best: tuple[tuple[float, ...], Dialect] | None = None
     for order, dialect in enumerate(_candidates(text, base, options)):
         for line, fields in _top(text, dialect, options):
             score = _header_score(fields, known)
-            if score <= 0:
+            if score <= 0 or (
+                options.skip_lines is None and _rows_before(text, line, meant(fields), columns, dialect)
+            ):
                 continue
             whole = replace(dialect, skip_lines=line - 1, header=True)
-            rank = (score, *_fitness(text, whole), -line, -order)
+            # A later line like the first is a row, or a header that is there twice: not the first one's end.
+            rank = (score, -line, *_fitness(text, whole), -order)
             if best is None or rank > best[0]:
-                best = (rank, replace(whole, header_lines=_repeats(text, whole, fields)))
+                repeated = options.header is None and _no_row(fields, meant(fields), columns, whole)
+                best = (rank, replace(whole, header_lines=_repeats(text, whole, fields) if repeated else 1))
     return best[1] if best else None
 
 
@@ -185,6 +198,20 @@ def _top(text: bytes, dialect: Dialect, options: Options) -> Iterator[tuple[int,
         record = next(iter(records_of(lines[number], dialect.grammar)), None)
         if isinstance(record, Record):
             yield number + 1, tuple((value or b"").decode("utf-8", "replace") for value in record.fields)
+
+
+def _rows_before(
+    text: bytes, line: int, header: Sequence[str], columns: Sequence[Column], dialect: Dialect
+) -> bool:
+    """Tell whether a line before *line* may be a row under *header*: none is left out."""
+    lines = text.splitlines(keepends=True)[: line - 1]
+    before = (next(iter(records_of(one, dialect.grammar)), None) for one in lines if one.strip())
+    return any(
+        isinstance(one, Record)
+        and len(one.fields) == len(header)
+        and not _no_row(_texts(one), header, columns, dialect)
+        for one in before
+    )
 
 
 def _header_score(fields: Sequence[str], names: set[str]) -> float:
@@ -205,15 +232,51 @@ def _fitness(text: bytes, dialect: Dialect) -> tuple[float, float]:
         return 0, 0
     width = len(found[0].fields)
     fitting = sum(isinstance(one, Record) and len(one.fields) == width for one in found)
-    quoted = sum(isinstance(one, Record) and _looks_quoted(one, dialect) for one in found)
-    return (fitting - quoted) / len(found), -sum(isinstance(one, Malformed) for one in found)
+    if _looks_quoted([one for one in found if isinstance(one, Record)], dialect):
+        fitting = 0
+    return fitting / len(found), -sum(isinstance(one, Malformed) for one in found)
 
 
-def _looks_quoted(record: Record, dialect: Dialect) -> bool:
-    """Tell whether a field still wears quotes: then another quote is meant."""
+def _looks_quoted(records: Sequence[Record], dialect: Dialect) -> bool:
+    """Tell whether all texts behind the first line still wear quotes: then another quote is meant.
+
+    One that wears them is a text with apostrophes.
+    """
     marks = [quote.encode() for quote in _QUOTES if quote and quote != dialect.quote]
-    values = [value for value in record.fields if value and len(value) > 1]
-    return any(value[:1] == value[-1:] == mark for value in values for mark in marks)
+    texts = [value for one in records[1:] for value in one.fields if value and not _is_number(value)]
+    return len(texts) > 1 and any(all(_is_worn(text, mark) for text in texts) for mark in marks)
+
+
+def _is_worn(text: bytes, mark: bytes) -> bool:
+    return len(text) > 1 and text[:1] == text[-1:] == mark
+
+
+def _is_number(value: bytes) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _no_row(
+    values: Sequence[str], header: Sequence[str], columns: Sequence[Column], dialect: Dialect
+) -> bool:
+    """Tell whether *values* could not be those of the columns that *header* names."""
+    types = {folded(column.name): column.type for column in columns}
+    pairs = zip(values, (types.get(folded(name), "text") for name in header), strict=True)
+    return any(value not in dialect.nulls and not _may_be(value.strip(), type_) for value, type_ in pairs)
+
+
+def _may_be(value: str, type_: str) -> bool:
+    """Tell whether a column of *type_* might take *value*."""
+    if type_.endswith("[]"):
+        return True
+    if type_.startswith(_NUMBERS):
+        return _is_number(value.encode())
+    if type_.startswith(("date", "timestamp")):
+        return value.casefold() in _MOMENTS or any(letter.isdigit() for letter in value)
+    return type_ != "uuid" or len(value) >= _UUID_LEAST
 
 
 def _repeats(text: bytes, dialect: Dialect, fields: Sequence[str]) -> int:
@@ -252,7 +315,11 @@ def _by_pattern(text: bytes, base: Dialect, options: Options) -> Dialect:
     delimiter = options.delimiter or ("\t" if base.format == "tsv" else (seen and seen.delimiter) or ",")
     quote = options.quote if options.quote is not None else (seen and seen.quotechar) or '"'
     escape = options.escape or (seen and seen.escapechar) or quote
-    return replace(base, delimiter=delimiter, quote=quote, escape=escape)
+    found = replace(base, delimiter=delimiter, quote=quote, escape=escape)
+    if options.quote is not None or options.escape is not None:
+        return found
+    usual = replace(found, quote='"', escape='"')
+    return usual if _fitness(skipped, usual) >= _fitness(skipped, found) else found
 
 
 def _headless(dialect: Dialect, text: bytes, columns: Sequence[Column], options: Options) -> Dialect:
