@@ -22,6 +22,7 @@ _SIMPLE: Final = {
     "boolean": "bool_", "smallint": "int16", "integer": "int32", "bigint": "int64", "real": "float32",
     "double precision": "float64", "date": "date32",
 }  # fmt: skip
+_BOM: Final = b"\xef\xbb\xbf"
 _CODECS: Final = {"none": "zstd", "zstd": "zstd", "gzip": "gzip"}
 
 
@@ -82,6 +83,8 @@ class ArrowSink:
         csv = import_module("pyarrow.csv")
         # The names of a query may be there twice.
         places = [str(place) for place in range(len(self._names))]
+        # The library drops one at the beginning, and it may be the first value's own.
+        data = _BOM + data if data.startswith(_BOM) else data
         try:
             found = csv.read_csv(
                 BytesIO(data),

@@ -38,7 +38,7 @@ from spotify_ai_agent_migrations.versions.core.settings import Settings
 PURPOSE: Final = "agentdb bulk import"
 _SERIAL_BELOW_BYTES: Final = 16 << 20
 _SEARCHED_MOST_ROWS: Final = 20_000_000
-_BACKSLASH_DOT_SINCE: Final = 170_000
+_BACKSLASH_DOT_SINCE: Final = 180_000
 _ANALYZE_ONLY_SINCE: Final = 180_000
 
 

@@ -112,6 +112,26 @@ def _members(text: str) -> Iterator[tuple[str, str]]:
         at = _skip(text, at + 1)
 
 
+def elements_of(text: str) -> Iterator[str]:
+    """Yield the elements of a list as they are written.
+
+    Raises:
+        ValueError: it is none.
+    """
+    at = _skip(text, 0)
+    if text[at : at + 1] != "[":
+        raise JSONDecodeError("a list is expected", text, at)
+    at = _skip(text, at + 1)
+    while text[at : at + 1] != "]":
+        _, end = _DECODER.raw_decode(text, at)
+        yield text[at:end]
+        at = _skip(text, end)
+        if text[at : at + 1] == ",":
+            at = _skip(text, at + 1)
+        elif text[at : at + 1] != "]":
+            raise JSONDecodeError("a comma is expected", text, at)
+
+
 def _nothing_behind(text: str, at: int) -> Iterator[tuple[str, str]]:
     if _skip(text, at + 1) != len(text):
         raise JSONDecodeError("more text behind the object", text, at + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +12,7 @@ from typing import Any, Final
 from spotify_ai_agent_migrations.versions.bulk_import_export.copy_text import check, is_utf8
 from spotify_ai_agent_migrations.versions.bulk_import_export.dialect import folded
 from spotify_ai_agent_migrations.versions.bulk_import_export.header import match_header
+from spotify_ai_agent_migrations.versions.bulk_import_export.jsonlines import elements_of
 from spotify_ai_agent_migrations.versions.bulk_import_export.options import Options
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Column, Table, quoted
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record
@@ -160,8 +162,27 @@ def _converter(column: Column, options: Options, *, is_json: bool) -> Converter 
             value.replace(b".", b"").replace(b"\xc2\xa0", b"").replace(b" ", b"").replace(b",", b".")
         )
     if is_json and column.type.endswith("[]"):
-        return lambda value: array_literal(json.loads(value, parse_float=str, parse_int=str)).encode()
+        return _array_of_documents if column.type in {"json[]", "jsonb[]"} else _array
     return None
+
+
+def _array(value: bytes) -> bytes:
+    """Return a list of JSON as PostgreSQL writes an array; what is written so already stays."""
+    if _is_literal(value):
+        return value
+    return array_literal(json.loads(value, parse_float=str, parse_int=str)).encode()
+
+
+def _array_of_documents(value: bytes) -> bytes:
+    """Return a list of JSON as an array of its elements, each as it stands there."""
+    if _is_literal(value):
+        return value
+    elements = (None if raw == "null" else raw for raw in elements_of(value.decode()))
+    return ("{" + ",".join("NULL" if raw is None else _element(raw) for raw in elements) + "}").encode()
+
+
+def _is_literal(value: bytes) -> bool:
+    return value.startswith(b"{") or re.match(rb"\[[+-]?\d+:", value) is not None
 
 
 def _meaning(said: Mapping[bytes, bytes], value: bytes) -> bytes:

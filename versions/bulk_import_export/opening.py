@@ -8,6 +8,7 @@ import gzip
 import io
 import lzma
 import os
+import re
 import sys
 import zlib
 from collections.abc import Callable
@@ -27,15 +28,18 @@ from spotify_ai_agent_migrations.versions.core.errors import FileError
 SAMPLE_BYTES: Final = 1 << 20
 Where = str | os.PathLike[str] | BinaryIO | IO[bytes]
 
-_MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\xfd7zXZ\0": "xz"}
+_MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ\0": "xz"}
+# The mark of a block, or of an end at once, behind the size.
+_BZ2: Final = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
 _REFUSED: Final = {
     b"PK\x03\x04": ("a zip archive, as an .xlsx is", "decompress or export it to CSV first"),
     b"%PDF": ("a PDF", "export the table in it to CSV first"),
     b"SQLite format 3\0": ("a SQLite database", "export the table in it to CSV first"),
 }
 _MARKED: Final = {
-    b"PAR1": "parquet", b"ARROW1": "arrow", b"\xff\xff\xff\xff": "arrow", MAGIC: "binary",
+    b"PAR1": "parquet", b"ARROW1\0\0": "arrow", b"\xff\xff\xff\xff": "arrow", MAGIC: "binary",
 }  # fmt: skip
+_CONTROL: Final = {*range(32)} - {*b"\t\n\r\f"}
 # Real text is far below; a bomb is far above, and would fill the table for hours.
 _EXPANSION_MOST: Final = 400
 _EXPANSION_FROM: Final = 256 << 20
@@ -195,14 +199,14 @@ def _opened(file: BinaryIO, name: str, options: Options, *, closing: bool = True
             head = _take(file, 16)
             compression = options.compression or _found(head)
             _refuse_other_formats(head, name)
-            if (form := _marked(head)) in {"parquet", "arrow"}:
+            if (form := _marked(head, options)) in {"parquet", "arrow"}:
                 found = _columnar(file, name, str(form), options.left, closing=closing)
                 stack.pop_all()
                 return found
             raw = Counting(file, head)
             stream = _decompressed(raw, compression)
             sample = _take(stream, SAMPLE_BYTES)
-            form = _refuse_another(_marked(sample), name, options)
+            form = _refuse_another(_marked(sample[:16], options), name, options)
         except _UNREADABLE as error:
             raise unreadable(name, error, compression, options.left) from error
         stack.pop_all()
@@ -215,8 +219,13 @@ def _opened(file: BinaryIO, name: str, options: Options, *, closing: bool = True
     return _in_utf8(opened)
 
 
-def _marked(head: bytes) -> str | None:
-    return next((form for mark, form in _MARKED.items() if head.startswith(mark)), None)
+def _marked(head: bytes, options: Options) -> str | None:
+    """Return the format that *head* is the beginning of, unless another is declared."""
+    if options.format is not None and options.format not in MARKED:
+        return None
+    form = next((form for mark, form in _MARKED.items() if head.startswith(mark)), None)
+    # Behind the mark of Parquet is no text, whatever it is.
+    return None if form == "parquet" and not _CONTROL & set(head) else form
 
 
 def _refuse_another(form: str | None, name: str, options: Options) -> str | None:
@@ -288,7 +297,8 @@ def _take(file: BinaryIO, size_bytes: int) -> bytes:
 
 
 def _found(head: bytes) -> str:
-    return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), "none")
+    found = next((name for magic, name in _MAGIC.items() if head.startswith(magic)), "none")
+    return "bz2" if _BZ2.match(head) else found
 
 
 def _decompressed(raw: Counting, compression: str) -> BinaryIO:

@@ -133,7 +133,7 @@ class Preparer:
     def _regular(self, block: Block) -> int | None:
         data, quote = block.data, self.source.grammar.quote or NO_QUOTE
         if self._old_server and b"\\." in data:
-            # Before version 17 such a line ended the data, even inside of quotes.
+            # Before version 18 such a line ended the data, even inside of quotes.
             return None
         if block.lines is not None:
             return block.lines

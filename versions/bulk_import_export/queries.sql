@@ -552,9 +552,10 @@ COPY (SELECT {values} FROM {source} {rest}) TO STDOUT (FORMAT binary, ENCODING '
 COPY (SELECT {values} FROM {source} {rest}) TO STDOUT (ENCODING 'UTF8');
 
 -- export_jsonl --
--- Write rows as objects; JSON holds no control character, so that nothing is quoted.
+-- Write rows as objects, each on one line: in JSON a line end is a blank between two values. It holds no control
+-- character, so that nothing is quoted.
 COPY (
-    SELECT pg_catalog.row_to_json(exported_row)::text
+    SELECT pg_catalog.translate(pg_catalog.row_to_json(exported_row)::text, E'\n\r', '  ')
       FROM (SELECT {values} FROM {source} {rest}) AS exported_row
 ) TO STDOUT (FORMAT csv, DELIMITER E'\x02', QUOTE E'\x01', ENCODING 'UTF8');
 
@@ -565,6 +566,17 @@ CASE WHEN {column} IS NOT NULL THEN '***'::text END
 -- no_formula --
 -- A text that no spreadsheet takes for a formula.
 CASE WHEN {column}::text ~ E'^[=+@\t\r-]' THEN '''' || {column}::text ELSE {column}::text END
+
+-- array_as_json --
+-- A list; an array that does not begin at 1 as the server writes it, for a list would lose that.
+CASE WHEN pg_catalog.array_dims({column}) ~ '^(\[1:[0-9]+\])+$' OR pg_catalog.array_dims({column}) IS NULL
+     THEN pg_catalog.to_json({column})
+     ELSE pg_catalog.to_json({column}::text)
+END
+
+-- as_text --
+-- A value as the server writes it.
+{column}::text
 
 -- columns_of_query --
 -- The columns that a query has.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +21,11 @@ _RANGE_BYTES: Final = 8 << 20
 # What is made of one takes several times its size.
 _COLUMNAR_RANGE_BYTES: Final = 4 << 20
 _TEXTS: Final = ("text", "character", "name", "json", "citext")
+# What JSON has a form for, or what is a text there that reads back as the same; and lists of those.
+_IN_JSON: Final = re.compile(
+    r"(?:(jsonb?)|smallint|integer|bigint|numeric|real|double precision|boolean|text|character(?: varying)?"
+    r"|date|time|timestamp|uuid)(?:\([0-9,-]+\))?(?: with(?:out)? time zone)?(\[\])?"
+)
 
 
 @dataclass(frozen=True)
@@ -133,4 +139,12 @@ def _value(column: plan.Column, masked: Sequence[str], wish: Wish) -> Composable
         return Statement(SQL["masked"]).format(column=name)
     if wish.for_spreadsheets and column.type.startswith(_TEXTS):
         return Statement(SQL["no_formula"]).format(column=name)
-    return name
+    return _as_json(column.type, name) if wish.format == "jsonl" else name
+
+
+def _as_json(type_: str, name: Identifier) -> Composable:
+    """Return a value as JSON Lines hold it, so that it is read back as the same."""
+    found = _IN_JSON.fullmatch(type_)
+    if found is None or (found[1] and found[2]):
+        return Statement(SQL["as_text"]).format(column=name)
+    return Statement(SQL["array_as_json"]).format(column=name) if found[2] else name

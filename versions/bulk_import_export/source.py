@@ -40,6 +40,8 @@ BLOCK_BYTES: Final = 2 << 20
 _TRIES: Final = 3
 _BLANK_MOST_BYTES: Final = 32 << 20
 _BOM: Final = b"\xef\xbb\xbf"
+# In others a value may stand first, and begin with the same bytes.
+_WITH_BOM: Final = ("csv", "tsv", "jsonl")
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class Source:
             )
         sample = opened.sample.removeprefix(_BOM)
         found = sniff(sample, columns, options, name=self.name, form=opened.form)
+        sample = sample if found.format in _WITH_BOM else opened.sample
         self.dialect = replace(found, encoding=opened.encoding, compression=opened.compression)
         self.grammar = self.dialect.grammar
         self._sample = sample
@@ -300,7 +303,7 @@ class _Cut:
 
     def blocks(self) -> Iterator[Block]:
         data = self._opened.read(BLOCK_BYTES // 2)
-        offset = len(_BOM) if data.startswith(_BOM) else 0
+        offset = len(_BOM) if data.startswith(_BOM) and self._dialect.format in _WITH_BOM else 0
         line, skipped, data = self._skip(data[offset:])
         offset += skipped
         while True:
