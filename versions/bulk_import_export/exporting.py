@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
-from typing import Final
+from tempfile import SpooledTemporaryFile
+from typing import IO, Final, cast
 
 import psycopg2
 from psycopg2.extensions import TRANSACTION_STATUS_ACTIVE
@@ -30,6 +30,8 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.refusal import (
 )
 from spotify_ai_agent_migrations.versions.bulk_import_export.selection import (
     Selection,
+    ranges_of,
+    refuse_several,
     select_query,
     select_table,
 )
@@ -57,6 +59,9 @@ from spotify_ai_agent_migrations.versions.core.errors import MigrationError, Tab
 from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
 
 _PURPOSE: Final = "agentdb bulk export"
+# A stretch of a table takes more or less as much as it has pages; above this it waits on the disk.
+_RANGE_MOST_BYTES: Final = 32 << 20
+_PART_BYTES: Final = 512 << 10
 
 
 @dataclass(frozen=True)
@@ -161,6 +166,7 @@ class _Export:
         doing = "exporting a query" if is_query else f"exporting {name}"
         with self._connection.cursor() as cursor:
             cursor.execute(SQL["export_session"])
+            cursor.execute(SQL["no_time_limit"])
             try:
                 select = select_query if is_query else select_table
                 found = select(self._connection, name, self._wish)
@@ -177,6 +183,10 @@ class _Export:
         return self._finished(found, place)
 
     def _write(self, found: Selection, place: str, sink: Sink | None) -> None:
+        if self._wish.where is not None:
+            with self._connection.cursor() as cursor:
+                condition = Statement(SQL["any_row"]).format(source=found.source, rest=self._where())
+                refuse_several(cursor, condition)
         if sink is not None:
             file = self._begin(found, place, sink)
             file.rows = self._copy(found, file.taker, side_by_side=True)
@@ -243,9 +253,10 @@ class _Export:
     def _copy(
         self, found: Selection, taker: Taker, *, only: Composable | None = None, side_by_side: bool = False
     ) -> int:
-        if side_by_side and len(found.ranges) > 1 and self._workers > 1:
-            return self._side_by_side(found, taker)
         with self._connection.cursor() as cursor:
+            ranges = ranges_of(cursor, found.relation, self._wish) if side_by_side else ()
+            if len(ranges) > 1 and self._workers > 1:
+                return self._side_by_side(found, ranges, taker)
             cursor.copy_expert(self._statement(found, self._rest(only)), taker)
             return cursor.rowcount
 
@@ -284,7 +295,7 @@ class _Export:
         delimiter = "\t" if self._wish.format == "tsv" else ","
         return (delimiter.join(_quoted(name, delimiter) for name in found.columns) + "\n").encode()
 
-    def _side_by_side(self, found: Selection, taker: Taker) -> int:
+    def _side_by_side(self, found: Selection, ranges: Sequence[Composable], taker: Taker) -> int:
         """Write the ranges of the table in order, each read by whoever is free, all at one snapshot."""
         binary = self._wish.format == "binary"
         with ExitStack() as stack:
@@ -296,10 +307,10 @@ class _Export:
             free: list[Connection] = list(readers)
             executor = stack.enter_context(ThreadPoolExecutor(self._workers))
             stack.callback(_cancel, readers)
-            waiting: list[Future[tuple[bytes, int]]] = []
+            waiting: list[Future[tuple[IO[bytes], int]]] = []
             taker.write(HEADER if binary else b"")
             # No more than a few ranges lie in memory, however slow the disk is.
-            for source in found.ranges:
+            for source in ranges:
                 waiting.append(executor.submit(self._range, free, found, source))
                 if len(waiting) > self._workers:
                     self._take(waiting.pop(0), taker)
@@ -308,11 +319,19 @@ class _Export:
             taker.write(TRAILER if binary else b"")
         return self._rows
 
-    def _take(self, future: Future[tuple[bytes, int]], taker: Taker) -> None:
+    def _take(self, future: Future[tuple[IO[bytes], int]], taker: Taker) -> None:
         data, rows = future.result()
-        taker.write(without_frame(data) if self._wish.format == "binary" else data)
+        with data:
+            self._bytes += data.seek(0, os.SEEK_END)
+            data.seek(0)
+            if self._wish.format == "binary":
+                taker.write(without_frame(data.read()))
+            else:
+                # What had to wait on the disk does not fit into the memory.
+                size_bytes = _PART_BYTES if getattr(data, "_rolled", False) else -1
+                while part := data.read(size_bytes):
+                    taker.write(part)
         self._rows += rows
-        self._bytes += len(data)
         self._tell(Progress(self._rows, self._bytes, None, 0, time.monotonic() - self._began))
 
     def _reader(self, stack: ExitStack, snapshot: str) -> Connection:
@@ -322,16 +341,18 @@ class _Export:
         with connection.cursor() as cursor:
             cursor.execute(SQL["export_session"])
             cursor.execute(Statement(SQL["take_snapshot"]).format(snapshot=Literal(snapshot)))
+            cursor.execute(SQL["no_time_limit"])
         return connection
 
-    def _range(self, free: list[Connection], found: Selection, source: Composable) -> tuple[bytes, int]:
+    def _range(self, free: list[Connection], found: Selection, source: Composable) -> tuple[IO[bytes], int]:
         # As many at once as there are connections.
         connection = free.pop()
         try:
-            data = BytesIO()
+            # However large the values are that lie there compressed, or elsewhere.
+            data = SpooledTemporaryFile(_RANGE_MOST_BYTES)  # noqa: SIM115  (who takes it closes it)
             with connection.cursor() as cursor:
                 cursor.copy_expert(self._statement(found, Statement(""), source), data)
-                return data.getvalue(), cursor.rowcount
+                return cast(IO[bytes], data), cursor.rowcount
         finally:
             free.append(connection)
 

@@ -300,6 +300,7 @@ class Import:
 
     def _apply_all(self, leader: Session) -> None:
         """Bring everything that is staged into the table."""
+        self._refuse_to_delete_rejected()
         if self.options.swap:
             self._truncate(leader)
         applied = self._stagings[id(leader)].apply(1, max(self.counts.read, 1))
@@ -313,6 +314,21 @@ class Import:
             before.read, applied.loaded, before.rejected + len(rejects), before.skipped + applied.skipped
         )
         self._refuse_too_many(final=True)
+
+    def _refuse_to_delete_rejected(self) -> None:
+        """Refuse to delete the rows of the table for whose keys the file has a row that could not be read.
+
+        Raises:
+            RowError: names the first.
+        """
+        if self.options.mode == "merge" and self.rejects.first:
+            first = self.rejects.first[0]
+            raise RowError(
+                f'"{self.load.source.name}" line {first.line} cannot be loaded, '
+                "and merge would delete the row that it stands for",
+                hint=f'mend it, or say mode="upsert"; {self.load.left}',
+                path=self.load.source.name, line=first.line, column=first.column, sqlstate=first.sqlstate,
+            )  # fmt: skip
 
     def _move_sequences(self, sessions: list[Session], loaded_rows: int) -> None:
         """Move each sequence past the greatest value loaded, one import at a time."""

@@ -14,12 +14,26 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.dialect import fold
 from spotify_ai_agent_migrations.versions.bulk_import_export.header import match_header
 from spotify_ai_agent_migrations.versions.bulk_import_export.jsonlines import elements_of
 from spotify_ai_agent_migrations.versions.bulk_import_export.options import Options
-from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Column, Table, quoted
+from spotify_ai_agent_migrations.versions.bulk_import_export.plan import (
+    Column,
+    Table,
+    listed,
+    names_of,
+    quoted,
+)
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record
-from spotify_ai_agent_migrations.versions.core.errors import TableError
+from spotify_ai_agent_migrations.versions.core.errors import FileError, TableError
 
 Converter = Callable[[bytes], bytes]
 _NUMBERS: Final = ("smallint", "integer", "bigint", "numeric", "real", "double precision", "money")
+# A currency may stand around it.
+_DECIMAL: Final = re.compile(
+    rb"(?:[^0-9.,+\s-]{1,4} ?)?[+-]?(?:[0-9]+|[0-9]{1,3}(?:(?P<apart>[.' ]|\xc2\xa0|\xe2\x80\xaf)[0-9]{3})"
+    rb"(?:(?P=apart)[0-9]{3})*|(?=,))(?:,[0-9]+)?(?:[eE][+-]?[0-9]+)?(?: ?[^0-9.,+\s-]{1,4})?"
+)
+_MARKS: Final = (
+    (b".", b""), (b"'", b""), (b" ", b""), (b"\xc2\xa0", b""), (b"\xe2\x80\xaf", b""), (b",", b"."),
+)  # fmt: skip
 _NUL_OR_ODD: Final = "22021"
 
 
@@ -90,7 +104,7 @@ def lay_out(
     """Return how *header* fills *table*.
 
     Raises:
-        FileError: a name is empty, unknown or there twice.
+        FileError: a name is empty, unknown or there twice, or one is mapped that is not there.
         TableError: a generated column is named, or one is left out that has to be filled.
     """
     wanted = _renamed(header, options.columns, lenient=options.lenient)
@@ -100,6 +114,7 @@ def lay_out(
     places = [place for place, found in enumerate(wanted) if found is not None]
     spelt = [header[place] for place in places]
     every = (*columns, *(column for column, _ in constants))
+    _refuse_unmeant(header, every, name, options)
     return Layout(
         tuple(header),
         every,
@@ -114,6 +129,29 @@ def lay_out(
         },
         options.lenient,
     )
+
+
+def _refuse_unmeant(header: Sequence[str], columns: Sequence[Column], name: str, options: Options) -> None:
+    """Refuse what is said of a field or a column that is none of this load.
+
+    Raises:
+        FileError: the file has no field that is to be mapped.
+        TableError: a format is declared for a column that is not filled.
+    """
+    fields = {folded(one) for one in header}
+    unknown = [one for one in options.columns if folded(one) not in fields]
+    if unknown:
+        raise FileError(
+            f'"{name}" has no field {quoted(unknown[0])} to map',
+            hint=f"it has: {listed(map(quoted, header))}",
+        )
+    filled = {column.name for column in columns}
+    unfilled = [one for one in (*options.dates, *options.booleans) if one not in filled]
+    if unfilled:
+        raise TableError(
+            f"a format is declared for {quoted(unfilled[0])}, which is no column that the file fills",
+            hint=f"it fills: {names_of(columns)}",
+        )
 
 
 def _renamed(header: Sequence[str], mapping: Mapping[str, str | None], *, lenient: bool) -> list[str | None]:
@@ -157,13 +195,21 @@ def _converter(column: Column, options: Options, *, is_json: bool) -> Converter 
         yes, no = options.booleans[column.name]
         said = {folded(yes).encode(): b"true", folded(no).encode(): b"false"}
         return lambda value: _meaning(said, value)
-    if options.decimal == "," and column.type.startswith(_NUMBERS):
-        return lambda value: (
-            value.replace(b".", b"").replace(b"\xc2\xa0", b"").replace(b" ", b"").replace(b",", b".")
-        )
+    if options.decimal == "," and column.type.startswith(_NUMBERS) and not column.type.endswith("[]"):
+        return _number
     if is_json and column.type.endswith("[]"):
         return _array_of_documents if column.type in {"json[]", "jsonb[]"} else _array
     return None
+
+
+def _number(value: bytes) -> bytes:
+    """Return a number whose decimal mark is a comma; its groups of three may stand apart."""
+    text = value.strip()
+    if not _DECIMAL.fullmatch(text) and any(48 <= byte <= 57 for byte in text):
+        raise ValueError
+    for letter, meant in _MARKS:
+        text = text.replace(letter, meant)
+    return text
 
 
 def _array(value: bytes) -> bytes:

@@ -306,21 +306,57 @@ def _decompressed(raw: Counting, compression: str) -> BinaryIO:
     if compression == "gzip":
         return cast(BinaryIO, gzip.GzipFile(fileobj=file))
     if compression == "bz2":
-        return cast(BinaryIO, bz2.BZ2File(file))
+        return _buffered(_Streams(file, bz2.BZ2Decompressor))
     if compression == "xz":
-        return _Xz(file)
+        return _buffered(_Streams(file, lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY_MOST)))
     return _zstd(file) if compression == "zstd" else cast(BinaryIO, file)
 
 
-class _Xz(io.BufferedReader):
-    """A reader of xz whose dictionary may not fill the memory."""
+def _buffered(file: Any) -> BinaryIO:
+    return cast(BinaryIO, io.BufferedReader(file, SAMPLE_BYTES))
 
-    def __init__(self, file: BinaryIO) -> None:
-        found = lzma.LZMAFile(file)  # noqa: SIM115  (its buffer closes it)
-        # The module has no other way in: https://docs.python.org/3/library/lzma.html
-        vars(found)["_memlimit"] = _XZ_MEMORY_MOST
-        buffer: Any = found
-        super().__init__(buffer, SAMPLE_BYTES)
+
+class _Streams(io.RawIOBase):
+    """Compressed streams one behind the other; what follows them has to be one, or zeros that fill a block.
+
+    The library's own readers pass over what is none, and over a limit of the memory that a dictionary takes.
+    """
+
+    def __init__(self, file: BinaryIO, decompressor: Callable[[], Any]) -> None:
+        super().__init__()
+        self._file = file
+        self._new = decompressor
+        self._stream: Any = decompressor()
+        self._rest = self._ready = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready:
+            if self._stream.eof and not self._begin():
+                return 0
+            part = b""
+            if self._stream.needs_input:
+                part = self._rest or self._file.read(io.DEFAULT_BUFFER_SIZE)
+                self._rest = b""
+                if not part:
+                    raise EOFError
+            self._ready = self._stream.decompress(part, SAMPLE_BYTES)
+        part, self._ready = self._ready[: len(buffer)], self._ready[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
+
+    def _begin(self) -> bool:
+        """Begin with the next stream; tell whether there is one."""
+        self._rest = self._stream.unused_data.lstrip(b"\0")
+        while not self._rest:
+            part = self._file.read(io.DEFAULT_BUFFER_SIZE)
+            if not part:
+                return False
+            self._rest = part.lstrip(b"\0")
+        self._stream = self._new()
+        return True
 
 
 def _zstd(file: BinaryIO) -> BinaryIO:
@@ -331,8 +367,7 @@ def _zstd(file: BinaryIO) -> BinaryIO:
             "the file is compressed with zstd, and zstandard is not installed",
             hint="pip install 'spotify-ai-agent-migrations[zstd]'",
         ) from None
-    reader: Any = _Zstd(file, zstandard.ZstdDecompressor(max_window_size=1 << 27))
-    return cast(BinaryIO, io.BufferedReader(reader, SAMPLE_BYTES))
+    return _buffered(_Zstd(file, zstandard.ZstdDecompressor(max_window_size=1 << 27)))
 
 
 class _Zstd(io.RawIOBase):

@@ -217,10 +217,16 @@ SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint AS con WHERE con.conname =
 
 -- import_session --
 -- A value of the file means the same on every server, whatever its own settings. A load may last: the server
--- ends it when its client is gone.
+-- ends it when its client is gone. A server that looks whether transactions could have run one after another would
+-- refuse one of several sessions when the others are done. What has no such setting yet is passed over.
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE;
 SET LOCAL statement_timeout = 0;
+SET LOCAL idle_in_transaction_session_timeout = 0;
+SELECT pg_catalog.set_config('transaction_timeout', '0', true)
+ WHERE pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL;
 SET LOCAL timezone = 'UTC';
 SET LOCAL datestyle = 'ISO, MDY';
+SET LOCAL intervalstyle = 'postgres';
 SET LOCAL array_nulls = on;
 SET LOCAL xmloption = 'content';
 
@@ -228,11 +234,17 @@ SET LOCAL xmloption = 'content';
 -- What is written reads back as the same value on any server, whatever its own settings.
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 SET LOCAL statement_timeout = 0;
+SET LOCAL idle_in_transaction_session_timeout = 0;
 SET LOCAL timezone = 'UTC';
 SET LOCAL datestyle = 'ISO, MDY';
 SET LOCAL intervalstyle = 'iso_8601';
 SET LOCAL bytea_output = 'hex';
 SET LOCAL extra_float_digits = 1;
+
+-- no_time_limit --
+-- Let an export last; since version 17, and only behind what takes a snapshot.
+SELECT pg_catalog.set_config('transaction_timeout', '0', true)
+ WHERE pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL;
 
 -- check_constraints --
 -- Check now what is deferred to the commit.
@@ -332,6 +344,10 @@ ON CONFLICT ({key}) DO NOTHING
 -- conflict_update --
 -- What is there already is updated, where it differs.
 ON CONFLICT ({key}) DO UPDATE SET {changes} WHERE {differs}
+
+-- any_unknown --
+-- Whether a part of the key of a staged row is NULL.
+SELECT EXISTS (SELECT FROM pg_temp.agentdb_staging AS staged WHERE {unknown});
 
 -- delete_others --
 -- Delete the rows whose key is not in the file.
@@ -519,10 +535,10 @@ SELECT pg_catalog.max(pg_catalog.ceil({column}::numeric))
 SELECT pg_catalog.pg_advisory_xact_lock(%(key)s::bigint), pg_catalog.pg_current_xact_id()::text;
 
 -- follow --
--- Wait for the end of the transaction that leads, commit if it did, and fail otherwise. The client may be gone by
--- then: nobody looks for it.
+-- Wait for the end of the transaction that leads, commit if it did, and fail otherwise. However long that takes: to
+-- give up would undo a part of what the other commits. The client may be gone by then: nobody looks for it.
 SET LOCAL client_connection_check_interval = 0;
-SET LOCAL lock_timeout = '5min';
+SET LOCAL lock_timeout = 0;
 SELECT pg_catalog.pg_advisory_xact_lock_shared(%(key)s::bigint);
 SELECT 1 / (pg_catalog.pg_xact_status(%(leader)s::text::xid8) = 'committed')::integer;
 COMMIT;
@@ -578,6 +594,25 @@ END
 -- A value as the server writes it.
 {column}::text
 
+-- one_query --
+-- Let the server read a text as one query, for which it opens a cursor; for several it does not.
+DO {tag}
+DECLARE
+    found refcursor;
+BEGIN
+    OPEN found FOR EXECUTE {text};
+    CLOSE found;
+END
+{tag};
+
+-- every_column --
+-- The rows of a query.
+SELECT exported.* FROM {source}
+
+-- any_row --
+-- Whether rows of it fulfil a condition.
+SELECT 1 FROM {source} {rest}
+
 -- columns_of_query --
 -- The columns that a query has.
 SELECT exported.* FROM {source} LIMIT 0;
@@ -621,10 +656,23 @@ SET TRANSACTION SNAPSHOT {snapshot};
 SELECT namespace.nspname,
        leaf.relname,
        pg_catalog.pg_relation_size(leaf.oid)
-  FROM pg_catalog.pg_partition_tree(%(relation)s::oid) WITH ORDINALITY AS branch
+  FROM (
+           SELECT branch.relid::oid AS relid,
+                  branch.place
+             FROM pg_catalog.pg_partition_tree(%(relation)s::oid) WITH ORDINALITY
+               AS branch (relid, parent, is_leaf, level, place)
+            UNION ALL
+           -- A table that is neither partitioned nor a partition; one that others inherit from is read whole.
+           SELECT plain.oid,
+                  0
+             FROM pg_catalog.pg_class AS plain
+            WHERE plain.oid = %(relation)s::oid
+              AND NOT plain.relispartition
+              AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits AS link WHERE link.inhparent = plain.oid)
+       ) AS branch
   JOIN pg_catalog.pg_class AS leaf ON leaf.oid = branch.relid AND leaf.relkind = 'r'
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = leaf.relnamespace
- ORDER BY branch.ordinality;
+ ORDER BY branch.place;
 
 -- part_of_leaf --
 -- The rows in some pages of a table.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import psycopg2
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 from psycopg2.sql import SQL as Statement  # noqa: N811  (the named statements are SQL here)
-from psycopg2.sql import Composable, Identifier
+from psycopg2.sql import Composable, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.bulk_import_export import plan
 from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import SQL, find_table, read_ranges
@@ -30,7 +33,10 @@ _IN_JSON: Final = re.compile(
 
 @dataclass(frozen=True)
 class Selection:
-    """What is written: from what, which columns, as which expressions, and where its blocks lie."""
+    """What is written: from what, which columns, as which expressions.
+
+    `relation` is the table of which all rows are written in the order in which they lie.
+    """
 
     name: str
     source: Composable
@@ -38,7 +44,7 @@ class Selection:
     types: tuple[str, ...]
     values: tuple[Composable, ...]
     masked: tuple[str, ...] = ()
-    ranges: tuple[Composable, ...] = ()
+    relation: int | None = None
 
 
 def select_table(connection: Connection, name: str, wish: Wish) -> Selection:
@@ -53,10 +59,6 @@ def select_table(connection: Connection, name: str, wish: Wish) -> Selection:
         plan.refuse_other_kinds(table, plan.EXPORTABLE, verb="exported")
         columns = _chosen(table, wish.columns)
         masked = _masked(connection, table, columns, wish)
-        ranges: tuple[Composable, ...] = ()
-        range_bytes = _COLUMNAR_RANGE_BYTES if wish.format in COLUMNAR else _RANGE_BYTES
-        if wish.where is None and not wish.order_by and table.kind in "rp":
-            ranges = read_ranges(cursor, table.oid, range_bytes=range_bytes, least_bytes=_SERIAL_BELOW_BYTES)
     return Selection(
         table.qualified,
         Identifier(table.schema, table.name),
@@ -64,8 +66,19 @@ def select_table(connection: Connection, name: str, wish: Wish) -> Selection:
         tuple("text" if column.name in masked else column.type for column in columns),
         tuple(_value(column, masked, wish) for column in columns),
         masked,
-        ranges,
+        table.oid if wish.where is None and not wish.order_by and table.kind in "rp" else None,
     )
+
+
+def ranges_of(cursor: Cursor, relation: int | None, wish: Wish) -> tuple[Composable, ...]:
+    """Return the stretches of a table that are read side by side; none if it is small, or None.
+
+    Locks: ACCESS SHARE on the table, to ask for its size.
+    """
+    if relation is None:
+        return ()
+    range_bytes = _COLUMNAR_RANGE_BYTES if wish.format in COLUMNAR else _RANGE_BYTES
+    return read_ranges(cursor, relation, range_bytes=range_bytes, least_bytes=_SERIAL_BELOW_BYTES)
 
 
 def select_query(connection: Connection, text: str, wish: Wish) -> Selection:
@@ -74,6 +87,7 @@ def select_query(connection: Connection, text: str, wish: Wish) -> Selection:
         body = cursor.mogrify(text, wish.parameters or None).decode().rstrip().rstrip(";")
         # On a line of its own: a comment may end the query.
         source = Statement("({}\n) AS exported").format(Statement(body))
+        refuse_several(cursor, Statement(SQL["every_column"]).format(source=source))
         cursor.execute(Statement(SQL["columns_of_query"]).format(source=source))
         found = cursor.description or ()
         cursor.execute(SQL["names_of_types"], {"types": [column.type_code for column in found]})
@@ -94,6 +108,26 @@ def select_query(connection: Connection, text: str, wish: Wish) -> Selection:
         tuple(column.type for column in columns),
         tuple(_value(column, (), wish) for column in columns),
     )
+
+
+def refuse_several(cursor: Cursor, text: Composable) -> None:
+    """Refuse SQL of the caller's that is more than the one query it was asked for.
+
+    Raises:
+        TableError: it is; none of it was executed.
+    """
+    try:
+        cursor.execute(
+            Statement(SQL["one_query"]).format(
+                text=Literal(text.as_string(cursor)),
+                # Nothing in the text can hold it, and so end that of the block.
+                tag=Statement("$agentdb_" + secrets.token_hex(16) + "$"),
+            )
+        )
+    except psycopg2.errors.InvalidCursorDefinition as error:
+        raise TableError(
+            "the SQL of the export is more than one query, or none", hint="say one SELECT, or one condition"
+        ) from error
 
 
 def _chosen(table: plan.Table, names: Sequence[str] | None) -> tuple[plan.Column, ...]:

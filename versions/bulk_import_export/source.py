@@ -252,17 +252,8 @@ def fillable_of(columns: Sequence[Column]) -> tuple[Column, ...]:
 
 def _cut(opened: Opened, dialect: Dialect, options: Options) -> Iterator[Block]:
     """Cut a text into blocks of whole records; only the last one may lack its line end, and is given it."""
-    cut = _Cut(opened, dialect, options)
-    held: Block | None = None
-    for block in cut.blocks():
-        if options.footer_lines == 0:
-            yield block
-            continue
-        if held is not None:
-            yield held
-        held = block
-    if held is not None:
-        yield _without_footer(held, options.footer_lines)
+    blocks = _Cut(opened, dialect, options).blocks()
+    return _without_footer(blocks, options.footer_lines) if options.footer_lines else blocks
 
 
 def _cut_binary(opened: Opened, fields: int, options: Options) -> Iterator[Block]:
@@ -368,9 +359,22 @@ def _line_end(data: bytes, at: int) -> int:
     return min(ends) + line_end_length(data, min(ends)) if ends else 0
 
 
-def _without_footer(block: Block, lines: int) -> Block:
-    kept = block.data.rstrip(b"\r\n").splitlines(keepends=True)[:-lines]
-    return Block(block.line, block.offset, b"".join(kept))
+def _without_footer(blocks: Iterator[Block], lines: int) -> Iterator[Block]:
+    """Yield *blocks* without the last *lines*, which may begin in one and end in the next."""
+    held: list[Block] = []
+    for block in blocks:
+        held.append(block)
+        while sum(map(_lines_in, held[1:])) > lines:
+            yield held.pop(0)
+    if held:
+        kept = b"".join(block.data for block in held).rstrip(b"\r\n").splitlines(keepends=True)[:-lines]
+        yield Block(held[0].line, held[0].offset, b"".join(kept))
+
+
+def _lines_in(block: Block) -> int:
+    """Return how many lines *block* has, but for blank ones at its end."""
+    text = block.data.rstrip(b"\r\n")
+    return count_lines(text) + 1 if text else 0
 
 
 def _without_blank_lines(block: Block) -> Block:

@@ -90,6 +90,8 @@ class Staging:
         loaded = self._apply(low, high, refused)
         if self._session.options.mode in {"insert", "replace"} and loaded + len(refused) != staged:
             raise missing(self._session.load, staged, loaded + len(refused))
+        if self._session.options.mode == "merge":
+            self._refuse_unknown()
         deleted = self._delete_others() if self._session.options.mode == "merge" else 0
         return Applied(loaded, staged - loaded - len(refused), tuple(refused), deleted)
 
@@ -145,6 +147,27 @@ class Staging:
         row = self._cursor.fetchone()
         return int(row[0]) if row else 0
 
+    def _refuse_unknown(self) -> None:
+        """Refuse a key with a NULL, which is like no other: its row would be deleted as it comes.
+
+        Raises:
+            TableError: there is one.
+        """
+        self._cursor.execute(Statement(SQL["any_unknown"]).format(unknown=self._unknown))
+        row = self._cursor.fetchone()
+        if row and row[0]:
+            raise TableError(
+                f"a key of the file is NULL in {', '.join(self._key)}, and merge would not find its row",
+                hint='fill it, or say mode="upsert"; nothing was loaded',
+            )
+
+    @property
+    def _unknown(self) -> Composed:
+        """Whether a part of the key is NULL; none of a primary key is."""
+        loose = () if self._key == self._table.primary_key else self._key
+        names = [Statement("staged.{} IS NULL").format(Identifier(key)) for key in loose]
+        return Statement(" OR ").join(names or [Statement("false")])
+
     def _delete_others(self) -> int:
         same = Statement(" AND ").join(
             Statement("staged.{name} = target.{name}").format(name=Identifier(name)) for name in self._key
@@ -153,16 +176,11 @@ class Staging:
         return self._cursor.rowcount
 
     def _statement(self, name: str) -> Composed:
-        # No part of a primary key is NULL.
-        loose = () if self._key == self._table.primary_key else self._key
-        unknown = Statement(" OR ").join(
-            Statement("staged.{} IS NULL").format(Identifier(key)) for key in loose
-        )
         return Statement(SQL[name]).format(
             table=self._into,
             columns=_names(self._columns),
             key=Statement(", ").join(Statement("staged.{}").format(Identifier(key)) for key in self._key),
-            unknown=unknown if loose else Statement("false"),
+            unknown=self._unknown,
             conflict=self._conflict(),
         )
 

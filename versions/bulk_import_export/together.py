@@ -23,7 +23,8 @@ def commit(sessions: Sequence[Session]) -> None:
     """Commit what several sessions did, all of it or none, whenever this process ends.
 
     All but the first wait on the server for the end of the first one's transaction, and commit by themselves
-    if it did. Only a server that crashes between two commits could keep a part.
+    if it did, however long its commit takes. Only a server that crashes between two commits, or an
+    administrator who ends one of the sessions just then, could keep a part.
 
     Raises:
         ServerError: it crashed just then.
