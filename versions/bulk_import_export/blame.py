@@ -48,13 +48,19 @@ Find = Callable[[int], Record | None]
 
 @dataclass(frozen=True)
 class Load:
-    """What was being loaded from where, by way of which table, and what an error leaves."""
+    """What was being loaded from where, by way of which table, and what an error leaves.
+
+    `expected` is how many rows the manifest says; `is_ahead`, that the table held greater numbers than a
+    sequence that the load moves has given out.
+    """
 
     table: Table
     layout: Layout
     source: Source
     staging: str | None = None
     left: str = "nothing was loaded"
+    expected: int | None = None
+    is_ahead: bool = False
 
     @property
     def doing(self) -> str:

@@ -109,6 +109,16 @@ def read_ranges(
     return tuple(found)
 
 
+def greatest_in(cursor: Cursor, table: Table, column: Column) -> int | None:
+    """Return the greatest number of a column; None if there is none."""
+    is_whole = column.type.endswith("int") or column.type == "integer"
+    statement = Statement(SQL["greatest" if is_whole else "greatest_of_any"])
+    target = Identifier(table.schema, table.name)
+    cursor.execute(statement.format(column=Identifier(column.name), table=target))
+    row = cursor.fetchone()
+    return None if row is None or row[0] is None else int(row[0])
+
+
 def read_sequence(cursor: Cursor, name: str) -> OwnedSequence:
     """Return where the sequence *name* stands."""
     cursor.execute(SQL["sequence"], {"name": name})

@@ -94,6 +94,8 @@ def folded(name: str) -> str:
 
 def _format(sample: bytes, name: str) -> str:
     """Tell the format by the content, and only where that says nothing by the name."""
+    if ".copy" in name.casefold().rpartition("/")[2]:
+        return "copy"
     start = sample.lstrip()
     if start.startswith(b"{"):
         first = start.splitlines()[0] if start else b""
@@ -101,7 +103,7 @@ def _format(sample: bytes, name: str) -> str:
             return "jsonl" if isinstance(json.loads(first), dict) else "csv"
         except ValueError:
             return "jsonl" if name.endswith((".jsonl", ".ndjson")) else "csv"
-    for ending, found in ((".jsonl", "jsonl"), (".ndjson", "jsonl"), (".copy", "copy"), (".tsv", "tsv")):
+    for ending, found in ((".jsonl", "jsonl"), (".ndjson", "jsonl"), (".tsv", "tsv")):
         if ending in name.casefold().rpartition("/")[2]:
             return found
     return "csv"

@@ -132,7 +132,7 @@ def bulk_export(
         format or format_of(place), compression or compression_of(place), personal, for_spreadsheets,
         workers, manifest, split_rows, split_by,
     )  # fmt: skip
-    refuse_contradictions(wish, place)
+    refuse_contradictions(wish, place, is_query=query)
     settings = resolve_settings(url)
     with ExitStack() as stack:
         first = None if wish.is_split else _opened(stack, place, wish)

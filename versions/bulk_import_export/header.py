@@ -57,10 +57,11 @@ def _refuse_unknown(header: Sequence[str], found: Sequence[Column | None], table
     if not unknown:
         return
     near = [_nearest(name, table) for name in unknown]
-    if len(unknown) == len(header) and not any(near):
+    if (len(header) - len(unknown) + sum(one is not None for one in near)) * 2 < len(header):
         # A file without a header: line 1 is a row, and a row is not repeated in a message.
+        none = "no column" if len(unknown) == len(header) else "few columns"
         raise FileError(
-            f"{where} names no column of {table.qualified}",
+            f"{where} names {none} of {table.qualified}",
             hint=f"the first line must be a header, or say that there is none (header=False, --no-header); "
             f"{table.qualified} has: {names_of(fillable(table))}",
         )

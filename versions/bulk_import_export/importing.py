@@ -17,7 +17,11 @@ from psycopg2.sql import Identifier
 from spotify_ai_agent_migrations.versions.bulk_import_export import ledger, plan
 from spotify_ai_agent_migrations.versions.bulk_import_export.binary import greatest_binary
 from spotify_ai_agent_migrations.versions.bulk_import_export.blame import Load
-from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import SQL, read_sequence
+from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import (
+    SQL,
+    greatest_in,
+    read_sequence,
+)
 from spotify_ai_agent_migrations.versions.bulk_import_export.copy_text import greatest
 from spotify_ai_agent_migrations.versions.bulk_import_export.failure import translated
 from spotify_ai_agent_migrations.versions.bulk_import_export.ledger import Counts, Job
@@ -31,13 +35,13 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.session import Outc
 from spotify_ai_agent_migrations.versions.bulk_import_export.staging import RECORD, STAGING, Staging
 from spotify_ai_agent_migrations.versions.bulk_import_export.together import commit
 from spotify_ai_agent_migrations.versions.core.database import open_connection
-from spotify_ai_agent_migrations.versions.core.errors import RowError, ServerError
+from spotify_ai_agent_migrations.versions.core.errors import FileError, RowError, ServerError
 from spotify_ai_agent_migrations.versions.core.locks import lock_key
 from spotify_ai_agent_migrations.versions.core.settings import Settings
 
 PURPOSE: Final = "agentdb bulk import"
 _SERIAL_BELOW_BYTES: Final = 16 << 20
-_SEARCHED_MOST_ROWS: Final = 20_000_000
+SEARCHED_MOST_ROWS: Final = 20_000_000
 _BACKSLASH_DOT_SINCE: Final = 180_000
 _ANALYZE_ONLY_SINCE: Final = 180_000
 
@@ -69,7 +73,7 @@ class Import:
         }
         # In a table that is not too large the server finds the greatest number; else we look on the way.
         self.watches = bool(self.numbered) and not (
-            table.may_select and table.estimated_rows <= _SEARCHED_MOST_ROWS
+            table.may_select and table.estimated_rows <= SEARCHED_MOST_ROWS and not self.load.is_ahead
         )
 
     @property
@@ -292,6 +296,12 @@ class Import:
                 f"{total.skipped} skipped do not make that; {self.load.left}",
                 hint="this is an error of the package; say how it came about",
             )
+        expected = self.load.expected
+        if expected is not None and total.read != expected:
+            raise FileError(
+                f'"{self.load.source.name}" held {total.read} rows, and its manifest says {expected}',
+                hint=f"look at both; {self.load.left}",
+            )
         self._move_sequences(sessions, total.loaded)
         if self.job is not None:
             ledger.finish(leader.cursor, self.job, total)
@@ -348,15 +358,10 @@ class Import:
         found: dict[str, int] = {}
         for index, name in self.numbered.items():
             column = self.load.layout.columns[index]
-            name_of = Identifier(column.name)
-            statement = SQL[
-                "greatest" if column.type.endswith("int") or column.type == "integer" else "greatest_of_any"
-            ]
             for session in sessions:
-                session.cursor.execute(Statement(statement).format(column=name_of, table=self._target))
-                row = session.cursor.fetchone()
-                if row and row[0] is not None:
-                    found[str(name)] = max(int(row[0]), found.get(str(name), int(row[0])))
+                number = greatest_in(session.cursor, self.load.table, column)
+                if number is not None:
+                    found[str(name)] = max(number, found.get(str(name), number))
         return found
 
     def _analyze(self, leader: Session) -> None:

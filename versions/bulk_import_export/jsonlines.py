@@ -20,7 +20,7 @@ def names_of_objects(sample: bytes) -> tuple[str, ...]:
     for line in sample.splitlines():
         try:
             names.update(dict.fromkeys(name for name, _ in _members(line.decode())))
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
     return tuple(names)
 
@@ -45,6 +45,8 @@ def json_records(
             problem = f"no JSON object: {error.msg.lower()} at character {error.pos + 1}"
         except ValueError as error:
             problem = str(error)
+        except RecursionError:
+            problem = "nested too deeply"
         if not text:
             problem = "the line is blank"
         yield (

@@ -143,8 +143,15 @@ def open_input(where: Where, options: Options) -> Opened:
     if text == "-":
         return _opened(sys.stdin.buffer, "standard input", options, closing=False)
     if "://" in text:
-        return _opened(_remote(text), text.partition("?")[0], options)
+        return _opened(_remote(text), _without_secrets(text), options)
     return _local(Path(text), options)
+
+
+def _without_secrets(url: str) -> str:
+    """Return a URL without what gives access to it."""
+    scheme, _, rest = url.partition("?")[0].partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 def _local(path: Path, options: Options) -> Opened:
@@ -178,14 +185,14 @@ def _remote(url: str) -> BinaryIO:
         fsspec = import_module("fsspec")
     except ImportError:
         raise FileError(
-            f'"{shown(url.partition("?")[0])}" is a URL, and fsspec is not installed',
+            f'"{shown(_without_secrets(url))}" is a URL, and fsspec is not installed',
             hint="pip install 'spotify-ai-agent-migrations[remote]'",
         ) from None
     try:
         return cast(BinaryIO, fsspec.open(url, "rb").open())
     except Exception as error:  # each file system raises errors of its own
         raise FileError(
-            f'"{shown(url.partition("?")[0])}" cannot be read: {type(error).__name__}',
+            f'"{shown(_without_secrets(url))}" cannot be read: {type(error).__name__}',
             hint="mend the URL, or what gives access to it",
         ) from error
 
@@ -207,16 +214,23 @@ def _opened(file: BinaryIO, name: str, options: Options, *, closing: bool = True
             stream = _decompressed(raw, compression)
             sample = _take(stream, SAMPLE_BYTES)
             form = _refuse_another(_marked(sample[:16], options), name, options)
+            encoding = form or options.encoding or detect(sample)
+            opened = Opened(
+                name,
+                raw,
+                stream,
+                sample,
+                compression,
+                encoding,
+                closing=closing,
+                form=form,
+                left=options.left,
+            )
+            opened = opened if form else _in_utf8(opened)
         except _UNREADABLE as error:
             raise unreadable(name, error, compression, options.left) from error
         stack.pop_all()
-    if form is not None:
-        return Opened(
-            name, raw, stream, sample, compression, form, closing=closing, form=form, left=options.left
-        )
-    encoding = options.encoding or detect(sample)
-    opened = Opened(name, raw, stream, sample, compression, encoding, closing=closing, left=options.left)
-    return _in_utf8(opened)
+    return opened
 
 
 def _marked(head: bytes, options: Options) -> str | None:
@@ -272,18 +286,25 @@ def _refuse_other_formats(head: bytes, name: str) -> None:
 
 def _in_utf8(opened: Opened) -> Opened:
     """Let *opened* give UTF-8, whatever it is in; bytes that mean nothing there stay invalid."""
-    try:
-        name = codecs.lookup(opened.encoding).name
-    except LookupError:
-        raise FileError(
-            f'there is no encoding "{shown(opened.encoding)}"', hint="say for example utf-8 or windows-1252"
-        ) from None
+    name = _text_encoding(opened.encoding)
     opened.encoding = name
     if name == "utf-8":
         return opened
     opened.stream = cast(BinaryIO, transcoding(opened.stream, opened.sample, name))
     opened.sample = _take(opened.stream, SAMPLE_BYTES)
     return opened
+
+
+def _text_encoding(spoken: str) -> str:
+    try:
+        found = codecs.lookup(spoken)
+    except (LookupError, ValueError):
+        found = None
+    if found is None or not found._is_text_encoding:
+        raise FileError(
+            f'there is no encoding "{shown(spoken)}"', hint="say for example utf-8 or windows-1252"
+        )
+    return found.name
 
 
 def _take(file: BinaryIO, size_bytes: int) -> bytes:
@@ -433,7 +454,7 @@ def reason_of(error: Exception) -> str:
 
 
 def _errors() -> tuple[type[Exception], ...]:
-    found: list[type[Exception]] = [OSError, EOFError, zlib.error, lzma.LZMAError]
+    found: list[type[Exception]] = [OSError, EOFError, UnicodeError, zlib.error, lzma.LZMAError]
     with suppress(ImportError):
         found.append(import_module("zstandard").ZstdError)
     return tuple(found)

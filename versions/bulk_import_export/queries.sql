@@ -325,7 +325,7 @@ SELECT pg_catalog.count(*) FROM pg_temp.agentdb_staging AS staged
 INSERT INTO {table} AS target ({columns}) OVERRIDING SYSTEM VALUE
 SELECT {columns}
   FROM pg_temp.agentdb_staging AS staged
- WHERE staged.agentdb_record BETWEEN %(low)s::bigint AND %(high)s::bigint
+ WHERE staged.agentdb_record BETWEEN {low} AND {high}
 {conflict};
 
 -- apply_last --
@@ -333,7 +333,7 @@ SELECT {columns}
 INSERT INTO {table} AS target ({columns}) OVERRIDING SYSTEM VALUE
 SELECT DISTINCT ON ({key}, CASE WHEN {unknown} THEN staged.agentdb_record END) {columns}
   FROM pg_temp.agentdb_staging AS staged
- WHERE staged.agentdb_record BETWEEN %(low)s::bigint AND %(high)s::bigint
+ WHERE staged.agentdb_record BETWEEN {low} AND {high}
  ORDER BY {key}, CASE WHEN {unknown} THEN staged.agentdb_record END, staged.agentdb_record DESC
 {conflict};
 

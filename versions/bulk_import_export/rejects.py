@@ -15,6 +15,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.opening import reas
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Column, shown
 from spotify_ai_agent_migrations.versions.core.errors import FileError
 
+_READ_BYTES: Final = 1 << 16
 _REMEMBERED_MOST: Final = 100
 
 
@@ -88,8 +89,11 @@ class RejectFile:
         there = append and Path(path).exists()
         try:
             # The record of a person may be in it.
+            if there:
+                _cut_half_line(Path(path))
             how = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if there else os.O_TRUNC)
             self._file = os.fdopen(os.open(path, how, 0o600), "w", encoding="utf-8")
+            os.fchmod(self._file.fileno(), 0o600)
             if not there:
                 self._file.write(json.dumps({"agentdb_rejects": 1, **about}) + "\n")
             self._file.flush()
@@ -133,3 +137,17 @@ class RejectFile:
             f'"{shown(os.fspath(self._path or ""))}" cannot be written: {reason_of(error)}',
             hint="mend the path, the permissions or the space on the disk",
         )
+
+
+def _cut_half_line(path: Path) -> None:
+    """Remove what a process that was killed has left of a line."""
+    with path.open("r+b") as file:
+        at = file.seek(0, os.SEEK_END)
+        while at:
+            start = max(0, at - _READ_BYTES)
+            file.seek(start)
+            end = file.read(at - start).rfind(b"\n") + 1
+            if end:
+                file.truncate(start + end)
+                return
+            at = start

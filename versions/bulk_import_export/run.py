@@ -10,14 +10,23 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 from typing_extensions import Unpack
 
 from spotify_ai_agent_migrations.versions.bulk_import_export import ledger, plan
 from spotify_ai_agent_migrations.versions.bulk_import_export.blame import Load
-from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import find_table, read_sequence
+from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import (
+    find_table,
+    greatest_in,
+    read_sequence,
+)
 from spotify_ai_agent_migrations.versions.bulk_import_export.dialect import Dialect
 from spotify_ai_agent_migrations.versions.bulk_import_export.exporting import ExportResult, bulk_export
-from spotify_ai_agent_migrations.versions.bulk_import_export.importing import PURPOSE, Import
+from spotify_ai_agent_migrations.versions.bulk_import_export.importing import (
+    PURPOSE,
+    SEARCHED_MOST_ROWS,
+    Import,
+)
 from spotify_ai_agent_migrations.versions.bulk_import_export.layout import Layout, lay_out
 from spotify_ai_agent_migrations.versions.bulk_import_export.ledger import Job
 from spotify_ai_agent_migrations.versions.bulk_import_export.opening import Opened, Where, open_input
@@ -38,7 +47,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.sink import verify
 from spotify_ai_agent_migrations.versions.bulk_import_export.source import Source
 from spotify_ai_agent_migrations.versions.bulk_import_export.staging import STAGING, find_key
 from spotify_ai_agent_migrations.versions.core.database import connect
-from spotify_ai_agent_migrations.versions.core.errors import FileError, LockError, SettingsError
+from spotify_ai_agent_migrations.versions.core.errors import LockError, SettingsError
 from spotify_ai_agent_migrations.versions.core.locks import advisory_lock, lock_key
 from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
 
@@ -122,13 +131,7 @@ def bulk_import(
     expected = verify(str(path), options.manifest) if options.verify else None
     settings = resolve_settings(url)
     with closing(open_input(path, options)) as opened, connect(settings, purpose=PURPOSE) as connection:
-        result = load(connection, table, opened, settings, options, progress or _say_nothing)
-    if expected is not None and expected != result.read:
-        raise FileError(
-            f'"{result.path}" held {result.read} rows, and its manifest says {expected}',
-            hint="look at both; what the result says was loaded",
-        )
-    return result
+        return load(connection, table, opened, settings, options, progress or _say_nothing, expected=expected)
 
 
 def _say_nothing(_: Progress) -> None:
@@ -136,14 +139,16 @@ def _say_nothing(_: Progress) -> None:
 
 
 def load(
-    connection: Connection, name: str, opened: Opened, settings: Settings, options: Options, tell: Tell
-) -> ImportResult:
-    """Load *opened* into the table *name* and commit; see `bulk_import`."""
-    found = _look(connection, name, opened, options)
+    connection: Connection, name: str, opened: Opened, settings: Settings, options: Options, tell: Tell,
+    *, expected: int | None = None,
+) -> ImportResult:  # fmt: skip
+    """Load *opened* into the table *name* and commit; see `bulk_import`. *expected*: so many rows."""
+    found = replace(_look(connection, name, opened, options), expected=expected)
     key = find_key(found.table, found.layout.columns, options)
     with _locked(connection, found, options, settings) as job:
         if job is not None and job.is_done and job.is_sure:
             return _result(found, options, job=job)
+        _refuse_same(options.rejects, found.source.name)
         rejects = RejectFile(
             options.rejects, _about(found, options), append=job is not None and job.counts.read > 0
         )
@@ -153,6 +158,21 @@ def load(
         finally:
             rejects.close()
         return _result(found, options, work=work)
+
+
+def _refuse_same(path: str | os.PathLike[str] | None, *others: str | os.PathLike[str]) -> None:
+    """Refuse to write over what is read.
+
+    Raises:
+        SettingsError: *path* is one of the *others*, by whatever name.
+    """
+    for other in others:
+        if path is None or not (Path(path).exists() and Path(other).exists()):
+            continue
+        if Path(path).samefile(other):
+            raise SettingsError(
+                f'"{shown(os.fspath(path))}" is read, and cannot be written over', hint="name another file"
+            )
 
 
 def _run(work: Import) -> Import:
@@ -192,12 +212,24 @@ def _look(connection: Connection, name: str, opened: Opened, options: Options) -
         )  # fmt: skip
         if source.dialect.format == "binary":
             _refuse_unfit_binary(layout, options)
-        for column in layout.columns:
-            if column.sequence:
-                plan.refuse_unmovable(read_sequence(cursor, column.sequence))
+        ahead = [_is_ahead(cursor, table, column) for column in layout.columns if column.sequence]
     connection.commit()
     staging = STAGING if options.staged and not options.dry_run else None
-    return Load(table, layout, source, staging, options.left)
+    return Load(table, layout, source, staging, options.left, is_ahead=any(ahead))
+
+
+def _is_ahead(cursor: Cursor, table: plan.Table, column: plan.Column) -> bool:
+    """Tell whether *table* holds greater numbers than the sequence of *column* has given out.
+
+    Raises:
+        PrivilegeError: the login may not move the sequence.
+    """
+    sequence = read_sequence(cursor, str(column.sequence))
+    plan.refuse_unmovable(sequence)
+    if not table.may_select or table.estimated_rows > SEARCHED_MOST_ROWS or sequence.last is None:
+        return False
+    found = greatest_in(cursor, table, column)
+    return found is not None and found > sequence.last
 
 
 def _refuse_unfit_binary(layout: Layout, options: Options) -> None:
@@ -314,6 +346,7 @@ def bulk_fix(rejects: str | os.PathLike[str], path: str | os.PathLike[str]) -> i
     Raises:
         FileError: the rejects or their file cannot be read, or *path* cannot be written.
     """
+    _refuse_same(path, rejects, read_rejects(rejects).source)
     return fix(rejects, path)
 
 

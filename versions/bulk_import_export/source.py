@@ -32,7 +32,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.records import (
     line_end_length,
     records_of,
 )
-from spotify_ai_agent_migrations.versions.bulk_import_export.shape import alike_lines
+from spotify_ai_agent_migrations.versions.bulk_import_export.shape import alike_lines, regular_records
 from spotify_ai_agent_migrations.versions.core.errors import FileError
 
 # Small, and handed out in order: the heap keeps the order of the file, and an error is soon met.
@@ -288,6 +288,7 @@ class _Cut:
         self._grammar = dialect.grammar
         self._most = options.max_record_bytes
         self._is_csv = dialect.format in {"csv", "tsv"}
+        self._keeps = options.keeps_rejects
         grammar = self._grammar
         # As many blocks more are tried to be read by their lines alone.
         self._tries = _TRIES if self._is_csv and grammar.is_standard and len(grammar.delimiter) == 1 else 0
@@ -334,9 +335,31 @@ class _Cut:
         return Block(line, offset, data[: self._end(data)])
 
     def _end(self, data: bytes) -> int:
-        if self._is_csv:
-            return end_of_records(data, self._grammar)
-        return data.rfind(b"\n") + 1
+        if not self._is_csv:
+            return data.rfind(b"\n") + 1
+        end = end_of_records(data, self._grammar)
+        if not self._keeps or not self._grammar.is_standard or self._is_regular(data[:end]):
+            return end
+        return self._end_by_reading(data)
+
+    def _is_regular(self, data: bytes) -> bool:
+        """Tell whether no quote stands where none may be: it would turn inside and outside round."""
+        grammar = self._grammar
+        text = data.replace(b"\r\n", b"\n") if b"\r" in data else data
+        return len(grammar.delimiter) == 1 and bool(
+            text and regular_records(text, grammar.delimiter, grammar.quote) is not None
+        )
+
+    def _end_by_reading(self, data: bytes) -> int:
+        """Return where the last whole record ends, or the last line that is none."""
+        end = 0
+        for record in records_of(data, self._grammar):
+            is_open = isinstance(record, Malformed) and "never closed" in record.problem
+            is_whole = data[record.end - 1 : record.end] == b"\n" or record.end < len(data)
+            if is_open or not is_whole:
+                break
+            end = record.end
+        return end
 
     def _refuse_endless(self, data: bytes, line: int) -> None:
         """Refuse a record that cannot end well, before the rest of the file is read into memory for it."""

@@ -8,7 +8,7 @@ from typing import Final
 
 import psycopg2
 from psycopg2.sql import SQL as Statement  # noqa: N811  (the named statements are SQL here)
-from psycopg2.sql import Composable, Composed, Identifier
+from psycopg2.sql import Composable, Composed, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.blame import Blame
 from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import SQL
@@ -132,7 +132,7 @@ class Staging:
 
     def _execute(self, name: str, values: dict[str, int]) -> int:
         try:
-            self._cursor.execute(self._statement(name), values)
+            self._cursor.execute(self._statement(name, values))
         except psycopg2.ProgrammingError as error:
             if error.pgcode != _NO_SUCH_KEY:
                 raise
@@ -175,13 +175,14 @@ class Staging:
         self._cursor.execute(Statement(SQL["delete_others"]).format(table=self._into, same=same))
         return self._cursor.rowcount
 
-    def _statement(self, name: str) -> Composed:
+    def _statement(self, name: str, values: dict[str, int]) -> Composed:
         return Statement(SQL[name]).format(
             table=self._into,
             columns=_names(self._columns),
             key=Statement(", ").join(Statement("staged.{}").format(Identifier(key)) for key in self._key),
             unknown=self._unknown,
             conflict=self._conflict(),
+            **{name: Literal(value) for name, value in values.items()},
         )
 
     def _conflict(self) -> Composable:
