@@ -19,7 +19,7 @@ from spotify_ai_agent_migrations import (
     TableError,
     bulk_import,
 )
-from spotify_ai_agent_migrations.versions.bulk_import_export import opening, source
+from spotify_ai_agent_migrations.versions.bulk_import_export import cutting, opening
 from support import connected, data, rows
 
 _ALBUM = """
@@ -377,7 +377,7 @@ def test_a_record_that_is_no_csv_is_refused_by_line(
 def test_a_blank_line_between_blocks_is_refused(
     empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source, "BLOCK_BYTES", 8)
+    monkeypatch.setattr(cutting, "BLOCK_BYTES", 8)
     _execute(empty_url, "CREATE TABLE t (a text, b text)")
     error = _refused(empty_url, tmp_path, b"a,b\n1,2\n\n\n\n\n\n\n\n\n\n3,4\n")
     assert error.problem == '"f.csv" line 3: the line is blank'
@@ -452,7 +452,7 @@ def test_a_row_the_server_refuses_is_named_by_line_and_column(
     before: int,
 ) -> None:
     # Some blocks of the file before the row, with little to load.
-    monkeypatch.setattr(source, "BLOCK_BYTES", 1 << 15)
+    monkeypatch.setattr(cutting, "BLOCK_BYTES", 1 << 15)
     _execute(empty_url, _ALBUM)
     filler = b"".join(b"%d,x,1,,,\n" % number for number in range(2_000, 2_000 + before))
     error = _refused(empty_url, tmp_path, _HEADER + _GOOD + filler + row + b"\n2,y,1,,,\n", "album")

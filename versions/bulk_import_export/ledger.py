@@ -15,12 +15,12 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import SQL
+from spotify_ai_agent_migrations.versions.bulk_import_export.cutting import Block
 from spotify_ai_agent_migrations.versions.bulk_import_export.opening import Opened
 from spotify_ai_agent_migrations.versions.bulk_import_export.options import Options
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Table
 from spotify_ai_agent_migrations.versions.bulk_import_export.prepare import Prepared
 from spotify_ai_agent_migrations.versions.bulk_import_export.rejects import Reject
-from spotify_ai_agent_migrations.versions.bulk_import_export.source import Block
 from spotify_ai_agent_migrations.versions.core.errors import FileError, TableError
 
 _PAGE_ROWS: Final = 500

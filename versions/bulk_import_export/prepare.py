@@ -11,12 +11,13 @@ from typing import Final, Literal
 from spotify_ai_agent_migrations.versions.bulk_import_export.binary import HEADER as HEADER_OF_BINARY
 from spotify_ai_agent_migrations.versions.bulk_import_export.binary import TRAILER
 from spotify_ai_agent_migrations.versions.bulk_import_export.copy_text import line_of, quick_text
+from spotify_ai_agent_migrations.versions.bulk_import_export.cutting import Block
 from spotify_ai_agent_migrations.versions.bulk_import_export.grammar import Grammar
 from spotify_ai_agent_migrations.versions.bulk_import_export.layout import Layout
 from spotify_ai_agent_migrations.versions.bulk_import_export.options import COPY_TEXT
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record, records_of
 from spotify_ai_agent_migrations.versions.bulk_import_export.shape import regular_records
-from spotify_ai_agent_migrations.versions.bulk_import_export.source import Block, Source
+from spotify_ai_agent_migrations.versions.bulk_import_export.source import Source
 
 Kind = Literal["csv", "text", "binary"]
 # The server wants a quote; this one is none, where no block holds it.

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.opening import reason_of
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Column, shown
-from spotify_ai_agent_migrations.versions.core.errors import FileError
+from spotify_ai_agent_migrations.versions.core.errors import FileError, SettingsError
 
 _READ_BYTES: Final = 1 << 16
 _REMEMBERED_MOST: Final = 100
@@ -151,3 +151,18 @@ def _cut_half_line(path: Path) -> None:
                 file.truncate(start + end)
                 return
             at = start
+
+
+def refuse_same(path: str | os.PathLike[str] | None, *others: str | os.PathLike[str]) -> None:
+    """Refuse to write over what is read.
+
+    Raises:
+        SettingsError: *path* is one of the *others*, by whatever name.
+    """
+    for other in others:
+        if path is None or not (Path(path).exists() and Path(other).exists()):
+            continue
+        if Path(path).samefile(other):
+            raise SettingsError(
+                f'"{shown(os.fspath(path))}" is read, and cannot be written over', hint="name another file"
+            )

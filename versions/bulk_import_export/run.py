@@ -35,7 +35,12 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.plan import shown
 from spotify_ai_agent_migrations.versions.bulk_import_export.progress import Progress, Tell
 from spotify_ai_agent_migrations.versions.bulk_import_export.rebuild import refuse_unfit
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Record
-from spotify_ai_agent_migrations.versions.bulk_import_export.rejects import Reject, RejectFile, shown_record
+from spotify_ai_agent_migrations.versions.bulk_import_export.rejects import (
+    Reject,
+    RejectFile,
+    refuse_same,
+    shown_record,
+)
 from spotify_ai_agent_migrations.versions.bulk_import_export.retry import (
     about_of,
     fix,
@@ -148,7 +153,7 @@ def load(
     with _locked(connection, found, options, settings) as job:
         if job is not None and job.is_done and job.is_sure:
             return _result(found, options, job=job)
-        _refuse_same(options.rejects, found.source.name)
+        refuse_same(options.rejects, found.source.name)
         rejects = RejectFile(
             options.rejects, _about(found, options), append=job is not None and job.counts.read > 0
         )
@@ -158,21 +163,6 @@ def load(
         finally:
             rejects.close()
         return _result(found, options, work=work)
-
-
-def _refuse_same(path: str | os.PathLike[str] | None, *others: str | os.PathLike[str]) -> None:
-    """Refuse to write over what is read.
-
-    Raises:
-        SettingsError: *path* is one of the *others*, by whatever name.
-    """
-    for other in others:
-        if path is None or not (Path(path).exists() and Path(other).exists()):
-            continue
-        if Path(path).samefile(other):
-            raise SettingsError(
-                f'"{shown(os.fspath(path))}" is read, and cannot be written over', hint="name another file"
-            )
 
 
 def _run(work: Import) -> Import:
@@ -346,7 +336,7 @@ def bulk_fix(rejects: str | os.PathLike[str], path: str | os.PathLike[str]) -> i
     Raises:
         FileError: the rejects or their file cannot be read, or *path* cannot be written.
     """
-    _refuse_same(path, rejects, read_rejects(rejects).source)
+    refuse_same(path, rejects, read_rejects(rejects).source)
     return fix(rejects, path)
 
 

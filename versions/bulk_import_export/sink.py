@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
-from spotify_ai_agent_migrations.versions.bulk_import_export.opening import SAMPLE_BYTES
+from spotify_ai_agent_migrations.versions.bulk_import_export.compression import SAMPLE_BYTES
 from spotify_ai_agent_migrations.versions.bulk_import_export.target import open_target
 from spotify_ai_agent_migrations.versions.core.errors import FileError
 
