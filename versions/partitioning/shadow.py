@@ -166,7 +166,7 @@ def _row(name: str, table: Table) -> Composable:
     )
 
 
-def unmirror(session: Session, table: Table, legacy: Identifier | None) -> Iterator[Composable]:
+def unmirror(session: Session, table: Table, legacy: Identifier) -> Iterator[Composable]:
     """Yield what takes away the triggers that keep the copy in step, wherever they are.
 
     As it is written down they are nowhere yet, and will be on *legacy*.

@@ -111,7 +111,10 @@ def abort_split(session: Session, table: Table) -> bool:
         return False
 
     def work() -> None:
-        for statement in (*unmirror(session, table, None), SQL("DROP TABLE {}").format(shadow_of(table))):
+        for statement in (
+            *unmirror(session, table, table.beside(table.legacy)),
+            SQL("DROP TABLE {}").format(shadow_of(table)),
+        ):
             session.run(statement)
 
     session.transaction(work)
