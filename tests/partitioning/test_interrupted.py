@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 
 import pytest
@@ -14,8 +13,6 @@ from spotify_ai_agent_migrations.versions.core.errors import MigrationError
 from spotify_ai_agent_migrations.versions.partitioning import convert, unconvert
 from support import Databases, connected, rows
 
-# Within the swap all statements are undone together; each of them takes its turn when this is set.
-EVERY = bool(os.environ.get("EVERY_STATEMENT"))
 SMALL = SCENE.replace("generate_series(1, 2000)", "generate_series(1, 60)").replace(
     "series(1, 500)", "series(1, 50)"
 )
@@ -29,14 +26,19 @@ def unconvert_again(url: str) -> object:
     return unconvert('"Odd"', settings=settings(url))
 
 
-def numbers(first: int, last: int, *outside: range) -> list[int]:
-    """The statements to be killed before: all, or those outside of the swap and some of those in it."""
-    every = range(first, last + 1)
-    return [n for n in every if EVERY or any(n in some for some in outside) or n % 18 == 0]
+def numbers(*outside: range, every: bool) -> list[int]:
+    """The statements to be killed before: all, or those outside of the swap and some of those in it.
+
+    What is killed within the swap is undone as a whole.
+    """
+    return [n for n in range(1, 201) if every or any(n in some for some in outside) or n % 18 == 0]
 
 
 @pytest.mark.parametrize("part", range(3))
-def test_killed_before_any_statement_it_converges_and_loses_nothing(databases: Databases, part: int) -> None:
+def test_killed_before_any_statement_it_converges_and_loses_nothing(
+    databases: Databases, request: pytest.FixtureRequest, part: int
+) -> None:
+    every = bool(request.config.getoption("--every-statement"))
     url = databases.url(databases.create())
     build(url, SMALL)
     plain, content = schema(url), everything(url)
@@ -45,7 +47,7 @@ def test_killed_before_any_statement_it_converges_and_loses_nothing(databases: D
     unconvert_again(url)
     assert schema(url) == plain
     tried = 0
-    for number in numbers(1, 200, range(1, 21), range(108, 140))[part::3]:
+    for number in numbers(range(1, 32), range(124, 149), every=every)[part::3]:
         if not killed_before(number, lambda: convert_again(url)):
             break
         tried += 1

@@ -6,14 +6,15 @@ import time
 
 import pytest
 from partitioning.killing import killed_before
-from partitioning.scene import converted_in_the_past, everything, schema, settings
+from partitioning.scene import converted_in_the_past, everything, in_the_past, schema, settings
 from partitioning.test_writers import Writer, audited, writing
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.core.fingerprint import lasting
 from spotify_ai_agent_migrations.versions.partitioning import convert, split, unconvert, unsplit
+from spotify_ai_agent_migrations.versions.partitioning.run import written_split
 from spotify_ai_agent_migrations.versions.partitioning.split import Pace
-from support import rows
+from support import Databases, connected, rows
 
 BY_PARTITION = 'SELECT tableoid::regclass::text, count(*), min(at), max(at) FROM "Odd" GROUP BY 1 ORDER BY 3'
 SMALL = Pace(blocks=5)
@@ -98,3 +99,60 @@ def test_a_partition_that_still_takes_rows_is_refused(scene: str) -> None:
     convert('"Odd"', "at", premake=1, settings=settings(scene))
     with pytest.raises(TableError, match=r'partition "public."Odd_legacy"" takes rows until'):
         split('"Odd"', settings=settings(scene))
+
+
+SHORT = """
+CREATE TABLE tenants (id bigint PRIMARY KEY); INSERT INTO tenants VALUES (1);
+CREATE TABLE ev (id bigint PRIMARY KEY, tenant_id bigint NOT NULL REFERENCES tenants (id), at timestamptz NOT NULL);
+INSERT INTO ev SELECT n, 1, date_trunc('month', now()) - n * interval '25 days' FROM generate_series(1, 3) AS n;
+CREATE TABLE notes (id bigint PRIMARY KEY, ev_id bigint REFERENCES ev (id)); INSERT INTO notes VALUES (1, 1), (2, 2);
+"""
+
+
+def test_killed_before_any_statement_it_converges_from_the_beginning(
+    databases: Databases, request: pytest.FixtureRequest
+) -> None:
+    every = bool(request.config.getoption("--every-statement"))
+    template = databases.create()
+    rows(databases.url(template), SHORT)
+    in_the_past(databases.url(template), "ev")
+
+    def run(number: int) -> tuple[bool, object, object]:
+        name = databases.create(template)
+        url = databases.url(name)
+        killed = killed_before(number, lambda: split("ev", settings=settings(url)))
+        # Whoever writes meanwhile is not kept from it, and nothing of it is lost.
+        rows(url, "INSERT INTO ev SELECT 9, 1, at - interval '1 day' FROM ev WHERE id = 3")
+        split("ev", settings=settings(url))
+        found = (killed, schema(url), everything(url, "ev"))
+        databases.drop(name)
+        return found
+
+    _, whole, content = run(0)
+    tried = 0
+    for number in range(1, 400, 1 if every else 31):
+        killed, *found = run(number)
+        if not killed:
+            break
+        assert (number, *found) == (number, whole, content)
+        tried += 1
+    assert tried > (80 if every else 2)
+
+
+def test_the_statements_are_shown_and_do_the_same(databases: Databases) -> None:
+    template = databases.create()
+    rows(databases.url(template), SHORT)
+    in_the_past(databases.url(template), "ev")
+    shown, split_url = (databases.url(databases.create(template)) for _ in range(2))
+    before = schema(shown)
+    statements = written_split("ev", period=None, pace=Pace(), settings=settings(shown))
+    assert schema(shown) == before
+    with connected(shown) as connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+    split("ev", settings=settings(split_url))
+    assert schema(shown) == schema(split_url) != before
+    assert everything(shown, "ev") == everything(split_url, "ev")
+    with pytest.raises(TableError, match="was begun, and goes on as it was begun"):
+        killed_before("FOR SHARE OF old", lambda: split("ev", settings=settings(databases.url(template))))
+        written_split("ev", period=None, pace=Pace(), settings=settings(databases.url(template)))

@@ -161,10 +161,14 @@ def split_command(
     ] = Pace.blocks,
     pause_s: Annotated[float, typer.Option("--pause-s", min=0, help="rest after each")] = Pace.pause_s,
     abort: Annotated[bool, typer.Option("--abort", help="take away what was begun")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="write the SQL, and execute nothing")] = False,
     url: _Url = None,
 ) -> None:
     """Split the first partition of TABLE, once its end has passed, into periods."""
     settings = resolve_settings(url)
+    if dry_run:
+        said(run.written_split(table, period=period, pace=Pace(blocks, pause_s), settings=settings))
+        return
     if abort:
         typer.echo("taken away" if run.unsplit(table, settings=settings) else "nothing was begun")
         return

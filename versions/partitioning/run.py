@@ -110,6 +110,23 @@ def split(
         return split_rows(session, described, chosen, now, pace or Pace())
 
 
+def written_split(
+    table: str, *, period: Period | str | None, pace: Pace, settings: Settings
+) -> tuple[str, ...]:
+    """Return the statements that `split` would execute from its beginning; executes none."""
+    with translated(), opened(settings, _PURPOSE) as connection:
+        session = Written(connection)
+        described = facts.table(session, table)
+        if facts.is_being_split(session, described):
+            raise TableError(
+                f'a split of "{described.name}" was begun, and goes on as it was begun',
+                hint="run it without --dry-run, or take it away: --abort",
+            )
+        chosen = Period(period) if period else policies.period_of(session, described.name)
+        split_rows(session, described, chosen, facts.clock(session)[0], pace)
+        return tuple(session.statements)
+
+
 def create_index(
     table: str, name: str, what: str, *, settings: Settings | None = None, bounds: Bounds | None = None
 ) -> tuple[str, ...]:
