@@ -215,3 +215,39 @@ def test_a_folder_that_cannot_be_written_keeps_everything(kept_url: str, tmp_pat
     found = done(kept_url, tmp_path / "file")
     assert len(over(kept_url)) > 3
     assert all("cannot be written: Not a directory" in str(found[name][-1]) for name in over(kept_url))
+
+
+def test_an_archive_that_is_cut_off_keeps_its_partition_and_no_other(
+    kept_url: str, tmp_path: pathlib.Path
+) -> None:
+    done(kept_url, tmp_path)
+    rows(kept_url, LATER)
+    cut, garbled, empty, sound = over(kept_url)[:4]
+    (file,) = tmp_path.glob(f"*{cut}-*.gz")
+    file.write_bytes(file.read_bytes()[:-12])
+    (file,) = tmp_path.glob(f"*{garbled}-*.gz")
+    packed = file.read_bytes()
+    file.write_bytes(packed[:12] + bytes(255 - byte for byte in packed[12:-8]) + packed[-8:])
+    (file,) = tmp_path.glob(f"*{empty}-*.gz")
+    file.write_bytes(b"")
+    found = done(kept_url, tmp_path)
+    for name in (cut, garbled):
+        assert f'the archive of "public.{name}" cannot be read' in str(found[name])
+    assert f'the archive of "public.{empty}" is not what was archived' in str(found[empty])
+    assert found[sound] == ["dropped"]
+    assert {cut, garbled, empty} <= set(over(kept_url))
+
+
+def test_a_partition_whose_comment_says_no_time_is_none_that_a_split_left(kept_url: str) -> None:
+    rows(kept_url, "UPDATE ops.partition_policy SET archive = false, grace = '0', keep_for = NULL")
+    (last,) = rows(
+        kept_url, "SELECT max(inhrelid::regclass::text) FROM pg_inherits WHERE inhparent = 'ev'::regclass"
+    )
+    rows(
+        kept_url,
+        f"ALTER TABLE ev DETACH PARTITION {last[0]}; COMMENT ON TABLE {last[0]} IS 'partition made by agentdb: public.ev from then till now'",
+    )
+    for _ in range(2):
+        found = done(kept_url)
+        assert found[str(last[0])][-1] == "kept: it was not detached by this package: attach it, or drop it"
+    assert over(kept_url) == [last[0]]

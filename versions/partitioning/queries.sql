@@ -1174,10 +1174,18 @@ SELECT class.oid::bigint,
 
 -- note_detaching --
 -- Write down that a partition is about to be detached, or that a copy waits to be dropped.
+WITH renewed AS (
+    -- A run that could not detach it has left a line: the time of grace does not begin with that.
+    UPDATE ops.partition_archives AS entry
+       SET detached_at = pg_catalog.clock_timestamp()
+     WHERE entry.partition_oid = {oid}
+       AND entry.partition_name = {partition}
+       AND entry.dropped_at IS NULL
+    RETURNING entry.id
+)
 INSERT INTO ops.partition_archives (table_name, partition_name, partition_oid)
 SELECT {table}, {partition}, {oid}
- WHERE NOT EXISTS (SELECT FROM ops.partition_archives AS entry
-                    WHERE entry.partition_oid = {oid} AND entry.partition_name = {partition} AND entry.dropped_at IS NULL);
+ WHERE NOT EXISTS (SELECT FROM renewed);
 
 -- note_detached --
 -- Write down that a partition is detached by now.
