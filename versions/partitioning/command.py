@@ -90,7 +90,9 @@ def convert_command(
     bounds = Bounds(lock_timeout_ms=lock_timeout_ms)
     done = run.convert(table, key, period=period, premake=premake, settings=settings, bounds=bounds)
     typer.echo(
-        f"{done.table}: rows before {done.bound} are its first partition" if done.bound else done.table
+        f"{done.table}: rows before {done.bound} are its first partition"
+        if done.bound
+        else f"{done.table}: partitioned already"
     )
     for name in done.made:
         typer.echo(f"made: {name}")

@@ -1136,6 +1136,24 @@ SELECT policy.table_name,
  WHERE coalesce(policy.table_name = %(table)s, true)
  ORDER BY policy.table_name;
 
+-- policy_rights --
+-- The rights that this role lacks to read, write and strike policies, where there are any.
+SELECT needed.privilege || ' ON ' || needed.place
+  FROM (VALUES ('USAGE', 'ops', NULL, NULL),
+               ('SELECT', 'ops.partition_policy', 'ops', 'partition_policy'),
+               ('INSERT', 'ops.partition_policy', 'ops', 'partition_policy'),
+               ('DELETE', 'ops.partition_policy', 'ops', 'partition_policy'),
+               ('SELECT', 'public.retention_policies', 'public', 'retention_policies'))
+       AS needed (privilege, place, schema, name)
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.nspname = coalesce(needed.schema, needed.place)
+  LEFT JOIN pg_catalog.pg_class AS class ON class.relnamespace = namespace.oid AND class.relname = needed.name
+ -- Before revision 007 there is nothing to be written.
+ WHERE EXISTS (SELECT FROM pg_catalog.pg_class AS policy
+                 JOIN pg_catalog.pg_namespace AS place ON place.oid = policy.relnamespace
+                WHERE place.nspname = 'ops' AND policy.relname = 'partition_policy')
+   AND CASE WHEN needed.name IS NULL THEN NOT pg_catalog.has_schema_privilege(namespace.oid, needed.privilege)
+            ELSE NOT pg_catalog.has_table_privilege(class.oid, needed.privilege) END;
+
 -- remember_policy --
 -- How a table is kept that was just converted: everything, until somebody says otherwise.
 INSERT INTO ops.partition_policy (table_name, period, premake)
