@@ -454,3 +454,17 @@ def test_what_could_not_be_written_down_afterwards_is_refused_before(url: str) -
         assert unconvert("ev", settings=settings(login)) == 0
     finally:
         rows(url, f"DROP OWNED BY {owner} CASCADE; DROP ROLE {owner}")
+
+
+def test_a_key_that_holds_the_time_first_goes_on_after_a_kill(empty_url: str) -> None:
+    rows(
+        empty_url,
+        "CREATE TABLE ev (at timestamptz, id bigint, PRIMARY KEY (at, id)); INSERT INTO ev SELECT now(), n FROM generate_series(1, 9) AS n",
+    )
+    before, number = schema(empty_url), 1
+    while killed_before(number, lambda: convert("ev", "at", premake=1, settings=settings(empty_url))):
+        number += 1
+    assert number > 20
+    assert rows(empty_url, "SELECT count(*) FROM ev") == [(9,)]
+    unconvert("ev", settings=settings(empty_url))
+    assert schema(empty_url) == before

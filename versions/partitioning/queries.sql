@@ -1065,6 +1065,27 @@ SELECT coalesce((SELECT attribute.attname
   FROM pg_catalog.pg_class AS class
  WHERE class.oid = pg_catalog.to_regclass(%(table)s);
 
+-- begun_by --
+-- The column that the check of a conversion that was begun bounds.
+SELECT attribute.attname
+  FROM pg_catalog.pg_constraint AS linked
+  JOIN pg_catalog.pg_attribute AS attribute
+    ON attribute.attrelid = linked.conrelid AND attribute.attnum = ANY (linked.conkey)
+ WHERE linked.conrelid = %(oid)s
+   AND linked.conname = %(check)s;
+
+-- columns_of_index --
+-- The columns of an index of a table, by its name, in their order.
+SELECT attribute.attname
+  FROM pg_catalog.pg_index AS index
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+ CROSS JOIN LATERAL pg_catalog.unnest(index.indkey::smallint[]) WITH ORDINALITY AS part (attnum, place)
+  JOIN pg_catalog.pg_attribute AS attribute
+    ON attribute.attrelid = index.indrelid AND attribute.attnum = part.attnum
+ WHERE index.indrelid = %(oid)s
+   AND class.relname = %(name)s
+ ORDER BY part.place;
+
 -- index_is_valid --
 -- Whether an index of a table, by its name, is valid; None if there is none.
 SELECT (SELECT index.indisvalid
