@@ -174,8 +174,11 @@ def split_command(
     if abort:
         typer.echo("taken away" if run.unsplit(table, settings=settings) else "nothing was begun")
         return
-    for name in run.split(table, period=period, pace=Pace(blocks, pause_s), settings=settings):
+    made = run.split(table, period=period, pace=Pace(blocks, pause_s), settings=settings)
+    for name in made:
         typer.echo(f"made: {name}")
+    if not made:
+        typer.echo("nothing to split: no partition holds the rows from before the conversion")
 
 
 @app.command("create-range", epilog=_EXIT_CODES)

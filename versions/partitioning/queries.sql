@@ -1379,6 +1379,26 @@ UNION ALL
 SELECT pg_catalog.count(*), coalesce(pg_catalog.sum(pg_catalog.hashtextextended(ROW({columns})::text, 0)::numeric), 0)::text
   FROM {other};
 
+-- shape --
+-- What two partitioned tables have in common when a partition of one can be attached to the other: the columns,
+-- indexes, checks and foreign keys, without names of their own.
+SELECT pg_catalog.format('column %%I %%s', attribute.attname, pg_catalog.format_type(attribute.atttypid, attribute.atttypmod))
+  FROM pg_catalog.pg_attribute AS attribute
+ WHERE attribute.attrelid = %(oid)s
+   AND attribute.attnum > 0
+   AND NOT attribute.attisdropped
+UNION
+SELECT CASE WHEN index.indisunique THEN 'unique ' ELSE '' END
+       || pg_catalog.regexp_replace(pg_catalog.pg_get_indexdef(index.indexrelid), '^.*? USING ', 'index USING ')
+  FROM pg_catalog.pg_index AS index
+ WHERE index.indrelid = %(oid)s
+UNION
+SELECT 'constraint ' || pg_catalog.replace(pg_catalog.pg_get_constraintdef(linked.oid), ' NOT VALID', '')
+  FROM pg_catalog.pg_constraint AS linked
+ WHERE linked.conrelid = %(oid)s
+   AND linked.contype IN ('c', 'f')
+   AND linked.conparentid = 0;
+
 -- comment_of --
 -- The comment of a table by its name.
 SELECT pg_catalog.obj_description(pg_catalog.to_regclass(%(table)s), 'pg_class');
