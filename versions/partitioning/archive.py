@@ -73,7 +73,8 @@ def archive(
         with session.patient():
             rows, content = rows_of(session, schema, plain)
             if form == "parquet":
-                written, sha256 = write_parquet(session, schema, plain, unfinished)
+                written = write_parquet(session, schema, plain, unfinished)
+                sha256 = _hash_of_plain(unfinished)
             else:
                 written, sha256 = _write_csv(session, schema, plain, unfinished)
         if written != rows or (form == "csv" and sha256 != content):
@@ -147,6 +148,10 @@ def hash_of(file: Path) -> str:
     """
     if file.suffix == ".gz":
         return _hash_of_packed(file)
+    return _hash_of_plain(file)
+
+
+def _hash_of_plain(file: Path) -> str:
     with file.open("rb") as plain:
         return _hash_of_stream(plain)
 

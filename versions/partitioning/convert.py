@@ -80,11 +80,7 @@ def refuse_obstacles(session: Session, table: Table) -> None:
     found = [*facts.obstacles(session, table), *incoming.obstacles(session, table)]
     if session.alone:
         found += [str(line) for (line,) in session.ask("busy")]
-    if found:
-        raise TableError(
-            f'table "{table.name}" cannot be partitioned as it is: {"; ".join(found)}',
-            hint="mend each of them, and run it again; nothing was changed",
-        )
+    facts.refuse_all(f'table "{table.name}" cannot be partitioned as it is', found)
 
 
 def _refuse_other_numbers(session: Session, table: Table) -> None:

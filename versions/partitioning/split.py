@@ -136,11 +136,7 @@ def _refuse_obstacles(session: Session, table: Table, months: Sequence[New]) -> 
         f'publication "{name}" sends every table, and so the copy: publish the tables by name'
         for (name,) in session.ask("published_whole", oid=table.oid)
     ]
-    if found:
-        raise TableError(
-            f'table "{table.name}" cannot be split as it is: {"; ".join(found)}',
-            hint="mend each of them, and run it again; nothing was changed",
-        )
+    facts.refuse_all(f'table "{table.name}" cannot be split as it is', found)
 
 
 def _months(
