@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import pathlib
+import re
 import threading
 import time
 import uuid
@@ -251,3 +252,38 @@ def test_a_partition_whose_comment_says_no_time_is_none_that_a_split_left(kept_u
         found = done(kept_url)
         assert found[str(last[0])][-1] == "kept: it was not detached by this package: attach it, or drop it"
     assert over(kept_url) == [last[0]]
+
+
+def test_killed_before_any_statement_it_ends_as_if_it_had_not_been(
+    databases: Databases, months: str, request: pytest.FixtureRequest, tmp_path: pathlib.Path
+) -> None:
+    every = bool(request.config.getoption("--every-statement"))
+    (last,) = rows(
+        databases.url(months),
+        "SELECT max(inhrelid::regclass::text) FROM pg_inherits WHERE inhparent = 'ev'::regclass",
+    )
+
+    def run(number: int) -> tuple[bool, object, object]:
+        name = databases.create(months)
+        url, folder = databases.url(name), tmp_path / name
+        folder.mkdir()
+        # Something to be made, and what is over is dropped at once.
+        rows(url, f"DROP TABLE {last[0]}; UPDATE ops.partition_policy SET grace = '0'")
+        killed = killed_before(number, lambda: maintain(settings=settings(url), archive=folder))
+        maintain(settings=settings(url), archive=folder)
+        tables = rows(url, "SELECT relname::text, relispartition FROM pg_class WHERE relname ~ '^ev' AND relkind IN ('r', 'p') ORDER BY 1")  # fmt: skip
+        ledger = rows(url, "SELECT partition_name, archived_rows, rows_sha256, dropped_at IS NOT NULL FROM ops.partition_archives ORDER BY 1")  # fmt: skip
+        archives = [re.sub(r"^.*ev_p|-\d+", "", file.name) for file in sorted(folder.iterdir())]
+        databases.drop(name)
+        return killed, tables, (ledger, archives)
+
+    _, *whole = run(0)
+    assert (last[0], True) in whole[0]  # type: ignore[operator]
+    tried = 0
+    for number in range(1, 400, 1 if every else 13):
+        killed, *found = run(number)
+        if not killed:
+            break
+        assert (number, *found) == (number, *whole)
+        tried += 1
+    assert tried > (30 if every else 2)
