@@ -287,3 +287,17 @@ def test_killed_before_any_statement_it_ends_as_if_it_had_not_been(
         assert (number, *found) == (number, *whole)
         tried += 1
     assert tried > (30 if every else 2)
+
+
+def test_a_try_that_failed_long_ago_does_not_shorten_the_grace(kept_url: str) -> None:
+    rows(kept_url, "UPDATE ops.partition_policy SET archive = false")
+    first = str(rows(kept_url, "SELECT min(inhrelid::regclass::text) FROM pg_inherits WHERE inhparent = 'ev'::regclass")[0][0])  # fmt: skip
+    rows(
+        kept_url,
+        f"INSERT INTO ops.partition_archives (table_name, partition_name, partition_oid, detached_at) VALUES ('public.ev', 'public.{first}', '{first}'::regclass::oid::bigint, now() - interval '8 days')",
+    )
+    # Killed when it is detached, and before that is written down.
+    assert killed_before("AND entry.table_name = ", lambda: maintain(settings=settings(kept_url)))
+    assert over(kept_url) == [first]
+    assert str(done(kept_url)[first][-1]).startswith("kept: until ")
+    assert first in over(kept_url)
