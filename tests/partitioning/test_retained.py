@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import pathlib
+import re
 import threading
 import time
 import uuid
@@ -215,3 +216,88 @@ def test_a_folder_that_cannot_be_written_keeps_everything(kept_url: str, tmp_pat
     found = done(kept_url, tmp_path / "file")
     assert len(over(kept_url)) > 3
     assert all("cannot be written: Not a directory" in str(found[name][-1]) for name in over(kept_url))
+
+
+def test_an_archive_that_is_cut_off_keeps_its_partition_and_no_other(
+    kept_url: str, tmp_path: pathlib.Path
+) -> None:
+    done(kept_url, tmp_path)
+    rows(kept_url, LATER)
+    cut, garbled, empty, sound = over(kept_url)[:4]
+    (file,) = tmp_path.glob(f"*{cut}-*.gz")
+    file.write_bytes(file.read_bytes()[:-12])
+    (file,) = tmp_path.glob(f"*{garbled}-*.gz")
+    packed = file.read_bytes()
+    file.write_bytes(packed[:12] + bytes(255 - byte for byte in packed[12:-8]) + packed[-8:])
+    (file,) = tmp_path.glob(f"*{empty}-*.gz")
+    file.write_bytes(b"")
+    found = done(kept_url, tmp_path)
+    for name in (cut, garbled):
+        assert f'the archive of "public.{name}" cannot be read' in str(found[name])
+    assert f'the archive of "public.{empty}" is not what was archived' in str(found[empty])
+    assert found[sound] == ["dropped"]
+    assert {cut, garbled, empty} <= set(over(kept_url))
+
+
+def test_a_partition_whose_comment_says_no_time_is_none_that_a_split_left(kept_url: str) -> None:
+    rows(kept_url, "UPDATE ops.partition_policy SET archive = false, grace = '0', keep_for = NULL")
+    (last,) = rows(
+        kept_url, "SELECT max(inhrelid::regclass::text) FROM pg_inherits WHERE inhparent = 'ev'::regclass"
+    )
+    rows(
+        kept_url,
+        f"ALTER TABLE ev DETACH PARTITION {last[0]}; COMMENT ON TABLE {last[0]} IS 'partition made by agentdb: public.ev from then till now'",
+    )
+    for _ in range(2):
+        found = done(kept_url)
+        assert found[str(last[0])][-1] == "kept: it was not detached by this package: attach it, or drop it"
+    assert over(kept_url) == [last[0]]
+
+
+def test_killed_before_any_statement_it_ends_as_if_it_had_not_been(
+    databases: Databases, months: str, request: pytest.FixtureRequest, tmp_path: pathlib.Path
+) -> None:
+    every = bool(request.config.getoption("--every-statement"))
+    (last,) = rows(
+        databases.url(months),
+        "SELECT max(inhrelid::regclass::text) FROM pg_inherits WHERE inhparent = 'ev'::regclass",
+    )
+
+    def run(number: int) -> tuple[bool, object, object]:
+        name = databases.create(months)
+        url, folder = databases.url(name), tmp_path / name
+        folder.mkdir()
+        # Something to be made, and what is over is dropped at once.
+        rows(url, f"DROP TABLE {last[0]}; UPDATE ops.partition_policy SET grace = '0'")
+        killed = killed_before(number, lambda: maintain(settings=settings(url), archive=folder))
+        maintain(settings=settings(url), archive=folder)
+        tables = rows(url, "SELECT relname::text, relispartition FROM pg_class WHERE relname ~ '^ev' AND relkind IN ('r', 'p') ORDER BY 1")  # fmt: skip
+        ledger = rows(url, "SELECT partition_name, archived_rows, rows_sha256, dropped_at IS NOT NULL FROM ops.partition_archives ORDER BY 1")  # fmt: skip
+        archives = [re.sub(r"^.*ev_p|-\d+", "", file.name) for file in sorted(folder.iterdir())]
+        databases.drop(name)
+        return killed, tables, (ledger, archives)
+
+    _, *whole = run(0)
+    assert (last[0], True) in whole[0]  # type: ignore[operator]
+    tried = 0
+    for number in range(1, 400, 1 if every else 13):
+        killed, *found = run(number)
+        if not killed:
+            break
+        assert (number, *found) == (number, *whole)
+        tried += 1
+    assert tried > (30 if every else 2)
+
+
+def test_a_try_that_failed_long_ago_does_not_shorten_the_grace(kept_url: str) -> None:
+    rows(kept_url, "UPDATE ops.partition_policy SET archive = false")
+    first = str(rows(kept_url, "SELECT min(inhrelid::regclass::text) FROM pg_inherits WHERE inhparent = 'ev'::regclass")[0][0])  # fmt: skip
+    rows(
+        kept_url,
+        f"INSERT INTO ops.partition_archives (table_name, partition_name, partition_oid, detached_at) VALUES ('public.ev', 'public.{first}', '{first}'::regclass::oid::bigint, now() - interval '8 days')",
+    )
+    # Killed when it is detached, and before that is written down.
+    assert killed_before("AND entry.table_name = ", lambda: maintain(settings=settings(kept_url)))
+    assert over(kept_url) == [first]
+    assert str(done(kept_url)[first][-1]).startswith("kept: until ")
+    assert first in over(kept_url)

@@ -156,3 +156,24 @@ def test_the_statements_are_shown_and_do_the_same(databases: Databases) -> None:
     with pytest.raises(TableError, match="was begun, and goes on as it was begun"):
         killed_before("FOR SHARE OF old", lambda: split("ev", settings=settings(databases.url(template))))
         written_split("ev", period=None, pace=Pace(), settings=settings(databases.url(template)))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("CREATE INDEX ev_tenant_idx ON ev (tenant_id)", "index USING btree (tenant_id)"),
+        ("ALTER TABLE ev ADD COLUMN said text", "column said text"),
+        ("ALTER TABLE ev ADD CONSTRAINT ev_id_check CHECK (id > 0)", "constraint CHECK ((id > 0))"),
+    ],
+)
+def test_a_table_that_has_changed_since_is_not_swapped(databases: Databases, change: str, told: str) -> None:
+    url = databases.url(databases.create())
+    rows(url, SHORT)
+    in_the_past(url, "ev")
+    assert killed_before("FOR SHARE OF old", lambda: split("ev", settings=settings(url)))
+    rows(url, change)
+    with pytest.raises(TableError, match="has changed since its split was begun") as refused:
+        split("ev", settings=settings(url))
+    assert refused.value.problem.endswith(told)
+    assert unsplit("ev", settings=settings(url))
+    assert split("ev", settings=settings(url))

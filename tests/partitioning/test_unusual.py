@@ -432,3 +432,39 @@ def test_a_table_that_receives_a_subscription_is_refused(empty_url: str) -> None
                 convert("ev", "at", settings=settings(empty_url))
         finally:
             cursor.execute(f"DROP SUBSCRIPTION {name}")
+
+
+def test_what_could_not_be_written_down_afterwards_is_refused_before(url: str) -> None:
+    owner = f"r{uuid.uuid4().hex[:8]}"
+    rows(url, f"{OLD} CREATE ROLE {owner} LOGIN; ALTER TABLE ev OWNER TO {owner}; GRANT CREATE ON SCHEMA public TO {owner}; REVOKE ALL ON SCHEMA ops FROM PUBLIC")  # fmt: skip
+    try:
+        with connected(url) as connection:
+            login = url.replace(f"//{connection.info.user}@", f"//{owner}@", 1)
+        before = schema(url)
+        with pytest.raises(
+            TableError, match=r"this role lacks USAGE ON ops, SELECT ON ops\.partition_policy"
+        ):
+            convert("ev", "at", settings=settings(login))
+        for premake in (0, 1001):
+            with pytest.raises(TableError, match=f"{premake} periods ahead are not between 1 and 1000"):
+                convert("ev", "at", premake=premake, settings=settings(url))
+        assert schema(url) == before
+        rows(url, f"GRANT USAGE ON SCHEMA ops TO {owner}; GRANT SELECT, INSERT, DELETE ON ops.partition_policy TO {owner}; GRANT SELECT ON retention_policies TO {owner}")  # fmt: skip
+        assert convert("ev", "at", premake=1, settings=settings(login)).made
+        assert unconvert("ev", settings=settings(login)) == 0
+    finally:
+        rows(url, f"DROP OWNED BY {owner} CASCADE; DROP ROLE {owner}")
+
+
+def test_a_key_that_holds_the_time_first_goes_on_after_a_kill(empty_url: str) -> None:
+    rows(
+        empty_url,
+        "CREATE TABLE ev (at timestamptz, id bigint, PRIMARY KEY (at, id)); INSERT INTO ev SELECT now(), n FROM generate_series(1, 9) AS n",
+    )
+    before, number = schema(empty_url), 1
+    while killed_before(number, lambda: convert("ev", "at", premake=1, settings=settings(empty_url))):
+        number += 1
+    assert number > 20
+    assert rows(empty_url, "SELECT count(*) FROM ev") == [(9,)]
+    unconvert("ev", settings=settings(empty_url))
+    assert schema(empty_url) == before

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import os
 import re
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -72,7 +73,8 @@ def archive(
         with session.patient():
             rows, content = rows_of(session, schema, plain)
             if form == "parquet":
-                written, sha256 = write_parquet(session, schema, plain, unfinished)
+                written = write_parquet(session, schema, plain, unfinished)
+                sha256 = _hash_of_plain(unfinished)
             else:
                 written, sha256 = _write_csv(session, schema, plain, unfinished)
         if written != rows or (form == "csv" and sha256 != content):
@@ -85,7 +87,8 @@ def archive(
         _sync(folder)
     except OSError as error:
         raise FileError(
-            f'"{file}" cannot be written: {error.strerror}', hint="name a folder that exists, with room"
+            f'"{file}" cannot be written: {error.strerror or error}',
+            hint="name a folder that exists, with room",
         ) from error
     return Archived(file, rows, sha256, content)
 
@@ -141,17 +144,24 @@ def hash_of(file: Path) -> str:
     """Return the SHA-256 of an archive: of what is packed in it, if it is packed.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: it cannot be read, or is cut off.
     """
     if file.suffix == ".gz":
         return _hash_of_packed(file)
+    return _hash_of_plain(file)
+
+
+def _hash_of_plain(file: Path) -> str:
     with file.open("rb") as plain:
         return _hash_of_stream(plain)
 
 
 def _hash_of_packed(file: Path) -> str:
-    with gzip.open(file, "rb") as packed:
-        return _hash_of_stream(packed)
+    try:
+        with gzip.open(file, "rb") as packed:
+            return _hash_of_stream(packed)
+    except (EOFError, zlib.error) as error:
+        raise OSError(f"what is packed in it is damaged: {error}") from error
 
 
 def _hash_of_stream(stream: _Source) -> str:

@@ -90,7 +90,9 @@ def convert_command(
     bounds = Bounds(lock_timeout_ms=lock_timeout_ms)
     done = run.convert(table, key, period=period, premake=premake, settings=settings, bounds=bounds)
     typer.echo(
-        f"{done.table}: rows before {done.bound} are its first partition" if done.bound else done.table
+        f"{done.table}: rows before {done.bound} are its first partition"
+        if done.bound
+        else f"{done.table}: partitioned already"
     )
     for name in done.made:
         typer.echo(f"made: {name}")
@@ -172,8 +174,11 @@ def split_command(
     if abort:
         typer.echo("taken away" if run.unsplit(table, settings=settings) else "nothing was begun")
         return
-    for name in run.split(table, period=period, pace=Pace(blocks, pause_s), settings=settings):
+    made = run.split(table, period=period, pace=Pace(blocks, pause_s), settings=settings)
+    for name in made:
         typer.echo(f"made: {name}")
+    if not made:
+        typer.echo("nothing to split: no partition holds the rows from before the conversion")
 
 
 @app.command("create-range", epilog=_EXIT_CODES)

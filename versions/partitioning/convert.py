@@ -61,10 +61,12 @@ def _bounded(session: Session, table: Table, period: Period) -> str:
 
 
 def _refuse_another_key(session: Session, table: Table) -> None:
-    begun = facts.key_of(session, table.name)
-    if begun not in {None, table.key}:
+    begun = [str(column) for (column,) in session.ask("begun_by", oid=table.oid, check=table.check)]
+    built = [str(column) for (column,) in session.ask("columns_of_index", oid=table.oid, name=table.built)]
+    if begun not in ([], [table.key]) or built not in ([], [*table.new_key]):
+        other = begun[0] if begun else built[-1]
         raise TableError(
-            f'the conversion of "{table.name}" was begun by "{begun}", not by "{table.key}"',
+            f'the conversion of "{table.name}" was begun by "{other}", not by "{table.key}"',
             hint=f"go on with that, or take it back: agentdb partitioning unconvert {table.name}",
         )
 
@@ -78,11 +80,7 @@ def refuse_obstacles(session: Session, table: Table) -> None:
     found = [*facts.obstacles(session, table), *incoming.obstacles(session, table)]
     if session.alone:
         found += [str(line) for (line,) in session.ask("busy")]
-    if found:
-        raise TableError(
-            f'table "{table.name}" cannot be partitioned as it is: {"; ".join(found)}',
-            hint="mend each of them, and run it again; nothing was changed",
-        )
+    facts.refuse_all(f'table "{table.name}" cannot be partitioned as it is', found)
 
 
 def _refuse_other_numbers(session: Session, table: Table) -> None:

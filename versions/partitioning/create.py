@@ -125,6 +125,8 @@ def addition_written(
 def created(session: Session, table: str, like: str, by: Scheme) -> Creation:
     """Create a table in *session*; see `create`."""
     schema, plain, name = spoken_name(session, table, like)
+    if isinstance(by, ByRange):
+        policies.refuse_unwritable(session, name, by.premake)
     there = sets.find(session, name)
     if there is not None:
         _refuse_another(there, by)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -234,6 +235,18 @@ def _doubles(names: list[str]) -> set[str]:
 def is_being_split(session: Session, described: Table) -> bool:
     """Tell whether a split of a table was begun and is not over."""
     return session.value("oid_of", table=session.text(described.beside(described.shadow))) is not None
+
+
+def refuse_all(begin: str, found: Sequence[str]) -> None:
+    """Refuse what stands in the way, all of it at once.
+
+    Raises:
+        TableError: *found* is not empty.
+    """
+    if found:
+        raise TableError(
+            f"{begin}: {'; '.join(found)}", hint="mend each of them, and run it again; nothing was changed"
+        )
 
 
 def dependents(session: Session, oid: int) -> tuple[str, ...]:

@@ -60,12 +60,8 @@ def model_of(session: Session, like: str, by: Scheme) -> Set:
     """
     oid, schema, plain, name, owner = session.ask("template_facts", table=like)[0]
     found = session.ask("template_obstacles", oid=oid, keys=list(by.keys), how=by.how)
-    if found:
-        raise TableError(
-            f'table "{name}" cannot be divided by {by.how} of {", ".join(by.keys)}: '
-            + "; ".join(str(line) for (line,) in found),
-            hint="mend each of them, and run it again; nothing was changed",
-        )
+    begin = f'table "{name}" cannot be divided by {by.how} of {", ".join(by.keys)}'
+    facts.refuse_all(begin, [str(line) for (line,) in found])
     return Set(oid, schema, plain, name, owner, by.how, by.keys)
 
 

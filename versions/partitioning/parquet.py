@@ -24,7 +24,6 @@ from spotify_ai_agent_migrations.versions.core.errors import FileError, Settings
 from spotify_ai_agent_migrations.versions.partitioning.session import Session, said
 
 _ROWS: Final = 20_000
-_CHUNK: Final = 1 << 20
 _CURSOR: Final = "agentdb_archive"
 # By base type: the numbers that are read and compared, and what Parquet takes them for.
 _FORMS: Final = MappingProxyType(
@@ -76,8 +75,8 @@ class _Column:
         return name if self.base in _FORMS or self.base == "character" else said("read_text", column=name)
 
 
-def write_parquet(session: Session, schema: str, plain: str, file: Path) -> tuple[int, str]:
-    """Write a table to *file*; return its number of rows and the SHA-256 of the file as it was read back.
+def write_parquet(session: Session, schema: str, plain: str, file: Path) -> int:
+    """Write a table to *file*, read it back, and return its number of rows.
 
     Memory: 20,000 rows. In one snapshot.
 
@@ -97,7 +96,7 @@ def write_parquet(session: Session, schema: str, plain: str, file: Path) -> tupl
         raise FileError(
             f'"{file}" does not hold what was written to it', hint="look at the disk, and run it again"
         )
-    return rows, _hash_of(file)
+    return rows
 
 
 def _arrow() -> Any:  # noqa: ANN401  (an optional, untyped library)
@@ -217,11 +216,3 @@ def _digest(arrays: Sequence[Any]) -> bytes:
     for array in arrays:
         digest.update(repr(array.to_pylist()).encode())
     return digest.digest()
-
-
-def _hash_of(file: Path) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as raw:
-        while chunk := raw.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from psycopg2.sql import Literal
 
@@ -11,6 +12,9 @@ from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.partitioning.periods import Period
 from spotify_ai_agent_migrations.versions.partitioning.plan import Policy
 from spotify_ai_agent_migrations.versions.partitioning.session import Session, said
+
+# What the table of policies takes.
+MOST_PREMAKE: Final = 1_000
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,24 @@ def read(session: Session, table: str | None = None) -> tuple[Policy, ...]:
             f'table "{table}" has no policy', hint=f"agentdb partitioning convert {table} KEY writes one"
         )
     return found
+
+
+def refuse_unwritable(session: Session, name: str, premake: int) -> None:
+    """Refuse what could not be written down of a table once it is partitioned, before it is.
+
+    Raises:
+        TableError: the number of periods is none that a policy takes, or this role may not write one.
+    """
+    if not 1 <= premake <= MOST_PREMAKE:
+        raise TableError(
+            f"{premake} periods ahead are not between 1 and {MOST_PREMAKE}", hint="choose a number between"
+        )
+    lacking = [str(right) for (right,) in session.ask("policy_rights")]
+    if lacking:
+        raise TableError(
+            f'how "{name}" is kept could not be written down: this role lacks {", ".join(lacking)}',
+            hint="have them granted, or run it as a member of agent_owner; nothing was changed",
+        )
 
 
 def period_of(session: Session, table: str) -> Period:

@@ -72,9 +72,7 @@ def template(there: Iterable[Partition]) -> int | None:
     return found[-1].oid if found else None
 
 
-def statements(
-    session: Session, table: Table, new: New, like: int | None, *, parent: Table | None = None
-) -> list[Composable]:
+def statements(session: Session, table: Table, new: New, like: int | None) -> list[Composable]:
     """Return what makes one partition: CREATE TABLE … LIKE and ATTACH, which lock less than PARTITION OF."""
     partition = table.beside(new.plain)
     since, until = literal(table.kind, new.since), literal(table.kind, new.until)
@@ -83,12 +81,12 @@ def statements(
         said("create_partition", partition=partition, table=table.identifier, options=SQL(options or "")),
         SQL("ALTER TABLE {} OWNER TO {}").format(partition, SQL(table.owner)),
         SQL("COMMENT ON TABLE {} IS {}").format(
-            partition, Literal(f"{facts.MARK}: {(parent or table).name} from {since} to {until}")
+            partition, Literal(f"{facts.MARK}: {table.name} from {since} to {until}")
         ),
-        *like_its_neighbours(session, partition, (parent or table).oid, like),
+        *like_its_neighbours(session, partition, table.oid, like),
         said(
             "attach",
-            table=(parent or table).identifier,
+            table=table.identifier,
             partition=partition,
             since=Literal(since),
             until=Literal(until),

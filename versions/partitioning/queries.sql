@@ -1065,6 +1065,27 @@ SELECT coalesce((SELECT attribute.attname
   FROM pg_catalog.pg_class AS class
  WHERE class.oid = pg_catalog.to_regclass(%(table)s);
 
+-- begun_by --
+-- The column that the check of a conversion that was begun bounds.
+SELECT attribute.attname
+  FROM pg_catalog.pg_constraint AS linked
+  JOIN pg_catalog.pg_attribute AS attribute
+    ON attribute.attrelid = linked.conrelid AND attribute.attnum = ANY (linked.conkey)
+ WHERE linked.conrelid = %(oid)s
+   AND linked.conname = %(check)s;
+
+-- columns_of_index --
+-- The columns of an index of a table, by its name, in their order.
+SELECT attribute.attname
+  FROM pg_catalog.pg_index AS index
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+ CROSS JOIN LATERAL pg_catalog.unnest(index.indkey::smallint[]) WITH ORDINALITY AS part (attnum, place)
+  JOIN pg_catalog.pg_attribute AS attribute
+    ON attribute.attrelid = index.indrelid AND attribute.attnum = part.attnum
+ WHERE index.indrelid = %(oid)s
+   AND class.relname = %(name)s
+ ORDER BY part.place;
+
 -- index_is_valid --
 -- Whether an index of a table, by its name, is valid; None if there is none.
 SELECT (SELECT index.indisvalid
@@ -1136,6 +1157,24 @@ SELECT policy.table_name,
  WHERE coalesce(policy.table_name = %(table)s, true)
  ORDER BY policy.table_name;
 
+-- policy_rights --
+-- The rights that this role lacks to read, write and strike policies, where there are any.
+SELECT needed.privilege || ' ON ' || needed.place
+  FROM (VALUES ('USAGE', 'ops', NULL, NULL),
+               ('SELECT', 'ops.partition_policy', 'ops', 'partition_policy'),
+               ('INSERT', 'ops.partition_policy', 'ops', 'partition_policy'),
+               ('DELETE', 'ops.partition_policy', 'ops', 'partition_policy'),
+               ('SELECT', 'public.retention_policies', 'public', 'retention_policies'))
+       AS needed (privilege, place, schema, name)
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.nspname = coalesce(needed.schema, needed.place)
+  LEFT JOIN pg_catalog.pg_class AS class ON class.relnamespace = namespace.oid AND class.relname = needed.name
+ -- Before revision 007 there is nothing to be written.
+ WHERE EXISTS (SELECT FROM pg_catalog.pg_class AS policy
+                 JOIN pg_catalog.pg_namespace AS place ON place.oid = policy.relnamespace
+                WHERE place.nspname = 'ops' AND policy.relname = 'partition_policy')
+   AND CASE WHEN needed.name IS NULL THEN NOT pg_catalog.has_schema_privilege(namespace.oid, needed.privilege)
+            ELSE NOT pg_catalog.has_table_privilege(class.oid, needed.privilege) END;
+
 -- remember_policy --
 -- How a table is kept that was just converted: everything, until somebody says otherwise.
 INSERT INTO ops.partition_policy (table_name, period, premake)
@@ -1174,10 +1213,18 @@ SELECT class.oid::bigint,
 
 -- note_detaching --
 -- Write down that a partition is about to be detached, or that a copy waits to be dropped.
+WITH renewed AS (
+    -- A run that could not detach it has left a line: the time of grace does not begin with that.
+    UPDATE ops.partition_archives AS entry
+       SET detached_at = pg_catalog.clock_timestamp()
+     WHERE entry.partition_oid = {oid}
+       AND entry.partition_name = {partition}
+       AND entry.dropped_at IS NULL
+    RETURNING entry.id
+)
 INSERT INTO ops.partition_archives (table_name, partition_name, partition_oid)
 SELECT {table}, {partition}, {oid}
- WHERE NOT EXISTS (SELECT FROM ops.partition_archives AS entry
-                    WHERE entry.partition_oid = {oid} AND entry.partition_name = {partition} AND entry.dropped_at IS NULL);
+ WHERE NOT EXISTS (SELECT FROM renewed);
 
 -- note_detached --
 -- Write down that a partition is detached by now.
@@ -1331,6 +1378,26 @@ SELECT pg_catalog.count(*), coalesce(pg_catalog.sum(pg_catalog.hashtextextended(
 UNION ALL
 SELECT pg_catalog.count(*), coalesce(pg_catalog.sum(pg_catalog.hashtextextended(ROW({columns})::text, 0)::numeric), 0)::text
   FROM {other};
+
+-- shape --
+-- What two partitioned tables have in common when a partition of one can be attached to the other: the columns,
+-- indexes, checks and foreign keys, without names of their own.
+SELECT pg_catalog.format('column %%I %%s', attribute.attname, pg_catalog.format_type(attribute.atttypid, attribute.atttypmod))
+  FROM pg_catalog.pg_attribute AS attribute
+ WHERE attribute.attrelid = %(oid)s
+   AND attribute.attnum > 0
+   AND NOT attribute.attisdropped
+UNION
+SELECT CASE WHEN index.indisunique THEN 'unique ' ELSE '' END
+       || pg_catalog.regexp_replace(pg_catalog.pg_get_indexdef(index.indexrelid), '^.*? USING ', 'index USING ')
+  FROM pg_catalog.pg_index AS index
+ WHERE index.indrelid = %(oid)s
+UNION
+SELECT 'constraint ' || pg_catalog.replace(pg_catalog.pg_get_constraintdef(linked.oid), ' NOT VALID', '')
+  FROM pg_catalog.pg_constraint AS linked
+ WHERE linked.conrelid = %(oid)s
+   AND linked.contype IN ('c', 'f')
+   AND linked.conparentid = 0;
 
 -- comment_of --
 -- The comment of a table by its name.

@@ -35,12 +35,14 @@ def retain(
     detached concerns nobody any more.
     """
     done = [*finalize(session, table), *detach(session, table, policy, now)]
-    copies = replace(policy, archive=False)
-    for mark, kept in ((facts.MARK, policy), (facts.COPY, copies)):
-        for gone in policies.detached(session, mark):
-            if gone.table == table.name:
-                with caught(gone.plain, done):
-                    done += _retire(session, table, kept, gone, folder)
+    for gone in policies.detached(session, facts.MARK):
+        if gone.table == table.name:
+            with caught(gone.plain, done):
+                done += _retire(session, table, policy, gone, folder)
+    for copy in policies.detached(session, facts.COPY):
+        if copy.table == table.name:
+            with caught(copy.plain, done):
+                done += _retire_copy(session, table, replace(policy, archive=False), copy)
     return tuple(done)
 
 
@@ -116,12 +118,8 @@ def _retire(
     session: Session, table: Table, policy: Policy, gone: Detached, folder: Path | None
 ) -> tuple[Done, ...]:
     """Archive a detached partition and, when its time of grace is over, drop it."""
-    copy = not policy.archive and gone.until is None
     if gone.detached_at is None:
-        if not copy:
-            return (Done("kept", gone.plain, "it was not detached by this package: attach it, or drop it"),)
-        policies.note(session, "note_detaching", gone)
-        gone = _again(session, gone)
+        return (Done("kept", gone.plain, "it was not detached by this package: attach it, or drop it"),)
     done: list[Done] = []
     if policy.archive and gone.sha256 is None:
         if folder is None:
@@ -131,19 +129,32 @@ def _retire(
         policies.note(session, "note_archived", gone, **proof, file=str(made.file.resolve()))
         gone = _again(session, gone)
         done.append(Done("archived", gone.plain, f"{made.rows} rows, SHA-256 {made.sha256}"))
-    kept = _kept_by(session, table, gone)
+    return (*done, _dropped(session, table, policy, gone, over=True))
+
+
+def _retire_copy(session: Session, table: Table, policy: Policy, copy: Detached) -> tuple[Done, ...]:
+    """Drop what a split has left, when its time of grace is over: its rows are in the partitions."""
+    if copy.detached_at is None:
+        policies.note(session, "note_detaching", copy)
+        copy = _again(session, copy)
+    return (_dropped(session, table, policy, copy, over=False),)
+
+
+def _dropped(session: Session, table: Table, policy: Policy, gone: Detached, *, over: bool) -> Done:
+    """Drop a table unless something keeps it, with *over* also that its rows are not over any more."""
+    kept = _kept_by(session, table, gone, over=over)
     if kept is None:
-        kept = session.transaction(lambda: _drop(session, table, policy, gone))
-    return (*done, Done("dropped", gone.plain) if kept is None else Done("kept", gone.plain, kept))
+        kept = session.transaction(lambda: _drop(session, table, policy, gone, over=over))
+    return Done("dropped", gone.plain) if kept is None else Done("kept", gone.plain, kept)
 
 
-def _kept_by(session: Session, table: Table, gone: Detached) -> str | None:
+def _kept_by(session: Session, table: Table, gone: Detached, *, over: bool) -> str | None:
     """Return what keeps a detached partition from being dropped, by the policy of this moment."""
     now, _ = facts.clock(session)
     policy = policies.read(session, table.name)[0]
     if policy.hold:
         return f"a legal hold: {policy.hold}"
-    still = _is_not_over(table, policy, gone) if gone.until is not None else None
+    still = _is_not_over(table, policy, gone) if over else None
     if still is not None:
         return still
     if gone.detached_at is not None and gone.detached_at + policy.grace > now:
@@ -167,7 +178,7 @@ def _again(session: Session, gone: Detached) -> Detached:
     return next(one for one in found if one.oid == gone.oid)
 
 
-def _drop(session: Session, table: Table, policy: Policy, gone: Detached) -> str | None:
+def _drop(session: Session, table: Table, policy: Policy, gone: Detached, *, over: bool) -> str | None:
     """Drop a table if it is still the one that was detached, and its rows are still those of its archive.
 
     Returns:
@@ -178,7 +189,7 @@ def _drop(session: Session, table: Table, policy: Policy, gone: Detached) -> str
     """
     name = Identifier(gone.schema, gone.plain)
     session.run(SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(name))
-    kept = _kept_by(session, table, gone)
+    kept = _kept_by(session, table, gone, over=over)
     if kept is not None:
         return kept
     if facts.number_of(session, gone.name) != gone.oid or session.value("is_partition", oid=gone.oid):
@@ -203,7 +214,7 @@ def _refuse_unproved(session: Session, gone: Detached) -> None:
         found = hash_of(Path(str(gone.file)))
     except OSError as error:
         raise TableError(
-            f'the archive of "{gone.name}" cannot be read: "{gone.file}": {error.strerror or "damaged"}',
+            f'the archive of "{gone.name}" cannot be read: "{gone.file}": {error.strerror or error}',
             hint="leave it there until the partition is dropped; copy it elsewhere as you like",
         ) from error
     if found != gone.sha256:

@@ -32,8 +32,6 @@ from spotify_ai_agent_migrations.versions.partitioning.unconvert import take_bac
 
 PREMAKE: Final = 12
 _PURPOSE: Final = "agentdb partitioning"
-# Below this everything is done within the transaction of the migration, in some hundredths of a second.
-SMALL_BYTES: Final = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -86,6 +84,7 @@ def unconvert(
         TableError: more rows would be moved, or two of them have the same old key; nothing was changed.
     """
     with maintained(table, settings, bounds) as session:
+        policies.refuse_unwritable(session, facts.qualified(session, table), PREMAKE)
         moved = take_back(session, table, max_rows=max_rows)
         policies.forget(session, facts.qualified(session, table))
         return moved
@@ -162,6 +161,7 @@ def written_back(table: str, *, settings: Settings) -> tuple[str, ...]:
 def converted(session: Session, name: str, key: str, period: Period, ahead: int) -> Conversion:
     """Convert a table in *session*; see `convert`."""
     table = facts.table(session, name, key)
+    policies.refuse_unwritable(session, table.name, ahead)
     bound = None
     now, _ = facts.clock(session)
     if not table.partitioned:

@@ -64,13 +64,13 @@ def split_rows(session: Session, table: Table, period: Period, now: datetime, pa
         months = begun(session, table, legacy)
     if isinstance(session, Written):
         return _write_rest(session, table, legacy, months, pace)
+    _refuse_changed(session, table)
     _copy(session, table, legacy, pace)
+    _refuse_changed(session, table)
     _verify(session, table, legacy)
     session.note(f"swapping {legacy.name}")
     session.transaction(lambda: _swap(session, table, legacy, months))
     _finish(session, table)
-    with session.patient():
-        session.run(SQL("ANALYZE {}").format(table.identifier))
     return tuple(one.plain for one in months)
 
 
@@ -98,8 +98,12 @@ def _write_rest(
 
 
 def _finish(session: Session, table: Table) -> None:
-    """Take away what proved the bounds of the partitions, and validate what was made anew for the swap."""
-    for schema, plain, name in session.ask("bound_checks", oid=table.oid):
+    """Tell the planner, take away what proved the bounds, and validate what was made anew for the swap."""
+    checks = session.ask("bound_checks", oid=table.oid)
+    if checks:
+        with session.patient():
+            session.run(SQL("ANALYZE {}").format(table.identifier))
+    for schema, plain, name in checks:
         drop = SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(Identifier(schema, plain), Identifier(name))
         session.transaction(lambda drop=drop: session.run(drop))  # type: ignore[misc]
     incoming.validate(session, table.oid, table)
@@ -132,11 +136,7 @@ def _refuse_obstacles(session: Session, table: Table, months: Sequence[New]) -> 
         f'publication "{name}" sends every table, and so the copy: publish the tables by name'
         for (name,) in session.ask("published_whole", oid=table.oid)
     ]
-    if found:
-        raise TableError(
-            f'table "{table.name}" cannot be split as it is: {"; ".join(found)}',
-            hint="mend each of them, and run it again; nothing was changed",
-        )
+    facts.refuse_all(f'table "{table.name}" cannot be split as it is', found)
 
 
 def _months(
@@ -237,6 +237,17 @@ def _comparison(session: Session, table: Table, legacy: Partition) -> Composable
         other=shadow_of(table),
         columns=_stored(session, table),
     )
+
+
+def _refuse_changed(session: Session, table: Table) -> None:
+    """Refuse a copy of what the table was: to attach it would build the new index while everybody waits."""
+    copy = session.value("oid_of", table=shadow_text(session, table))
+    shapes = [{line for (line,) in session.ask("shape", oid=oid)} for oid in (table.oid, copy)]
+    if shapes[0] != shapes[1]:
+        raise TableError(
+            f'"{table.name}" has changed since its split was begun: {min(shapes[0] ^ shapes[1])}',
+            hint="agentdb partitioning split --abort, and begin anew; nothing was swapped",
+        )
 
 
 def _swap(session: Session, table: Table, legacy: Partition, months: Sequence[New]) -> None:

@@ -121,11 +121,7 @@ def _refuse_obstacles(session: Session, table: Table, key: Sequence[str], moving
             f'publication "{name}" sends every table, and the {moving} rows that are moved a second time'
             for (name,) in session.ask("published_whole", oid=table.oid)
         ]
-    if found:
-        raise TableError(
-            f'table "{table.name}" cannot be made a plain one as it is: {"; ".join(found)}',
-            hint="mend each of them, and run it again; nothing was changed",
-        )
+    facts.refuse_all(f'table "{table.name}" cannot be made a plain one as it is', found)
 
 
 def _called(partition: Partition) -> Identifier:
@@ -177,8 +173,8 @@ def _swap_back(
     # The last of the partitioned tables in a publication puts it back as it was.
     publications = [
         name
-        for name, _, others in session.ask("published", oid=table.oid)
-        if name in was["publications"] and not others
+        for name, _, partitioned in session.ask("published", oid=table.oid)
+        if name in was["publications"] and not partitioned
     ]
     pairs = session.ask("index_pairs", oid=receiver.oid)
     keys = session.ask("link_pairs", oid=receiver.oid)
