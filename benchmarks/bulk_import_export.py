@@ -23,6 +23,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from importlib import import_module
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
@@ -224,6 +225,59 @@ def parquet_ways(conninfo: Mapping[str, str], table: str, folder: Path) -> dict[
     }
 
 
+def other_loaders(
+    connection: Connection, conninfo: Mapping[str, str], path: Path
+) -> dict[str, Callable[[], object]]:
+    """Return what else loads a CSV file of those columns, where it is at hand: the server itself, and ADBC."""
+    ways: dict[str, Callable[[], object]] = {}
+
+    def by_the_server() -> None:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(
+                "COPY bulk_benchmark.events FROM %(path)s (FORMAT csv, HEADER)", {"path": str(path)}
+            )
+
+    path.chmod(0o644)
+    path.parent.chmod(0o711)
+    try:
+        by_the_server()
+        ways["server-side COPY"] = by_the_server
+    except psycopg2.Error as error:
+        print(f"\nwithout COPY on the server: {type(error).__name__}")
+    try:
+        import_module("adbc_driver_postgresql.dbapi")
+        ways["ADBC from pyarrow.csv"] = lambda: with_adbc(conninfo, path)
+    except ImportError:
+        print("\nwithout ADBC: pip install adbc-driver-postgresql")
+    return ways
+
+
+def with_adbc(conninfo: Mapping[str, str], path: Path) -> None:
+    """Load with ADBC, its columns typed as the table's: text is not taken for jsonb."""
+    arrow, text = import_module("pyarrow"), import_module("pyarrow.csv")
+    driver = import_module("adbc_driver_postgresql.dbapi")
+    moment, json = arrow.timestamp("us", "UTC"), arrow.json_(arrow.utf8())
+    read = dict(
+        zip(_COLUMNS, (arrow.int64(), arrow.int64(), arrow.utf8(), arrow.utf8(), moment), strict=True)
+    )
+    schema = arrow.schema([(name, json if name == "properties" else type_) for name, type_ in read.items()])
+    batches = (
+        arrow.RecordBatch.from_arrays(
+            [
+                arrow.ExtensionArray.from_storage(json, column) if name == "properties" else column
+                for name, column in zip(_COLUMNS, batch.columns, strict=True)
+            ],
+            schema=schema,
+        )
+        for batch in text.open_csv(path, convert_options=text.ConvertOptions(column_types=read))
+    )
+    settings = "&".join(f"{name}={quote(value, safe='')}" for name, value in conninfo.items())
+    with driver.connect(f"postgresql://?{settings}") as session, session.cursor() as cursor:
+        reader = arrow.RecordBatchReader.from_batches(schema, batches)
+        cursor.adbc_ingest("events", reader, mode="append", db_schema_name="bulk_benchmark")
+        session.commit()
+
+
 def report(title: str, seconds: dict[str, list[float]], rows: int) -> None:
     base = statistics.median(next(iter(seconds.values())))
     print(f"\n{title}: {rows} rows, {len(next(iter(seconds.values())))} rounds")
@@ -276,6 +330,7 @@ def main(rows: int = 200_000, rounds: int = 5) -> None:
             "bulk_import, no ANALYZE": lambda: bulk_import(table, path, analyze=False),
             "bulk_import, one session": lambda: bulk_import(table, path, workers=1),
             "bulk_import, rejects kept": lambda: bulk_import(table, path, max_rejects=0.01),
+            **other_loaders(connection, conninfo, path),
         }
         for shape, statement in _SHAPES.items():
             with connection, connection.cursor() as cursor:
