@@ -110,8 +110,9 @@ def bulk_export(
     where, query: SQL of the caller's, in a transaction that may only read; `parameters` fill `%(name)s`.
     format, compression: csv, tsv, jsonl, copy, binary, parquet, arrow; none, gzip, zstd, bz2, xz; else as the
         name of the file ends.
-    personal: keep, mask or refuse columns that are classified as personal; to keep is the default of whoever
-        owns the table or is a member of agent_privacy, and of nobody else.
+    personal: keep, mask or refuse what holds personal data, by the comment on a column or on that which it
+        is read from; what is made of values does where a table is read that holds any. To keep is the default
+        of whoever owns these tables or is a member of agent_privacy, and of nobody else.
     for_spreadsheets: a text that a spreadsheet would execute gets an apostrophe before it.
     manifest: write the number of rows and the SHA-256 into `<path>.manifest.json`.
     split_rows, split_by: into several files beside one another, of so many rows (out-0001.csv), or one for
@@ -132,7 +133,7 @@ def bulk_export(
         format or format_of(place), compression or compression_of(place), personal, for_spreadsheets,
         workers, manifest, split_rows, split_by,
     )  # fmt: skip
-    refuse_contradictions(wish, place, is_query=query)
+    refuse_contradictions(wish, place)
     settings = resolve_settings(url)
     with ExitStack() as stack:
         first = None if wish.is_split else _opened(stack, place, wish)

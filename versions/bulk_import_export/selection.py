@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +16,7 @@ from psycopg2.sql import Composable, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.bulk_import_export import plan
 from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import SQL, find_table, read_ranges
+from spotify_ai_agent_migrations.versions.bulk_import_export.personal import Holding, Holdings
 from spotify_ai_agent_migrations.versions.bulk_import_export.wish import COLUMNAR, Wish
 from spotify_ai_agent_migrations.versions.core.errors import PrivilegeError, TableError
 
@@ -23,6 +24,7 @@ _SERIAL_BELOW_BYTES: Final = 32 << 20
 _RANGE_BYTES: Final = 8 << 20
 # What is made of one takes several times its size.
 _COLUMNAR_RANGE_BYTES: Final = 4 << 20
+_UNSURE: Final = "; what is made of values counts as personal where a table is read that holds personal data"
 _TEXTS: Final = ("text", "character", "name", "json", "citext")
 # What JSON has a form for, or what is a text there that reads back as the same; and lists of those.
 _IN_JSON: Final = re.compile(
@@ -58,15 +60,18 @@ def select_table(connection: Connection, name: str, wish: Wish) -> Selection:
         table = find_table(cursor, name, kinds=plan.EXPORTABLE)
         plan.refuse_other_kinds(table, plan.EXPORTABLE, verb="exported")
         columns = _chosen(table, wish.columns)
-        masked = _masked(connection, table, columns, wish)
-    return Selection(
+        holdings = Holdings(cursor)
+        held = holdings.of_relation(table.oid)
+        masked = _masked(
+            holdings, table.qualified, {one.name: held.get(one.number, Holding()) for one in columns}, wish
+        )
+    return _selection(
         table.qualified,
         Identifier(table.schema, table.name),
-        tuple(column.name for column in columns),
-        tuple("text" if column.name in masked else column.type for column in columns),
-        tuple(_value(column, masked, wish) for column in columns),
+        columns,
         masked,
-        table.oid if wish.where is None and not wish.order_by and table.kind in "rp" else None,
+        wish,
+        relation=table.oid if wish.where is None and not wish.order_by and table.kind in "rp" else None,
     )
 
 
@@ -92,6 +97,11 @@ def select_query(connection: Connection, text: str, wish: Wish) -> Selection:
         found = cursor.description or ()
         cursor.execute(SQL["names_of_types"], {"types": [column.type_code for column in found]})
         types = [str(name) for (name,) in cursor.fetchall()]
+        holdings = Holdings(cursor)
+        held = holdings.of_query((column.table_oid, column.table_column) for column in found)
+        masked = _masked(
+            holdings, "the query", dict(zip((str(column.name) for column in found), held, strict=True)), wish
+        )
     columns = [
         plan.Column(
             str(column.name),
@@ -101,12 +111,21 @@ def select_query(connection: Connection, text: str, wish: Wish) -> Selection:
         )
         for column, type_ in zip(found, types, strict=True)
     ]
+    return _selection("the query", source, columns, masked, wish)
+
+
+def _selection(
+    name: str, source: Composable, columns: Sequence[plan.Column], masked: tuple[str, ...], wish: Wish,
+    *, relation: int | None = None,
+) -> Selection:  # fmt: skip
     return Selection(
-        "the query",
+        name,
         source,
         tuple(column.name for column in columns),
-        tuple(column.type for column in columns),
-        tuple(_value(column, (), wish) for column in columns),
+        tuple("text" if column.name in masked else column.type for column in columns),
+        tuple(_value(column, masked, wish) for column in columns),
+        masked,
+        relation,
     )
 
 
@@ -144,27 +163,24 @@ def _chosen(table: plan.Table, names: Sequence[str] | None) -> tuple[plan.Column
     return tuple(by_name[name] for name in names)
 
 
-def _masked(
-    connection: Connection, table: plan.Table, columns: Sequence[plan.Column], wish: Wish
-) -> tuple[str, ...]:
-    personal = [column for column in columns if column.is_personal]
-    if not personal or (wish.personal in {None, "keep"} and _may_keep(connection, table)):
+def _masked(holdings: Holdings, name: str, held: Mapping[str, Holding], wish: Wish) -> tuple[str, ...]:
+    """Return the columns to mask, by what each of them holds.
+
+    Raises:
+        PrivilegeError: some may neither be written as they are nor are they to be masked.
+    """
+    personal = {column: found for column, found in held.items() if found.is_personal}
+    if not personal or (wish.personal in {None, "keep"} and holdings.may_keep(personal.values())):
         return ()
     if wish.personal == "mask":
-        return tuple(column.name for column in personal)
+        return tuple(personal)
+    sure = all(found.sure for found in personal.values())
+    what = f"{'' if sure else 'what may be '}personal data in {plan.listed(map(plan.quoted, personal))}"
     raise PrivilegeError(
-        f"{table.qualified} holds personal data in {plan.names_of(personal)}, "
-        "and this export may not hold it",
+        f"{name} holds {what}, and this export may not hold it",
         hint='leave the columns out, mask them (personal="mask", --personal mask), '
-        "or connect as a member of agent_privacy",
+        "or connect as a member of agent_privacy" + ("" if sure else _UNSURE),
     )
-
-
-def _may_keep(connection: Connection, table: plan.Table) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(SQL["may_keep_personal"], {"relation": table.oid})
-        row = cursor.fetchone()
-    return bool(row and row[0])
 
 
 def _value(column: plan.Column, masked: Sequence[str], wish: Wish) -> Composable:

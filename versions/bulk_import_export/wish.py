@@ -48,7 +48,7 @@ def format_of(place: str) -> str:
     return _ENDINGS.get(Path(name).suffix, "csv")
 
 
-def refuse_contradictions(wish: Wish, place: str, *, is_query: bool) -> None:
+def refuse_contradictions(wish: Wish, place: str) -> None:
     """Refuse what there is not.
 
     Raises:
@@ -70,11 +70,6 @@ def refuse_contradictions(wish: Wish, place: str, *, is_query: bool) -> None:
         _refuse_split(wish, place)
     if wish.personal not in {None, "keep", "mask", "refuse"}:
         raise SettingsError(f'personal is "{wish.personal}"', hint="say keep, mask or refuse")
-    if is_query and wish.personal in {"mask", "refuse"}:
-        raise SettingsError(
-            "which columns of a query are personal cannot be told, to be masked or refused",
-            hint="name the table, or leave them out of the query",
-        )
 
 
 def _refuse_split(wish: Wish, place: str) -> None:
