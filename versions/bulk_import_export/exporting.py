@@ -30,6 +30,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.refusal import (
 )
 from spotify_ai_agent_migrations.versions.bulk_import_export.selection import (
     Selection,
+    header_of,
     ranges_of,
     refuse_several,
     select_query,
@@ -291,10 +292,7 @@ class _Export:
         )
 
     def _header(self, found: Selection) -> bytes:
-        if self._wish.format not in {"csv", "tsv"}:
-            return b""
-        delimiter = "\t" if self._wish.format == "tsv" else ","
-        return (delimiter.join(_quoted(name, delimiter) for name in found.columns) + "\n").encode()
+        return header_of(found, self._wish) if self._wish.is_text else b""
 
     def _side_by_side(self, found: Selection, ranges: Sequence[Composable], taker: Taker) -> int:
         """Write the ranges of the table in order, each read by whoever is free, all at one snapshot."""
@@ -368,13 +366,6 @@ class _Export:
                     raise
                 wait_ms = self._settings.lock_timeout_ms
                 raise gave_up(error, doing=doing, table=table, wait_ms=wait_ms, seen=watch.seen) from error
-
-
-def _quoted(name: str, delimiter: str) -> str:
-    special = (
-        any(letter in name for letter in (delimiter, '"', "\n", "\r")) or not name.strip() or name == "\\."
-    )
-    return '"' + name.replace('"', '""') + '"' if special else name
 
 
 def _cancel(connections: Sequence[Connection]) -> None:

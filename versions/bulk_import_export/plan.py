@@ -33,8 +33,8 @@ _STEPS_PATIENT: Final = 1_000_000
 class Column:
     """A column of a table; `required` says it is NOT NULL and nothing fills it in its absence.
 
-    `number` is its place in the catalogue. `data_class` is the class of data that its comment begins with, or
-    that of the table it comes from, if any.
+    `number` is its place in the catalogue, `category` the one of its type there. `data_class` is the class of
+    data that its comment begins with, or that of the table it comes from, if any.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Column:
     generated: bool = False
     sequence: str | None = None
     number: int = 0
+    category: str = ""
     data_class: str | None = None
 
     @property

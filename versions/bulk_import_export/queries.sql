@@ -123,7 +123,8 @@ SELECT attribute.attname,
             ORDER BY link.classid = 'pg_catalog.pg_attrdef'::regclass DESC
             LIMIT 1
        ),
-       attribute.attnum
+       attribute.attnum,
+       type.typcategory::text
   FROM pg_catalog.pg_attribute AS attribute
   JOIN pg_catalog.pg_type AS type ON type.oid = attribute.atttypid
  WHERE attribute.attrelid = %(relation)s::oid
@@ -665,7 +666,7 @@ CASE WHEN {column} IS NOT NULL THEN '***'::text END
 
 -- no_formula --
 -- A text that no spreadsheet takes for a formula.
-CASE WHEN {column}::text ~ E'^[=+@\t\r-]' THEN '''' || {column}::text ELSE {column}::text END
+CASE WHEN {column}::text ~ E'^[=+@\t\r\n-]' THEN '''' || {column}::text ELSE {column}::text END
 
 -- array_as_json --
 -- A list; an array that does not begin at 1 as the server writes it, for a list would lose that.
@@ -702,10 +703,12 @@ SELECT 1 FROM {source} {rest}
 SELECT exported.* FROM {source} LIMIT 0;
 
 -- names_of_types --
--- How the types of a query are called.
-SELECT pg_catalog.format_type(type.oid, NULL)
-  FROM pg_catalog.unnest(%(types)s::oid[]) WITH ORDINALITY AS type (oid, place)
- ORDER BY type.place;
+-- How the types of a query are called, and their categories.
+SELECT pg_catalog.format_type(type.oid, NULL),
+       type.typcategory::text
+  FROM pg_catalog.unnest(%(types)s::oid[]) WITH ORDINALITY AS given (oid, place)
+  JOIN pg_catalog.pg_type AS type ON type.oid = given.oid
+ ORDER BY given.place;
 
 -- values_of_column --
 -- The values to split an export by, as texts; one more than there may be is enough to say so.

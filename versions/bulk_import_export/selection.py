@@ -25,7 +25,11 @@ _RANGE_BYTES: Final = 8 << 20
 # What is made of one takes several times its size.
 _COLUMNAR_RANGE_BYTES: Final = 4 << 20
 _UNSURE: Final = "; what is made of values counts as personal where a table is read that holds personal data"
-_TEXTS: Final = ("text", "character", "name", "json", "citext")
+# The categories of types whose values may begin with anything: strings, labels, what is the server's own,
+# unknown; and in a text also types of anybody's. Numbers and times are what they are, lists have a bracket.
+_ANYTHING: Final = "SEZX"
+_ANYTHING_IN_TEXT: Final = _ANYTHING + "U"
+_FORMULA: Final = re.compile(r"[=+@\t\r\n-]")
 # What JSON has a form for, or what is a text there that reads back as the same; and lists of those.
 _IN_JSON: Final = re.compile(
     r"(?:(jsonb?)|smallint|integer|bigint|numeric|real|double precision|boolean|text|character(?: varying)?"
@@ -96,7 +100,7 @@ def select_query(connection: Connection, text: str, wish: Wish) -> Selection:
         cursor.execute(Statement(SQL["columns_of_query"]).format(source=source))
         found = cursor.description or ()
         cursor.execute(SQL["names_of_types"], {"types": [column.type_code for column in found]})
-        types = [str(name) for (name,) in cursor.fetchall()]
+        types = cursor.fetchall()
         holdings = Holdings(cursor)
         held = holdings.of_query((column.table_oid, column.table_column) for column in found)
         masked = _masked(
@@ -108,8 +112,9 @@ def select_query(connection: Connection, text: str, wish: Wish) -> Selection:
             f"numeric({column.precision},{column.scale})"
             if type_ == "numeric" and column.precision
             else type_,
+            category=category,
         )
-        for column, type_ in zip(found, types, strict=True)
+        for column, (type_, category) in zip(found, types, strict=True)
     ]
     return _selection("the query", source, columns, masked, wish)
 
@@ -127,6 +132,20 @@ def _selection(
         masked,
         relation,
     )
+
+
+def header_of(found: Selection, wish: Wish) -> bytes:
+    """Return the line of CSV with the names of the columns."""
+    delimiter = "\t" if wish.format == "tsv" else ","
+    names = (f"'{name}" if wish.for_spreadsheets and _FORMULA.match(name) else name for name in found.columns)
+    return (delimiter.join(_quoted(name, delimiter) for name in names) + "\n").encode()
+
+
+def _quoted(name: str, delimiter: str) -> str:
+    special = (
+        any(letter in name for letter in (delimiter, '"', "\n", "\r")) or not name.strip() or name == "\\."
+    )
+    return '"' + name.replace('"', '""') + '"' if special else name
 
 
 def refuse_several(cursor: Cursor, text: Composable) -> None:
@@ -187,7 +206,7 @@ def _value(column: plan.Column, masked: Sequence[str], wish: Wish) -> Composable
     name = Identifier(column.name)
     if column.name in masked:
         return Statement(SQL["masked"]).format(column=name)
-    if wish.for_spreadsheets and column.type.startswith(_TEXTS):
+    if wish.for_spreadsheets and column.category in (_ANYTHING_IN_TEXT if wish.is_text else _ANYTHING):
         return Statement(SQL["no_formula"]).format(column=name)
     return _as_json(column.type, name) if wish.format == "jsonl" else name
 

@@ -35,6 +35,11 @@ class Wish:
     split_by: str | None = None
 
     @property
+    def is_text(self) -> bool:
+        """Whether it is what a spreadsheet reads."""
+        return self.format in {"csv", "tsv"}
+
+    @property
     def is_split(self) -> bool:
         """Whether more files than one may be written."""
         return self.split_rows is not None or self.split_by is not None
