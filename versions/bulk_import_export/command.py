@@ -103,6 +103,10 @@ _Url = Annotated[
     typer.Option("--url", metavar="URL", help="The database; else DATABASE_URL, else .env."),
 ]
 _Pairs = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE")]
+_Source = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Where their file is now; a URL with a password, once more."),
+]
 _Json = Annotated[bool, typer.Option("--json", help="Write the result as JSON.")]
 
 
@@ -181,6 +185,7 @@ def retry(
     rejects: Annotated[Path, typer.Argument(metavar="REJECTS", help="What an import wrote by --rejects.")],
     *,
     table: Annotated[str | None, typer.Option(help="In place of the table that refused them.")] = None,
+    source: _Source = None,
     max_rejects: Annotated[float, typer.Option(help="Rows to keep aside at most, or a share below 1.")] = 0,
     again: Annotated[Path | None, typer.Option("--rejects", help="Write what is rejected again.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every value, and load nothing.")] = False,
@@ -190,7 +195,7 @@ def retry(
     """Load the rows once more that an import kept aside, from the file that they came from."""
     given: dict[str, Any] = {"max_rejects": max_rejects, "rejects": again, "dry_run": dry_run}
     with shown_progress() as tell:
-        result = bulk_retry(rejects, table=table, url=url, progress=tell, **given)
+        result = bulk_retry(rejects, table=table, source=source, url=url, progress=tell, **given)
     _say_import(result, as_json=as_json)
     if result.rejected:
         raise typer.Exit(EXIT_FINDINGS)
@@ -201,9 +206,11 @@ def retry(
 def fix(
     rejects: Annotated[Path, typer.Argument(metavar="REJECTS", help="What an import wrote by --rejects.")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the rows go, to be mended there.")],
+    *,
+    source: _Source = None,
 ) -> None:
     """Write the rows that an import kept aside, whole and under their header, into FILE."""
-    typer.echo(f"wrote {_rows(bulk_fix(rejects, file))} to {file}")
+    typer.echo(f"wrote {_rows(bulk_fix(rejects, file, source=source))} to {file}")
 
 
 @script.command("export", epilog=_EXIT_CODES)

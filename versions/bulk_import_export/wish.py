@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from spotify_ai_agent_migrations.versions.bulk_import_export.plan import shown
+from spotify_ai_agent_migrations.versions.bulk_import_export.remote import is_address, without_secrets
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 
 _FORMATS: Final = ("csv", "tsv", "jsonl", "copy", "binary", "parquet", "arrow")
@@ -59,6 +61,11 @@ def refuse_contradictions(wish: Wish, place: str) -> None:
     Raises:
         SettingsError: names it.
     """
+    if is_address(place):
+        raise SettingsError(
+            f'"{shown(without_secrets(place))}" is a URL, and an export is written into a file',
+            hint="name a file, or - for standard output",
+        )
     if wish.format not in _FORMATS:
         raise SettingsError(
             f'format is "{wish.format}", which there is not', hint=f"say one of {', '.join(_FORMATS)}"
