@@ -12,6 +12,7 @@ import typer
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.exporting import ExportResult
 from spotify_ai_agent_migrations.versions.bulk_import_export.meter import shown_progress
+from spotify_ai_agent_migrations.versions.bulk_import_export.plan import shown
 from spotify_ai_agent_migrations.versions.bulk_import_export.run import (
     ImportResult,
     bulk_export,
@@ -19,7 +20,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.run import (
     bulk_import,
     bulk_retry,
 )
-from spotify_ai_agent_migrations.versions.core.errors import EXIT_FINDINGS
+from spotify_ai_agent_migrations.versions.core.errors import EXIT_FINDINGS, SettingsError
 
 _EXIT_CODES = "Exit codes: 0 done, 1 refused or failed, 2 usage, 3 done but for rejected rows."
 
@@ -161,12 +162,12 @@ def import_(
 ) -> None:
     """Load every row of FILE into TABLE, or none."""
     given: dict[str, Any] = {
-        "mode": mode.value, "guarantee": guarantee.value, "key": key, "columns": _mapping(column),
-        "constants": _pairs(constant),
+        "mode": mode.value, "guarantee": guarantee.value, "key": key, "columns": _mapping("--map", column),
+        "constants": _pairs("--constant", constant),
         "format": form and form.value, "compression": compression and compression.value,
         "encoding": encoding, "delimiter": _letter(delimiter), "quote": quote, "escape": escape,
         "header": header,
-        "skip_lines": skip_lines, "footer_lines": footer_lines, "null": null, "dates": _pairs(date),
+        "skip_lines": skip_lines, "footer_lines": footer_lines, "null": null, "dates": _pairs("--date", date),
         "decimal": decimal, "lenient": lenient, "max_rejects": max_rejects, "rejects": rejects,
         "workers": workers,
         "job": job, "again": again, "dry_run": dry_run, "row_security": row_security, "verify": verify,
@@ -302,12 +303,17 @@ def _say_export(result: ExportResult, *, as_json: bool) -> None:
         typer.echo(f"exported {_rows(result.rows)} from {result.table} to {result.path}", err=to_stdout)
 
 
-def _pairs(spoken: list[str] | None) -> dict[str, str]:
+def _pairs(flag: str, spoken: list[str] | None) -> dict[str, str]:
+    without = next((one for one in spoken or () if "=" not in one), None)
+    if without is not None:
+        raise SettingsError(
+            f'{flag} says "{shown(without)}", where NAME=VALUE is expected', hint=f"say {flag} NAME=VALUE"
+        )
     return {name: value for name, _, value in (one.partition("=") for one in spoken or ())}
 
 
-def _mapping(spoken: list[str] | None) -> dict[str, str | None]:
-    return {name: value or None for name, value in _pairs(spoken).items()}
+def _mapping(flag: str, spoken: list[str] | None) -> dict[str, str | None]:
+    return {name: value or None for name, value in _pairs(flag, spoken).items()}
 
 
 def _letter(spoken: str | None) -> str | None:

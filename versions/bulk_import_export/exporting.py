@@ -30,6 +30,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.refusal import (
 )
 from spotify_ai_agent_migrations.versions.bulk_import_export.selection import (
     Selection,
+    filled,
     header_of,
     ranges_of,
     refuse_several,
@@ -52,8 +53,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.split import (
 from spotify_ai_agent_migrations.versions.bulk_import_export.wish import (
     COLUMNAR,
     Wish,
-    format_of,
-    refuse_contradictions,
+    wish_for,
 )
 from spotify_ai_agent_migrations.versions.core.database import connect, open_connection
 from spotify_ai_agent_migrations.versions.core.errors import MigrationError, TableError
@@ -129,12 +129,12 @@ def bulk_export(
         PrivilegeError: the login may not read the table, not every row of it, or not its personal columns.
     """
     place = os.fspath(path)
-    wish = Wish(
-        None if columns is None else tuple(columns), where, tuple(order_by), dict(parameters or {}),
-        format or format_of(place), compression or compression_of(place), personal, for_spreadsheets,
-        workers, manifest, split_rows, split_by,
-    )  # fmt: skip
-    refuse_contradictions(wish, place)
+    wish = wish_for(place, {
+        "columns": columns, "where": where, "order_by": order_by, "parameters": parameters, "format": format,
+        "compression": compression or compression_of(place), "personal": personal, "workers": workers,
+        "for_spreadsheets": for_spreadsheets, "manifest": manifest, "split_rows": split_rows,
+        "split_by": split_by,
+    }, is_query=query)  # fmt: skip
     settings = resolve_settings(url)
     with ExitStack() as stack:
         first = None if wish.is_split else _opened(stack, place, wish)
@@ -270,7 +270,7 @@ class _Export:
         parts: list[Composable] = [] if only is None else [only]
         if self._wish.where is not None:
             with self._connection.cursor() as cursor:
-                where = cursor.mogrify(self._wish.where, self._wish.parameters or None).decode()
+                where = filled(cursor, self._wish.where, self._wish.parameters)
             # On a line of its own: a comment may end it.
             parts.append(Statement("({}\n)").format(Statement(where)))
         return Statement("WHERE ") + Statement(" AND ").join(parts) if parts else Statement("")

@@ -18,7 +18,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export import plan
 from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import SQL, find_table, read_ranges
 from spotify_ai_agent_migrations.versions.bulk_import_export.personal import Holding, Holdings
 from spotify_ai_agent_migrations.versions.bulk_import_export.wish import COLUMNAR, Wish
-from spotify_ai_agent_migrations.versions.core.errors import PrivilegeError, TableError
+from spotify_ai_agent_migrations.versions.core.errors import PrivilegeError, SettingsError, TableError
 
 _SERIAL_BELOW_BYTES: Final = 32 << 20
 _RANGE_BYTES: Final = 8 << 20
@@ -93,7 +93,7 @@ def ranges_of(cursor: Cursor, relation: int | None, wish: Wish) -> tuple[Composa
 def select_query(connection: Connection, text: str, wish: Wish) -> Selection:
     """Ask the server for the columns of a query, which is executed as it is and may only read."""
     with connection.cursor() as cursor:
-        body = cursor.mogrify(text, wish.parameters or None).decode().rstrip().rstrip(";")
+        body = filled(cursor, text, wish.parameters).rstrip().rstrip(";")
         # On a line of its own: a comment may end the query.
         source = Statement("({}\n) AS exported").format(Statement(body))
         refuse_several(cursor, Statement(SQL["every_column"]).format(source=source))
@@ -123,6 +123,13 @@ def _selection(
     name: str, source: Composable, columns: Sequence[plan.Column], masked: tuple[str, ...], wish: Wish,
     *, relation: int | None = None,
 ) -> Selection:  # fmt: skip
+    names = [column.name for column in columns]
+    twice = next((one for one in names if names.count(one) > 1), None)
+    if twice is not None:
+        raise TableError(
+            f"two columns of the export are called {plan.quoted(twice)}",
+            hint="give one of them another name: AS …, or leave it out",
+        )
     return Selection(
         name,
         source,
@@ -132,6 +139,29 @@ def _selection(
         masked,
         relation,
     )
+
+
+def filled(cursor: Cursor, text: str, parameters: Mapping[str, object]) -> str:
+    """Return SQL of the caller's with the values of its parameters in it.
+
+    Raises:
+        SettingsError: it asks for one that there is not, or for what is none.
+    """
+    try:
+        found = cursor.mogrify(text, parameters or None).decode()
+    except KeyError as error:
+        raise SettingsError(
+            f"the SQL of the export asks for the parameter {plan.quoted(str(error.args[0]))}",
+            hint="say it: parameters={…}",
+        ) from None
+    except (TypeError, ValueError, IndexError, psycopg2.ProgrammingError) as error:
+        raise SettingsError(
+            "the SQL of the export and its parameters do not fit together",
+            hint="write %(name)s for a parameter, and %% for a percent sign where there are parameters",
+        ) from error
+    if "\0" in found:
+        raise SettingsError("the SQL of the export holds a NUL byte", hint="leave it out")
+    return found
 
 
 def header_of(found: Selection, wish: Wish) -> bytes:

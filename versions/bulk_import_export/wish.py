@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from spotify_ai_agent_migrations.versions.bulk_import_export.kinds import (
+    TEXT,
+    TEXTS,
+    VALUES,
+    WHOLE,
+    YES_NO,
+    refuse_other_kinds,
+)
+from spotify_ai_agent_migrations.versions.bulk_import_export.options import refuse_workers
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import shown
 from spotify_ai_agent_migrations.versions.bulk_import_export.remote import is_address, without_secrets
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
@@ -17,22 +26,29 @@ _ENDINGS: Final = {
     ".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow",
 }  # fmt: skip
 COLUMNAR: Final = ("parquet", "arrow")
+_KINDS: Final = {
+    **dict.fromkeys(("where", "format", "compression", "personal", "split_by"), TEXT),
+    **dict.fromkeys(("columns", "order_by"), TEXTS),
+    **dict.fromkeys(("for_spreadsheets", "manifest"), YES_NO),
+    **dict.fromkeys(("workers", "split_rows"), WHOLE),
+    "parameters": VALUES,
+}
 
 
 @dataclass(frozen=True)
 class Wish:
     """What a caller asked of an export, in full."""
 
-    columns: tuple[str, ...] | None
-    where: str | None
-    order_by: tuple[str, ...]
-    parameters: Mapping[str, object]
-    format: str
-    compression: str
-    personal: str | None
-    for_spreadsheets: bool
-    workers: int | None
-    manifest: bool
+    columns: tuple[str, ...] | None = None
+    where: str | None = None
+    order_by: tuple[str, ...] = ()
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    format: str = "csv"
+    compression: str = "none"
+    personal: str | None = None
+    for_spreadsheets: bool = False
+    workers: int | None = None
+    manifest: bool = False
     split_rows: int | None = None
     split_by: str | None = None
 
@@ -55,7 +71,22 @@ def format_of(place: str) -> str:
     return _ENDINGS.get(Path(name).suffix, "csv")
 
 
-def refuse_contradictions(wish: Wish, place: str) -> None:
+def wish_for(place: str, said: Mapping[str, object], *, is_query: bool) -> Wish:
+    """Return what was *said* of an export into *place*, checked; None is nothing said.
+
+    Raises:
+        SettingsError: there is no such thing, or two do not go together.
+    """
+    refuse_other_kinds(said, _KINDS)
+    given: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
+    for name in {"columns", "order_by"} & given.keys():
+        given[name] = (given[name],) if isinstance(given[name], str) else tuple(given[name])
+    wish = Wish(**{"format": format_of(place), **given})
+    _refuse_contradictions(wish, place, is_query=is_query)
+    return wish
+
+
+def _refuse_contradictions(wish: Wish, place: str, *, is_query: bool) -> None:
     """Refuse what there is not.
 
     Raises:
@@ -77,6 +108,12 @@ def refuse_contradictions(wish: Wish, place: str) -> None:
     if wish.format in COLUMNAR and wish.compression not in {"none", "gzip", "zstd"}:
         raise SettingsError(
             f"{wish.format} cannot be compressed with {wish.compression}", hint="say gzip or zstd, or neither"
+        )
+    refuse_workers(wish.workers)
+    if is_query and wish.columns is not None:
+        raise SettingsError(
+            "the columns of a query are those that it names",
+            hint="leave columns out, and name them in the query",
         )
     if wish.is_split:
         _refuse_split(wish, place)
