@@ -142,7 +142,7 @@ def test_two_columns_of_one_name_are_refused(empty_url: str, tmp_path: Path) -> 
         {"table": "t", "columns": ["id", "name", "id"]},
     ):
         with pytest.raises(TableError) as caught:
-            bulk_export(path=tmp_path / "t.csv", url=empty_url, **said)  # type: ignore[arg-type]
+            bulk_export(path=tmp_path / "t.csv", url=empty_url, **said)
         assert (caught.value.problem, caught.value.hint) == (
             'two columns of the export are called "id"', "give one of them another name: AS …, or leave it out",
         )  # fmt: skip

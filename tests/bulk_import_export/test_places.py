@@ -88,7 +88,7 @@ def test_the_password_of_an_address_is_nowhere_to_be_read(url: str, site: str, t
         (address, {"verify": True, "manifest": address}),
     ):
         with pytest.raises(FileError) as refused:
-            bulk_import("t", wrong, url=url, **options)  # type: ignore[arg-type]
+            bulk_import("t", wrong, url=url, **options)
         assert "s3cret" not in "".join(traceback.format_exception(refused.value))
     with pytest.raises(MigrationError) as export:
         bulk_export("t", address, url=url)
