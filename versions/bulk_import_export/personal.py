@@ -78,7 +78,7 @@ class Holdings:
     def _of_value(
         self, relation: int | None, number: int | None, read: Callable[[], Sequence[int]]
     ) -> Holding:
-        if relation is None or not relation:
+        if not relation:
             return Holding(self._of_any(read()), sure=False)
         if not number:
             return Holding(self._of_any([relation]), sure=False)

@@ -160,11 +160,16 @@ def _own(path: str | os.PathLike[str]) -> int:
         if error.errno != errno.EISDIR:
             raise
         raise _no_file(path) from error
-    if not stat.S_ISREG(os.fstat(number).st_mode):
+    is_file = stat.S_ISREG(os.fstat(number).st_mode)
+    try:
+        if is_file:
+            os.fchmod(number, 0o600)
+            return number
+    except OSError:
         os.close(number)
-        raise _no_file(path)
-    os.fchmod(number, 0o600)
-    return number
+        raise
+    os.close(number)
+    raise _no_file(path)
 
 
 def _no_file(path: str | os.PathLike[str]) -> FileError:

@@ -9,6 +9,7 @@ import io
 import json
 import lzma
 import os
+import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,10 +53,14 @@ class _StandardOutput:
         left = memoryview(data)
         try:
             while left:
-                left = left[file.write(left) :]
+                written = file.write(left)
+                if written is None:
+                    # A pipe that is full, and that nobody was to wait for.
+                    select.select([], [file], [])
+                left = left[written or 0 :]
         except BrokenPipeError:
             raise
-        except (OSError, TypeError) as error:
+        except OSError as error:
             self.error = FileError(
                 f"standard output cannot be written: {reason_of(error)}",
                 hint="make space where it goes, and run again",
