@@ -9,8 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
-from typing import IO, Final, cast
+from typing import Final
 
 import psycopg2
 from psycopg2.extensions import TRANSACTION_STATUS_ACTIVE
@@ -50,6 +49,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.split import (
     numbered_place,
     refuse_many,
 )
+from spotify_ai_agent_migrations.versions.bulk_import_export.spool import Spool, buffered
 from spotify_ai_agent_migrations.versions.bulk_import_export.wish import (
     COLUMNAR,
     Wish,
@@ -62,7 +62,6 @@ from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve
 _PURPOSE: Final = "agentdb bulk export"
 # A stretch of a table takes more or less as much as it has pages; above this it waits on the disk.
 _RANGE_MOST_BYTES: Final = 32 << 20
-_PART_BYTES: Final = 512 << 10
 
 
 @dataclass(frozen=True)
@@ -306,7 +305,7 @@ class _Export:
             free: list[Connection] = list(readers)
             executor = stack.enter_context(ThreadPoolExecutor(self._workers))
             stack.callback(_cancel, readers)
-            waiting: list[Future[tuple[IO[bytes], int]]] = []
+            waiting: list[Future[tuple[Spool, int]]] = []
             taker.write(HEADER if binary else b"")
             # No more than a few ranges lie in memory, however slow the disk is.
             for source in ranges:
@@ -318,17 +317,14 @@ class _Export:
             taker.write(TRAILER if binary else b"")
         return self._rows
 
-    def _take(self, future: Future[tuple[IO[bytes], int]], taker: Taker) -> None:
-        data, rows = future.result()
-        with data:
-            self._bytes += data.seek(0, os.SEEK_END)
-            data.seek(0)
+    def _take(self, future: Future[tuple[Spool, int]], taker: Taker) -> None:
+        spool, rows = future.result()
+        with closing(spool):
+            self._bytes += spool.bytes
             if self._wish.format == "binary":
-                taker.write(without_frame(data.read()))
+                taker.write(without_frame(b"".join(spool.parts())))
             else:
-                # What had to wait on the disk does not fit into the memory.
-                size_bytes = _PART_BYTES if getattr(data, "_rolled", False) else -1
-                while part := data.read(size_bytes):
+                for part in spool.parts():
                     taker.write(part)
         self._rows += rows
         self._tell(Progress(self._rows, self._bytes, None, 0, time.monotonic() - self._began))
@@ -343,15 +339,18 @@ class _Export:
             cursor.execute(SQL["no_time_limit"])
         return connection
 
-    def _range(self, free: list[Connection], found: Selection, source: Composable) -> tuple[IO[bytes], int]:
+    def _range(self, free: list[Connection], found: Selection, source: Composable) -> tuple[Spool, int]:
         # As many at once as there are connections.
         connection = free.pop()
         try:
             # However large the values are that lie there compressed, or elsewhere.
-            data = SpooledTemporaryFile(_RANGE_MOST_BYTES)  # noqa: SIM115  (who takes it closes it)
+            spool = Spool(_RANGE_MOST_BYTES)
+            rows = buffered(spool)
             with connection.cursor() as cursor:
-                cursor.copy_expert(self._statement(found, Statement(""), source), data)
-                return cast(IO[bytes], data), cursor.rowcount
+                cursor.copy_expert(self._statement(found, Statement(""), source), rows)
+                rows.flush()
+                rows.detach()
+                return spool, cursor.rowcount
         finally:
             free.append(connection)
 

@@ -36,7 +36,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.rejects import Reje
 from spotify_ai_agent_migrations.versions.bulk_import_export.stepwise import RECORD, Bad, Steps
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 
-_BUFFER_BYTES: Final = 256 * 1024
+_BUFFER_BYTES: Final = 4 << 20
 _SOFT_ERRORS_SINCE: Final = 170_000
 
 

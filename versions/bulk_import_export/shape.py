@@ -47,7 +47,12 @@ def alike_lines(block: bytes, delimiter: bytes, quote: bytes) -> int | None:
     marks = block.translate(_letters(delimiter, quote)).title().translate(None, b".")
     if block.startswith(quote):
         marks = b"q" + marks[1:]
-    lines = (marks.replace(b"n", b"nN") if b"n" in marks else marks).split(b"N")
+    if b"n" in marks:
+        marks = marks.replace(b"n", b"nN")
+    alike = _repeats(marks)
+    if alike is not None and _REGULAR_LINE.fullmatch(alike):
+        return len(marks) // (len(alike) + 1)
+    lines = marks.split(b"N")
     shapes = set(lines)
     if len(shapes) > _SHAPES_MOST or max(map(len, shapes)) > _SHAPE_MOST_BYTES:
         return None
@@ -55,6 +60,12 @@ def alike_lines(block: bytes, delimiter: bytes, quote: bytes) -> int | None:
         return None
     # Behind the last is a line end.
     return len(lines) - 1
+
+
+def _repeats(marks: bytes) -> bytes | None:
+    """Return the one line that *marks* are all made of; None if there are several, or too long a one."""
+    line = marks[: marks.find(b"N", 0, _SHAPE_MOST_BYTES) + 1]
+    return line[:-1] if line and line * (len(marks) // len(line)) == marks else None
 
 
 @cache

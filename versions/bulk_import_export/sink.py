@@ -11,11 +11,11 @@ import lzma
 import os
 import select
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.compression import SAMPLE_BYTES
 from spotify_ai_agent_migrations.versions.bulk_import_export.opening import reason_of
@@ -90,13 +90,33 @@ class _Summed(io.RawIOBase):
         return len(data)
 
 
+class _Compressed(io.RawIOBase):
+    """Hands on, in large pieces, to what compresses."""
+
+    def __init__(self, writer: Any) -> None:
+        super().__init__()
+        self._writer = writer
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._writer.write(data)
+        return len(data)
+
+
 class Sink:
-    """Takes the text of an export; `finish` puts the file in its place and returns its size."""
+    """Takes the text of an export; `finish` puts the file in its place and returns its size.
+
+    The driver calls `write` for every row, and so it is the buffer's own.
+    """
 
     def __init__(self, place: _Place, compression: str) -> None:
         self._summed = _Summed(place)
-        self._buffer = io.BufferedWriter(self._summed, SAMPLE_BYTES)
-        self._writer = _compressing(cast(Any, self._buffer), compression)
+        self._writer = _compressing(self._summed, compression) if compression != "none" else None
+        below = self._summed if self._writer is None else _Compressed(self._writer)
+        self._buffer = io.BufferedWriter(below, SAMPLE_BYTES)
+        self.write: Callable[[bytes], int] = self._buffer.write
 
     @property
     def error(self) -> FileError | None:
@@ -108,16 +128,11 @@ class Sink:
         """The sum of the file, once it is finished."""
         return self._summed.sha256.hexdigest()
 
-    def write(self, data: bytes) -> int:
-        """Write *data*; the driver calls this for every row."""
-        self._writer.write(data)
-        return len(data)
-
     def finish(self) -> int:
         """Put the file in its place and return its size in bytes."""
-        if self._writer is not self._buffer:
-            self._writer.close()
         self._buffer.flush()
+        if self._writer is not None:
+            self._writer.close()
         return self._summed.place.finish()
 
 
@@ -148,7 +163,7 @@ def _compressing(file: Any, compression: str) -> Any:
         return bz2.BZ2File(file, "wb")
     if compression == "xz":
         return lzma.LZMAFile(file, "wb", preset=1)
-    return _zstd(file) if compression == "zstd" else file
+    return _zstd(file)
 
 
 def _zstd(file: Any) -> Any:

@@ -17,7 +17,7 @@ _NAME_MOST_BYTES: Final = 100
 class Taker(Protocol):
     """What takes rows."""
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes, /) -> int:
         """Take one row."""
 
 
