@@ -171,6 +171,24 @@ def test_no_value_is_a_formula_when_a_spreadsheet_reads_it(empty_url: str, tmp_p
     assert (tmp_path / "t.csv").read_text() == "a,n\n'=1+1,-1\n'@x,2\nx=1,3\n"
 
 
+@pytest.mark.parametrize("query", [False, True])
+def test_a_formula_is_found_in_whatever_can_hold_a_text_and_in_a_name(
+    empty_url: str, tmp_path: Path, query: bool
+) -> None:
+    _execute(
+        empty_url,
+        "CREATE DOMAIN words AS varchar(9); CREATE DOMAIN debt AS integer; CREATE TYPE label AS ENUM ('=1');"
+        'CREATE TABLE t (w words, e label, c "char", n name, l text, "=h()" text, d debt, f numeric, i interval,'
+        " a integer[]);"
+        "INSERT INTO t VALUES ('=1', '=1', '=', '=1', E'\\n=1', 'h', -1, -1.5, '-1 day', '{-1}')",
+    )
+    path = tmp_path / "t.csv"
+    bulk_export("SELECT * FROM t" if query else "t", path, url=empty_url, for_spreadsheets=True, query=query)
+    assert path.read_text() == ("w,e,c,n,l,'=h(),d,f,i,a\n'=1,'=1,'=,'=1,\"'\n=1\",h,-1,-1.5,P-1D,{-1}\n")
+    bulk_export("t", path, url=empty_url)
+    assert path.read_text().startswith("w,e,c,n,l,=h(),d,f,i,a\n=1,=1,=,")
+
+
 def test_a_manifest_tells_the_file_from_any_other(empty_url: str, tmp_path: Path) -> None:
     _execute(empty_url, "CREATE TABLE t (a integer); INSERT INTO t VALUES (1), (2)")
     path = tmp_path / "t.csv.gz"

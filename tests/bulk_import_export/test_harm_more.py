@@ -112,16 +112,6 @@ def test_a_row_in_place_of_a_header_is_not_repeated(empty_url: str, tmp_path: Pa
     assert caught.value.problem == f'"{path}" line 1 names few columns of public.t'
 
 
-def test_what_is_personal_in_a_query_is_not_said_to_be_masked(empty_url: str, tmp_path: Path) -> None:
-    for personal in ("mask", "refuse"):
-        with pytest.raises(SettingsError) as caught:
-            bulk_export("SELECT 1 AS a", tmp_path / "t.csv", url=empty_url, query=True, personal=personal)
-        assert caught.value.problem == (
-            "which columns of a query are personal cannot be told, to be masked or refused"
-        )
-    assert bulk_export("SELECT 1 AS a", tmp_path / "t.csv", url=empty_url, query=True).rows == 1
-
-
 def test_rows_that_are_not_those_of_the_manifest_are_not_loaded(empty_url: str, tmp_path: Path) -> None:
     _execute(empty_url, "CREATE TABLE t (id integer); INSERT INTO t VALUES (1), (2)")
     bulk_export("t", tmp_path / "t.csv", url=empty_url, manifest=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -69,7 +70,21 @@ def find_table(cursor: Cursor, name: str, *, kinds: str) -> Table:
         serial_only=serial_only,
     )
     cursor.execute(SQL["columns"], {"relation": oid})
-    return replace(table, columns=tuple(Column(*found) for found in cursor.fetchall()))
+    columns = [Column(*found) for found in cursor.fetchall()]
+    classes = {column: data_class for _, _, column, data_class in classes_of(cursor, [oid])}
+    return replace(
+        table, columns=tuple(replace(column, data_class=classes.get(column.name)) for column in columns)
+    )
+
+
+def classes_of(cursor: Cursor, relations: Sequence[int]) -> list[tuple[int, int, str, str]]:
+    """Return of each column that is classified its relation, number and name, and the class of its data.
+
+    One that has no comment of its own is of the class that it has in the table it comes from, of which
+    its table is a partition or an heir.
+    """
+    cursor.execute(SQL["classes"], {"relations": list(relations)})
+    return cursor.fetchall()
 
 
 def _parts(cursor: Cursor, name: str) -> tuple[str | None, str]:

@@ -12,6 +12,7 @@ import typer
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.exporting import ExportResult
 from spotify_ai_agent_migrations.versions.bulk_import_export.meter import shown_progress
+from spotify_ai_agent_migrations.versions.bulk_import_export.plan import shown
 from spotify_ai_agent_migrations.versions.bulk_import_export.run import (
     ImportResult,
     bulk_export,
@@ -19,7 +20,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.run import (
     bulk_import,
     bulk_retry,
 )
-from spotify_ai_agent_migrations.versions.core.errors import EXIT_FINDINGS
+from spotify_ai_agent_migrations.versions.core.errors import EXIT_FINDINGS, SettingsError
 
 _EXIT_CODES = "Exit codes: 0 done, 1 refused or failed, 2 usage, 3 done but for rejected rows."
 
@@ -103,6 +104,10 @@ _Url = Annotated[
     typer.Option("--url", metavar="URL", help="The database; else DATABASE_URL, else .env."),
 ]
 _Pairs = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE")]
+_Source = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Where their file is now; a URL with a password, once more."),
+]
 _Json = Annotated[bool, typer.Option("--json", help="Write the result as JSON.")]
 
 
@@ -157,12 +162,12 @@ def import_(
 ) -> None:
     """Load every row of FILE into TABLE, or none."""
     given: dict[str, Any] = {
-        "mode": mode.value, "guarantee": guarantee.value, "key": key, "columns": _mapping(column),
-        "constants": _pairs(constant),
+        "mode": mode.value, "guarantee": guarantee.value, "key": key, "columns": _mapping("--map", column),
+        "constants": _pairs("--constant", constant),
         "format": form and form.value, "compression": compression and compression.value,
         "encoding": encoding, "delimiter": _letter(delimiter), "quote": quote, "escape": escape,
         "header": header,
-        "skip_lines": skip_lines, "footer_lines": footer_lines, "null": null, "dates": _pairs(date),
+        "skip_lines": skip_lines, "footer_lines": footer_lines, "null": null, "dates": _pairs("--date", date),
         "decimal": decimal, "lenient": lenient, "max_rejects": max_rejects, "rejects": rejects,
         "workers": workers,
         "job": job, "again": again, "dry_run": dry_run, "row_security": row_security, "verify": verify,
@@ -181,6 +186,7 @@ def retry(
     rejects: Annotated[Path, typer.Argument(metavar="REJECTS", help="What an import wrote by --rejects.")],
     *,
     table: Annotated[str | None, typer.Option(help="In place of the table that refused them.")] = None,
+    source: _Source = None,
     max_rejects: Annotated[float, typer.Option(help="Rows to keep aside at most, or a share below 1.")] = 0,
     again: Annotated[Path | None, typer.Option("--rejects", help="Write what is rejected again.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every value, and load nothing.")] = False,
@@ -190,7 +196,7 @@ def retry(
     """Load the rows once more that an import kept aside, from the file that they came from."""
     given: dict[str, Any] = {"max_rejects": max_rejects, "rejects": again, "dry_run": dry_run}
     with shown_progress() as tell:
-        result = bulk_retry(rejects, table=table, url=url, progress=tell, **given)
+        result = bulk_retry(rejects, table=table, source=source, url=url, progress=tell, **given)
     _say_import(result, as_json=as_json)
     if result.rejected:
         raise typer.Exit(EXIT_FINDINGS)
@@ -201,9 +207,11 @@ def retry(
 def fix(
     rejects: Annotated[Path, typer.Argument(metavar="REJECTS", help="What an import wrote by --rejects.")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the rows go, to be mended there.")],
+    *,
+    source: _Source = None,
 ) -> None:
     """Write the rows that an import kept aside, whole and under their header, into FILE."""
-    typer.echo(f"wrote {_rows(bulk_fix(rejects, file))} to {file}")
+    typer.echo(f"wrote {_rows(bulk_fix(rejects, file, source=source))} to {file}")
 
 
 @script.command("export", epilog=_EXIT_CODES)
@@ -295,12 +303,17 @@ def _say_export(result: ExportResult, *, as_json: bool) -> None:
         typer.echo(f"exported {_rows(result.rows)} from {result.table} to {result.path}", err=to_stdout)
 
 
-def _pairs(spoken: list[str] | None) -> dict[str, str]:
+def _pairs(flag: str, spoken: list[str] | None) -> dict[str, str]:
+    without = next((one for one in spoken or () if "=" not in one), None)
+    if without is not None:
+        raise SettingsError(
+            f'{flag} says "{shown(without)}", where NAME=VALUE is expected', hint=f"say {flag} NAME=VALUE"
+        )
     return {name: value for name, _, value in (one.partition("=") for one in spoken or ())}
 
 
-def _mapping(spoken: list[str] | None) -> dict[str, str | None]:
-    return {name: value or None for name, value in _pairs(spoken).items()}
+def _mapping(flag: str, spoken: list[str] | None) -> dict[str, str | None]:
+    return {name: value or None for name, value in _pairs(flag, spoken).items()}
 
 
 def _letter(spoken: str | None) -> str | None:

@@ -29,6 +29,8 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.refusal import (
 )
 from spotify_ai_agent_migrations.versions.bulk_import_export.selection import (
     Selection,
+    filled,
+    header_of,
     ranges_of,
     refuse_several,
     select_query,
@@ -51,8 +53,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.spool import Spool,
 from spotify_ai_agent_migrations.versions.bulk_import_export.wish import (
     COLUMNAR,
     Wish,
-    format_of,
-    refuse_contradictions,
+    wish_for,
 )
 from spotify_ai_agent_migrations.versions.core.database import connect, open_connection
 from spotify_ai_agent_migrations.versions.core.errors import MigrationError, TableError
@@ -109,8 +110,9 @@ def bulk_export(
     where, query: SQL of the caller's, in a transaction that may only read; `parameters` fill `%(name)s`.
     format, compression: csv, tsv, jsonl, copy, binary, parquet, arrow; none, gzip, zstd, bz2, xz; else as the
         name of the file ends.
-    personal: keep, mask or refuse columns that are classified as personal; to keep is the default of whoever
-        owns the table or is a member of agent_privacy, and of nobody else.
+    personal: keep, mask or refuse what holds personal data, by the comment on a column or on that which it
+        is read from; what is made of values does where a table is read that holds any. To keep is the default
+        of whoever owns these tables or is a member of agent_privacy, and of nobody else.
     for_spreadsheets: a text that a spreadsheet would execute gets an apostrophe before it.
     manifest: write the number of rows and the SHA-256 into `<path>.manifest.json`.
     split_rows, split_by: into several files beside one another, of so many rows (out-0001.csv), or one for
@@ -126,12 +128,12 @@ def bulk_export(
         PrivilegeError: the login may not read the table, not every row of it, or not its personal columns.
     """
     place = os.fspath(path)
-    wish = Wish(
-        None if columns is None else tuple(columns), where, tuple(order_by), dict(parameters or {}),
-        format or format_of(place), compression or compression_of(place), personal, for_spreadsheets,
-        workers, manifest, split_rows, split_by,
-    )  # fmt: skip
-    refuse_contradictions(wish, place, is_query=query)
+    wish = wish_for(place, {
+        "columns": columns, "where": where, "order_by": order_by, "parameters": parameters, "format": format,
+        "compression": compression or compression_of(place), "personal": personal, "workers": workers,
+        "for_spreadsheets": for_spreadsheets, "manifest": manifest, "split_rows": split_rows,
+        "split_by": split_by,
+    }, is_query=query)  # fmt: skip
     settings = resolve_settings(url)
     with ExitStack() as stack:
         first = None if wish.is_split else _opened(stack, place, wish)
@@ -267,7 +269,7 @@ class _Export:
         parts: list[Composable] = [] if only is None else [only]
         if self._wish.where is not None:
             with self._connection.cursor() as cursor:
-                where = cursor.mogrify(self._wish.where, self._wish.parameters or None).decode()
+                where = filled(cursor, self._wish.where, self._wish.parameters)
             # On a line of its own: a comment may end it.
             parts.append(Statement("({}\n)").format(Statement(where)))
         return Statement("WHERE ") + Statement(" AND ").join(parts) if parts else Statement("")
@@ -289,10 +291,7 @@ class _Export:
         )
 
     def _header(self, found: Selection) -> bytes:
-        if self._wish.format not in {"csv", "tsv"}:
-            return b""
-        delimiter = "\t" if self._wish.format == "tsv" else ","
-        return (delimiter.join(_quoted(name, delimiter) for name in found.columns) + "\n").encode()
+        return header_of(found, self._wish) if self._wish.is_text else b""
 
     def _side_by_side(self, found: Selection, ranges: Sequence[Composable], taker: Taker) -> int:
         """Write the ranges of the table in order, each read by whoever is free, all at one snapshot."""
@@ -366,13 +365,6 @@ class _Export:
                     raise
                 wait_ms = self._settings.lock_timeout_ms
                 raise gave_up(error, doing=doing, table=table, wait_ms=wait_ms, seen=watch.seen) from error
-
-
-def _quoted(name: str, delimiter: str) -> str:
-    special = (
-        any(letter in name for letter in (delimiter, '"', "\n", "\r")) or not name.strip() or name == "\\."
-    )
-    return '"' + name.replace('"', '""') + '"' if special else name
 
 
 def _cancel(connections: Sequence[Connection]) -> None:

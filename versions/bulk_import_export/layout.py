@@ -22,7 +22,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.plan import (
     quoted,
 )
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record
-from spotify_ai_agent_migrations.versions.core.errors import FileError, TableError
+from spotify_ai_agent_migrations.versions.core.errors import FileError, SettingsError, TableError
 
 Converter = Callable[[bytes], bytes]
 _NUMBERS: Final = ("smallint", "integer", "bigint", "numeric", "real", "double precision", "money")
@@ -129,6 +129,24 @@ def lay_out(
         },
         options.lenient,
     )
+
+
+def refuse_unfit_binary(layout: Layout, options: Options) -> None:
+    """Refuse what cannot be done with rows that only the server can read.
+
+    Raises:
+        SettingsError: names it.
+    """
+    if not layout.plain:
+        raise SettingsError(
+            "binary fills all columns of the table as they stand, and nothing can be mapped or converted",
+            hint="load it into a table of its own columns, or export it as CSV",
+        )
+    if options.max_rejects > 0:
+        raise SettingsError(
+            "a row of binary COPY cannot be kept aside: nobody but the server can read it",
+            hint="leave max_rejects out, or export it as CSV",
+        )
 
 
 def _refuse_unmeant(header: Sequence[str], columns: Sequence[Column], name: str, options: Options) -> None:

@@ -22,6 +22,11 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.compression import 
 from spotify_ai_agent_migrations.versions.bulk_import_export.encoding import detect, transcoding
 from spotify_ai_agent_migrations.versions.bulk_import_export.options import MARKED, Options
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import shown
+from spotify_ai_agent_migrations.versions.bulk_import_export.remote import (
+    is_address,
+    open_remote,
+    without_secrets,
+)
 from spotify_ai_agent_migrations.versions.core.errors import FileError
 
 Where = str | os.PathLike[str] | BinaryIO | IO[bytes]
@@ -133,22 +138,14 @@ def open_input(where: Where, options: Options) -> Opened:
         FileError: missing, a directory, unreadable, or neither text nor a format that is known.
     """
     if hasattr(where, "read"):
-        return _opened(
-            cast(BinaryIO, where), str(getattr(where, "name", "the file object")), options, closing=False
-        )
+        name = without_secrets(str(getattr(where, "name", "the file object")))
+        return _opened(cast(BinaryIO, where), name, options, closing=False)
     text = os.fspath(where)
     if text == "-":
         return _opened(sys.stdin.buffer, "standard input", options, closing=False)
-    if "://" in text:
-        return _opened(_remote(text), _without_secrets(text), options)
+    if is_address(text):
+        return _opened(open_remote(text), without_secrets(text), options)
     return _local(Path(text), options)
-
-
-def _without_secrets(url: str) -> str:
-    """Return a URL without what gives access to it."""
-    scheme, _, rest = url.partition("?")[0].partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 def _local(path: Path, options: Options) -> Opened:
@@ -174,24 +171,6 @@ def _state(path: Path) -> object:
     except OSError:
         return None
     return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _remote(url: str) -> BinaryIO:
-    """Open a URL by fsspec."""
-    try:
-        fsspec = import_module("fsspec")
-    except ImportError:
-        raise FileError(
-            f'"{shown(_without_secrets(url))}" is a URL, and fsspec is not installed',
-            hint="pip install 'spotify-ai-agent-migrations[remote]'",
-        ) from None
-    try:
-        return cast(BinaryIO, fsspec.open(url, "rb").open())
-    except Exception as error:  # each file system raises errors of its own
-        raise FileError(
-            f'"{shown(_without_secrets(url))}" cannot be read: {type(error).__name__}',
-            hint="mend the URL, or what gives access to it",
-        ) from error
 
 
 def _opened(file: BinaryIO, name: str, options: Options, *, closing: bool = True) -> Opened:

@@ -7,6 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Final, Literal, TypedDict
 
+from spotify_ai_agent_migrations.versions.bulk_import_export.kinds import (
+    NUMBER,
+    PAIR_OF,
+    PATH,
+    TEXT,
+    TEXT_OF,
+    TEXT_OR_NONE_OF,
+    TEXTS,
+    WHOLE,
+    YES_NO,
+    refuse_other_kinds,
+)
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 
 Mode = Literal["insert", "ignore", "upsert", "replace", "merge"]
@@ -30,6 +42,20 @@ KEYED: Final = ("ignore", "upsert", "merge")
 KEPT: Final = "what was loaded before stays, and the same call goes on, unless that part of the file changes"
 RECORD_MOST_BYTES: Final = 32 << 20
 _WORKERS_MOST: Final = 16
+_KINDS: Final = {
+    **dict.fromkeys((
+        "mode", "guarantee", "format", "compression", "encoding", "delimiter", "quote", "escape", "decimal",
+        "job", "rebuild",
+    ), TEXT),
+    **dict.fromkeys((
+        "header", "lenient", "again", "dry_run", "row_security", "analyze", "swap", "verify",
+    ), YES_NO),
+    **dict.fromkeys(("skip_lines", "footer_lines", "workers", "max_record_bytes"), WHOLE),
+    **dict.fromkeys(("columns", "constants"), TEXT_OR_NONE_OF),
+    **dict.fromkeys(("key", "null"), TEXTS),
+    **dict.fromkeys(("rejects", "manifest"), PATH),
+    "max_rejects": NUMBER, "dates": TEXT_OF, "booleans": PAIR_OF,
+}  # fmt: skip
 
 
 class Choices(TypedDict, total=False):
@@ -142,6 +168,7 @@ def choose(choices: Choices) -> Options:
             raise SettingsError(
                 f'"{name}" is no option of an import', hint=f"there are {', '.join(sorted(known))}"
             )
+    refuse_other_kinds(choices, _KINDS)
     given: dict[str, object] = {name: value for name, value in choices.items() if value is not None}
     for name in ("key", "null"):
         if name in given:
@@ -182,12 +209,21 @@ def _refuse_out_of_range(options: Options) -> None:
         raise SettingsError("the delimiter cannot be empty", hint="say one character, and no line end")
     if not options.max_rejects >= 0:
         raise SettingsError("max_rejects is negative", hint="say a number of rows, or a share below 1")
-    if options.workers is not None and not 1 <= options.workers <= _WORKERS_MOST:
-        raise SettingsError(f"there cannot be {options.workers} workers", hint=f"say 1 to {_WORKERS_MOST}")
+    refuse_workers(options.workers)
     if options.max_record_bytes < 1 or (options.skip_lines or 0) < 0 or options.footer_lines < 0:
         raise SettingsError("a number of bytes or lines is negative", hint="say 0 or more")
     if options.decimal not in {".", ","}:
         raise SettingsError(f"the decimal mark cannot be {options.decimal!r}", hint='say "." or ","')
+
+
+def refuse_workers(workers: int | None) -> None:
+    """Refuse a number of sessions that no load or export is made by.
+
+    Raises:
+        SettingsError: says how many there may be.
+    """
+    if workers is not None and not 1 <= workers <= _WORKERS_MOST:
+        raise SettingsError(f"there cannot be {workers} workers", hint=f"say 1 to {_WORKERS_MOST}")
 
 
 def _refuse_contradictions(options: Options) -> None:

@@ -33,7 +33,8 @@ _STEPS_PATIENT: Final = 1_000_000
 class Column:
     """A column of a table; `required` says it is NOT NULL and nothing fills it in its absence.
 
-    `data_class` is the class of data that its comment begins with, if any.
+    `number` is its place in the catalogue, `category` the one of its type there. `data_class` is the class of
+    data that its comment begins with, or that of the table it comes from, if any.
     """
 
     name: str
@@ -41,11 +42,13 @@ class Column:
     required: bool = False
     generated: bool = False
     sequence: str | None = None
+    number: int = 0
+    category: str = ""
     data_class: str | None = None
 
     @property
     def is_personal(self) -> bool:
-        """Whether its comment says that it holds personal data."""
+        """Whether a comment says that it holds personal data."""
         return self.data_class not in {None, "none"}
 
 

@@ -123,17 +123,102 @@ SELECT attribute.attname,
             ORDER BY link.classid = 'pg_catalog.pg_attrdef'::regclass DESC
             LIMIT 1
        ),
-       -- The class of data that the comment begins with.
-       pg_catalog.substring(
-           pg_catalog.col_description(attribute.attrelid, attribute.attnum),
-           '^(none|identifier|contact|location|behavioural|content|derived):'
-       )
+       attribute.attnum,
+       type.typcategory::text
   FROM pg_catalog.pg_attribute AS attribute
   JOIN pg_catalog.pg_type AS type ON type.oid = attribute.atttypid
  WHERE attribute.attrelid = %(relation)s::oid
    AND attribute.attnum > 0
    AND NOT attribute.attisdropped
  ORDER BY attribute.attnum;
+
+-- classes --
+-- The class of data that the comments on columns of relations begin with; where there is none, that of the comment
+-- on the same column of the nearest table that the relation is a partition of, or inherits from.
+  WITH RECURSIVE line (relation, above, distance) AS (
+           SELECT given.relation,
+                  given.relation,
+                  0
+             FROM pg_catalog.unnest(%(relations)s::oid[]) AS given (relation)
+            UNION
+           SELECT line.relation,
+                  link.inhparent,
+                  line.distance + 1
+             FROM line
+             JOIN pg_catalog.pg_inherits AS link ON link.inhrelid = line.above
+       )
+SELECT DISTINCT ON (line.relation, attribute.attnum)
+       line.relation::bigint,
+       attribute.attnum,
+       attribute.attname,
+       said.class
+  FROM line
+  JOIN pg_catalog.pg_attribute AS above
+    ON above.attrelid = line.above
+   AND above.attnum > 0
+  JOIN pg_catalog.pg_description AS description
+    ON description.classoid = 'pg_catalog.pg_class'::regclass
+   AND description.objoid = above.attrelid
+   AND description.objsubid = above.attnum
+ CROSS JOIN LATERAL pg_catalog.substring(
+           description.description, '^(none|identifier|contact|location|behavioural|content|derived):'
+       ) AS said (class)
+  JOIN pg_catalog.pg_attribute AS attribute
+    ON attribute.attrelid = line.relation
+   AND attribute.attname = above.attname
+ WHERE said.class IS NOT NULL
+ ORDER BY line.relation, attribute.attnum, line.distance, said.class = 'none';
+
+-- view --
+-- What the server keeps of the query of a view, and the numbers of its columns.
+SELECT rule.ev_action::text,
+       ARRAY (
+           SELECT attribute.attnum
+             FROM pg_catalog.pg_attribute AS attribute
+            WHERE attribute.attrelid = rule.ev_class
+              AND attribute.attnum > 0
+              AND NOT attribute.attisdropped
+       )
+  FROM pg_catalog.pg_rewrite AS rule
+ WHERE rule.ev_class = %(relation)s::oid
+   AND rule.ev_type = '1';
+
+-- read_by_views --
+-- Relations, and all that is read by those of them that are views; what a table above stands for is left out.
+  WITH RECURSIVE read (relation) AS (
+           SELECT pg_catalog.unnest(%(relations)s::oid[])
+            UNION
+           SELECT link.refobjid
+             FROM read
+             JOIN pg_catalog.pg_rewrite AS rule
+               ON rule.ev_class = read.relation
+              AND rule.ev_type = '1'
+             JOIN pg_catalog.pg_depend AS link
+               ON link.classid = 'pg_catalog.pg_rewrite'::regclass
+              AND link.objid = rule.oid
+              AND link.refclassid = 'pg_catalog.pg_class'::regclass
+       )
+SELECT read.relation::bigint
+  FROM read
+ WHERE NOT EXISTS (
+           SELECT 1
+             FROM pg_catalog.pg_inherits AS link
+             JOIN read AS above ON above.relation = link.inhparent
+            WHERE link.inhrelid = read.relation
+       );
+
+-- locked_relations --
+-- The relations that a statement of this transaction has named, itself or by a view, or has read.
+SELECT DISTINCT held.relation::bigint
+  FROM pg_catalog.pg_locks AS held
+  JOIN pg_catalog.pg_class AS relation
+    ON relation.oid = held.relation
+   AND relation.relkind IN ('r', 'p', 'v', 'm', 'f')
+ WHERE held.locktype = 'relation'
+   AND held.pid = pg_catalog.pg_backend_pid()
+   AND held.database = (
+           SELECT base.oid FROM pg_catalog.pg_database AS base WHERE base.datname = pg_catalog.current_database()
+       );
 
 -- sequence --
 -- Where a sequence stands, and whether the login may step it and set it.
@@ -581,7 +666,7 @@ CASE WHEN {column} IS NOT NULL THEN '***'::text END
 
 -- no_formula --
 -- A text that no spreadsheet takes for a formula.
-CASE WHEN {column}::text ~ E'^[=+@\t\r-]' THEN '''' || {column}::text ELSE {column}::text END
+CASE WHEN {column}::text ~ E'^[=+@\t\r\n-]' THEN '''' || {column}::text ELSE {column}::text END
 
 -- array_as_json --
 -- A list; an array that does not begin at 1 as the server writes it, for a list would lose that.
@@ -618,10 +703,12 @@ SELECT 1 FROM {source} {rest}
 SELECT exported.* FROM {source} LIMIT 0;
 
 -- names_of_types --
--- How the types of a query are called.
-SELECT pg_catalog.format_type(type.oid, NULL)
-  FROM pg_catalog.unnest(%(types)s::oid[]) WITH ORDINALITY AS type (oid, place)
- ORDER BY type.place;
+-- How the types of a query are called, and their categories.
+SELECT pg_catalog.format_type(type.oid, NULL),
+       type.typcategory::text
+  FROM pg_catalog.unnest(%(types)s::oid[]) WITH ORDINALITY AS given (oid, place)
+  JOIN pg_catalog.pg_type AS type ON type.oid = given.oid
+ ORDER BY given.place;
 
 -- values_of_column --
 -- The values to split an export by, as texts; one more than there may be is enough to say so.
@@ -632,8 +719,8 @@ SELECT DISTINCT {column}::text AS value FROM {source} {rest} ORDER BY value LIMI
 {column}::text IS NOT DISTINCT FROM {value}
 
 -- may_keep_personal --
--- Whether the login owns the relation or is there to see personal data.
-SELECT pg_catalog.pg_has_role(relation.relowner, 'USAGE')
+-- Whether the login owns all of the relations or is there to see personal data.
+SELECT pg_catalog.bool_and(pg_catalog.pg_has_role(relation.relowner, 'USAGE'))
     OR EXISTS (
            SELECT 1
              FROM pg_catalog.pg_roles AS role
@@ -641,7 +728,7 @@ SELECT pg_catalog.pg_has_role(relation.relowner, 'USAGE')
               AND pg_catalog.pg_has_role(role.oid, 'USAGE')
        )
   FROM pg_catalog.pg_class AS relation
- WHERE relation.oid = %(relation)s::oid;
+ WHERE relation.oid = ANY (%(relations)s::oid[]);
 
 -- export_snapshot --
 -- Let others see what this transaction sees.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,6 +15,7 @@ from typing import Any, Final
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.opening import reason_of
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Column, shown
+from spotify_ai_agent_migrations.versions.bulk_import_export.remote import without_secrets
 from spotify_ai_agent_migrations.versions.core.errors import FileError, SettingsError
 
 _READ_BYTES: Final = 1 << 16
@@ -86,19 +89,18 @@ class RejectFile:
             self._open(path, about, append=append)
 
     def _open(self, path: str | os.PathLike[str], about: Mapping[str, Any], *, append: bool) -> None:
-        there = append and Path(path).exists()
         try:
-            # The record of a person may be in it.
+            number = _own(path)
+            self._file = os.fdopen(number, "w", encoding="utf-8")
+            there = append and os.fstat(number).st_size > 0
             if there:
-                _cut_half_line(Path(path))
-            how = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if there else os.O_TRUNC)
-            self._file = os.fdopen(os.open(path, how, 0o600), "w", encoding="utf-8")
-            os.fchmod(self._file.fileno(), 0o600)
-            if not there:
+                _cut_half_line(number)
+            else:
+                os.ftruncate(number, 0)
                 self._file.write(json.dumps({"agentdb_rejects": 1, **about}) + "\n")
             self._file.flush()
-            self._start = self._file.tell()
-        except OSError as error:
+            self._start = self._file.seek(0, os.SEEK_END)
+        except (OSError, ValueError) as error:
             raise self._unwritable(error) from error
 
     def add(self, rejects: Sequence[Reject]) -> None:
@@ -132,25 +134,58 @@ class RejectFile:
             with suppress(OSError):
                 self._file.close()
 
-    def _unwritable(self, error: OSError) -> FileError:
+    def _unwritable(self, error: OSError | ValueError) -> FileError:
         return FileError(
-            f'"{shown(os.fspath(self._path or ""))}" cannot be written: {reason_of(error)}',
+            f'"{_name(self._path or "")}" cannot be written: {reason_of(error)}',
             hint="mend the path, the permissions or the space on the disk",
         )
 
 
-def _cut_half_line(path: Path) -> None:
+def _name(path: str | os.PathLike[str]) -> str:
+    return shown(without_secrets(os.fspath(path)))
+
+
+def _own(path: str | os.PathLike[str]) -> int:
+    """Open the file *path*, made if need be, for its owner alone: the record of a person may be in it.
+
+    Raises:
+        FileError: it is a link, to wherever, or no file.
+    """
+    try:
+        # Without a wait for whoever reads a pipe.
+        number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    except OSError as error:
+        if Path(path).is_symlink():
+            raise FileError(f'"{_name(path)}" is a symbolic link', hint="name the file itself") from error
+        if error.errno != errno.EISDIR:
+            raise
+        raise _no_file(path) from error
+    is_file = stat.S_ISREG(os.fstat(number).st_mode)
+    try:
+        if is_file:
+            os.fchmod(number, 0o600)
+            return number
+    except OSError:
+        os.close(number)
+        raise
+    os.close(number)
+    raise _no_file(path)
+
+
+def _no_file(path: str | os.PathLike[str]) -> FileError:
+    return FileError(f'"{_name(path)}" is not a regular file', hint="name a file to write or to replace")
+
+
+def _cut_half_line(number: int) -> None:
     """Remove what a process that was killed has left of a line."""
-    with path.open("r+b") as file:
-        at = file.seek(0, os.SEEK_END)
-        while at:
-            start = max(0, at - _READ_BYTES)
-            file.seek(start)
-            end = file.read(at - start).rfind(b"\n") + 1
-            if end:
-                file.truncate(start + end)
-                return
-            at = start
+    at = os.fstat(number).st_size
+    while at:
+        start = max(0, at - _READ_BYTES)
+        end = os.pread(number, at - start, start).rfind(b"\n") + 1
+        if end:
+            os.ftruncate(number, start + end)
+            return
+        at = start
 
 
 def refuse_same(path: str | os.PathLike[str] | None, *others: str | os.PathLike[str]) -> None:

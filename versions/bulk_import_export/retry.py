@@ -21,6 +21,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.options import (
     choose,
 )
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import shown
+from spotify_ai_agent_migrations.versions.bulk_import_export.remote import is_address
 from spotify_ai_agent_migrations.versions.bulk_import_export.target import open_target
 from spotify_ai_agent_migrations.versions.core.errors import FileError, SettingsError
 
@@ -79,7 +80,10 @@ def about_of(source: str, opened: Opened, options: Options) -> dict[str, Any]:
     """Return what `read_rejects` has to find again besides the dialect."""
     told = {name: getattr(options, name) for name in REMEMBERED}
     plain = {name: dict(value) if isinstance(value, Mapping) else value for name, value in told.items()}
-    return {"source": source, "options": plain, "state": _state(opened)}
+    state = _state(opened)
+    # Found again from any folder.
+    place = source if state is None else str(Path(source).absolute())
+    return {"source": place, "options": plain, "state": state}
 
 
 def _state(opened: Opened) -> list[int] | None:
@@ -112,24 +116,33 @@ def _dialect_options(dialect: Dialect) -> dict[str, Any]:
     return {**said, "encoding": dialect.encoding}
 
 
-def open_again(found: Rejected, options: Options) -> Opened:
-    """Open the file that the rows came from.
+def open_again(found: Rejected, options: Options, source: str | os.PathLike[str] | None = None) -> Opened:
+    """Open the file that the rows came from, which is at *source* by now.
 
     Raises:
         FileError: it is not what it was.
     """
-    opened = open_input(found.source, options)
+    try:
+        opened = open_input(source or found.source, options)
+    except FileError as error:
+        if source is not None or not is_address(found.source):
+            raise
+        raise FileError(error.problem, hint=f"{error.hint}; say it whole: source=…, --source") from None
     state = _state(opened)
     if found.state is not None and state is not None and tuple(state) != tuple(found.state):
         opened.close()
         raise FileError(
-            f'"{found.source}" is not the file any more that the rows were rejected from',
+            f'"{opened.name}" is not the file any more that the rows were rejected from',
             hint="import it anew",
         )
     return opened
 
 
-def fix(rejects: str | os.PathLike[str], path: str | os.PathLike[str]) -> int:
+def fix(
+    rejects: str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    source: str | os.PathLike[str] | None = None,
+) -> int:
     """Write the rejected rows as they stand in their file, under its header, into *path*; return how many.
 
     Mend them there and import that file. Only its owner may read it: the rows are whole.
@@ -139,7 +152,7 @@ def fix(rejects: str | os.PathLike[str], path: str | os.PathLike[str]) -> int:
     """
     found = read_rejects(rejects)
     options = retried(found, {})
-    with closing(open_again(found, options)) as opened, open_target(Path(path)) as target:
+    with closing(open_again(found, options, source)) as opened, open_target(Path(path)) as target:
         columnar = found.dialect.format in COPY_TEXT and bool(opened.fields)
         target.write(_header(found, columnar=columnar))
         for row in _rows(opened, found.places):

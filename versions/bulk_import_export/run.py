@@ -27,7 +27,11 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.importing import (
     SEARCHED_MOST_ROWS,
     Import,
 )
-from spotify_ai_agent_migrations.versions.bulk_import_export.layout import Layout, lay_out
+from spotify_ai_agent_migrations.versions.bulk_import_export.layout import (
+    Layout,
+    lay_out,
+    refuse_unfit_binary,
+)
 from spotify_ai_agent_migrations.versions.bulk_import_export.ledger import Job
 from spotify_ai_agent_migrations.versions.bulk_import_export.opening import Opened, Where, open_input
 from spotify_ai_agent_migrations.versions.bulk_import_export.options import Choices, Options, choose
@@ -41,6 +45,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.rejects import (
     refuse_same,
     shown_record,
 )
+from spotify_ai_agent_migrations.versions.bulk_import_export.remote import is_address
 from spotify_ai_agent_migrations.versions.bulk_import_export.retry import (
     about_of,
     fix,
@@ -63,13 +68,14 @@ _SAMPLE_ROWS = 5
 class ImportResult:
     """What was loaded: `table` by its qualified name, `columns` in the order of the file.
 
+    `path` is the file, or the URL without a password.
     `rows` + `rejected` + `skipped` are the `read` records of the file. `rejects` holds the first hundred.
     `already` says that a resumable import had loaded all of it before, and that this call loaded nothing.
     `notes` are what else should be known of it.
     """
 
     table: str
-    path: Path
+    path: Path | str
     columns: tuple[str, ...]
     rows: int
     rejected: int = 0
@@ -118,7 +124,7 @@ def bulk_import(
         `ops.import_reject` and in the result.
     rebuild: "indexes": drop those that no constraint needs, load, and make them again, in one transaction;
         "constraints": the foreign keys as well. ACCESS EXCLUSIVE meanwhile; whatever happens, they are there.
-    dry_run: look, check every value, and load nothing.
+    dry_run: look, check every value, load nothing and write no file.
 
     Writes: rows of *table*, and what its triggers write; one transaction, or two that end as one.
     Locks: ROW EXCLUSIVE on *table*; others read and write it meanwhile. replace, rebuild: ACCESS EXCLUSIVE.
@@ -155,7 +161,9 @@ def load(
             return _result(found, options, job=job)
         refuse_same(options.rejects, found.source.name)
         rejects = RejectFile(
-            options.rejects, _about(found, options), append=job is not None and job.counts.read > 0
+            None if options.dry_run else options.rejects,
+            _about(found, options),
+            append=job is not None and job.counts.read > 0,
         )
         try:
             work = Import(settings, found, options, key, rejects, job, tell)
@@ -201,7 +209,7 @@ def _look(connection: Connection, name: str, opened: Opened, options: Options) -
             lists=opened.lists,
         )  # fmt: skip
         if source.dialect.format == "binary":
-            _refuse_unfit_binary(layout, options)
+            refuse_unfit_binary(layout, options)
         ahead = [_is_ahead(cursor, table, column) for column in layout.columns if column.sequence]
     connection.commit()
     staging = STAGING if options.staged and not options.dry_run else None
@@ -220,24 +228,6 @@ def _is_ahead(cursor: Cursor, table: plan.Table, column: plan.Column) -> bool:
         return False
     found = greatest_in(cursor, table, column)
     return found is not None and found > sequence.last
-
-
-def _refuse_unfit_binary(layout: Layout, options: Options) -> None:
-    """Refuse what cannot be done with rows that only the server can read.
-
-    Raises:
-        SettingsError: names it.
-    """
-    if not layout.plain:
-        raise SettingsError(
-            "binary fills all columns of the table as they stand, and nothing can be mapped or converted",
-            hint="load it into a table of its own columns, or export it as CSV",
-        )
-    if options.max_rejects > 0:
-        raise SettingsError(
-            "a row of binary COPY cannot be kept aside: nobody but the server can read it",
-            hint="leave max_rejects out, or export it as CSV",
-        )
 
 
 @contextmanager
@@ -301,6 +291,7 @@ def bulk_retry(
     path: str | os.PathLike[str],
     *,
     table: str | None = None,
+    source: str | os.PathLike[str] | None = None,
     url: str | None = None,
     progress: Tell | None = None,
     **choices: Unpack[Choices],
@@ -309,7 +300,8 @@ def bulk_retry(
 
     After what they lacked is there: a row that they point at, a partition, a wider column. They are taken
     from their file, which must be as it was, by the options of that import; *choices* override those. What
-    is rejected again has its place in that file too.
+    is rejected again has its place in that file too. *source* says where that file is now; a URL that needs
+    a password has to be said again.
 
     Locks, memory, raises: as `bulk_import`.
     """
@@ -322,22 +314,28 @@ def bulk_retry(
         )
     settings = resolve_settings(url)
     with (
-        closing(open_again(found, options)) as opened,
+        closing(open_again(found, options, source)) as opened,
         connect(settings, purpose=PURPOSE) as connection,
     ):
         return load(connection, table or found.table, opened, settings, options, progress or _say_nothing)
 
 
-def bulk_fix(rejects: str | os.PathLike[str], path: str | os.PathLike[str]) -> int:
+def bulk_fix(
+    rejects: str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    *,
+    source: str | os.PathLike[str] | None = None,
+) -> int:
     """Write the rows that an import kept aside, whole and under their header, into the file *path*.
 
     Mend them there and import that file. Mode 0600: they may be personal. Returns how many there are.
+    *source*: as for `bulk_retry`.
 
     Raises:
         FileError: the rejects or their file cannot be read, or *path* cannot be written.
     """
-    refuse_same(path, rejects, read_rejects(rejects).source)
-    return fix(rejects, path)
+    refuse_same(path, rejects, source or read_rejects(rejects).source)
+    return fix(rejects, path, source)
 
 
 def _result(
@@ -348,7 +346,7 @@ def _result(
     already = job is not None or (work is not None and work.loaded_before)
     return ImportResult(
         found.table.qualified,
-        Path(found.source.name),
+        found.source.name if is_address(found.source.name) else Path(found.source.name),
         tuple(column.name for column in layout.columns),
         counts.loaded,
         counts.rejected,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,14 +16,20 @@ from psycopg2.sql import Composable, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.bulk_import_export import plan
 from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import SQL, find_table, read_ranges
+from spotify_ai_agent_migrations.versions.bulk_import_export.personal import Holding, Holdings
 from spotify_ai_agent_migrations.versions.bulk_import_export.wish import COLUMNAR, Wish
-from spotify_ai_agent_migrations.versions.core.errors import PrivilegeError, TableError
+from spotify_ai_agent_migrations.versions.core.errors import PrivilegeError, SettingsError, TableError
 
 _SERIAL_BELOW_BYTES: Final = 32 << 20
 _RANGE_BYTES: Final = 8 << 20
 # What is made of one takes several times its size.
 _COLUMNAR_RANGE_BYTES: Final = 4 << 20
-_TEXTS: Final = ("text", "character", "name", "json", "citext")
+_UNSURE: Final = "; what is made of values counts as personal where a table is read that holds personal data"
+# The categories of types whose values may begin with anything: strings, labels, what is the server's own,
+# unknown; and in a text also types of anybody's. Numbers and times are what they are, lists have a bracket.
+_ANYTHING: Final = "SEZX"
+_ANYTHING_IN_TEXT: Final = _ANYTHING + "U"
+_FORMULA: Final = re.compile(r"[=+@\t\r\n-]")
 # What JSON has a form for, or what is a text there that reads back as the same; and lists of those.
 _IN_JSON: Final = re.compile(
     r"(?:(jsonb?)|smallint|integer|bigint|numeric|real|double precision|boolean|text|character(?: varying)?"
@@ -58,15 +64,18 @@ def select_table(connection: Connection, name: str, wish: Wish) -> Selection:
         table = find_table(cursor, name, kinds=plan.EXPORTABLE)
         plan.refuse_other_kinds(table, plan.EXPORTABLE, verb="exported")
         columns = _chosen(table, wish.columns)
-        masked = _masked(connection, table, columns, wish)
-    return Selection(
+        holdings = Holdings(cursor)
+        held = holdings.of_relation(table.oid)
+        masked = _masked(
+            holdings, table.qualified, {one.name: held.get(one.number, Holding()) for one in columns}, wish
+        )
+    return _selection(
         table.qualified,
         Identifier(table.schema, table.name),
-        tuple(column.name for column in columns),
-        tuple("text" if column.name in masked else column.type for column in columns),
-        tuple(_value(column, masked, wish) for column in columns),
+        columns,
         masked,
-        table.oid if wish.where is None and not wish.order_by and table.kind in "rp" else None,
+        wish,
+        relation=table.oid if wish.where is None and not wish.order_by and table.kind in "rp" else None,
     )
 
 
@@ -84,30 +93,89 @@ def ranges_of(cursor: Cursor, relation: int | None, wish: Wish) -> tuple[Composa
 def select_query(connection: Connection, text: str, wish: Wish) -> Selection:
     """Ask the server for the columns of a query, which is executed as it is and may only read."""
     with connection.cursor() as cursor:
-        body = cursor.mogrify(text, wish.parameters or None).decode().rstrip().rstrip(";")
+        body = filled(cursor, text, wish.parameters).rstrip().rstrip(";")
         # On a line of its own: a comment may end the query.
         source = Statement("({}\n) AS exported").format(Statement(body))
         refuse_several(cursor, Statement(SQL["every_column"]).format(source=source))
         cursor.execute(Statement(SQL["columns_of_query"]).format(source=source))
         found = cursor.description or ()
         cursor.execute(SQL["names_of_types"], {"types": [column.type_code for column in found]})
-        types = [str(name) for (name,) in cursor.fetchall()]
+        types = cursor.fetchall()
+        holdings = Holdings(cursor)
+        held = holdings.of_query((column.table_oid, column.table_column) for column in found)
+        masked = _masked(
+            holdings, "the query", dict(zip((str(column.name) for column in found), held, strict=True)), wish
+        )
     columns = [
         plan.Column(
             str(column.name),
             f"numeric({column.precision},{column.scale})"
             if type_ == "numeric" and column.precision
             else type_,
+            category=category,
         )
-        for column, type_ in zip(found, types, strict=True)
+        for column, (type_, category) in zip(found, types, strict=True)
     ]
+    return _selection("the query", source, columns, masked, wish)
+
+
+def _selection(
+    name: str, source: Composable, columns: Sequence[plan.Column], masked: tuple[str, ...], wish: Wish,
+    *, relation: int | None = None,
+) -> Selection:  # fmt: skip
+    names = [column.name for column in columns]
+    twice = next((one for one in names if names.count(one) > 1), None)
+    if twice is not None:
+        raise TableError(
+            f"two columns of the export are called {plan.quoted(twice)}",
+            hint="give one of them another name: AS …, or leave it out",
+        )
     return Selection(
-        "the query",
+        name,
         source,
         tuple(column.name for column in columns),
-        tuple(column.type for column in columns),
-        tuple(_value(column, (), wish) for column in columns),
+        tuple("text" if column.name in masked else column.type for column in columns),
+        tuple(_value(column, masked, wish) for column in columns),
+        masked,
+        relation,
     )
+
+
+def filled(cursor: Cursor, text: str, parameters: Mapping[str, object]) -> str:
+    """Return SQL of the caller's with the values of its parameters in it.
+
+    Raises:
+        SettingsError: it asks for one that there is not, or for what is none.
+    """
+    try:
+        found = cursor.mogrify(text, parameters or None).decode()
+    except KeyError as error:
+        raise SettingsError(
+            f"the SQL of the export asks for the parameter {plan.quoted(str(error.args[0]))}",
+            hint="say it: parameters={…}",
+        ) from None
+    except (TypeError, ValueError, IndexError, psycopg2.ProgrammingError) as error:
+        raise SettingsError(
+            "the SQL of the export and its parameters do not fit together",
+            hint="write %(name)s for a parameter, and %% for a percent sign where there are parameters",
+        ) from error
+    if "\0" in found:
+        raise SettingsError("the SQL of the export holds a NUL byte", hint="leave it out")
+    return found
+
+
+def header_of(found: Selection, wish: Wish) -> bytes:
+    """Return the line of CSV with the names of the columns."""
+    delimiter = "\t" if wish.format == "tsv" else ","
+    names = (f"'{name}" if wish.for_spreadsheets and _FORMULA.match(name) else name for name in found.columns)
+    return (delimiter.join(_quoted(name, delimiter) for name in names) + "\n").encode()
+
+
+def _quoted(name: str, delimiter: str) -> str:
+    special = (
+        any(letter in name for letter in (delimiter, '"', "\n", "\r")) or not name.strip() or name == "\\."
+    )
+    return '"' + name.replace('"', '""') + '"' if special else name
 
 
 def refuse_several(cursor: Cursor, text: Composable) -> None:
@@ -144,34 +212,31 @@ def _chosen(table: plan.Table, names: Sequence[str] | None) -> tuple[plan.Column
     return tuple(by_name[name] for name in names)
 
 
-def _masked(
-    connection: Connection, table: plan.Table, columns: Sequence[plan.Column], wish: Wish
-) -> tuple[str, ...]:
-    personal = [column for column in columns if column.is_personal]
-    if not personal or (wish.personal in {None, "keep"} and _may_keep(connection, table)):
+def _masked(holdings: Holdings, name: str, held: Mapping[str, Holding], wish: Wish) -> tuple[str, ...]:
+    """Return the columns to mask, by what each of them holds.
+
+    Raises:
+        PrivilegeError: some may neither be written as they are nor are they to be masked.
+    """
+    personal = {column: found for column, found in held.items() if found.is_personal}
+    if not personal or (wish.personal in {None, "keep"} and holdings.may_keep(personal.values())):
         return ()
     if wish.personal == "mask":
-        return tuple(column.name for column in personal)
+        return tuple(personal)
+    sure = all(found.sure for found in personal.values())
+    what = f"{'' if sure else 'what may be '}personal data in {plan.listed(map(plan.quoted, personal))}"
     raise PrivilegeError(
-        f"{table.qualified} holds personal data in {plan.names_of(personal)}, "
-        "and this export may not hold it",
+        f"{name} holds {what}, and this export may not hold it",
         hint='leave the columns out, mask them (personal="mask", --personal mask), '
-        "or connect as a member of agent_privacy",
+        "or connect as a member of agent_privacy" + ("" if sure else _UNSURE),
     )
-
-
-def _may_keep(connection: Connection, table: plan.Table) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(SQL["may_keep_personal"], {"relation": table.oid})
-        row = cursor.fetchone()
-    return bool(row and row[0])
 
 
 def _value(column: plan.Column, masked: Sequence[str], wish: Wish) -> Composable:
     name = Identifier(column.name)
     if column.name in masked:
         return Statement(SQL["masked"]).format(column=name)
-    if wish.for_spreadsheets and column.type.startswith(_TEXTS):
+    if wish.for_spreadsheets and column.category in (_ANYTHING_IN_TEXT if wish.is_text else _ANYTHING):
         return Statement(SQL["no_formula"]).format(column=name)
     return _as_json(column.type, name) if wish.format == "jsonl" else name
 

@@ -9,6 +9,7 @@ import io
 import json
 import lzma
 import os
+import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.compression import SAMPLE_BYTES
+from spotify_ai_agent_migrations.versions.bulk_import_export.opening import reason_of
+from spotify_ai_agent_migrations.versions.bulk_import_export.remote import is_address
 from spotify_ai_agent_migrations.versions.bulk_import_export.target import open_target
 from spotify_ai_agent_migrations.versions.core.errors import FileError
 
@@ -38,14 +41,35 @@ class _StandardOutput:
     def __init__(self) -> None:
         self.error: FileError | None = None
         self._bytes = 0
+        sys.stdout.flush()
 
     def write(self, data: bytes) -> int:
-        sys.stdout.buffer.write(data)
+        """Write *data* at once: what lay in a buffer when it failed, Python would try again at its end.
+
+        Raises:
+            FileError: the disk behind it is full, or worse; not that nobody reads any more.
+        """
+        file: Any = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
+        left = memoryview(data)
+        try:
+            while left:
+                written = file.write(left)
+                if written is None:
+                    # A pipe that is full, and that nobody was to wait for.
+                    select.select([], [file], [])
+                left = left[written or 0 :]
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self.error = FileError(
+                f"standard output cannot be written: {reason_of(error)}",
+                hint="make space where it goes, and run again",
+            )
+            raise self.error from error
         self._bytes += len(data)
         return len(data)
 
     def finish(self) -> int:
-        sys.stdout.buffer.flush()
         return self._bytes
 
 
@@ -171,6 +195,8 @@ def verify(path: str, manifest: str | os.PathLike[str] | None) -> int:
     Raises:
         FileError: there is no manifest, or the file is not the one that it was written for.
     """
+    if is_address(path) or is_address(os.fspath(manifest or "")):
+        raise FileError("a URL cannot be verified", hint="fetch the file and its manifest first")
     place = Path(os.fspath(manifest)) if manifest is not None else manifest_path(path)
     try:
         said = json.loads(place.read_text(encoding="utf-8"))

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from spotify_ai_agent_migrations.versions.bulk_import_export.kinds import (
+    TEXT,
+    TEXTS,
+    VALUES,
+    WHOLE,
+    YES_NO,
+    refuse_other_kinds,
+)
+from spotify_ai_agent_migrations.versions.bulk_import_export.options import refuse_workers
+from spotify_ai_agent_migrations.versions.bulk_import_export.plan import shown
+from spotify_ai_agent_migrations.versions.bulk_import_export.remote import is_address, without_secrets
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 
 _FORMATS: Final = ("csv", "tsv", "jsonl", "copy", "binary", "parquet", "arrow")
@@ -15,24 +26,36 @@ _ENDINGS: Final = {
     ".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow",
 }  # fmt: skip
 COLUMNAR: Final = ("parquet", "arrow")
+_KINDS: Final = {
+    **dict.fromkeys(("where", "format", "compression", "personal", "split_by"), TEXT),
+    **dict.fromkeys(("columns", "order_by"), TEXTS),
+    **dict.fromkeys(("for_spreadsheets", "manifest"), YES_NO),
+    **dict.fromkeys(("workers", "split_rows"), WHOLE),
+    "parameters": VALUES,
+}
 
 
 @dataclass(frozen=True)
 class Wish:
     """What a caller asked of an export, in full."""
 
-    columns: tuple[str, ...] | None
-    where: str | None
-    order_by: tuple[str, ...]
-    parameters: Mapping[str, object]
-    format: str
-    compression: str
-    personal: str | None
-    for_spreadsheets: bool
-    workers: int | None
-    manifest: bool
+    columns: tuple[str, ...] | None = None
+    where: str | None = None
+    order_by: tuple[str, ...] = ()
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    format: str = "csv"
+    compression: str = "none"
+    personal: str | None = None
+    for_spreadsheets: bool = False
+    workers: int | None = None
+    manifest: bool = False
     split_rows: int | None = None
     split_by: str | None = None
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is what a spreadsheet reads."""
+        return self.format in {"csv", "tsv"}
 
     @property
     def is_split(self) -> bool:
@@ -48,12 +71,32 @@ def format_of(place: str) -> str:
     return _ENDINGS.get(Path(name).suffix, "csv")
 
 
-def refuse_contradictions(wish: Wish, place: str, *, is_query: bool) -> None:
+def wish_for(place: str, said: Mapping[str, object], *, is_query: bool) -> Wish:
+    """Return what was *said* of an export into *place*, checked; None is nothing said.
+
+    Raises:
+        SettingsError: there is no such thing, or two do not go together.
+    """
+    refuse_other_kinds(said, _KINDS)
+    given: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
+    for name in {"columns", "order_by"} & given.keys():
+        given[name] = (given[name],) if isinstance(given[name], str) else tuple(given[name])
+    wish = Wish(**{"format": format_of(place), **given})
+    _refuse_contradictions(wish, place, is_query=is_query)
+    return wish
+
+
+def _refuse_contradictions(wish: Wish, place: str, *, is_query: bool) -> None:
     """Refuse what there is not.
 
     Raises:
         SettingsError: names it.
     """
+    if is_address(place):
+        raise SettingsError(
+            f'"{shown(without_secrets(place))}" is a URL, and an export is written into a file',
+            hint="name a file, or - for standard output",
+        )
     if wish.format not in _FORMATS:
         raise SettingsError(
             f'format is "{wish.format}", which there is not', hint=f"say one of {', '.join(_FORMATS)}"
@@ -66,15 +109,16 @@ def refuse_contradictions(wish: Wish, place: str, *, is_query: bool) -> None:
         raise SettingsError(
             f"{wish.format} cannot be compressed with {wish.compression}", hint="say gzip or zstd, or neither"
         )
+    refuse_workers(wish.workers)
+    if is_query and wish.columns is not None:
+        raise SettingsError(
+            "the columns of a query are those that it names",
+            hint="leave columns out, and name them in the query",
+        )
     if wish.is_split:
         _refuse_split(wish, place)
     if wish.personal not in {None, "keep", "mask", "refuse"}:
         raise SettingsError(f'personal is "{wish.personal}"', hint="say keep, mask or refuse")
-    if is_query and wish.personal in {"mask", "refuse"}:
-        raise SettingsError(
-            "which columns of a query are personal cannot be told, to be masked or refused",
-            hint="name the table, or leave them out of the query",
-        )
 
 
 def _refuse_split(wish: Wish, place: str) -> None:
