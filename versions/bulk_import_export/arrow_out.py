@@ -15,8 +15,6 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.sink import Sink
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 
 _GROUP_BYTES: Final = 8 << 20
-# No row is that long; a row of a table cannot be more than 1 GiB, and then it is whole, too.
-_WHOLE_BYTES: Final = 1 << 20
 _DIGITS_MOST: Final = 38
 _SIMPLE: Final = {
     "boolean": "bool_", "smallint": "int16", "integer": "int32", "bigint": "int64", "real": "float32",
@@ -57,10 +55,6 @@ class ArrowSink:
 
     def write(self, data: bytes) -> int:
         """Take some CSV; the driver calls this for every row."""
-        if len(data) >= _WHOLE_BYTES and not self._held:
-            # A range of the table, which ends where a record does.
-            self._group(data)
-            return len(data)
         self._held += data
         if len(self._held) >= _GROUP_BYTES:
             end = end_of_records(bytes(self._held))
