@@ -33,7 +33,8 @@ _STEPS_PATIENT: Final = 1_000_000
 class Column:
     """A column of a table; `required` says it is NOT NULL and nothing fills it in its absence.
 
-    `data_class` is the class of data that its comment begins with, if any.
+    `data_class` is the class of data that its comment begins with, if any. `always` says that the server
+    numbers it, whatever an UPDATE says.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Column:
     generated: bool = False
     sequence: str | None = None
     data_class: str | None = None
+    always: bool = False
 
     @property
     def is_personal(self) -> bool:
@@ -70,6 +72,7 @@ class Table:
     size_bytes: int = 0
     may_select: bool = True
     serial_only: bool = False
+    has_unique: bool = False
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,18 @@ SELECT relation.oid::bigint,
              FROM pg_catalog.pg_constraint AS con
             WHERE con.conrelid = relation.oid
               AND (con.contype = 'x' OR con.confrelid = relation.oid)
+       ),
+       -- A partition may have a unique index of its own.
+       EXISTS (
+           SELECT 1
+             FROM pg_catalog.pg_index AS index
+            WHERE index.indisunique
+              AND (
+                      index.indrelid = relation.oid
+                      OR index.indrelid IN (
+                             SELECT branch.relid FROM pg_catalog.pg_partition_tree(relation.oid) AS branch
+                         )
+                  )
        )
   FROM pg_catalog.pg_class AS relation
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relation.relnamespace
@@ -127,7 +139,8 @@ SELECT attribute.attname,
        pg_catalog.substring(
            pg_catalog.col_description(attribute.attrelid, attribute.attnum),
            '^(none|identifier|contact|location|behavioural|content|derived):'
-       )
+       ),
+       attribute.attidentity = 'a'
   FROM pg_catalog.pg_attribute AS attribute
   JOIN pg_catalog.pg_type AS type ON type.oid = attribute.atttypid
  WHERE attribute.attrelid = %(relation)s::oid
@@ -305,7 +318,28 @@ SELECT {columns} FROM {table} WITH NO DATA;
 -- number_staging --
 -- The number of the record in the file, to keep the last of a key and to find a row again.
 ALTER TABLE pg_temp.agentdb_staging
-  ADD COLUMN agentdb_record bigint DEFAULT pg_catalog.nextval('pg_temp.agentdb_number');
+  ADD COLUMN {record} bigint DEFAULT pg_catalog.nextval('pg_temp.agentdb_number');
+
+-- index_staging --
+-- Find a stretch of the staged rows without looking at all of them.
+CREATE INDEX IF NOT EXISTS agentdb_staging_record ON pg_temp.agentdb_staging ({record});
+
+-- nulls_alike --
+-- Whether a unique index on just these columns takes one NULL for another.
+SELECT COALESCE(pg_catalog.bool_or(index.indnullsnotdistinct), false)
+  FROM pg_catalog.pg_index AS index
+ WHERE index.indrelid = %(relation)s::oid
+   AND index.indisunique
+   AND index.indpred IS NULL
+   AND ARRAY (
+           SELECT attribute.attname::text
+             FROM pg_catalog.unnest(index.indkey::smallint[]) WITH ORDINALITY AS part (attnum, place)
+             JOIN pg_catalog.pg_attribute AS attribute
+               ON attribute.attrelid = index.indrelid
+              AND attribute.attnum = part.attnum
+            WHERE part.place <= index.indnkeyatts
+       ) OPERATOR(pg_catalog.@>) %(key)s::text[]
+   AND index.indnkeyatts = pg_catalog.cardinality(%(key)s::text[]);
 
 -- number_from --
 -- The number of the next row that is staged.
@@ -318,24 +352,24 @@ ANALYZE pg_temp.agentdb_staging;
 -- staged --
 -- How many rows of a stretch of the file are staged.
 SELECT pg_catalog.count(*) FROM pg_temp.agentdb_staging AS staged
- WHERE staged.agentdb_record BETWEEN %(low)s::bigint AND %(high)s::bigint;
+ WHERE staged.{record} BETWEEN {low} AND {high};
 
 -- apply_all --
 -- Bring the staged rows into the table, in the order of the file: that in which they lie.
 INSERT INTO {table} AS target ({columns}) OVERRIDING SYSTEM VALUE
 SELECT {columns}
   FROM pg_temp.agentdb_staging AS staged
- WHERE staged.agentdb_record BETWEEN {low} AND {high}
-{conflict};
+ WHERE staged.{record} BETWEEN {low} AND {high}
+{conflict}
 
 -- apply_last --
 -- Bring the last staged row of each key into the table; a key that is NULL is like no other.
 INSERT INTO {table} AS target ({columns}) OVERRIDING SYSTEM VALUE
-SELECT DISTINCT ON ({key}, CASE WHEN {unknown} THEN staged.agentdb_record END) {columns}
+SELECT DISTINCT ON ({key}, CASE WHEN {unknown} THEN staged.{record} END) {columns}
   FROM pg_temp.agentdb_staging AS staged
- WHERE staged.agentdb_record BETWEEN {low} AND {high}
- ORDER BY {key}, CASE WHEN {unknown} THEN staged.agentdb_record END, staged.agentdb_record DESC
-{conflict};
+ WHERE staged.{record} BETWEEN {low} AND {high}
+ ORDER BY {key}, CASE WHEN {unknown} THEN staged.{record} END, staged.{record} DESC
+{conflict}
 
 -- conflict_ignore --
 -- What is there already stays as it is.
@@ -354,37 +388,45 @@ SELECT EXISTS (SELECT FROM pg_temp.agentdb_staging AS staged WHERE {unknown});
 DELETE FROM {table} AS target
  WHERE NOT EXISTS (SELECT FROM pg_temp.agentdb_staging AS staged WHERE {same});
 
--- create_sieve --
--- A table of this session alone for the rows of a block of which many are refused, and one for the refused.
+-- create_refused --
+-- A table of this session alone for what is refused.
 CREATE TEMPORARY TABLE IF NOT EXISTS agentdb_refused (
     record bigint, code text, relation_schema text, relation text, rule text, column_name text, message text,
     context text
 ) ON COMMIT DELETE ROWS;
+
+-- create_sieve --
+-- A table of this session alone for the rows of a block of which many are refused.
 CREATE TEMPORARY TABLE IF NOT EXISTS agentdb_sieve ON COMMIT DELETE ROWS AS
-SELECT {columns}, 0::bigint AS agentdb_record FROM {table} WITH NO DATA;
-CREATE UNIQUE INDEX IF NOT EXISTS agentdb_sieve_record ON pg_temp.agentdb_sieve (agentdb_record);
+SELECT {columns}, 0::bigint AS {record} FROM {table} WITH NO DATA;
+CREATE UNIQUE INDEX IF NOT EXISTS agentdb_sieve_record ON pg_temp.agentdb_sieve ({record});
+
+-- load_sieve --
+-- Load a stretch of the rows in order.
+INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE
+SELECT {values}
+  FROM pg_temp.agentdb_sieve AS staged
+ WHERE staged.{record} BETWEEN {low} AND {high}
+ ORDER BY staged.{record}
 
 -- run_sieve --
--- Load stretches of the rows in order, shorter ones around those that are refused; keep which, and why. What is no
--- row's fault ends it.
+-- Load stretches of the rows in order, shorter ones around those that are refused; keep which, and why, and stop
+-- when they are more than may be. What is no row's fault ends it.
 DO {tag}
 DECLARE
-    agentdb_low bigint := 1;
+    agentdb_low bigint := {first};
     agentdb_high bigint;
     agentdb_size bigint := 64;
-    agentdb_last bigint := 0;
+    agentdb_last bigint := {first} - 1;
     agentdb_found bigint;
+    agentdb_left bigint := {allowed};
     agentdb_taken bigint := 0;
     agentdb_told pg_temp.agentdb_refused;
 BEGIN
-    WHILE agentdb_low <= {most} LOOP
+    WHILE agentdb_low <= {most} AND agentdb_left >= 0 LOOP
         agentdb_high := LEAST(agentdb_low + agentdb_size - 1, {most});
         BEGIN
-            INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE
-            SELECT {values}
-              FROM pg_temp.agentdb_sieve AS staged
-             WHERE staged.agentdb_record BETWEEN agentdb_low AND agentdb_high
-             ORDER BY staged.agentdb_record;
+            {load};
             GET DIAGNOSTICS agentdb_found = ROW_COUNT;
             agentdb_taken := agentdb_taken + agentdb_found;
             agentdb_low := agentdb_high + 1;
@@ -404,6 +446,7 @@ BEGIN
             IF agentdb_low = agentdb_high THEN
                 agentdb_told.record := agentdb_low;
                 INSERT INTO pg_temp.agentdb_refused SELECT agentdb_told.*;
+                agentdb_left := agentdb_left - 1;
                 agentdb_size := GREATEST(1, (agentdb_low - agentdb_last) / 4);
                 agentdb_last := agentdb_low;
                 agentdb_low := agentdb_low + 1;
@@ -434,9 +477,13 @@ SELECT refused.record,
   FROM pg_temp.agentdb_refused AS refused
  ORDER BY refused.record;
 
+-- empty_refused --
+-- Forget what was refused.
+TRUNCATE pg_temp.agentdb_refused;
+
 -- empty_sieve --
 -- Forget the rows of the block.
-TRUNCATE pg_temp.agentdb_sieve, pg_temp.agentdb_refused;
+TRUNCATE pg_temp.agentdb_sieve;
 
 -- truncate --
 -- Empty the table; takes ACCESS EXCLUSIVE to the end of the transaction.

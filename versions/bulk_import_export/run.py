@@ -118,7 +118,8 @@ def bulk_import(
         `ops.import_reject` and in the result.
     rebuild: "indexes": drop those that no constraint needs, load, and make them again, in one transaction;
         "constraints": the foreign keys as well. ACCESS EXCLUSIVE meanwhile; whatever happens, they are there.
-    dry_run: look, check every value, and load nothing.
+    dry_run: look, check every value, and load nothing; under row security, where only the policies know,
+        the rows are loaded and undone.
 
     Writes: rows of *table*, and what its triggers write; one transaction, or two that end as one.
     Locks: ROW EXCLUSIVE on *table*; others read and write it meanwhile. replace, rebuild: ACCESS EXCLUSIVE.
@@ -204,7 +205,7 @@ def _look(connection: Connection, name: str, opened: Opened, options: Options) -
             _refuse_unfit_binary(layout, options)
         ahead = [_is_ahead(cursor, table, column) for column in layout.columns if column.sequence]
     connection.commit()
-    staging = STAGING if options.staged and not options.dry_run else None
+    staging = STAGING if options.stages else None
     return Load(table, layout, source, staging, options.left, is_ahead=any(ahead))
 
 

@@ -33,7 +33,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.prepare import (
 )
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record
 from spotify_ai_agent_migrations.versions.bulk_import_export.rejects import Reject, shown_record
-from spotify_ai_agent_migrations.versions.bulk_import_export.stepwise import RECORD, Bad, Steps
+from spotify_ai_agent_migrations.versions.bulk_import_export.stepwise import Bad, Steps, record_of
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 
 _BUFFER_BYTES: Final = 256 * 1024
@@ -223,7 +223,7 @@ class Session:
 
         None where it cannot be told.
         """
-        columns = (*self.columns, RECORD)
+        columns = (*self.columns, record_of(self.columns))
         statement = copy_statement("text", self, soft=self._soft, into=sieve, columns=columns)
         loaded = self._copy("text", prepared.payload, prepared.sent, statement=statement)
         if loaded == prepared.sent:
@@ -247,7 +247,7 @@ class Session:
         data = BytesIO(HEADER + payload if kind == "csv" else payload)
         self._notices.texts.clear()
         self.cursor.copy_expert(statement, data, size=_BUFFER_BYTES)
-        if self.options.dry_run:
+        if self.options.only_checks:
             return records if not soft else self._would_load(records)
         return self.cursor.rowcount
 
@@ -323,7 +323,7 @@ def copy_statement(
         quote=Literal((grammar.quote or NO_QUOTE).decode()),
         null=Literal(raw_null(grammar) or ""),
         soft=Statement(SQL["soft_errors"] if soft else ""),
-        only=Statement(SQL["nowhere"] if session.options.dry_run else ""),
+        only=Statement(SQL["nowhere"] if session.options.only_checks else ""),
     )
 
 

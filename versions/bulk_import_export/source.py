@@ -116,6 +116,15 @@ class Source:
             return copy_records(block.data, line=block.line)
         return records_of(block.data, self.grammar, line=block.line)
 
+    def is_nothing(self, record: Record | Malformed) -> bool:
+        """Tell whether *record* is a blank line that is passed over."""
+        return (
+            self._options.lenient
+            and isinstance(record, Record)
+            and record.fields == (None,)
+            and len(self.header) > 1
+        )
+
     def refuse_changed(self) -> None:
         """Refuse a file that is not as it was opened: what was read is not the whole of it. A pipe passes.
 
@@ -152,7 +161,7 @@ class Source:
             copy = Source(opened, self._columns, self._options)
             for block in copy.blocks():
                 for record in copy.records(block):
-                    number += 1
+                    number += not self.is_nothing(record)
                     if number in wanted and isinstance(record, Record):
                         found[number] = record, block.offset + record.start
         finally:
