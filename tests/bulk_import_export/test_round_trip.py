@@ -176,6 +176,43 @@ def test_what_was_exported_comes_back_as_it_was(
         assert rows(empty_url, f"{columns_of} again AS one") == rows(empty_url, f"{columns_of} t AS one")
 
 
+def test_a_document_that_is_null_is_told_from_none(empty_url: str, tmp_path: Path) -> None:
+    columns = 'id integer, j jsonb, "a%\'""b" json, d jsonb DEFAULT \'1\', "null" text, n jsonb NOT NULL'
+    _execute(empty_url, f"CREATE TABLE t ({columns}); CREATE TABLE again (LIKE t INCLUDING ALL)")
+    _execute(
+        empty_url,
+        # So many that the first block does not name a document that most rows have not.
+        "INSERT INTO t SELECT 0, NULL, NULL, '2', repeat('x', 200), '0' FROM generate_series(1, 7000);"
+        """INSERT INTO t VALUES (1, 'null', 'null', 'null', NULL, 'null'), (2, NULL, NULL, NULL, NULL, '{}'),
+        (3, '[null]', '{"x": null}', '"null"', 'null', '"x"')""",
+    )
+    bulk_export("t", tmp_path / "t.jsonl", url=empty_url)
+    assert '{"id":2,"null":null,"n":{}}\n' in (tmp_path / "t.jsonl").read_text()
+    assert bulk_import("again", tmp_path / "t.jsonl", url=empty_url).rows == 7_003
+    for name in ("t", "again"):
+        assert rows(empty_url, f"SELECT {name}::text FROM {name} WHERE id > 0 ORDER BY id") == [
+            ("(1,null,null,null,,null)",), ("(2,,,,,{})",), ('(3,[null],"{""x"": null}","""null""",null,"""x""")',),
+        ]  # fmt: skip
+    assert rows(empty_url, "SELECT count(*) FROM again WHERE j IS NULL AND d = '2'") == [(7_000,)]
+
+
+def test_a_null_of_another_column_and_a_document_that_is_missing_are_null(
+    empty_url: str, tmp_path: Path
+) -> None:
+    _execute(
+        empty_url,
+        "CREATE TABLE t (id integer PRIMARY KEY, s text, j jsonb, k jsonb DEFAULT '1', m text DEFAULT 'm');"
+        "INSERT INTO t VALUES (1, 'kept', '{}', '2')",
+    )
+    (tmp_path / "t.jsonl").write_text('{"id": 2, "s": null}\n{"id": 3, "s": "null", "j": null}\n')
+    assert bulk_import("t", tmp_path / "t.jsonl", url=empty_url).columns == ("id", "s", "j")
+    (tmp_path / "t.jsonl").write_text('{"id": 1, "s": "new"}\n')
+    assert bulk_import("t", tmp_path / "t.jsonl", url=empty_url, mode="upsert").columns == ("id", "s")
+    assert rows(empty_url, "SELECT id, s, j::text, k::text, m FROM t ORDER BY id") == [
+        (1, "new", "{}", "2", "m"), (2, None, None, "1", "m"), (3, "null", "null", "1", "m"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("said", [{"format": "csv"}, {}])
 def test_a_text_that_begins_like_a_format_is_a_text(
     empty_url: str, tmp_path: Path, said: dict[str, Any]

@@ -30,6 +30,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.refusal import (
 )
 from spotify_ai_agent_migrations.versions.bulk_import_export.selection import (
     Selection,
+    members_of,
     ranges_of,
     refuse_several,
     select_query,
@@ -285,8 +286,9 @@ class _Export:
             for value, name in zip(found.values, found.columns, strict=True)
         )
         form = "csv" if self._wish.format in COLUMNAR else self._wish.format
-        return Statement(SQL[f"export_{form}"]).format(
-            values=values, source=source or found.source, rest=rest
+        members = members_of(found, self._wish) if form == "jsonl" else None
+        return Statement(SQL[f"export_{'members' if members else form}"]).format(
+            values=values, source=source or found.source, rest=rest, members=members
         )
 
     def _header(self, found: Selection) -> bytes:

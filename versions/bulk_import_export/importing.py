@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from threading import Lock
@@ -30,10 +30,9 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.pool import Pool
 from spotify_ai_agent_migrations.versions.bulk_import_export.prepare import Prepared, Preparer
 from spotify_ai_agent_migrations.versions.bulk_import_export.progress import Progress, Tell
 from spotify_ai_agent_migrations.versions.bulk_import_export.rebuild import Part, put_back, take_off
-from spotify_ai_agent_migrations.versions.bulk_import_export.records import Record
-from spotify_ai_agent_migrations.versions.bulk_import_export.rejects import Reject, RejectFile, shown_record
+from spotify_ai_agent_migrations.versions.bulk_import_export.rejects import RejectFile
 from spotify_ai_agent_migrations.versions.bulk_import_export.session import Outcome, Session
-from spotify_ai_agent_migrations.versions.bulk_import_export.staging import STAGING, Staging
+from spotify_ai_agent_migrations.versions.bulk_import_export.staging import STAGING, Staging, rejects_of
 from spotify_ai_agent_migrations.versions.bulk_import_export.stepwise import record_of
 from spotify_ai_agent_migrations.versions.bulk_import_export.together import commit
 from spotify_ai_agent_migrations.versions.core.database import open_connection
@@ -231,30 +230,8 @@ class Import:
         first = outcome.prepared.first
         applied = staging.apply(first, first + outcome.prepared.read)
         found = session.preparer.numbers(outcome.prepared) if applied.refused else {}
-        rejects = tuple(self._refused(applied.refused, found))
+        rejects = rejects_of(self.load, applied.refused, found)
         return Outcome(outcome.prepared, applied.loaded, (*outcome.rejects, *rejects), applied.skipped)
-
-    def _refused(
-        self, refused: tuple[tuple[int, object], ...], found: Mapping[int, tuple[Record, int]]
-    ) -> Iterator[Reject]:
-        """Yield rows that were staged and then refused, *found* again in the file by their number."""
-        header = self.load.source.header
-        layout = self.load.layout
-        by_name = {
-            header[pick]: column
-            for pick, column in zip(layout.picks, layout.columns, strict=True)
-            if pick is not None
-        }
-        for number, blamed in refused:
-            record, offset = found.get(number, (None, 0))
-            values, masked = shown_record(header, record.fields if record else (), by_name)
-            column = getattr(blamed, "column", None)
-            yield Reject(
-                record.line if record else 0, offset, record.end - record.start if record else 0,
-                column.name if column else None, getattr(blamed, "sqlstate", ""),
-                getattr(blamed, "reason", ""),
-                values, masked,
-            )  # fmt: skip
 
     @property
     def _plain(self) -> frozenset[str]:
@@ -328,7 +305,7 @@ class Import:
         applied = self._stagings[id(leader)].apply(1, max(self.counts.read, 1))
         wanted = {number for number, _ in applied.refused}
         found = self.load.source.numbered(wanted) if wanted else {}
-        rejects = tuple(self._refused(applied.refused, found))
+        rejects = rejects_of(self.load, applied.refused, found)
         self.deleted = applied.deleted
         self.rejects.add(rejects)
         if self.job is not None:

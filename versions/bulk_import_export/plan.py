@@ -34,7 +34,7 @@ class Column:
     """A column of a table; `required` says it is NOT NULL and nothing fills it in its absence.
 
     `data_class` is the class of data that its comment begins with, if any. `always` says that the server
-    numbers it, whatever an UPDATE says.
+    numbers it, whatever an UPDATE says; `may_lack`, that a row which leaves it out has NULL there.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Column:
     sequence: str | None = None
     data_class: str | None = None
     always: bool = False
+    may_lack: bool = False
 
     @property
     def is_personal(self) -> bool:

@@ -140,7 +140,15 @@ SELECT attribute.attname,
            pg_catalog.col_description(attribute.attrelid, attribute.attnum),
            '^(none|identifier|contact|location|behavioural|content|derived):'
        ),
-       attribute.attidentity = 'a'
+       attribute.attidentity = 'a',
+       -- To leave it out is to fill it with NULL, and the login may fill it.
+       attribute.attgenerated = ''
+           AND attribute.attidentity = ''
+           AND NOT attribute.atthasdef
+           AND NOT attribute.attnotnull
+           AND NOT type.typnotnull
+           AND type.typdefault IS NULL
+           AND pg_catalog.has_column_privilege(attribute.attrelid, attribute.attnum, 'INSERT')
   FROM pg_catalog.pg_attribute AS attribute
   JOIN pg_catalog.pg_type AS type ON type.oid = attribute.atttypid
  WHERE attribute.attrelid = %(relation)s::oid
@@ -621,6 +629,21 @@ COPY (
     SELECT pg_catalog.translate(pg_catalog.row_to_json(exported_row)::text, E'\n\r', '  ')
       FROM (SELECT {values} FROM {source} {rest}) AS exported_row
 ) TO STDOUT (FORMAT csv, DELIMITER E'\x02', QUOTE E'\x01', ENCODING 'UTF8');
+
+-- export_members --
+-- The same of rows with documents: one that is NULL is left out, and so told from a document that is null.
+COPY (
+    SELECT pg_catalog.translate('{{' || pg_catalog.array_to_string(ARRAY[{members}], ',') || '}}', E'\n\r', '  ')
+      FROM (SELECT {values} FROM {source} {rest}) AS exported_row
+) TO STDOUT (FORMAT csv, DELIMITER E'\x02', QUOTE E'\x01', ENCODING 'UTF8');
+
+-- member --
+-- A value by its name.
+{name} || COALESCE(pg_catalog.to_json(exported_row.{column})::text, 'null')
+
+-- member_unless_null --
+-- A document by its name, or nothing.
+{name} || exported_row.{column}::text
 
 -- masked --
 -- What stands in place of a personal value.

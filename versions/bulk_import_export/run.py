@@ -104,9 +104,11 @@ def bulk_import(
     "-" for standard input, a URL or an open file. A header names columns of the table, in any order and case.
     How the file is written is found out, `ImportResult.dialect` says what was found, and every part of it may
     be said instead.
-    In CSV an empty field is NULL, `""` the empty text. A time without a zone is read as UTC. Blank lines at
-    the end are left out; in a file of one column each is a NULL. Sequences that number a column of the file
-    are moved past the values loaded, never back.
+    In CSV an empty field is NULL, `""` the empty text. In JSON Lines null is NULL, but in a column of
+    documents (json, jsonb) it is the document null, and NULL is a member that is missing; a column that no
+    row names takes its default. A time without a zone is read as UTC. Blank lines at the end are left out;
+    in a file of one column each is a NULL. Sequences that number a column of the file are moved past the
+    values loaded, never back.
 
     mode: insert; ignore (rows whose key is there), upsert (update them), merge (and delete all others), by
         `key` or the primary key; replace (TRUNCATE first; with swap the file is loaded beside the table, and

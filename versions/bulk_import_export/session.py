@@ -82,7 +82,7 @@ class Session:
         self.connection.notices = cast(Any, self._notices)
         self._keeps = self.options.keeps_rejects and self.load.source.dialect.format != "binary"
         self._soft = self._keeps and self.connection.server_version >= _SOFT_ERRORS_SINCE
-        self._by_name = _columns_by_field(self.load)
+        self._by_name = columns_by_field(self.load)
         self._constraints: dict[tuple[str, str, str], Constraint | None] = {}
 
     def begin(self) -> None:
@@ -294,7 +294,8 @@ class _Savepoint:
             self._cursor.execute(SQL["release_savepoint"])
 
 
-def _columns_by_field(load: Load) -> Mapping[str, Column]:
+def columns_by_field(load: Load) -> Mapping[str, Column]:
+    """Return the columns by the names of the fields that fill them."""
     layout = load.layout
     pairs = zip(layout.picks, layout.columns, strict=True)
     return {layout.header[place]: column for place, column in pairs if place is not None}

@@ -10,11 +10,17 @@ import psycopg2
 from psycopg2.sql import SQL as Statement  # noqa: N811  (the named statements are SQL here)
 from psycopg2.sql import Composable, Composed, Identifier, Literal
 
-from spotify_ai_agent_migrations.versions.bulk_import_export.blame import NOT_A_ROWS, Blame
+from spotify_ai_agent_migrations.versions.bulk_import_export.blame import NOT_A_ROWS, Blame, Load
 from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import SQL
 from spotify_ai_agent_migrations.versions.bulk_import_export.options import Options
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Column, Table, names_of, quoted
-from spotify_ai_agent_migrations.versions.bulk_import_export.session import Session, missing
+from spotify_ai_agent_migrations.versions.bulk_import_export.records import Record
+from spotify_ai_agent_migrations.versions.bulk_import_export.rejects import Reject, shown_record
+from spotify_ai_agent_migrations.versions.bulk_import_export.session import (
+    Session,
+    columns_by_field,
+    missing,
+)
 from spotify_ai_agent_migrations.versions.bulk_import_export.stepwise import (
     ANY_NUMBER,
     STRETCH,
@@ -264,6 +270,26 @@ class Staging:
     @property
     def _into(self) -> Identifier:
         return Identifier(self._table.schema, self._table.name)
+
+
+def rejects_of(
+    load: Load, refused: Sequence[tuple[int, Blame]], found: Mapping[int, tuple[Record, int]]
+) -> tuple[Reject, ...]:
+    """Return the rows that were staged and then refused, *found* again in the file by their number."""
+    by_name = columns_by_field(load)
+    return tuple(_reject(load, blamed, found.get(number), by_name) for number, blamed in refused)
+
+
+def _reject(
+    load: Load, blamed: Blame, found: tuple[Record, int] | None, by_name: Mapping[str, Column]
+) -> Reject:
+    column = blamed.column.name if blamed.column else None
+    if found is None:
+        return Reject(0, 0, 0, column, blamed.sqlstate, blamed.reason, {}, load.source.header)
+    record, offset = found
+    values, masked = shown_record(load.source.header, record.fields, by_name)
+    size = record.end - record.start
+    return Reject(record.line, offset, size, column, blamed.sqlstate, blamed.reason, values, masked)
 
 
 def _differs(column: Column) -> Composed:
