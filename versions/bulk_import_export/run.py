@@ -48,7 +48,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.retry import (
     read_rejects,
     retried,
 )
-from spotify_ai_agent_migrations.versions.bulk_import_export.sink import verify
+from spotify_ai_agent_migrations.versions.bulk_import_export.sink import manifest_path, verify
 from spotify_ai_agent_migrations.versions.bulk_import_export.source import Source
 from spotify_ai_agent_migrations.versions.bulk_import_export.staging import STAGING, find_key
 from spotify_ai_agent_migrations.versions.core.database import connect
@@ -156,7 +156,8 @@ def load(
     with _locked(connection, found, options, settings) as job:
         if job is not None and job.is_done and job.is_sure:
             return _result(found, options, job=job)
-        refuse_same(options.rejects, found.source.name)
+        compared = [manifest_path(found.source.name, options.manifest)] if options.verify else []
+        refuse_same(options.rejects, found.source.name, *compared)
         rejects = RejectFile(
             options.rejects, _about(found, options), append=job is not None and job.counts.read > 0
         )

@@ -29,6 +29,8 @@ class _Place(Protocol):
 
     def write(self, data: bytes) -> int: ...
 
+    def settle(self) -> int: ...
+
     def finish(self) -> int: ...
 
 
@@ -44,9 +46,12 @@ class _StandardOutput:
         self._bytes += len(data)
         return len(data)
 
-    def finish(self) -> int:
+    def settle(self) -> int:
         sys.stdout.buffer.flush()
         return self._bytes
+
+    def finish(self) -> int:
+        return self.settle()
 
 
 class _Summed(io.RawIOBase):
@@ -73,6 +78,7 @@ class Sink:
         self._summed = _Summed(place)
         self._buffer = io.BufferedWriter(self._summed, SAMPLE_BYTES)
         self._writer = _compressing(cast(Any, self._buffer), compression)
+        self._is_settled = False
 
     @property
     def error(self) -> FileError | None:
@@ -89,11 +95,17 @@ class Sink:
         self._writer.write(data)
         return len(data)
 
+    def settle(self) -> int:
+        """Write what is left to the disk and return the size in bytes; no more can be written."""
+        if self._writer is not self._buffer and not self._is_settled:
+            self._writer.close()
+        self._is_settled = True
+        self._buffer.flush()
+        return self._summed.place.settle()
+
     def finish(self) -> int:
         """Put the file in its place and return its size in bytes."""
-        if self._writer is not self._buffer:
-            self._writer.close()
-        self._buffer.flush()
+        self.settle()
         return self._summed.place.finish()
 
 
@@ -138,9 +150,9 @@ def _zstd(file: Any) -> Any:
     return zstandard.ZstdCompressor(level=3).stream_writer(file, closefd=False)
 
 
-def manifest_path(path: str | os.PathLike[str]) -> Path:
-    """Return where the manifest of the file *path* lies."""
-    return Path(f"{os.fspath(path)}.manifest.json")
+def manifest_path(path: str | os.PathLike[str], manifest: str | os.PathLike[str] | None = None) -> Path:
+    """Return where the manifest of the file *path* lies, unless it is said to be *manifest*."""
+    return Path(f"{os.fspath(path)}.manifest.json" if manifest is None else os.fspath(manifest))
 
 
 def write_manifest(path: str, about: dict[str, Any]) -> None:
@@ -156,7 +168,7 @@ def verify(path: str, manifest: str | os.PathLike[str] | None) -> int:
     Raises:
         FileError: there is no manifest, or the file is not the one that it was written for.
     """
-    place = Path(os.fspath(manifest)) if manifest is not None else manifest_path(path)
+    place = manifest_path(path, manifest)
     try:
         said = json.loads(place.read_text(encoding="utf-8"))
         rows, expected = int(said["rows"]), str(said["sha256"])
