@@ -197,7 +197,7 @@ class Import:
         if self.job is not None and not self.options.dry_run:
             ledger.keep(session.cursor, self.job, outcome.rejects, self._plain)
             if self.resumes:
-                ledger.add(session.cursor, self.job, outcome.prepared, counts)
+                ledger.add(session.cursor, self.job, outcome.prepared, counts, self.load.table)
         with self._lock:
             self.counts = self.counts.plus(counts)
         self.rejects.add(outcome.rejects)

@@ -807,6 +807,10 @@ UPDATE ops.import_job AS job
 INSERT INTO ops.import_block (job_id, first_byte, size_bytes, sha256)
 VALUES (%(job)s::bigint, %(low)s::bigint, %(high)s::bigint - %(low)s::bigint, %(sha256)s::bytea);
 
+-- is_same_table --
+-- Whether a name means the table still that it meant.
+SELECT pg_catalog.to_regclass(%(name)s::text)::oid IS NOT DISTINCT FROM %(relation)s::oid;
+
 -- loaded_blocks --
 -- What was loaded of a file: where each block begins, how many bytes it has, and what it was.
 SELECT block.first_byte,
