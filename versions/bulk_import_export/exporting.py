@@ -298,9 +298,10 @@ class _Export:
             assert row is not None
             readers = [self._reader(stack, str(row[0])) for _ in range(self._workers)]
             free: list[Connection] = list(readers)
+            waiting: list[Future[tuple[IO[bytes], int]]] = []
+            stack.callback(_close, waiting)
             executor = stack.enter_context(ThreadPoolExecutor(self._workers))
             stack.callback(_cancel, readers)
-            waiting: list[Future[tuple[IO[bytes], int]]] = []
             taker.write(HEADER if binary else b"")
             # No more than a few ranges lie in memory, however slow the disk is.
             for source in ranges:
@@ -342,9 +343,11 @@ class _Export:
         connection = free.pop()
         try:
             # However large the values are that lie there compressed, or elsewhere.
-            data = SpooledTemporaryFile(_RANGE_MOST_BYTES)  # noqa: SIM115  (who takes it closes it)
-            with connection.cursor() as cursor:
+            with ExitStack() as stack, connection.cursor() as cursor:
+                data = stack.enter_context(SpooledTemporaryFile(_RANGE_MOST_BYTES))
                 cursor.copy_expert(self._statement(found, Statement(""), source), data)
+                # Who takes it closes it.
+                stack.pop_all()
                 return cast(IO[bytes], data), cursor.rowcount
         finally:
             free.append(connection)
@@ -367,6 +370,13 @@ def _quoted(name: str, delimiter: str) -> str:
         any(letter in name for letter in (delimiter, '"', "\n", "\r")) or not name.strip() or name == "\\."
     )
     return '"' + name.replace('"', '""') + '"' if special else name
+
+
+def _close(waiting: Sequence[Future[tuple[IO[bytes], int]]]) -> None:
+    """Close what nobody took."""
+    for future in waiting:
+        if future.done() and not future.cancelled() and future.exception() is None:
+            future.result()[0].close()
 
 
 def _cancel(connections: Sequence[Connection]) -> None:
