@@ -55,9 +55,9 @@ def test_rejects_are_not_written_over_what_is_read(empty_url: str, tmp_path: Pat
     bulk_export("t", tmp_path / "v.csv", url=empty_url, manifest=True)
     manifest = tmp_path / "v.csv.manifest.json"
     said: dict[str, Any] = {"verify": True, "max_rejects": 1, "rejects": manifest}
-    for more in ({}, {"manifest": manifest}):
+    for named in (None, manifest):
         with pytest.raises(SettingsError):
-            bulk_import("t", tmp_path / "v.csv", url=empty_url, **said, **more)
+            bulk_import("t", tmp_path / "v.csv", url=empty_url, **{**said, "manifest": named})
     del said["rejects"]
     assert bulk_import("t", tmp_path / "v.csv", url=empty_url, **said).read == 1
     assert path.read_text() == "id\n1\nbad\n"

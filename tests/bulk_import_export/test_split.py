@@ -164,7 +164,8 @@ def test_an_export_that_ends_among_its_files_is_no_whole_set(
     place = tmp_path / "o.csv"
     bulk_export("t", place, url=empty_url, split_rows=10, manifest=manifest)
     _execute(empty_url, "UPDATE t SET id = id + 100")
-    replace, steps = target._replace, []
+    replace = target._replace
+    steps: list[Path] = []
 
     def counting(made: Path, to: Path) -> None:
         if len(steps) == step:

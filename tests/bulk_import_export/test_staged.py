@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from spotify_ai_agent_migrations import RowError, TableError, bulk_import
-from spotify_ai_agent_migrations.versions.bulk_import_export import cutting, importing, staging
+from spotify_ai_agent_migrations.versions.bulk_import_export import cutting, importing, staging, stepwise
 from support import connected, rows
 
 
@@ -56,7 +56,7 @@ def test_more_refused_rows_than_may_be_end_it_before_all_are_found(
 ) -> None:
     _execute(empty_url, _PARENTS)
     path = _file(tmp_path, "id,p\n" + "".join(f"{n},77\n" for n in range(20_000)))
-    sift, found = staging.sift, []
+    sift, found = stepwise.sift, []
 
     def counting(*arguments: Any, **named: Any) -> Any:
         taken, refused = sift(*arguments, **named)

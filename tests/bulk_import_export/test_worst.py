@@ -287,7 +287,8 @@ def test_an_atomic_import_whose_connections_are_cut_loads_nothing(
     _execute(empty_url, "CREATE TABLE t (id integer PRIMARY KEY); INSERT INTO t VALUES (-1)")
     path = tmp_path / "t.csv"
     path.write_text("id\n" + "".join(f"{number}\n" for number in range(20_000)))
-    note, noted = importing.Import._note, []
+    note = importing.Import._note
+    noted: list[int] = []
 
     def cutting_off(self: importing.Import, outcome: Any) -> None:
         note(self, outcome)
@@ -313,7 +314,8 @@ def test_an_export_whose_connection_is_cut_leaves_the_file_as_it_was(
         "CREATE TABLE t (a text); INSERT INTO t SELECT repeat('x', 1000) FROM generate_series(1, 45000)",
     )
     (tmp_path / "t.csv").write_text("before")
-    write, written = target.Target.write, []
+    write = target.Target.write
+    written: list[int] = []
 
     def cutting_off(self: target.Target, part: bytes) -> int:
         if not written:
@@ -364,7 +366,8 @@ def test_a_table_cannot_be_altered_under_an_atomic_import(
     _execute(empty_url, "CREATE TABLE t (id integer, s text)")
     path = tmp_path / "t.csv"
     path.write_text("id,s\n" + "".join(f"{number},x\n" for number in range(5_000)))
-    send, refused = Session.send, []
+    send = Session.send
+    refused: list[BaseException] = []
 
     def altering(self: Session, prepared: Any) -> Any:
         outcome = send(self, prepared)
@@ -397,7 +400,8 @@ def test_a_table_altered_between_blocks_keeps_what_the_ledger_says(
     _execute(url, "CREATE TABLE t (id integer, s text)")
     path = tmp_path / "t.csv"
     path.write_text("id,s\n" + "".join(f"{number},x\n" for number in range(5_000)))
-    note, altered = importing.Import._note, []
+    note = importing.Import._note
+    altered: list[int] = []
 
     def altering(self: importing.Import, outcome: Any) -> None:
         note(self, outcome)

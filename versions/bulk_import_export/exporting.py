@@ -279,7 +279,7 @@ class _Export:
         form = "csv" if self._wish.format in COLUMNAR else self._wish.format
         members = members_of(found, self._wish) if form == "jsonl" else None
         return Statement(SQL[f"export_{'members' if members else form}"]).format(
-            values=values, source=source or found.source, rest=rest, members=members
+            values=values, source=source or found.source, rest=rest, members=members or Statement("")
         )
 
     def _header(self, found: Selection) -> bytes:
