@@ -38,16 +38,28 @@ def test_rejects_are_not_written_over_what_is_read(empty_url: str, tmp_path: Pat
     _execute(empty_url, "CREATE TABLE t (id integer)")
     path, kept = _file(tmp_path, "id\n1\nbad\n"), tmp_path / "rejects.jsonl"
     (tmp_path / "link").symlink_to(path)
-    for place in (path, tmp_path / "link"):
+    (tmp_path / "hard").hardlink_to(path)
+    for place in (path, tmp_path / "link", tmp_path / "hard"):
         with pytest.raises(SettingsError) as caught:
             bulk_import("t", path, url=empty_url, max_rejects=1, rejects=place)
         assert caught.value.problem == f'"{place}" is read, and cannot be written over'
     kept.touch(0o644)
     bulk_import("t", path, url=empty_url, max_rejects=1, rejects=kept)
     assert kept.stat().st_mode & 0o777 == 0o600
-    for place in (path, kept):
-        with pytest.raises(SettingsError):
+    (tmp_path / "kept").hardlink_to(kept)
+    for place in (path, kept, tmp_path / "hard", tmp_path / "kept"):
+        with pytest.raises(SettingsError) as fixed:
             bulk_fix(kept, place)
+        assert fixed.value.problem.endswith('" is read, and cannot be written over')
+        assert bulk_fix(kept, tmp_path / "mend.csv") == 1
+    bulk_export("t", tmp_path / "v.csv", url=empty_url, manifest=True)
+    manifest = tmp_path / "v.csv.manifest.json"
+    said: dict[str, Any] = {"verify": True, "max_rejects": 1, "rejects": manifest}
+    for named in (None, manifest):
+        with pytest.raises(SettingsError):
+            bulk_import("t", tmp_path / "v.csv", url=empty_url, **{**said, "manifest": named})
+    del said["rejects"]
+    assert bulk_import("t", tmp_path / "v.csv", url=empty_url, **said).read == 1
     assert path.read_text() == "id\n1\nbad\n"
     assert bulk_fix(kept, tmp_path / "mend.csv") == 1
 

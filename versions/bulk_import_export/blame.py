@@ -28,7 +28,7 @@ UNIQUE: Final = "23505"
 EXCLUSION: Final = "23P01"
 
 # What waits, time-outs, resources, connections and the server itself do: no row's fault, wherever it strikes.
-_NOT_A_ROWS: Final = ("55P03", "40", "57", "53", "58", "08")
+NOT_A_ROWS: Final = ("55P03", "40", "57", "53", "58", "08")
 # Data, constraints, limits of one row, and what functions raise: a row's fault, even where no line is named.
 _A_ROWS: Final = ("22", "23", "54", "P0")
 _OF_TYPE: Final = {
@@ -100,7 +100,7 @@ def judge(error: psycopg2.Error, load: Load, constraint: Constraint | None) -> B
     sqlstate = error.pgcode or ""
     place = _place(error, load, constraint)
     of_a_row = place.number or place.inside or sqlstate.startswith(_A_ROWS) or is_custom(sqlstate)
-    if not sqlstate or sqlstate.startswith(_NOT_A_ROWS) or not (of_a_row or is_policy(error)):
+    if not sqlstate or sqlstate.startswith(NOT_A_ROWS) or not (of_a_row or is_policy(error)):
         return None
     reason, hint = _reason(error, load, place, constraint)
     return Blame(place.number, place.column, sqlstate, reason, hint)

@@ -51,9 +51,10 @@ def find_table(cursor: Cursor, name: str, *, kinds: str) -> Table:
         cursor.execute(SQL["relations"], {"kinds": list(kinds)})
         raise unknown_table(name, [str(found) for (found,) in cursor.fetchall()])
     oid, found_schema, found_name, qualified, kind, *facts = row
-    is_system, row_security, has_before_trigger, key, estimated_rows, size_bytes, may_select, serial_only = (
-        facts
-    )
+    (
+        is_system, row_security, has_before_trigger, key, estimated_rows, size_bytes, may_select, serial_only,
+        has_unique,
+    ) = facts  # fmt: skip
     table = Table(
         oid=oid,
         schema=found_schema,
@@ -68,6 +69,7 @@ def find_table(cursor: Cursor, name: str, *, kinds: str) -> Table:
         size_bytes=size_bytes,
         may_select=may_select,
         serial_only=serial_only,
+        has_unique=has_unique,
     )
     cursor.execute(SQL["columns"], {"relation": oid})
     columns = [Column(*found) for found in cursor.fetchall()]

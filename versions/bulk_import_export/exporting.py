@@ -20,6 +20,7 @@ from psycopg2.sql import Composable, Composed, Identifier, Literal
 from spotify_ai_agent_migrations.versions.bulk_import_export.arrow_out import ArrowSink
 from spotify_ai_agent_migrations.versions.bulk_import_export.binary import HEADER, TRAILER, without_frame
 from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import SQL
+from spotify_ai_agent_migrations.versions.bulk_import_export.parts import File, Places, put_in_place
 from spotify_ai_agent_migrations.versions.bulk_import_export.progress import Progress, Tell
 from spotify_ai_agent_migrations.versions.bulk_import_export.refusal import (
     blockers,
@@ -31,6 +32,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.selection import (
     Selection,
     filled,
     header_of,
+    members_of,
     ranges_of,
     refuse_several,
     select_query,
@@ -40,7 +42,6 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.sink import (
     Sink,
     compression_of,
     open_sink,
-    write_manifest,
 )
 from spotify_ai_agent_migrations.versions.bulk_import_export.split import (
     ByRows,
@@ -82,16 +83,6 @@ class ExportResult:
     parts: tuple[Path, ...] = ()
 
 
-@dataclass
-class _File:
-    """A file on its way: where it goes, what takes its bytes, and what takes its rows."""
-
-    place: str
-    sink: Sink
-    taker: Sink | ArrowSink
-    rows: int = 0
-
-
 def bulk_export(
     table: str, path: str | os.PathLike[str], *, url: str | None = None, query: bool = False,
     columns: Sequence[str] | None = None, where: str | None = None, order_by: Sequence[str] = (),
@@ -116,7 +107,9 @@ def bulk_export(
     for_spreadsheets: a text that a spreadsheet would execute gets an apostrophe before it.
     manifest: write the number of rows and the SHA-256 into `<path>.manifest.json`.
     split_rows, split_by: into several files beside one another, of so many rows (out-0001.csv), or one for
-        each value of a column (out-FR.csv).
+        each value of a column (out-FR.csv). The first one comes last, and behind it the manifest, which names
+        them all; what an earlier manifest names and they do not replace is removed, and another file that
+        would be taken for one of them is refused.
 
     Locks: ACCESS SHARE on *table*; others read and write it meanwhile. All of it is as of one moment.
     Time: no statement_timeout, as in `bulk_import`; an export that is interrupted ends on the server too.
@@ -161,7 +154,8 @@ class _Export:
         self._tell = tell
         self._began = time.monotonic()
         self._rows = self._bytes = 0
-        self._files: list[_File] = []
+        self._files: list[File] = []
+        self._places = Places(manifest=wish.manifest)
 
     def write(self, name: str, place: str, sink: Sink | None, *, is_query: bool) -> ExportResult:
         doing = "exporting a query" if is_query else f"exporting {name}"
@@ -221,14 +215,15 @@ class _Export:
             only = Statement(SQL["of_value"]).format(column=name, value=Literal(value))
             file.rows = self._copy(found, file.taker, only=only)
 
-    def _begin(self, found: Selection, place: str, sink: Sink | None = None) -> _File:
+    def _begin(self, found: Selection, place: str, sink: Sink | None = None) -> File:
         """Open a file and write what stands before its rows."""
+        self._places.take(place)
         sink = sink or _opened(self._stack, place, self._wish)
         taker: Sink | ArrowSink = sink
         if self._wish.format in COLUMNAR:
             taker = ArrowSink(sink, found.columns, found.types, self._wish.format, self._wish.compression)
         sink.write(self._header(found))
-        self._files.append(_File(place, sink, taker))
+        self._files.append(File(place, sink, taker))
         return self._files[-1]
 
     def _finished(self, found: Selection, place: str) -> ExportResult:
@@ -236,14 +231,11 @@ class _Export:
         for file in self._files:
             if isinstance(file.taker, ArrowSink):
                 file.taker.close()
-        sizes = [file.sink.finish() for file in self._files]
-        for file, size_bytes in zip(self._files, sizes, strict=True):
-            if self._wish.manifest:
-                write_manifest(file.place, {
-                    "table": found.name, "columns": list(found.columns), "rows": file.rows,
-                    "bytes": size_bytes, "sha256": file.sink.sha256, "format": self._wish.format,
-                    "compression": self._wish.compression, "masked": list(found.masked),
-                })  # fmt: skip
+        about = {
+            "table": found.name, "columns": list(found.columns), "format": self._wish.format,
+            "compression": self._wish.compression, "masked": list(found.masked),
+        }  # fmt: skip
+        sizes = put_in_place(self._files, place, self._wish, about)
         alone = not self._wish.is_split
         return ExportResult(
             found.name, Path(place), found.columns, sum(file.rows for file in self._files), sum(sizes),
@@ -286,8 +278,9 @@ class _Export:
             for value, name in zip(found.values, found.columns, strict=True)
         )
         form = "csv" if self._wish.format in COLUMNAR else self._wish.format
-        return Statement(SQL[f"export_{form}"]).format(
-            values=values, source=source or found.source, rest=rest
+        members = members_of(found, self._wish) if form == "jsonl" else None
+        return Statement(SQL[f"export_{'members' if members else form}"]).format(
+            values=values, source=source or found.source, rest=rest, members=members or Statement("")
         )
 
     def _header(self, found: Selection) -> bytes:
@@ -303,9 +296,10 @@ class _Export:
             assert row is not None
             readers = [self._reader(stack, str(row[0])) for _ in range(self._workers)]
             free: list[Connection] = list(readers)
+            waiting: list[Future[tuple[Spool, int]]] = []
+            stack.callback(_close, waiting)
             executor = stack.enter_context(ThreadPoolExecutor(self._workers))
             stack.callback(_cancel, readers)
-            waiting: list[Future[tuple[Spool, int]]] = []
             taker.write(HEADER if binary else b"")
             # No more than a few ranges lie in memory, however slow the disk is.
             for source in ranges:
@@ -365,6 +359,13 @@ class _Export:
                     raise
                 wait_ms = self._settings.lock_timeout_ms
                 raise gave_up(error, doing=doing, table=table, wait_ms=wait_ms, seen=watch.seen) from error
+
+
+def _close(waiting: Sequence[Future[tuple[Spool, int]]]) -> None:
+    """Close what nobody took."""
+    for future in waiting:
+        if future.done() and not future.cancelled() and future.exception() is None:
+            future.result()[0].close()
 
 
 def _cancel(connections: Sequence[Connection]) -> None:

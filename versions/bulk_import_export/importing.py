@@ -30,9 +30,10 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.pool import Pool
 from spotify_ai_agent_migrations.versions.bulk_import_export.prepare import Prepared, Preparer
 from spotify_ai_agent_migrations.versions.bulk_import_export.progress import Progress, Tell
 from spotify_ai_agent_migrations.versions.bulk_import_export.rebuild import Part, put_back, take_off
-from spotify_ai_agent_migrations.versions.bulk_import_export.rejects import Reject, RejectFile, shown_record
+from spotify_ai_agent_migrations.versions.bulk_import_export.rejects import RejectFile
 from spotify_ai_agent_migrations.versions.bulk_import_export.session import Outcome, Session
-from spotify_ai_agent_migrations.versions.bulk_import_export.staging import RECORD, STAGING, Staging
+from spotify_ai_agent_migrations.versions.bulk_import_export.staging import STAGING, Staging, rejects_of
+from spotify_ai_agent_migrations.versions.bulk_import_export.stepwise import record_of
 from spotify_ai_agent_migrations.versions.bulk_import_export.together import commit
 from spotify_ai_agent_migrations.versions.core.database import open_connection
 from spotify_ai_agent_migrations.versions.core.errors import FileError, RowError, ServerError
@@ -96,11 +97,17 @@ class Import:
         """How many sessions load side by side."""
         options, opened = self.options, self.load.source.opened
         alone = options.staged or options.mode == "replace" or options.rebuild is not None
-        if self.serial or alone or self.load.table.serial_only:
+        if self.serial or alone or self.load.table.serial_only or self._may_block:
             return 1
         size = opened.size if opened.compression == "none" else (opened.size or 0) * 4 or None
         small = size < _SERIAL_BELOW_BYTES if size is not None else len(opened.sample) < 1 << 19
         return options.workers or (1 if small else max(1, min(os.cpu_count() or 1, 4)))
+
+    @property
+    def _may_block(self) -> bool:
+        """Whether a key that is there again, and kept aside, could end a load that cannot begin once more."""
+        once = self.load.source.opened.open_again is None and not self.resumes
+        return once and self.options.keeps_rejects and self.load.table.has_unique
 
     def run(self) -> None:
         """Load all of it.
@@ -131,7 +138,7 @@ class Import:
     def _session(self, stack: ExitStack) -> Session:
         connection = stack.enter_context(closing(open_connection(self.settings, purpose=PURPOSE)))
         load, columns = self.load, self.load.layout.columns
-        staged = self.options.staged and not self.options.dry_run
+        staged = self.options.stages
         # The server numbers what is staged, unless it may leave out rows on the way.
         numbered = staged and self.options.keeps_rejects
         preparer = Preparer(
@@ -148,7 +155,7 @@ class Import:
             preparer,
             self.options,
             Statement("{}").format(into),
-            (*columns, RECORD) if numbered else columns,
+            (*columns, record_of(columns)) if numbered else columns,
             is_numbering=staged and not numbered,
         )
         if staged:
@@ -190,7 +197,7 @@ class Import:
         if self.job is not None and not self.options.dry_run:
             ledger.keep(session.cursor, self.job, outcome.rejects, self._plain)
             if self.resumes:
-                ledger.add(session.cursor, self.job, outcome.prepared, counts)
+                ledger.add(session.cursor, self.job, outcome.prepared, counts, self.load.table)
         with self._lock:
             self.counts = self.counts.plus(counts)
         self.rejects.add(outcome.rejects)
@@ -222,30 +229,9 @@ class Import:
             return outcome
         first = outcome.prepared.first
         applied = staging.apply(first, first + outcome.prepared.read)
-        rejects = tuple(self._refused(applied.refused))
+        found = session.preparer.numbers(outcome.prepared) if applied.refused else {}
+        rejects = rejects_of(self.load, applied.refused, found)
         return Outcome(outcome.prepared, applied.loaded, (*outcome.rejects, *rejects), applied.skipped)
-
-    def _refused(self, refused: tuple[tuple[int, object], ...]) -> Iterator[Reject]:
-        """Yield rows that were staged and then refused, found again in the file by their number."""
-        wanted = dict(refused)
-        header = self.load.source.header
-        layout = self.load.layout
-        by_name = {
-            header[pick]: column
-            for pick, column in zip(layout.picks, layout.columns, strict=True)
-            if pick is not None
-        }
-        found = self.load.source.numbered(set(wanted)) if wanted else {}
-        for number, blamed in wanted.items():
-            record, offset = found.get(number, (None, 0))
-            values, masked = shown_record(header, record.fields if record else (), by_name)
-            column = getattr(blamed, "column", None)
-            yield Reject(
-                record.line if record else 0, offset, record.end - record.start if record else 0,
-                column.name if column else None, getattr(blamed, "sqlstate", ""),
-                getattr(blamed, "reason", ""),
-                values, masked,
-            )  # fmt: skip
 
     @property
     def _plain(self) -> frozenset[str]:
@@ -280,12 +266,12 @@ class Import:
 
     def _finish(self, sessions: list[Session]) -> None:
         leader = sessions[0]
+        if self.options.stages and not self.resumes:
+            self._apply_all(leader)
         if self.options.dry_run:
             for session in sessions:
                 session.connection.rollback()
             return
-        if self.options.staged and not self.resumes:
-            self._apply_all(leader)
         put_back(leader.cursor, self.load.table, self._parts)
         for session in sessions:
             session.cursor.execute(SQL["check_constraints"])
@@ -310,11 +296,16 @@ class Import:
 
     def _apply_all(self, leader: Session) -> None:
         """Bring everything that is staged into the table."""
+        if self.options.dry_run and self.options.mode == "replace":
+            # Beside what the load would have removed, its rows would be refused.
+            return
         self._refuse_to_delete_rejected()
         if self.options.swap:
             self._truncate(leader)
         applied = self._stagings[id(leader)].apply(1, max(self.counts.read, 1))
-        rejects = tuple(self._refused(applied.refused))
+        wanted = {number for number, _ in applied.refused}
+        found = self.load.source.numbered(wanted) if wanted else {}
+        rejects = rejects_of(self.load, applied.refused, found)
         self.deleted = applied.deleted
         self.rejects.add(rejects)
         if self.job is not None:
@@ -331,7 +322,7 @@ class Import:
         Raises:
             RowError: names the first.
         """
-        if self.options.mode == "merge" and self.rejects.first:
+        if self.options.mode == "merge" and self.rejects.first and not self.options.dry_run:
             first = self.rejects.first[0]
             raise RowError(
                 f'"{self.load.source.name}" line {first.line} cannot be loaded, '

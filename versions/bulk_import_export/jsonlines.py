@@ -30,7 +30,7 @@ def json_records(
 ) -> Iterator[Record | Malformed]:
     """Yield the objects of *data* as records, in the order of *names*; what an object lacks is NULL.
 
-    A text is what it says, but in the fields *verbatim*; anything else is the JSON that
+    A text is what it says and null is NULL, but in the fields *verbatim*; anything else is the JSON that
     stands there, digit by digit.
     """
     for number, start, end in _lines(data, line):
@@ -147,7 +147,7 @@ def _skip(text: str, at: int) -> int:
 
 
 def _value(raw: str | None, *, verbatim: bool) -> bytes | None:
-    if raw is None or raw == "null":
+    if raw is None or (raw == "null" and not verbatim):
         return None
     text = str(json.loads(raw)) if raw.startswith('"') and not verbatim else raw
     try:

@@ -244,12 +244,19 @@ def _entry_of(found: Sequence[_Entry], known: Wanted, *, again: bool) -> _Entry 
     return last
 
 
-def add(cursor: Cursor, job: Job, prepared: Prepared, counts: Counts) -> None:
-    """Enter a block, in the transaction that loads it.
+def add(cursor: Cursor, job: Job, prepared: Prepared, counts: Counts, table: Table) -> None:
+    """Enter a block, in the transaction that loads it into *table*.
 
     Raises:
-        TableError: another session has entered it, or the entry of the load is gone.
+        TableError: another session has entered it, the entry of the load is gone, or the table is another.
     """
+    cursor.execute(SQL["is_same_table"], {"name": table.qualified, "relation": table.oid})
+    row = cursor.fetchone()
+    if not (row and row[0]):
+        raise TableError(
+            f"{table.qualified} is not the table any more that the load began with",
+            hint="what was loaded went with the other; load the file anew",
+        )
     start = prepared.block.offset
     values = {**vars(counts), "job": job.id, "low": start, "high": start + len(prepared.block.data)}
     cursor.execute(SQL["add_block"], values)

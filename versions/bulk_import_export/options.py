@@ -149,6 +149,16 @@ class Options:
         """Whether rows go by way of a temporary table, where they meet those of the target."""
         return self.mode in KEYED or self.row_security or self.swap
 
+    @property
+    def stages(self) -> bool:
+        """Whether this call stages them: a dry run need not, but where the server refuses COPY."""
+        return self.row_security if self.dry_run else self.staged
+
+    @property
+    def only_checks(self) -> bool:
+        """Whether the values are checked on their way, and no row is kept anywhere."""
+        return self.dry_run and not self.stages
+
     def too_many(self, rejected: int, read: int, *, final: bool = False) -> bool:
         """Tell whether *rejected* of *read* records are more than allowed; a share is known at the end."""
         if 0 < self.max_rejects < 1:

@@ -34,7 +34,8 @@ class Column:
     """A column of a table; `required` says it is NOT NULL and nothing fills it in its absence.
 
     `number` is its place in the catalogue, `category` the one of its type there. `data_class` is the class of
-    data that its comment begins with, or that of the table it comes from, if any.
+    data that its comment begins with, or that of the table it comes from, if any. `always` says that the
+    server numbers it, whatever an UPDATE says; `may_lack`, that a row which leaves it out has NULL there.
     """
 
     name: str
@@ -44,6 +45,8 @@ class Column:
     sequence: str | None = None
     number: int = 0
     category: str = ""
+    always: bool = False
+    may_lack: bool = False
     data_class: str | None = None
 
     @property
@@ -73,6 +76,7 @@ class Table:
     size_bytes: int = 0
     may_select: bool = True
     serial_only: bool = False
+    has_unique: bool = False
 
 
 @dataclass(frozen=True)

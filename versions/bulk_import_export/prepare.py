@@ -124,10 +124,19 @@ class Preparer:
             lines.append(line[:-1] + b"\t%d\n" % at if self._numbered else line)
         return Prepared(number, block, "text", b"".join(lines), len(lines), tuple(faults), tuple(kept), first)
 
+    def numbers(self, prepared: Prepared) -> dict[int, tuple[Record, int]]:
+        """Return the records of a block by their numbers in the file, and where each lies."""
+        exact = self.exact(prepared.number, prepared.block, prepared.first)
+        lines = exact.payload.split(b"\n")[:-1]
+        return {
+            int(line.rpartition(b"\t")[2]): (record, prepared.block.offset + record.start)
+            for record, line in zip(exact.kept or (), lines, strict=True)
+        }
+
     def _line(self, record: Record | Malformed) -> bytes | None:
         if isinstance(record, Malformed):
             raise record
-        if self.layout.lenient and record.fields == (None,) and len(self.layout.header) > 1:
+        if self.source.is_nothing(record):
             return None
         return line_of(self.layout.values(record))
 

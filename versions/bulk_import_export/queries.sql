@@ -59,6 +59,18 @@ SELECT relation.oid::bigint,
              FROM pg_catalog.pg_constraint AS con
             WHERE con.conrelid = relation.oid
               AND (con.contype = 'x' OR con.confrelid = relation.oid)
+       ),
+       -- A partition may have a unique index of its own.
+       EXISTS (
+           SELECT 1
+             FROM pg_catalog.pg_index AS index
+            WHERE index.indisunique
+              AND (
+                      index.indrelid = relation.oid
+                      OR index.indrelid IN (
+                             SELECT branch.relid FROM pg_catalog.pg_partition_tree(relation.oid) AS branch
+                         )
+                  )
        )
   FROM pg_catalog.pg_class AS relation
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relation.relnamespace
@@ -124,7 +136,16 @@ SELECT attribute.attname,
             LIMIT 1
        ),
        attribute.attnum,
-       type.typcategory::text
+       type.typcategory::text,
+       attribute.attidentity = 'a',
+       -- To leave it out is to fill it with NULL, and the login may fill it.
+       attribute.attgenerated = ''
+           AND attribute.attidentity = ''
+           AND NOT attribute.atthasdef
+           AND NOT attribute.attnotnull
+           AND NOT type.typnotnull
+           AND type.typdefault IS NULL
+           AND pg_catalog.has_column_privilege(attribute.attrelid, attribute.attnum, 'INSERT')
   FROM pg_catalog.pg_attribute AS attribute
   JOIN pg_catalog.pg_type AS type ON type.oid = attribute.atttypid
  WHERE attribute.attrelid = %(relation)s::oid
@@ -390,7 +411,28 @@ SELECT {columns} FROM {table} WITH NO DATA;
 -- number_staging --
 -- The number of the record in the file, to keep the last of a key and to find a row again.
 ALTER TABLE pg_temp.agentdb_staging
-  ADD COLUMN agentdb_record bigint DEFAULT pg_catalog.nextval('pg_temp.agentdb_number');
+  ADD COLUMN {record} bigint DEFAULT pg_catalog.nextval('pg_temp.agentdb_number');
+
+-- index_staging --
+-- Find a stretch of the staged rows without looking at all of them.
+CREATE INDEX IF NOT EXISTS agentdb_staging_record ON pg_temp.agentdb_staging ({record});
+
+-- nulls_alike --
+-- Whether a unique index on just these columns takes one NULL for another.
+SELECT COALESCE(pg_catalog.bool_or(index.indnullsnotdistinct), false)
+  FROM pg_catalog.pg_index AS index
+ WHERE index.indrelid = %(relation)s::oid
+   AND index.indisunique
+   AND index.indpred IS NULL
+   AND ARRAY (
+           SELECT attribute.attname::text
+             FROM pg_catalog.unnest(index.indkey::smallint[]) WITH ORDINALITY AS part (attnum, place)
+             JOIN pg_catalog.pg_attribute AS attribute
+               ON attribute.attrelid = index.indrelid
+              AND attribute.attnum = part.attnum
+            WHERE part.place <= index.indnkeyatts
+       ) OPERATOR(pg_catalog.@>) %(key)s::text[]
+   AND index.indnkeyatts = pg_catalog.cardinality(%(key)s::text[]);
 
 -- number_from --
 -- The number of the next row that is staged.
@@ -403,24 +445,24 @@ ANALYZE pg_temp.agentdb_staging;
 -- staged --
 -- How many rows of a stretch of the file are staged.
 SELECT pg_catalog.count(*) FROM pg_temp.agentdb_staging AS staged
- WHERE staged.agentdb_record BETWEEN %(low)s::bigint AND %(high)s::bigint;
+ WHERE staged.{record} BETWEEN {low} AND {high};
 
 -- apply_all --
 -- Bring the staged rows into the table, in the order of the file: that in which they lie.
 INSERT INTO {table} AS target ({columns}) OVERRIDING SYSTEM VALUE
 SELECT {columns}
   FROM pg_temp.agentdb_staging AS staged
- WHERE staged.agentdb_record BETWEEN {low} AND {high}
-{conflict};
+ WHERE staged.{record} BETWEEN {low} AND {high}
+{conflict}
 
 -- apply_last --
 -- Bring the last staged row of each key into the table; a key that is NULL is like no other.
 INSERT INTO {table} AS target ({columns}) OVERRIDING SYSTEM VALUE
-SELECT DISTINCT ON ({key}, CASE WHEN {unknown} THEN staged.agentdb_record END) {columns}
+SELECT DISTINCT ON ({key}, CASE WHEN {unknown} THEN staged.{record} END) {columns}
   FROM pg_temp.agentdb_staging AS staged
- WHERE staged.agentdb_record BETWEEN {low} AND {high}
- ORDER BY {key}, CASE WHEN {unknown} THEN staged.agentdb_record END, staged.agentdb_record DESC
-{conflict};
+ WHERE staged.{record} BETWEEN {low} AND {high}
+ ORDER BY {key}, CASE WHEN {unknown} THEN staged.{record} END, staged.{record} DESC
+{conflict}
 
 -- conflict_ignore --
 -- What is there already stays as it is.
@@ -439,37 +481,45 @@ SELECT EXISTS (SELECT FROM pg_temp.agentdb_staging AS staged WHERE {unknown});
 DELETE FROM {table} AS target
  WHERE NOT EXISTS (SELECT FROM pg_temp.agentdb_staging AS staged WHERE {same});
 
--- create_sieve --
--- A table of this session alone for the rows of a block of which many are refused, and one for the refused.
+-- create_refused --
+-- A table of this session alone for what is refused.
 CREATE TEMPORARY TABLE IF NOT EXISTS agentdb_refused (
     record bigint, code text, relation_schema text, relation text, rule text, column_name text, message text,
     context text
 ) ON COMMIT DELETE ROWS;
+
+-- create_sieve --
+-- A table of this session alone for the rows of a block of which many are refused.
 CREATE TEMPORARY TABLE IF NOT EXISTS agentdb_sieve ON COMMIT DELETE ROWS AS
-SELECT {columns}, 0::bigint AS agentdb_record FROM {table} WITH NO DATA;
-CREATE UNIQUE INDEX IF NOT EXISTS agentdb_sieve_record ON pg_temp.agentdb_sieve (agentdb_record);
+SELECT {columns}, 0::bigint AS {record} FROM {table} WITH NO DATA;
+CREATE UNIQUE INDEX IF NOT EXISTS agentdb_sieve_record ON pg_temp.agentdb_sieve ({record});
+
+-- load_sieve --
+-- Load a stretch of the rows in order.
+INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE
+SELECT {values}
+  FROM pg_temp.agentdb_sieve AS staged
+ WHERE staged.{record} BETWEEN {low} AND {high}
+ ORDER BY staged.{record}
 
 -- run_sieve --
--- Load stretches of the rows in order, shorter ones around those that are refused; keep which, and why. What is no
--- row's fault ends it.
+-- Load stretches of the rows in order, shorter ones around those that are refused; keep which, and why, and stop
+-- when they are more than may be. What is no row's fault ends it.
 DO {tag}
 DECLARE
-    agentdb_low bigint := 1;
+    agentdb_low bigint := {first};
     agentdb_high bigint;
     agentdb_size bigint := 64;
-    agentdb_last bigint := 0;
+    agentdb_last bigint := {first} - 1;
     agentdb_found bigint;
+    agentdb_left bigint := {allowed};
     agentdb_taken bigint := 0;
     agentdb_told pg_temp.agentdb_refused;
 BEGIN
-    WHILE agentdb_low <= {most} LOOP
+    WHILE agentdb_low <= {most} AND agentdb_left >= 0 LOOP
         agentdb_high := LEAST(agentdb_low + agentdb_size - 1, {most});
         BEGIN
-            INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE
-            SELECT {values}
-              FROM pg_temp.agentdb_sieve AS staged
-             WHERE staged.agentdb_record BETWEEN agentdb_low AND agentdb_high
-             ORDER BY staged.agentdb_record;
+            {load};
             GET DIAGNOSTICS agentdb_found = ROW_COUNT;
             agentdb_taken := agentdb_taken + agentdb_found;
             agentdb_low := agentdb_high + 1;
@@ -489,6 +539,7 @@ BEGIN
             IF agentdb_low = agentdb_high THEN
                 agentdb_told.record := agentdb_low;
                 INSERT INTO pg_temp.agentdb_refused SELECT agentdb_told.*;
+                agentdb_left := agentdb_left - 1;
                 agentdb_size := GREATEST(1, (agentdb_low - agentdb_last) / 4);
                 agentdb_last := agentdb_low;
                 agentdb_low := agentdb_low + 1;
@@ -519,9 +570,13 @@ SELECT refused.record,
   FROM pg_temp.agentdb_refused AS refused
  ORDER BY refused.record;
 
+-- empty_refused --
+-- Forget what was refused.
+TRUNCATE pg_temp.agentdb_refused;
+
 -- empty_sieve --
 -- Forget the rows of the block.
-TRUNCATE pg_temp.agentdb_sieve, pg_temp.agentdb_refused;
+TRUNCATE pg_temp.agentdb_sieve;
 
 -- truncate --
 -- Empty the table; takes ACCESS EXCLUSIVE to the end of the transaction.
@@ -659,6 +714,21 @@ COPY (
     SELECT pg_catalog.translate(pg_catalog.row_to_json(exported_row)::text, E'\n\r', '  ')
       FROM (SELECT {values} FROM {source} {rest}) AS exported_row
 ) TO STDOUT (FORMAT csv, DELIMITER E'\x02', QUOTE E'\x01', ENCODING 'UTF8');
+
+-- export_members --
+-- The same of rows with documents: one that is NULL is left out, and so told from a document that is null.
+COPY (
+    SELECT pg_catalog.translate('{{' || pg_catalog.array_to_string(ARRAY[{members}], ',') || '}}', E'\n\r', '  ')
+      FROM (SELECT {values} FROM {source} {rest}) AS exported_row
+) TO STDOUT (FORMAT csv, DELIMITER E'\x02', QUOTE E'\x01', ENCODING 'UTF8');
+
+-- member --
+-- A value by its name.
+{name} || COALESCE(pg_catalog.to_json(exported_row.{column})::text, 'null')
+
+-- member_unless_null --
+-- A document by its name, or nothing.
+{name} || exported_row.{column}::text
 
 -- masked --
 -- What stands in place of a personal value.
@@ -823,6 +893,10 @@ UPDATE ops.import_job AS job
 -- Enter what a block was, to know it again.
 INSERT INTO ops.import_block (job_id, first_byte, size_bytes, sha256)
 VALUES (%(job)s::bigint, %(low)s::bigint, %(high)s::bigint - %(low)s::bigint, %(sha256)s::bytea);
+
+-- is_same_table --
+-- Whether a name means the table still that it meant.
+SELECT pg_catalog.to_regclass(%(name)s::text)::oid IS NOT DISTINCT FROM %(relation)s::oid;
 
 -- loaded_blocks --
 -- What was loaded of a file: where each block begins, how many bytes it has, and what it was.

@@ -53,7 +53,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.retry import (
     read_rejects,
     retried,
 )
-from spotify_ai_agent_migrations.versions.bulk_import_export.sink import verify
+from spotify_ai_agent_migrations.versions.bulk_import_export.sink import manifest_path, verify
 from spotify_ai_agent_migrations.versions.bulk_import_export.source import Source
 from spotify_ai_agent_migrations.versions.bulk_import_export.staging import STAGING, find_key
 from spotify_ai_agent_migrations.versions.core.database import connect
@@ -110,9 +110,11 @@ def bulk_import(
     "-" for standard input, a URL or an open file. A header names columns of the table, in any order and case.
     How the file is written is found out, `ImportResult.dialect` says what was found, and every part of it may
     be said instead.
-    In CSV an empty field is NULL, `""` the empty text. A time without a zone is read as UTC. Blank lines at
-    the end are left out; in a file of one column each is a NULL. Sequences that number a column of the file
-    are moved past the values loaded, never back.
+    In CSV an empty field is NULL, `""` the empty text. In JSON Lines null is NULL, but in a column of
+    documents (json, jsonb) it is the document null, and NULL is a member that is missing; a column that no
+    row names takes its default. A time without a zone is read as UTC. Blank lines at the end are left out;
+    in a file of one column each is a NULL. Sequences that number a column of the file are moved past the
+    values loaded, never back.
 
     mode: insert; ignore (rows whose key is there), upsert (update them), merge (and delete all others), by
         `key` or the primary key; replace (TRUNCATE first; with swap the file is loaded beside the table, and
@@ -124,7 +126,8 @@ def bulk_import(
         `ops.import_reject` and in the result.
     rebuild: "indexes": drop those that no constraint needs, load, and make them again, in one transaction;
         "constraints": the foreign keys as well. ACCESS EXCLUSIVE meanwhile; whatever happens, they are there.
-    dry_run: look, check every value, load nothing and write no file.
+    dry_run: look, check every value, load nothing and write no file; under row security, where only the
+        policies know, the rows are loaded and undone.
 
     Writes: rows of *table*, and what its triggers write; one transaction, or two that end as one.
     Locks: ROW EXCLUSIVE on *table*; others read and write it meanwhile. replace, rebuild: ACCESS EXCLUSIVE.
@@ -159,7 +162,8 @@ def load(
     with _locked(connection, found, options, settings) as job:
         if job is not None and job.is_done and job.is_sure:
             return _result(found, options, job=job)
-        refuse_same(options.rejects, found.source.name)
+        compared = [manifest_path(found.source.name, options.manifest)] if options.verify else []
+        refuse_same(options.rejects, found.source.name, *compared)
         rejects = RejectFile(
             None if options.dry_run else options.rejects,
             _about(found, options),
@@ -212,7 +216,7 @@ def _look(connection: Connection, name: str, opened: Opened, options: Options) -
             refuse_unfit_binary(layout, options)
         ahead = [_is_ahead(cursor, table, column) for column in layout.columns if column.sequence]
     connection.commit()
-    staging = STAGING if options.staged and not options.dry_run else None
+    staging = STAGING if options.stages else None
     return Load(table, layout, source, staging, options.left, is_ahead=any(ahead))
 
 

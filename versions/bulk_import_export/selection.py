@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,7 @@ _UNSURE: Final = "; what is made of values counts as personal where a table is r
 _ANYTHING: Final = "SEZX"
 _ANYTHING_IN_TEXT: Final = _ANYTHING + "U"
 _FORMULA: Final = re.compile(r"[=+@\t\r\n-]")
+_DOCUMENTS: Final = ("json", "jsonb")
 # What JSON has a form for, or what is a text there that reads back as the same; and lists of those.
 _IN_JSON: Final = re.compile(
     r"(?:(jsonb?)|smallint|integer|bigint|numeric|real|double precision|boolean|text|character(?: varying)?"
@@ -239,6 +241,22 @@ def _value(column: plan.Column, masked: Sequence[str], wish: Wish) -> Composable
     if wish.for_spreadsheets and column.category in (_ANYTHING_IN_TEXT if wish.is_text else _ANYTHING):
         return Statement(SQL["no_formula"]).format(column=name)
     return _as_json(column.type, name) if wish.format == "jsonl" else name
+
+
+def members_of(found: Selection, wish: Wish) -> Composable | None:
+    """Return the members of an object for each row, written one by one; None where the server may do it.
+
+    It has one null for a document that is NULL and for one that says null.
+    """
+    documents = [type_ in _DOCUMENTS and not wish.for_spreadsheets for type_ in found.types]
+    if not any(documents):
+        return None
+    return Statement(", ").join(
+        Statement(SQL["member_unless_null" if is_document else "member"]).format(
+            name=Literal(json.dumps(name, ensure_ascii=False) + ":"), column=Identifier(name)
+        )
+        for name, is_document in zip(found.columns, documents, strict=True)
+    )
 
 
 def _as_json(type_: str, name: Identifier) -> Composable:

@@ -33,7 +33,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.prepare import (
 )
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record
 from spotify_ai_agent_migrations.versions.bulk_import_export.rejects import Reject, shown_record
-from spotify_ai_agent_migrations.versions.bulk_import_export.stepwise import RECORD, Bad, Steps
+from spotify_ai_agent_migrations.versions.bulk_import_export.stepwise import Bad, Steps, record_of
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 
 _BUFFER_BYTES: Final = 4 << 20
@@ -82,7 +82,7 @@ class Session:
         self.connection.notices = cast(Any, self._notices)
         self._keeps = self.options.keeps_rejects and self.load.source.dialect.format != "binary"
         self._soft = self._keeps and self.connection.server_version >= _SOFT_ERRORS_SINCE
-        self._by_name = _columns_by_field(self.load)
+        self._by_name = columns_by_field(self.load)
         self._constraints: dict[tuple[str, str, str], Constraint | None] = {}
 
     def begin(self) -> None:
@@ -223,7 +223,7 @@ class Session:
 
         None where it cannot be told.
         """
-        columns = (*self.columns, RECORD)
+        columns = (*self.columns, record_of(self.columns))
         statement = copy_statement("text", self, soft=self._soft, into=sieve, columns=columns)
         loaded = self._copy("text", prepared.payload, prepared.sent, statement=statement)
         if loaded == prepared.sent:
@@ -247,7 +247,7 @@ class Session:
         data = BytesIO(HEADER + payload if kind == "csv" else payload)
         self._notices.texts.clear()
         self.cursor.copy_expert(statement, data, size=_BUFFER_BYTES)
-        if self.options.dry_run:
+        if self.options.only_checks:
             return records if not soft else self._would_load(records)
         return self.cursor.rowcount
 
@@ -294,7 +294,8 @@ class _Savepoint:
             self._cursor.execute(SQL["release_savepoint"])
 
 
-def _columns_by_field(load: Load) -> Mapping[str, Column]:
+def columns_by_field(load: Load) -> Mapping[str, Column]:
+    """Return the columns by the names of the fields that fill them."""
     layout = load.layout
     pairs = zip(layout.picks, layout.columns, strict=True)
     return {layout.header[place]: column for place, column in pairs if place is not None}
@@ -323,7 +324,7 @@ def copy_statement(
         quote=Literal((grammar.quote or NO_QUOTE).decode()),
         null=Literal(raw_null(grammar) or ""),
         soft=Statement(SQL["soft_errors"] if soft else ""),
-        only=Statement(SQL["nowhere"] if session.options.dry_run else ""),
+        only=Statement(SQL["nowhere"] if session.options.only_checks else ""),
     )
 
 

@@ -32,6 +32,8 @@ class _Place(Protocol):
 
     def write(self, data: bytes) -> int: ...
 
+    def settle(self) -> int: ...
+
     def finish(self) -> int: ...
 
 
@@ -69,8 +71,11 @@ class _StandardOutput:
         self._bytes += len(data)
         return len(data)
 
-    def finish(self) -> int:
+    def settle(self) -> int:
         return self._bytes
+
+    def finish(self) -> int:
+        return self.settle()
 
 
 class _Summed(io.RawIOBase):
@@ -116,6 +121,7 @@ class Sink:
         self._writer = _compressing(self._summed, compression) if compression != "none" else None
         below = self._summed if self._writer is None else _Compressed(self._writer)
         self._buffer = io.BufferedWriter(below, SAMPLE_BYTES)
+        self._is_settled = False
         self.write: Callable[[bytes], int] = self._buffer.write
 
     @property
@@ -128,11 +134,17 @@ class Sink:
         """The sum of the file, once it is finished."""
         return self._summed.sha256.hexdigest()
 
+    def settle(self) -> int:
+        """Write what is left to the disk and return the size in bytes; no more can be written."""
+        self._buffer.flush()
+        if self._writer is not None and not self._is_settled:
+            self._writer.close()
+        self._is_settled = True
+        return self._summed.place.settle()
+
     def finish(self) -> int:
         """Put the file in its place and return its size in bytes."""
-        self._buffer.flush()
-        if self._writer is not None:
-            self._writer.close()
+        self.settle()
         return self._summed.place.finish()
 
 
@@ -177,9 +189,9 @@ def _zstd(file: Any) -> Any:
     return zstandard.ZstdCompressor(level=3).stream_writer(file, closefd=False)
 
 
-def manifest_path(path: str | os.PathLike[str]) -> Path:
-    """Return where the manifest of the file *path* lies."""
-    return Path(f"{os.fspath(path)}.manifest.json")
+def manifest_path(path: str | os.PathLike[str], manifest: str | os.PathLike[str] | None = None) -> Path:
+    """Return where the manifest of the file *path* lies, unless it is said to be *manifest*."""
+    return Path(f"{os.fspath(path)}.manifest.json" if manifest is None else os.fspath(manifest))
 
 
 def write_manifest(path: str, about: dict[str, Any]) -> None:
@@ -197,7 +209,7 @@ def verify(path: str, manifest: str | os.PathLike[str] | None) -> int:
     """
     if is_address(path) or is_address(os.fspath(manifest or "")):
         raise FileError("a URL cannot be verified", hint="fetch the file and its manifest first")
-    place = Path(os.fspath(manifest)) if manifest is not None else manifest_path(path)
+    place = manifest_path(path, manifest)
     try:
         said = json.loads(place.read_text(encoding="utf-8"))
         rows, expected = int(said["rows"]), str(said["sha256"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, islice
@@ -116,6 +116,15 @@ class Source:
             return copy_records(block.data, line=block.line)
         return records_of(block.data, self.grammar, line=block.line)
 
+    def is_nothing(self, record: Record | Malformed) -> bool:
+        """Tell whether *record* is a blank line that is passed over."""
+        return (
+            self._options.lenient
+            and isinstance(record, Record)
+            and record.fields == (None,)
+            and len(self.header) > 1
+        )
+
     def refuse_changed(self) -> None:
         """Refuse a file that is not as it was opened: what was read is not the whole of it. A pipe passes.
 
@@ -152,7 +161,7 @@ class Source:
             copy = Source(opened, self._columns, self._options)
             for block in copy.blocks():
                 for record in copy.records(block):
-                    number += 1
+                    number += not self.is_nothing(record)
                     if number in wanted and isinstance(record, Record):
                         found[number] = record, block.offset + record.start
         finally:
@@ -168,12 +177,24 @@ class Source:
             if self.opened.fields:
                 return self.opened.fields, first
             if self.dialect.format == "jsonl":
-                return names_of_objects(self._sample), first
+                return self._names_of_objects(), first
             if not self.dialect.header:
                 return tuple(column.name for column in fillable_of(self._columns)), first
             return self._names(first)
         except Malformed as fault:
             raise FileError(f'"{self.name}" line {fault.line}: {fault.problem}', hint=fault.hint) from None
+
+    def _names_of_objects(self) -> tuple[str, ...]:
+        """Return the names in the first objects, and those of documents that they may all lack.
+
+        A document that is NULL has no member. Who updates rows leaves alone what the file does not name.
+        """
+        names, options = names_of_objects(self._sample), self._options
+        if options.mode in {"upsert", "merge"}:
+            return names
+        said = {*map(folded, (*names, *filter(None, options.columns.values()), *options.constants))}
+        lacked = _documents(column for column in self._columns if column.may_lack)
+        return (*names, *(name for name in lacked if folded(name) not in said))
 
     def _names(self, first: Block) -> tuple[tuple[str, ...], Block]:
         rows = records_of(first.data or b"\n", self.grammar, line=first.line)
@@ -222,8 +243,12 @@ def _joined(first: Block | None, second: Block) -> Block:
 def _json_fields(header: Sequence[str], columns: Sequence[Column], options: Options) -> frozenset[str]:
     """Return the fields whose columns hold JSON: of those a text is kept with its quotes."""
     targets = {folded(name): column for name, column in options.columns.items()}
-    kept = {folded(column.name) for column in columns if column.type in {"json", "jsonb"}}
+    kept = {folded(name) for name in _documents(columns)}
     return frozenset(name for name in header if folded(targets.get(folded(name)) or name) in kept)
+
+
+def _documents(columns: Iterable[Column]) -> list[str]:
+    return [column.name for column in columns if column.type in {"json", "jsonb"}]
 
 
 def fillable_of(columns: Sequence[Column]) -> tuple[Column, ...]:

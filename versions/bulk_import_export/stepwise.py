@@ -20,12 +20,22 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.records import Reco
 if TYPE_CHECKING:
     from spotify_ai_agent_migrations.versions.bulk_import_export.session import Session
 
-# The number of a record in the file, beside its values where they are staged.
-RECORD: Final = Column("agentdb_record", "bigint")
 _SIEVE: Final = Identifier("pg_temp", "agentdb_sieve")
 _STEP_LEAST: Final = 64
 # Each costs a few trips to the server; from so many in one block on, it goes on by itself.
 _SIEVED_FROM: Final = 32
+_POLICY: Final = "42501"
+ANY_NUMBER: Final = (1 << 62) - 1
+# What the stretch is called in the block that tries one after another.
+STRETCH: Final = {"low": Statement("agentdb_low"), "high": Statement("agentdb_high")}
+
+
+def record_of(columns: Sequence[Column]) -> Column:
+    """Return the number of a record in the file: a column beside *columns*, where they are staged."""
+    name = "agentdb_record"
+    while name in {column.name for column in columns}:
+        name += "_"
+    return Column(name, "bigint")
 
 
 @dataclass
@@ -72,8 +82,8 @@ class Steps:
     def load(self) -> Iterator[Bad]:
         """Load what can be loaded, and yield what cannot."""
         while self._at < len(self._lines):
-            # A dry run keeps no rows anywhere, and so has none to load from there.
-            if self._refused >= _SIEVED_FROM and not self._session.options.dry_run:
+            # What is only checked is kept nowhere, and so there is nothing to load from there.
+            if self._refused >= _SIEVED_FROM and not self._session.options.only_checks:
                 self._refused = 0
                 sieved = Sieve(self._session).load(self._rest())
                 if sieved is not None:
@@ -129,6 +139,7 @@ class Sieve:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._cursor = session.cursor
+        self._record = Identifier(record_of(session.columns).name)
 
     def load(self, rest: Prepared) -> list[Bad] | None:
         """Load COPY text that is numbered from 1; return what is refused.
@@ -159,7 +170,11 @@ class Sieve:
             return
         self._session.has_sieve = True
         names = _names(self._session.columns)
-        self._cursor.execute(Statement(SQL["create_sieve"]).format(columns=names, table=self._session.into))
+        self._cursor.execute(
+            Statement(SQL["create_sieve"]).format(
+                columns=names, table=self._session.into, record=self._record
+            )
+        )
 
     def _run(self, most: int, staged: int) -> list[_Told]:
         """Let the server load what it can, and return what it could not."""
@@ -167,28 +182,52 @@ class Sieve:
         values = Statement(", ").join(
             Statement("staged.{}").format(Identifier(column.name)) for column in session.columns
         )
-        self._cursor.execute(
-            Statement(SQL["run_sieve"]).format(
-                table=session.into,
-                columns=_names(session.columns),
-                values=values,
-                most=Literal(most),
-                # No name of a column can hold it, and so end the text of the block.
-                tag=Statement("$agentdb_" + secrets.token_hex(16) + "$"),
-            )
+        load = Statement(SQL["load_sieve"]).format(
+            table=session.into, columns=_names(session.columns), values=values, record=self._record, **STRETCH
         )
-        self._cursor.execute(SQL["refused_by_sieve"])
-        told = [_Told(*row) for row in self._cursor.fetchall()]
-        taken = sum(int(one.message_primary) for one in told if not one.record)
-        refused = [one for one in told if one.record]
+        taken, refused = sift(session, load, first=1, most=most)
         session.refuse_missing(staged, taken + len(refused))
         return refused
 
     def _bad(self, kept: Sequence[Record], told: _Told) -> Bad | None:
-        # It has all that is asked of an error of the driver.
-        error = cast(Any, told)
-        found = judge(error, self._session.load, self._session.constraint(error))
+        found = blame_of(self._session, told)
         return Bad(kept[told.record - 1], found.column, found.sqlstate, found.reason) if found else None
+
+
+def sift(
+    session: Session, load: Composed, *, first: int, most: int, allowed: int = ANY_NUMBER
+) -> tuple[int, list[_Told]]:
+    """Let the server do *load* in stretches; return how many rows were taken, and which were refused.
+
+    Time: in proportion to the rows, with a few tries for each refused. One more than *allowed* ends it.
+    """
+    cursor = session.cursor
+    cursor.execute(SQL["create_refused"])
+    cursor.execute(
+        Statement(SQL["run_sieve"]).format(
+            load=load,
+            first=Literal(first),
+            most=Literal(most),
+            allowed=Literal(allowed),
+            # No name of a column can hold it, and so end the text of the block.
+            tag=Statement("$agentdb_" + secrets.token_hex(16) + "$"),
+        )
+    )
+    cursor.execute(SQL["refused_by_sieve"])
+    told = [_Told(*row) for row in cursor.fetchall()]
+    cursor.execute(SQL["empty_refused"])
+    taken = sum(int(one.message_primary) for one in told if not one.record)
+    return taken, [one for one in told if one.record]
+
+
+def blame_of(session: Session, told: _Told) -> Blame | None:
+    """Return what is at fault in a row that was refused; None where it is not the row."""
+    if told.pgcode == _POLICY and not told.context and session.options.row_security:
+        # The login may do what it does, or not one row would have come so far.
+        told = replace(told, source_function="ExecWithCheckOptions")
+    # It has all that is asked of an error of the driver.
+    error = cast(Any, told)
+    return judge(error, session.load, session.constraint(error))
 
 
 def _names(columns: Sequence[Column]) -> Composed:

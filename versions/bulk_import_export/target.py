@@ -63,13 +63,20 @@ class Target:
                 os.posix_fadvise(self._file.fileno(), self._pushed, length, os.POSIX_FADV_DONTNEED)
         self._pushed = self._written
 
-    def finish(self) -> int:
-        """Put the file in its place, safe on the disk, and return its size in bytes."""
+    def settle(self) -> int:
+        """Make the file safe on the disk, and return its size in bytes."""
         try:
             self._file.flush()
             os.fsync(self._file.fileno())
+            return os.fstat(self._file.fileno()).st_size
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+
+    def finish(self) -> int:
+        """Put the file in its place, safe on the disk, and return its size in bytes."""
+        size_bytes = self.settle()
+        try:
             _keep_owner(self._file.fileno(), self._place)
-            size_bytes = os.fstat(self._file.fileno()).st_size
             made = self._made or _named(self._file.fileno(), self._place.parent)
             _replace(made, self._place)
             _sync_folder(self._place.parent)
