@@ -43,6 +43,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.sink import (
 )
 from spotify_ai_agent_migrations.versions.bulk_import_export.split import (
     ByRows,
+    Part,
     Taker,
     named_places,
     numbered_place,
@@ -80,16 +81,6 @@ class ExportResult:
     masked: tuple[str, ...] = ()
     seconds: float = field(default=0.0, compare=False)
     parts: tuple[Path, ...] = ()
-
-
-@dataclass
-class _File:
-    """A file on its way: where it goes, what takes its bytes, and what takes its rows."""
-
-    place: str
-    sink: Sink
-    taker: Sink | ArrowSink
-    rows: int = 0
 
 
 def bulk_export(
@@ -160,7 +151,7 @@ class _Export:
         self._tell = tell
         self._began = time.monotonic()
         self._rows = self._bytes = 0
-        self._files: list[_File] = []
+        self._files: list[Part] = []
 
     def write(self, name: str, place: str, sink: Sink | None, *, is_query: bool) -> ExportResult:
         doing = "exporting a query" if is_query else f"exporting {name}"
@@ -193,10 +184,7 @@ class _Export:
         elif self._wish.split_by is not None:
             self._write_by_value(found, place, self._wish.split_by)
         else:
-            split = ByRows(
-                self._wish.split_rows or 1,
-                lambda number: self._begin(found, numbered_place(place, number)).taker,
-            )
+            split = ByRows(self._wish.split_rows or 1, lambda number: self._next(found, place, number))
             self._copy(found, split)
             for file, rows in zip(self._files, split.counts, strict=True):
                 file.rows = rows
@@ -219,22 +207,28 @@ class _Export:
             file = self._begin(found, part)
             only = Statement(SQL["of_value"]).format(column=name, value=Literal(value))
             file.rows = self._copy(found, file.taker, only=only)
+            file.seal()
 
-    def _begin(self, found: Selection, place: str, sink: Sink | None = None) -> _File:
+    def _next(self, found: Selection, place: str, number: int) -> Sink | ArrowSink:
+        """Begin the file of this number, when the one before is written."""
+        if self._files:
+            self._files[-1].seal()
+        return self._begin(found, numbered_place(place, number)).taker
+
+    def _begin(self, found: Selection, place: str, sink: Sink | None = None) -> Part:
         """Open a file and write what stands before its rows."""
         sink = sink or _opened(self._stack, place, self._wish)
         taker: Sink | ArrowSink = sink
         if self._wish.format in COLUMNAR:
             taker = ArrowSink(sink, found.columns, found.types, self._wish.format, self._wish.compression)
         sink.write(self._header(found))
-        self._files.append(_File(place, sink, taker))
+        self._files.append(Part(place, sink, taker))
         return self._files[-1]
 
     def _finished(self, found: Selection, place: str) -> ExportResult:
         """Put the files in their places, when all of them are whole."""
         for file in self._files:
-            if isinstance(file.taker, ArrowSink):
-                file.taker.close()
+            file.seal()
         sizes = [file.sink.finish() for file in self._files]
         for file, size_bytes in zip(self._files, sizes, strict=True):
             if self._wish.manifest:

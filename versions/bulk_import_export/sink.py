@@ -29,6 +29,8 @@ class _Place(Protocol):
 
     def write(self, data: bytes) -> int: ...
 
+    def seal(self) -> None: ...
+
     def finish(self) -> int: ...
 
 
@@ -43,6 +45,9 @@ class _StandardOutput:
         sys.stdout.buffer.write(data)
         self._bytes += len(data)
         return len(data)
+
+    def seal(self) -> None:
+        """Keep nothing that could be let go of."""
 
     def finish(self) -> int:
         sys.stdout.buffer.flush()
@@ -89,11 +94,19 @@ class Sink:
         self._writer.write(data)
         return len(data)
 
-    def finish(self) -> int:
-        """Put the file in its place and return its size in bytes."""
+    def seal(self) -> None:
+        """End what is written, and let go of the memory that writing takes."""
         if self._writer is not self._buffer:
             self._writer.close()
         self._buffer.flush()
+        # What is written after this is an error of ours.
+        self._writer = self._buffer = cast(Any, None)
+        self._summed.place.seal()
+
+    def finish(self) -> int:
+        """Put the file in its place and return its size in bytes."""
+        if self._writer is not None:
+            self.seal()
         return self._summed.place.finish()
 
 

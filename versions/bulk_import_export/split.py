@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import quote
 
+from spotify_ai_agent_migrations.versions.bulk_import_export.arrow_out import ArrowSink
+from spotify_ai_agent_migrations.versions.bulk_import_export.sink import Sink
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 
 PARTS_MOST: Final = 500
@@ -19,6 +22,26 @@ class Taker(Protocol):
 
     def write(self, data: bytes) -> int:
         """Take one row."""
+
+
+@dataclass
+class Part:
+    """A file on its way: where it goes, what takes its bytes, and what takes its rows."""
+
+    place: str
+    sink: Sink
+    taker: Sink | ArrowSink
+    rows: int = 0
+    is_sealed: bool = False
+
+    def seal(self) -> None:
+        """End what is written: of hundreds of files one at a time is compressed."""
+        if self.is_sealed:
+            return
+        self.is_sealed = True
+        if isinstance(self.taker, ArrowSink):
+            self.taker.close()
+        self.sink.seal()
 
 
 class ByRows:
