@@ -10,9 +10,14 @@ from itertools import islice
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.grammar import Grammar
-from spotify_ai_agent_migrations.versions.bulk_import_export.options import COPY_TEXT, Options
+from spotify_ai_agent_migrations.versions.bulk_import_export.options import (
+    COPY_TEXT,
+    Options,
+    refuse_unmeant,
+)
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Column
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record, records_of
+from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 
 _DELIMITERS: Final = (",", ";", "\t", "|", ":", " ", "^", "~", "\x1f", "\x01", "||", "::")
 _QUOTES: Final = ('"', "'", "")
@@ -22,6 +27,7 @@ _SAMPLE_SCORED: Final = 64 << 10
 _NUMBERS: Final = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
 _MOMENTS: Final = ("epoch", "infinity", "+infinity", "-infinity", "now", "today", "tomorrow", "yesterday")
 _UUID_LEAST: Final = 32
+_MEMBER: Final = re.compile(rb'\{\s*"[^"\\]*"\s*:')
 _TEXTS: Final = ("text", "character", "json", "bytea", "name", "xml")
 
 
@@ -69,11 +75,9 @@ def sniff(
     delimiters. What *options* say is not looked for. *form* is a format that says of itself what it is.
     """
     found = form or options.format or _format(sample, name)
+    refuse_unmeant(options, found)
     if found not in {"csv", "tsv"}:
-        nulls = ("\\N",) if found in COPY_TEXT else ()
-        return Dialect(
-            found, "\t", "", "", header=False, nulls=nulls if options.null is None else options.null
-        )
+        return Dialect(found, "\t", "", "", header=False, nulls=("\\N",) if found in COPY_TEXT else ())
     text = sample[:_SAMPLE_SCORED]
     cut = max(text.rfind(b"\n"), text.rfind(b"\r"))
     text = text[: cut + 1] if len(sample) > _SAMPLE_SCORED and cut > 0 else text
@@ -84,7 +88,21 @@ def sniff(
     best = _by_header(text, names, columns, base, options)
     if best is None:
         best = _headless(_by_pattern(text, base, options), text, columns, options)
+    _refuse_same(best)
     return replace(best, trim=best.trim or _pads_quotes(text, best))
+
+
+def _refuse_same(dialect: Dialect) -> None:
+    """Refuse a letter that would mean two things: one of them was said, and the other found.
+
+    Raises:
+        SettingsError: there is one.
+    """
+    same = [one for one in (dialect.quote, dialect.escape) if one and one in dialect.delimiter]
+    if same:
+        raise SettingsError(
+            f"{same[0]!r} cannot be the delimiter and something else", hint="say the delimiter as well"
+        )
 
 
 def folded(name: str) -> str:
@@ -102,7 +120,9 @@ def _format(sample: bytes, name: str) -> str:
         try:
             return "jsonl" if isinstance(json.loads(first), dict) else "csv"
         except ValueError:
-            return "jsonl" if name.endswith((".jsonl", ".ndjson")) else "csv"
+            # The first line may be longer than what is looked at.
+            begins = len(first) == len(start) and _MEMBER.match(first)
+            return "jsonl" if begins or name.endswith((".jsonl", ".ndjson")) else "csv"
     for ending, found in ((".jsonl", "jsonl"), (".ndjson", "jsonl"), (".tsv", "tsv")):
         if ending in name.casefold().rpartition("/")[2]:
             return found
@@ -122,6 +142,8 @@ def _candidates(text: bytes, base: Dialect, options: Options) -> Iterator[Dialec
             if options.escape is None and quote and any(one in text for one in escaped):
                 escapes.append("\\")
             for escape in escapes:
+                if (quote and quote in delimiter) or (escape and escape in delimiter):
+                    continue
                 found = replace(base, delimiter=delimiter, quote=quote, escape=escape)
                 yield found
                 if _padded(found) in text:

@@ -95,7 +95,7 @@ class Source:
             return
         blank: Block | None = None
         strict = not (self._options.lenient or self._options.keeps_rejects)
-        for raw in chain((self._rest,), self._raw):
+        for raw in chain(self._behind_header(), self._raw):
             block = raw if self.blank_is_null else _without_blank_lines(raw)
             if block.data and blank is not None:
                 refuse_blank_line(blank.line if strict else None)
@@ -105,6 +105,13 @@ class Source:
                 yield block
             if len(block.data) < len(raw.data):
                 blank = _joined(blank, _rest_of(raw, block))
+            # A long one would be held while the next is read.
+            del raw, block
+
+    def _behind_header(self) -> Iterator[Block]:
+        """Yield what lies behind the header in the first block, and keep it no longer."""
+        rest, self._rest = self._rest, Block(1, 0, b"")
+        yield rest
 
     def records(self, block: Block) -> Iterator[Record | Malformed]:
         """Yield the records of *block*, and in place of one that is malformed what is wrong."""
@@ -168,7 +175,8 @@ class Source:
             if self.opened.fields:
                 return self.opened.fields, first
             if self.dialect.format == "jsonl":
-                return names_of_objects(self._sample), first
+                # The first line may be longer than what is looked at.
+                return names_of_objects(max(self._sample, first.data, key=len)), first
             if not self.dialect.header:
                 return tuple(column.name for column in fillable_of(self._columns)), first
             return self._names(first)
