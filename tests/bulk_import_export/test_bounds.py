@@ -71,8 +71,9 @@ def test_long_records_and_what_lies_between_them_are_loaded_in_order(
         monkeypatch.setattr(cutting, name, size_bytes)
     with connected(empty_url) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE t (a integer, b text)")
+    inside = "x,\n"
     lengths = [10, 30_000, 5, 5, 5, 9_000, 300, 40_000, 40_000, 3]
-    text = "".join('%d,"%s"\n' % (number, "x,\n" * length) for number, length in enumerate(lengths))
+    text = "".join(f'{number},"{inside * length}"\n' for number, length in enumerate(lengths))
     for end in ("\n", "\r\n"):
         (tmp_path / "t.csv").write_bytes(("a,b\n" + text + "99,last\n").replace("\n", end).encode())
         for options in ({}, {"max_rejects": 1, "workers": 2}, {"lenient": True}):
@@ -129,7 +130,7 @@ def test_the_first_of_json_lines_may_be_longer_than_what_is_looked_at(empty_url:
         cursor.execute("CREATE TABLE t (a text, b integer)")
     long = "x" * (1_200 << 10)
     for name in ("t.jsonl", "t"):
-        (tmp_path / name).write_text('{"a": "%s", "b": 1}\n{"b": 2}\n' % long)
+        (tmp_path / name).write_text(f'{{"a": "{long}", "b": 1}}\n{{"b": 2}}\n')
         result = bulk_import("t", tmp_path / name, url=empty_url, mode="replace")
         assert (result.dialect.format, result.columns) == ("jsonl", ("a", "b"))
         assert rows(empty_url, "SELECT length(a), b FROM t") == [(len(long), 1), (None, 2)]

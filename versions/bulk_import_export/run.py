@@ -368,6 +368,11 @@ def _result(
 def _notes(source: Source, options: Options, *, already: bool) -> Iterator[str]:
     if already:
         yield "loaded before, and nothing of it now; again=True, --again loads it once more"
+    if source.opened.guessed:
+        yield f"read as {source.dialect.encoding}, which is a guess; encoding=…, --encoding says it"
+    if source.opened.candidates:
+        may = " or ".join(source.opened.candidates)
+        yield f"read as utf-8, which it is not: it may be {may}; encoding=…, --encoding says it"
     lines = source.dialect.skip_lines
     if lines and options.skip_lines is None:
         yield f"left out before the header: {lines} line{'s' if lines > 1 else ''}"

@@ -123,6 +123,13 @@ class Source:
             return copy_records(block.data, line=block.line)
         return records_of(block.data, self.grammar, line=block.line)
 
+    def hint_of(self, fault: Malformed) -> str:
+        """Return what to do about a record that is none."""
+        candidates = self.opened.candidates
+        if not candidates or "UTF-8" not in fault.problem:
+            return fault.hint
+        return f"name the encoding, encoding=…, --encoding: it may be {' or '.join(candidates)}"
+
     def refuse_changed(self) -> None:
         """Refuse a file that is not as it was opened: what was read is not the whole of it. A pipe passes.
 
@@ -181,7 +188,9 @@ class Source:
                 return tuple(column.name for column in fillable_of(self._columns)), first
             return self._names(first)
         except Malformed as fault:
-            raise FileError(f'"{self.name}" line {fault.line}: {fault.problem}', hint=fault.hint) from None
+            raise FileError(
+                f'"{self.name}" line {fault.line}: {fault.problem}', hint=self.hint_of(fault)
+            ) from None
 
     def _names(self, first: Block) -> tuple[tuple[str, ...], Block]:
         rows = records_of(first.data or b"\n", self.grammar, line=first.line)
