@@ -16,11 +16,17 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.options import (
     refuse_unmeant,
 )
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Column
+from spotify_ai_agent_migrations.versions.bulk_import_export.quoting import (
+    all_in_apostrophes,
+    apostrophes_are_quotes,
+    is_number,
+    looks_quoted,
+    quotes_of,
+)
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record, records_of
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 
 _DELIMITERS: Final = (",", ";", "\t", "|", ":", " ", "^", "~", "\x1f", "\x01", "||", "::")
-_QUOTES: Final = ('"', "'", "")
 _ROWS_SEEN: Final = 100
 _PREAMBLE_MOST: Final = 50
 _SAMPLE_SCORED: Final = 64 << 10
@@ -89,6 +95,14 @@ def sniff(
     if best is None:
         best = _headless(_by_pattern(text, base, options), text, columns, options)
     _refuse_same(best)
+    if (
+        options.quote is None
+        and best.quote == '"'
+        and apostrophes_are_quotes(
+            _first_records(text, best), [column.name for column in columns], has_header=best.header
+        )
+    ):
+        best = replace(best, quote="'", escape="'")
     return replace(best, trim=best.trim or _pads_quotes(text, best))
 
 
@@ -135,7 +149,7 @@ def _candidates(text: bytes, base: Dialect, options: Options) -> Iterator[Dialec
         (options.delimiter,) if options.delimiter else ("\t",) if base.format == "tsv" else _DELIMITERS
     )
     for delimiter in delimiters:
-        quotes = _quotes(text, delimiter) if options.quote is None else (options.quote,)
+        quotes = quotes_of(text, delimiter) if options.quote is None else (options.quote,)
         for quote in quotes:
             escapes = [options.escape or quote] if options.escape is not None else [quote]
             escaped = (b"\\" + quote.encode(), b"\\" + delimiter.encode())
@@ -148,38 +162,6 @@ def _candidates(text: bytes, base: Dialect, options: Options) -> Iterator[Dialec
                 yield found
                 if _padded(found) in text:
                     yield replace(found, trim=True)
-
-
-def _quotes(text: bytes, delimiter: str) -> tuple[str, ...]:
-    worn = [quote for quote in ('"', "'") if _wears(text, delimiter, quote)]
-    if worn == ["'"]:
-        return ('"', "'")
-    # Without quotes tabs part fields, and a quote in one is a letter; or a line ends inside of quotes.
-    return ('"',) if worn or delimiter != "\t" or b'"' not in text else ('"', "")
-
-
-def _wears(text: bytes, delimiter: str, quote: str) -> bool:
-    """Tell whether a field stands in quotes, from delimiter to delimiter."""
-    edge = rb"(?:\A|\Z|[\r\n]|" + re.escape(delimiter.encode()) + rb")"
-    mark = re.escape(quote.encode())
-    return (
-        re.search(
-            edge
-            + rb" *"
-            + mark
-            + rb"(?:[^"
-            + mark
-            + rb"\r\n]|"
-            + mark * 2
-            + rb")*"
-            + mark
-            + rb"(?="
-            + edge
-            + rb")",
-            text,
-        )
-        is not None
-    )
 
 
 def _by_header(
@@ -256,31 +238,9 @@ def _fitness(text: bytes, dialect: Dialect) -> tuple[float, float]:
         return 0, 0
     width = len(found[0].fields)
     fitting = sum(isinstance(one, Record) and len(one.fields) == width for one in found)
-    if _looks_quoted([one for one in found if isinstance(one, Record)], dialect):
+    if looks_quoted([one for one in found if isinstance(one, Record)], dialect.quote):
         fitting = 0
     return fitting / len(found), -sum(isinstance(one, Malformed) for one in found)
-
-
-def _looks_quoted(records: Sequence[Record], dialect: Dialect) -> bool:
-    """Tell whether all texts behind the first line still wear quotes: then another quote is meant.
-
-    One that wears them is a text with apostrophes.
-    """
-    marks = [quote.encode() for quote in _QUOTES if quote and quote != dialect.quote]
-    texts = [value for one in records[1:] for value in one.fields if value and not _is_number(value)]
-    return len(texts) > 1 and any(all(_is_worn(text, mark) for text in texts) for mark in marks)
-
-
-def _is_worn(text: bytes, mark: bytes) -> bool:
-    return len(text) > 1 and text[:1] == text[-1:] == mark
-
-
-def _is_number(value: bytes) -> bool:
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return True
 
 
 def _no_row(
@@ -297,7 +257,7 @@ def _may_be(value: str, type_: str) -> bool:
     if type_.endswith("[]"):
         return True
     if type_.startswith(_NUMBERS):
-        return _is_number(value.encode())
+        return is_number(value.encode())
     if type_.startswith(("date", "timestamp")):
         return value.casefold() in _MOMENTS or any(letter.isdigit() for letter in value)
     return type_ != "uuid" or len(value) >= _UUID_LEAST
@@ -391,6 +351,18 @@ def _padded(dialect: Dialect) -> bytes:
     return (dialect.delimiter + " " + (dialect.quote or "\0")).encode()
 
 
+def _first_records(text: bytes, dialect: Dialect) -> list[Record | Malformed]:
+    return list(islice(records_of(_behind(text, dialect.skip_lines), dialect.grammar), _ROWS_SEEN))
+
+
+def wears_apostrophes(text: bytes, dialect: Dialect) -> bool:
+    """Tell whether every text of a file that begins with *text* stands in apostrophes, which are kept."""
+    return (
+        dialect.format in {"csv", "tsv"}
+        and dialect.quote == '"'
+        and all_in_apostrophes(_first_records(text[:_SAMPLE_SCORED], dialect)[int(dialect.header) :])
+    )
+
+
 def _first_fault(text: bytes, dialect: Dialect) -> Malformed | None:
-    rows = islice(records_of(_behind(text, dialect.skip_lines), dialect.grammar), _ROWS_SEEN)
-    return next((row for row in rows if isinstance(row, Malformed)), None)
+    return next((row for row in _first_records(text, dialect) if isinstance(row, Malformed)), None)

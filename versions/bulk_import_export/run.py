@@ -373,6 +373,10 @@ def _notes(source: Source, options: Options, *, already: bool) -> Iterator[str]:
     if source.opened.candidates:
         may = " or ".join(source.opened.candidates)
         yield f"read as utf-8, which it is not: it may be {may}; encoding=…, --encoding says it"
+    if source.wears_apostrophes:
+        yield 'all texts stand in apostrophes, which were kept; quote="\'", --quote "\'" takes them off'
+    if source.dialect.quote == "'" and options.quote is None:
+        yield "took apostrophes around a text for quotes; quote='\"', --quote '\"' keeps them"
     lines = source.dialect.skip_lines
     if lines and options.skip_lines is None:
         yield f"left out before the header: {lines} line{'s' if lines > 1 else ''}"

@@ -19,7 +19,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.cutting import (
     cut,
     cut_binary,
 )
-from spotify_ai_agent_migrations.versions.bulk_import_export.dialect import folded, sniff
+from spotify_ai_agent_migrations.versions.bulk_import_export.dialect import folded, sniff, wears_apostrophes
 from spotify_ai_agent_migrations.versions.bulk_import_export.jsonlines import (
     copy_records,
     json_records,
@@ -62,6 +62,7 @@ class Source:
         self.dialect = replace(found, encoding=opened.encoding, compression=opened.compression)
         self.grammar = self.dialect.grammar
         self._sample = sample
+        self.wears_apostrophes = options.quote is None and wears_apostrophes(sample, found)
         self._raw = (
             cut_binary(opened, len(fillable_of(columns)), options)
             if self.dialect.format == "binary"
