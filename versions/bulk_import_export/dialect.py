@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.grammar import Grammar
+from spotify_ai_agent_migrations.versions.bulk_import_export.kind import kind_of
 from spotify_ai_agent_migrations.versions.bulk_import_export.options import (
     COPY_TEXT,
     Options,
@@ -27,13 +26,16 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malf
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 
 _DELIMITERS: Final = (",", ";", "\t", "|", ":", " ", "^", "~", "\x1f", "\x01", "||", "::")
+# Where a header names columns of the table between them, nothing else is meant.
+_RARE_DELIMITERS: Final = (
+    *"#&$@/!*%=+", "    ", "   ", "  ", "\t\t", ";;", "~|~", "|~|", "<>", "<|>",
+)  # fmt: skip
 _ROWS_SEEN: Final = 100
 _PREAMBLE_MOST: Final = 50
 _SAMPLE_SCORED: Final = 64 << 10
 _NUMBERS: Final = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
 _MOMENTS: Final = ("epoch", "infinity", "+infinity", "-infinity", "now", "today", "tomorrow", "yesterday")
 _UUID_LEAST: Final = 32
-_MEMBER: Final = re.compile(rb'\{\s*"[^"\\]*"\s*:')
 _TEXTS: Final = ("text", "character", "json", "bytea", "name", "xml")
 
 
@@ -80,7 +82,7 @@ def sniff(
     A line that names columns of the table settles it; without one, clevercsv judges the pattern of the
     delimiters. What *options* say is not looked for. *form* is a format that says of itself what it is.
     """
-    found = form or options.format or _format(sample, name)
+    found = form or options.format or kind_of(sample, name)
     refuse_unmeant(options, found)
     if found not in {"csv", "tsv"}:
         return Dialect(found, "\t", "", "", header=False, nulls=("\\N",) if found in COPY_TEXT else ())
@@ -103,7 +105,7 @@ def sniff(
         )
     ):
         best = replace(best, quote="'", escape="'")
-    return replace(best, trim=best.trim or _pads_quotes(text, best))
+    return replace(best, trim=best.trim or _pads_quotes(text, best) or _pads_all(text, best, columns))
 
 
 def _refuse_same(dialect: Dialect) -> None:
@@ -124,31 +126,11 @@ def folded(name: str) -> str:
     return name.strip().casefold()
 
 
-def _format(sample: bytes, name: str) -> str:
-    """Tell the format by the content, and only where that says nothing by the name."""
-    if ".copy" in name.casefold().rpartition("/")[2]:
-        return "copy"
-    start = sample.lstrip()
-    if start.startswith(b"{"):
-        first = start.splitlines()[0] if start else b""
-        try:
-            return "jsonl" if isinstance(json.loads(first), dict) else "csv"
-        except ValueError:
-            # The first line may be longer than what is looked at.
-            begins = len(first) == len(start) and _MEMBER.match(first)
-            return "jsonl" if begins or name.endswith((".jsonl", ".ndjson")) else "csv"
-    for ending, found in ((".jsonl", "jsonl"), (".ndjson", "jsonl"), (".tsv", "tsv")):
-        if ending in name.casefold().rpartition("/")[2]:
-            return found
-    return "csv"
-
-
 def _candidates(text: bytes, base: Dialect, options: Options) -> Iterator[Dialect]:
     """Yield the dialects that *text* may be in: the usual quote first, others where something wears them."""
-    delimiters = (
-        (options.delimiter,) if options.delimiter else ("\t",) if base.format == "tsv" else _DELIMITERS
-    )
-    for delimiter in delimiters:
+    common = (options.delimiter,) if options.delimiter else ("\t",) if base.format == "tsv" else _DELIMITERS
+    rare = () if len(common) == 1 else tuple(one for one in _RARE_DELIMITERS if one.encode() in text)
+    for delimiter in (*common, *rare):
         quotes = quotes_of(text, delimiter) if options.quote is None else (options.quote,)
         for quote in quotes:
             escapes = [options.escape or quote] if options.escape is not None else [quote]
@@ -178,7 +160,7 @@ def _by_header(
 
     best: tuple[tuple[float, ...], Dialect] | None = None
     for order, dialect in enumerate(_candidates(text, base, options)):
-        for line, fields in _top(text, dialect, options):
+        for line, fields in () if _is_lined_up(text, dialect) else _top(text, dialect, options):
             score = _header_score(fields, known)
             if score <= 0 or (
                 options.skip_lines is None and _rows_before(text, line, meant(fields), columns, dialect)
@@ -215,6 +197,7 @@ def _rows_before(
     return any(
         isinstance(one, Record)
         and len(one.fields) == len(header)
+        and any(one.fields)
         and not _no_row(_texts(one), header, columns, dialect)
         for one in before
     )
@@ -295,7 +278,9 @@ def _by_pattern(text: bytes, base: Dialect, options: Options) -> Dialect:
 
     skipped = _behind(text, options.skip_lines or 0)
     delimiters = [options.delimiter] if options.delimiter else [one for one in _DELIMITERS if len(one) == 1]
-    seen = clevercsv.Detector().detect(skipped[:16_384].decode("utf-8", "replace"), delimiters=delimiters)
+    # A NUL, which it cannot take, is refused by line where it is read.
+    shown = skipped[:16_384].replace(b"\0", b"").decode("utf-8", "replace")
+    seen = clevercsv.Detector().detect(shown, delimiters=delimiters)
     delimiter = options.delimiter or ("\t" if base.format == "tsv" else (seen and seen.delimiter) or ",")
     quote = options.quote if options.quote is not None else (seen and seen.quotechar) or '"'
     escape = options.escape or (seen and seen.escapechar) or quote
@@ -345,6 +330,37 @@ def _pads_quotes(text: bytes, dialect: Dialect) -> bool:
     if _padded(dialect) not in text or _first_fault(text, dialect) is None:
         return False
     return _first_fault(text, replace(dialect, trim=True)) is None
+
+
+def _pads_all(text: bytes, dialect: Dialect, columns: Sequence[Column]) -> bool:
+    """Tell whether blanks stand around every delimiter, also in the header: of no value are they a part."""
+    if not dialect.header or not dialect.delimiter.strip():
+        return False
+    found = [one for one in _first_records(text, dialect) if isinstance(one, Record)]
+    width = len(found[0].fields) if found else 0
+    whole = [one.fields for one in found if len(one.fields) == width]
+    names = {column.name.encode() for column in columns}
+    return (
+        width > 1
+        and len(whole) > 1
+        and not names & {*whole[0][1:]}
+        and (all(value is None or value.startswith(b" ") for fields in whole for value in fields[1:]))
+    )
+
+
+def _is_lined_up(text: bytes, dialect: Dialect) -> bool:
+    """Tell whether some columns are further apart than a delimiter of several blanks: then it is none."""
+    blanks = dialect.delimiter
+    return (
+        len(blanks) > 1
+        and not blanks.strip(" ")
+        and any(
+            value is not None and value.startswith(b" ")
+            for one in _first_records(text, dialect)
+            if isinstance(one, Record)
+            for value in one.fields
+        )
+    )
 
 
 def _padded(dialect: Dialect) -> bytes:

@@ -49,8 +49,12 @@ def detect(sample: bytes) -> Detected:
 
 
 def _without_mark(sample: bytes) -> str | None:
-    """Tell UTF-16 without a mark by the NUL in every other byte of plain letters."""
-    start = sample[:512]
+    """Tell UTF-16 and UTF-32 without a mark by the NULs in every other byte, or in three of four."""
+    start = sample[: min(512, len(sample) // 4 * 4)]
+    for name, place in (("utf-32-le", 0), ("utf-32-be", 3)):
+        others = b"".join(start[other::4] for other in range(4) if other != place)
+        if len(start) > 7 and others.count(0) > 0.9 * len(others) and 0 not in start[place::4]:
+            return name
     for name, first in (("utf-16-le", 1), ("utf-16-be", 0)):
         zeros, others = start[first::2], start[1 - first :: 2]
         if len(start) > 3 and zeros.count(0) > 0.7 * len(zeros) and 0 not in others:

@@ -19,7 +19,7 @@ class Grammar:
     """Delimiter, quote and escape as bytes; either of the last two may be empty.
 
     With `trim`, blanks around a
-    quoted field or a NULL are no part of it. With `lenient`, a quote where none may be is text.
+    field are no part of it. With `lenient`, a quote where none may be is text.
     """
 
     delimiter: bytes = b","
@@ -89,8 +89,8 @@ class Grammar:
             if self.doubled:
                 return quoted.replace(self.quote * 2, self.quote)
             return self._unescaped(quoted)
-        text = plain or b""
-        if (text.strip(b" \t") if self.trim else text) in self.nulls:
+        text = (plain or b"").strip(b" \t") if self.trim else plain or b""
+        if text in self.nulls:
             return None
         if not self.doubled and self.escape in text:
             return self._unescaped(text)

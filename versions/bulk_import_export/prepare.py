@@ -111,7 +111,8 @@ class Preparer:
 
     def exact(self, number: int, block: Block, first: int = 1, *, keeps: bool = False) -> Prepared:
         """Return *block* read record by record; with *keeps* they are all kept, however many they are."""
-        kept, lines, faults, at = [], [], [], first - 1
+        kept: list[Record] = []
+        lines, faults, at = [], [], first - 1
         for record in self.source.records(block):
             at += 1
             try:

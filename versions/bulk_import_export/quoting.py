@@ -42,7 +42,7 @@ def _wears(text: bytes, delimiter: str, quote: str) -> bool:
 
 
 def looks_quoted(records: Sequence[Record], quote: str) -> bool:
-    """Tell whether all texts behind the first line still wear double quotes: no other *quote* is meant then."""
+    """Tell whether all texts behind the first line still wear double quotes: *quote* is not meant then."""
     texts = _texts(records[1:])
     return quote != '"' and len(texts) > 1 and all(_is_worn(text, b'"') for text in texts)
 

@@ -244,7 +244,7 @@ class Session:
         if not records:
             return 0
         statement = statement or copy_statement(kind, self, soft=soft)
-        data = _Behind(HEADER, payload) if kind == "csv" else BytesIO(payload)
+        data: Any = _Behind(HEADER, payload) if kind == "csv" else BytesIO(payload)
         self._notices.texts.clear()
         self.cursor.copy_expert(statement, data, size=_BUFFER_BYTES)
         if self.options.dry_run:
