@@ -35,6 +35,7 @@ _LANGUAGES: Final[Mapping[str, str]] = {
     "romanian": "ăîâşţ||",
     "croatian": "čšžćđ||",
     "turkish": "ıüşğçöİ||âî",
+    "turkish among others": "éáíóöüäñèç|åøàêúãæôëïß|âîûõœığşİ",
     "lithuanian": "ėšžųąįūčę||",
     "latvian": "āīēšņļčžūķģ||",
     "estonian": "äõöü||šž",
@@ -53,7 +54,7 @@ _MIDDLE: Final = ("polish", "czech", "slovak", "hungarian", "romanian", "croatia
 _CYRILLIC: Final = ("russian", "ukrainian", "bulgarian", "serbian")
 # Of two that give the same letters the first is named.
 _PAGES: Final[Mapping[str, tuple[str, ...]]] = {
-    "cp1252": _WEST, "cp1250": _MIDDLE, "iso8859-2": _MIDDLE, "cp1254": ("turkish",),
+    "cp1252": _WEST, "cp1250": _MIDDLE, "iso8859-2": _MIDDLE, "cp1254": ("turkish", "turkish among others"),
     "cp1257": ("lithuanian", "latvian", "estonian"), "cp1251": _CYRILLIC, "koi8-r": _CYRILLIC,
     "iso8859-5": _CYRILLIC, "cp866": _CYRILLIC, "mac_cyrillic": _CYRILLIC, "cp1253": ("greek",),
     "cp1255": ("hebrew",), "cp1256": ("arabic",), "cp850": _WEST, "cp852": _MIDDLE, "mac_roman": _WEST,
@@ -76,8 +77,11 @@ _LONELY: Final = re.compile(r"[A-Za-z][^\x00-\x7f]")
 _WORD: Final = re.compile(rb"[A-Za-z0-9\x80-\xff]+")
 # Twenty to one.
 _MARGIN: Final = log(20)
+_MARGIN_A_SIGN: Final = 0.5
+_ODD: Final = -5
 # What a letter has to be worth on the average, to be more than a way to read the bytes.
 _LEAST: Final = -4.8
+_LEAST_NAMED: Final = -6.0
 # Beside a likely one of two bytes a letter.
 _LEAST_BESIDE: Final = -4.0
 _TIERS: Final = (1.0, 0.3, 0.05)
@@ -98,6 +102,21 @@ class Judgement:
     candidates: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Reading:
+    """How likely a reading is, as a logarithm, of how many signs, and how many of them are out of place."""
+
+    worth: float
+    signs: int
+    odd: int
+
+    def is_near(self, other: _Reading, *, alike: bool) -> bool:
+        """Tell whether *other*, less likely, may be meant as well; *alike*: it is of the same languages."""
+        # Of names of many languages a few letters would tell, and the others only how common they are.
+        margin = _MARGIN if alike else max(_MARGIN, _MARGIN_A_SIGN * self.signs)
+        return self.worth - other.worth < margin or other.odd < self.odd
+
+
 def judge(sample: bytes) -> Judgement:
     """Judge a text that begins with *sample*, and is not UTF-8."""
     whole = sample if len(sample) < _JUDGED_BYTES else sample[: sample.rfind(b"\n", 0, _JUDGED_BYTES) + 1]
@@ -107,40 +126,45 @@ def judge(sample: bytes) -> Judgement:
     wide = _likely_wide(data)
     found = _likely_pages(b" ".join(sorted(words)), beside=any(wide.values()))
     if wide:
-        found |= wide
-        return Judgement(
-            next(iter(found)) if len(found) == 1 and wide[next(iter(found))] else None, tuple(found)
-        )
+        every = tuple({**found, **wide})
+        return Judgement(every[0] if len(every) == 1 and wide[every[0]] else None, every)
     if not found:
         return Judgement(None)
-    best = max(found, key=lambda name: found[name])
-    near = tuple(name for name, worth in found.items() if found[best] - worth < _MARGIN)
-    return Judgement(best if len(near) == 1 else None, near)
+    name = max(found, key=lambda name: found[name].worth)
+    best = found[name]
+    near = tuple(
+        one
+        for one, other in found.items()
+        if one == name or best.is_near(other, alike=_PAGES[one] == _PAGES[name])
+    )
+    is_likely = best.worth / best.signs > _LEAST and near == (name,)
+    return Judgement(name if is_likely else None, near)
 
 
-def _likely_pages(data: bytes, *, beside: bool) -> dict[str, float]:
+def _likely_pages(data: bytes, *, beside: bool) -> dict[str, _Reading]:
     """Return how likely each page is that gives other letters than those before, as a logarithm."""
     read: dict[str, list[str]] = {}
     for name in _PAGES:
         with suppress(UnicodeDecodeError):
             read.setdefault(data.decode(name), []).append(name)
-    found: dict[str, float] = {}
+    found: dict[str, _Reading] = {}
     for text, names in read.items():
         if names[0] not in _WINDOWS and not any(sign > "\x7f" and sign.isalpha() for sign in text):
             # Of signs alone nobody takes anything else.
             continue
-        worth, count = _worth(text, [language for name in names for language in _PAGES[name]])
-        if worth / count > (_LEAST_BESIDE if beside else _LEAST):
-            found[names[0]] = worth
+        reading = _worth(text, [language for name in names for language in _PAGES[name]])
+        if reading.worth / reading.signs > (_LEAST_BESIDE if beside else _LEAST_NAMED):
+            found[names[0]] = reading
     return found
 
 
-def _worth(text: str, languages: Sequence[str]) -> tuple[float, int]:
-    """Return how likely *text* is in the likeliest of *languages*, as a logarithm, and of how many signs."""
+def _worth(text: str, languages: Sequence[str]) -> _Reading:
+    """Return how likely *text* is in the likeliest of *languages*."""
     places = [place for place, sign in enumerate(text) if sign > "\x7f"][:_JUDGED_MOST]
     letters = Counter(text[place] for place in places if text[place].isalpha())
-    around = sum(_around(text, place) for place in places)
-    return around + max(_in_language(letters, one) for one in languages), max(1, len(places))
+    around = [_around(text, place) for place in places]
+    worth = sum(around) + max(_in_language(letters, one) for one in languages)
+    return _Reading(worth, max(1, len(places)), sum(one <= _ODD for one in around))
 
 
 def _in_language(letters: Counter[str], language: str) -> float:
@@ -190,7 +214,11 @@ def _sign(sign: str, before: str, behind: str) -> float:
     is_odd = (before.isalpha() and sign not in _BEHIND) or (behind.isalpha() and sign not in _BEFORE)
     if is_odd:
         return -12
-    return -5 if before > "\x7f" or behind > "\x7f" else -2
+    if before > "\x7f" or behind > "\x7f":
+        return -5
+    opens = sign in "«“„\u2018¿¡" and behind.isalnum()
+    closes = sign in "»”\u2019…" and before.isalnum()
+    return -0.7 if opens or closes else -2
 
 
 def _beside(sign: str, other: str) -> float:
@@ -217,11 +245,11 @@ def _base(letter: str) -> str:
     return unicodedata.normalize("NFD", letter.lower())[:1]
 
 
-def _likely_wide(data: bytes) -> dict[str, float]:
-    """Return the sets of two bytes a letter in which nearly all letters are common; 1 if they are enough."""
-    found = {name: float(count >= _WIDE_LEAST) for name in _WIDE if (count := _common(data, name))}
+def _likely_wide(data: bytes) -> dict[str, bool]:
+    """Return the sets of two bytes a letter in which nearly all are common, and whether they are enough."""
+    found = {name: count >= _WIDE_LEAST for name in _WIDE if (count := _common(data, name))}
     if "cp949" in found and len({sign for sign in data.decode("cp949") if sign > "\x7f"}) >= _HANGUL_LEAST:
-        return {"cp949": 1.0}
+        return {"cp949": True}
     if {"euc_jp", "gb18030"} <= set(found) and _kana(data.decode("euc_jp")):
         del found["gb18030"]
     return found

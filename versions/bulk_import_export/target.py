@@ -33,7 +33,7 @@ class Target:
     def __init__(self, path: Path, file: BinaryIO, *, made: Path | None, place: Path) -> None:
         self.path = path
         self.error: FileError | None = None
-        self._file = file
+        self._file = self._open = file
         self._made = made
         self._place = place
         self._written = self._pushed = 0
@@ -58,7 +58,7 @@ class Target:
         """Close the file, whatever became of it."""
         # What did not fit on the disk once does not fit at the end either.
         with suppress(OSError):
-            self._file.close()
+            self._open.close()
 
     def _push(self) -> None:
         """Let the system begin to write what it was given; it keeps in memory what is not yet written."""
@@ -77,7 +77,7 @@ class Target:
             FileError: the disk is full, or worse.
         """
         try:
-            self._file = cast(BinaryIO, _raw(self._file))
+            self._file = self._open = cast(BinaryIO, _raw(self._file))
         except OSError as error:
             self.error = _unwritable(self.path, error)
             raise self.error from error
