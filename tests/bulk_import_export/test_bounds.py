@@ -77,7 +77,7 @@ def test_long_records_and_what_lies_between_them_are_loaded_in_order(
     for end in ("\n", "\r\n"):
         (tmp_path / "t.csv").write_bytes(("a,b\n" + text + "99,last\n").replace("\n", end).encode())
         for options in ({}, {"max_rejects": 1, "workers": 2}, {"lenient": True}):
-            bulk_import("t", tmp_path / "t.csv", url=empty_url, mode="replace", **options)  # type: ignore[arg-type]
+            bulk_import("t", tmp_path / "t.csv", url=empty_url, mode="replace", **options)
             found = rows(empty_url, "SELECT a, length(b) FROM t ORDER BY ctid")
             wide = 2 + len(end)
             assert found == [*((number, wide * length) for number, length in enumerate(lengths)), (99, 4)]
@@ -99,7 +99,7 @@ def test_a_quote_that_is_never_closed_is_one_reject_and_the_lines_behind_it_are_
 def test_of_an_export_into_many_files_one_at_a_time_is_compressed(empty_url: str, tmp_path: Path) -> None:
     with connected(empty_url) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE t AS SELECT g AS a, g % 12 AS b FROM generate_series(1, 48) g")
-    parts = []
+    parts: list[Path] = []
 
     def by_rows() -> None:
         parts.extend(bulk_export("t", tmp_path / "r.csv.xz", url=empty_url, split_rows=4).parts)
