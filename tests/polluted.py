@@ -93,6 +93,12 @@ def _cases() -> list[Polluted]:
     add("preamble of one line", "Sales of the year\n" + written())
     add("preamble of five lines", "# exported\n# by nobody\n#\n\n\n" + written())
     add("preamble of fields", "Report,2024\nBy,somebody\n\n" + written())
+    for delimiter in ("#", "@", "!", "*", "%", "=", "+", "    ", "  ", "\t\t", ";;", "~|~", "<>"):
+        add(f"delimiter {delimiter!r}", written(delimiter=delimiter, every=True))
+    for delimiter in (" | ", " ; ", ", "):
+        add(f"delimiter {delimiter!r} without quotes", written(PLAIN, delimiter=delimiter), PLAIN)
+    add("encoding utf-32-le", written(), encoding="utf-32-le")
+    add("preamble of fields and empty ones", "Report,,,,\n,,,,\n" + written())
     add("preamble and ;", "Report\n\n" + written(delimiter=";"))
     add("footer", written() + "Total: 6\n", strangers=1)
     add(

@@ -209,12 +209,42 @@ def test_a_second_header_that_can_be_no_row_is_left_out_unless_there_is_said_to_
     assert (caught.value.line, caught.value.column) == (2, "id")
 
 
-@pytest.mark.parametrize("content", ["id,s\n1,'x'\n2,y\n", "id,s\n1,'x'\n", "1,'x'\n2,y\n"])
+@pytest.mark.parametrize(
+    "content",
+    ["id,s\n1,'x'\n2,y\n", "id,s\n1,'x'\n", "1,'x'\n2,y\n", "id,s\n1,'x'\n2,'y'\n", "1,'x'\n2,'y'\n"],
+)
 def test_apostrophes_around_a_text_are_the_texts_own(empty_url: str, tmp_path: Path, content: str) -> None:
     _table(empty_url, "id integer, s text")
     (tmp_path / "t.csv").write_text(content)
     bulk_import("t", tmp_path / "t.csv", url=empty_url)
     assert rows(empty_url, "SELECT s FROM t WHERE id = 1") == [("'x'",)]
+
+
+_KEPT = 'all texts stand in apostrophes, which were kept; quote="\'", --quote "\'" takes them off'
+_TAKEN = "took apostrophes around a text for quotes; quote='\"', --quote '\"' keeps them"
+
+
+@pytest.mark.parametrize(
+    ("content", "found", "notes"),
+    [
+        ("id,s\n1,'x'\n2,'y'\n", "'x'", (_KEPT,)),
+        ("id,s\n1,'x'\n2,y\n", "'x'", ()),
+        ("id,s\n1,'a,b'\n2,'y'\n", "a,b", (_TAKEN,)),
+        ("id,s\n1,'a\nb'\n2,'y'\n", "a\nb", (_TAKEN,)),
+        ("id,s\n1,'7\" single'\n2,'y'\n", '7" single', (_TAKEN,)),
+        ("S,ID\n'it''s',1\n'y',2\n", "it's", (_TAKEN,)),
+        # As an export of ours is written.
+        ("id,s\n1,'it''s'\n2,'y'\n", "'it''s'", (_KEPT,)),
+    ],
+)
+def test_apostrophes_are_quotes_where_something_says_so(
+    empty_url: str, tmp_path: Path, content: str, found: str, notes: tuple[str, ...]
+) -> None:
+    _table(empty_url, "id integer, s text")
+    (tmp_path / "t.csv").write_text(content)
+    result = bulk_import("t", tmp_path / "t.csv", url=empty_url)
+    assert rows(empty_url, "SELECT s FROM t WHERE id = 1") == [(found,)]
+    assert result.notes == notes
 
 
 @pytest.mark.parametrize(
@@ -223,6 +253,7 @@ def test_apostrophes_around_a_text_are_the_texts_own(empty_url: str, tmp_path: P
         ("s text", 's\n"a\nb"\ny\n', [("a\nb",), ("y",)]),
         ("id integer, s text", 'id\ts\n1\t"a\nb"\n', [(1, "a\nb")]),
         ("id integer, s text", 'id\ts\n1\t7" single\n2\tx\n', [(1, '7" single'), (2, "x")]),
+        ("id integer, s text", "id\ts\n1\t\"a\nb\"\n2\t'x'\n", [(1, "a\nb"), (2, "'x'")]),
     ],
 )
 def test_a_line_may_end_inside_of_quotes_between_tabs(

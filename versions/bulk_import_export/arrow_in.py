@@ -208,8 +208,9 @@ def _durations(pa: Any, compute: Any, column: Any) -> Any:
 
 def _escaped(compute: Any, texts: Any) -> Any:
     """Write as COPY text wants it what would part fields and lines."""
-    held = bytes(texts.buffers()[2] or b"")
+    # The buffer is that of the whole batch, of which these are a slice.
+    if not compute.any(compute.match_substring_regex(texts, r"[\\\t\n\r]")).as_py():
+        return texts
     for letter, written in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
-        if letter.encode() in held:
-            texts = compute.replace_substring(texts, letter, written)
+        texts = compute.replace_substring(texts, letter, written)
     return texts

@@ -8,6 +8,7 @@ https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS
 from __future__ import annotations
 
 import re
+from codecs import getincrementaldecoder
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from math import ceil
@@ -16,6 +17,7 @@ from typing import Final
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record
 
 NULL: Final = b"\\N"
+_DECODED_BYTES: Final = 4 << 20
 _PAST_ANY: Final = 1 << 63
 _UNESCAPED: Final = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 _ESCAPE: Final = re.compile(rb"\\([0-7]{1,3}|x[0-9A-Fa-f]{1,2}|.)", re.DOTALL)
@@ -80,10 +82,16 @@ def quick_text(block: bytes, fields: int, delimiter: bytes = b",") -> bytes | No
 
 def is_utf8(block: bytes) -> bool:
     """Tell whether *block* is UTF-8."""
+    if block.isascii():
+        return True
+    decode = getincrementaldecoder("utf-8")().decode
     try:
-        return block.isascii() or bool(block.decode())
+        # As letters it may take four times as much.
+        for start in range(0, len(block), _DECODED_BYTES):
+            decode(block[start : start + _DECODED_BYTES], start + _DECODED_BYTES >= len(block))
     except UnicodeDecodeError:
         return False
+    return True
 
 
 def _separate(skeleton: bytes, fields: int, delimiter: bytes) -> bytes:
@@ -120,7 +128,12 @@ def _escape(value: bytes) -> bytes:
 
 def line_of(fields: Sequence[bytes | None]) -> bytes:
     """Return *fields* as a line of COPY text."""
-    return b"\t".join(NULL if value is None else _escape(value) for value in fields) + b"\n"
+    pieces: list[bytes] = []
+    for value in fields:
+        pieces += (NULL if value is None else _escape(value), b"\t")
+    pieces[-1] = b"\n"
+    # At one go: to put the line end behind a long line would copy it once more.
+    return b"".join(pieces)
 
 
 def fields_of(line: bytes) -> tuple[bytes | None, ...]:

@@ -15,12 +15,15 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.records import (
     count_lines,
     end_of_records,
     line_end_length,
+    parse,
     records_of,
 )
 from spotify_ai_agent_migrations.versions.bulk_import_export.shape import alike_lines, regular_records
 
 # Small, and handed out in order: the heap keeps the order of the file, and an error is soon met.
 BLOCK_BYTES: Final = 2 << 20
+# Of more than this there are no copies to spare: a long record is read by itself, and by the exact way.
+LARGE_BYTES: Final = 4 << 20
 _TRIES: Final = 3
 BOM: Final = b"\xef\xbb\xbf"
 # In others a value may stand first, and begin with the same bytes.
@@ -93,19 +96,36 @@ class _Cut:
         while True:
             block = self._whole(data, line, offset)
             if block.data:
-                yield block
                 end = len(block.data)
                 line += block.lines or count_lines(block.data)
                 offset, data = offset + end, data[end:]
+                yield block
+                if len(data) >= BLOCK_BYTES:
+                    # What was read with a long record.
+                    continue
             else:
                 self._refuse_endless(data, line)
-            # As much again as is left over, so that a record of many blocks is not searched once for each.
-            more = self._opened.read(max(BLOCK_BYTES, len(data)))
+            # A long one would be held while the next is read.
+            del block
+            # By a share of what is left over, so that a record of many blocks is not searched once for each.
+            more = self._opened.read(max(BLOCK_BYTES, len(data) // 4))
             if not more:
                 break
             data += more
         if data:
-            yield Block(line, offset, data if data.endswith(b"\r") else data + b"\n")
+            yield from self._last(data if data.endswith(b"\r") else data + b"\n", line, offset)
+
+    def _last(self, data: bytes, line: int, offset: int) -> Iterator[Block]:
+        """Yield what is left at the end: in pieces, where a quote that is never closed left much."""
+        begin = 0
+        if self._is_csv and self._keeps and len(data) > LARGE_BYTES:
+            for record in records_of(data, self._grammar):
+                if record.end - begin >= BLOCK_BYTES:
+                    yield Block(line, offset + begin, data[begin : record.end])
+                    line += count_lines(data, begin, record.end)
+                    begin = record.end
+        if begin < len(data):
+            yield Block(line, offset + begin, data[begin:])
 
     def _skip(self, data: bytes) -> tuple[int, int, bytes]:
         """Leave out the lines before the header: return the line, the bytes left out, and the rest."""
@@ -117,7 +137,7 @@ class _Cut:
 
     def _whole(self, data: bytes, line: int, offset: int) -> Block:
         """Return the whole records at the beginning of *data*."""
-        if self._tries:
+        if self._tries and len(data) <= LARGE_BYTES:
             block = data[: data.rfind(b"\n") + 1]
             lines = alike_lines(block, self._grammar.delimiter, self._grammar.quote) if block else None
             if lines is not None:
@@ -127,6 +147,24 @@ class _Cut:
         return Block(line, offset, data[: self._end(data)])
 
     def _end(self, data: bytes) -> int:
+        if len(data) <= LARGE_BYTES:
+            return self._end_of(data)
+        return self._end_of(data[:BLOCK_BYTES]) or self._end_of_first(data)
+
+    def _end_of_first(self, data: bytes) -> int:
+        """Return where the first record ends, or the line that is none; 0 if it does not."""
+        if not self._is_csv:
+            return data.find(b"\n") + 1
+        try:
+            first = next(parse(data, self._grammar, final=False), None)
+        except Malformed:
+            end = _line_end(data, 0)
+        else:
+            end = first.end if first is not None else 0
+        # A CR at the very end may be half of a CRLF.
+        return end if end < len(data) or data.endswith(b"\n") else 0
+
+    def _end_of(self, data: bytes) -> int:
         if not self._is_csv:
             return data.rfind(b"\n") + 1
         end = end_of_records(data, self._grammar)
@@ -155,7 +193,7 @@ class _Cut:
 
     def _refuse_endless(self, data: bytes, line: int) -> None:
         """Refuse a record that cannot end well, before the rest of the file is read into memory for it."""
-        if self._is_csv and not self._grammar.lenient:
+        if self._is_csv and not self._grammar.lenient and not self._keeps:
             first = next(records_of(data, self._grammar, line=line), None)
             if isinstance(first, Malformed) and "never closed" not in first.problem:
                 raise first

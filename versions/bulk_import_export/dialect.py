@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
+from spotify_ai_agent_migrations.versions.bulk_import_export.formats import kind_of
 from spotify_ai_agent_migrations.versions.bulk_import_export.grammar import Grammar
-from spotify_ai_agent_migrations.versions.bulk_import_export.options import COPY_TEXT, Options
+from spotify_ai_agent_migrations.versions.bulk_import_export.options import (
+    COPY_TEXT,
+    Options,
+    refuse_unmeant,
+)
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Column
+from spotify_ai_agent_migrations.versions.bulk_import_export.quoting import (
+    all_in_apostrophes,
+    apostrophes_are_quotes,
+    is_number,
+    looks_quoted,
+    quotes_of,
+)
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record, records_of
+from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 
 _DELIMITERS: Final = (",", ";", "\t", "|", ":", " ", "^", "~", "\x1f", "\x01", "||", "::")
-_QUOTES: Final = ('"', "'", "")
+# Where a header names columns of the table between them, nothing else is meant.
+_RARE_DELIMITERS: Final = (
+    *"#&$@/!*%=+", "    ", "   ", "  ", "\t\t", ";;", "~|~", "|~|", "<>", "<|>",
+)  # fmt: skip
 _ROWS_SEEN: Final = 100
 _PREAMBLE_MOST: Final = 50
 _SAMPLE_SCORED: Final = 64 << 10
@@ -68,12 +82,10 @@ def sniff(
     A line that names columns of the table settles it; without one, clevercsv judges the pattern of the
     delimiters. What *options* say is not looked for. *form* is a format that says of itself what it is.
     """
-    found = form or options.format or _format(sample, name)
+    found = form or options.format or kind_of(sample, name)
+    refuse_unmeant(options, found)
     if found not in {"csv", "tsv"}:
-        nulls = ("\\N",) if found in COPY_TEXT else ()
-        return Dialect(
-            found, "\t", "", "", header=False, nulls=nulls if options.null is None else options.null
-        )
+        return Dialect(found, "\t", "", "", header=False, nulls=("\\N",) if found in COPY_TEXT else ())
     text = sample[:_SAMPLE_SCORED]
     cut = max(text.rfind(b"\n"), text.rfind(b"\r"))
     text = text[: cut + 1] if len(sample) > _SAMPLE_SCORED and cut > 0 else text
@@ -84,7 +96,29 @@ def sniff(
     best = _by_header(text, names, columns, base, options)
     if best is None:
         best = _headless(_by_pattern(text, base, options), text, columns, options)
-    return replace(best, trim=best.trim or _pads_quotes(text, best))
+    _refuse_same(best)
+    if (
+        options.quote is None
+        and best.quote == '"'
+        and apostrophes_are_quotes(
+            _first_records(text, best), [column.name for column in columns], has_header=best.header
+        )
+    ):
+        best = replace(best, quote="'", escape="'")
+    return replace(best, trim=best.trim or _pads_quotes(text, best) or _pads_all(text, best, columns))
+
+
+def _refuse_same(dialect: Dialect) -> None:
+    """Refuse a letter that would mean two things: one of them was said, and the other found.
+
+    Raises:
+        SettingsError: there is one.
+    """
+    same = [one for one in (dialect.quote, dialect.escape) if one and one in dialect.delimiter]
+    if same:
+        raise SettingsError(
+            f"{same[0]!r} cannot be the delimiter and something else", hint="say the delimiter as well"
+        )
 
 
 def folded(name: str) -> str:
@@ -92,72 +126,24 @@ def folded(name: str) -> str:
     return name.strip().casefold()
 
 
-def _format(sample: bytes, name: str) -> str:
-    """Tell the format by the content, and only where that says nothing by the name."""
-    if ".copy" in name.casefold().rpartition("/")[2]:
-        return "copy"
-    start = sample.lstrip()
-    if start.startswith(b"{"):
-        first = start.splitlines()[0] if start else b""
-        try:
-            return "jsonl" if isinstance(json.loads(first), dict) else "csv"
-        except ValueError:
-            return "jsonl" if name.endswith((".jsonl", ".ndjson")) else "csv"
-    for ending, found in ((".jsonl", "jsonl"), (".ndjson", "jsonl"), (".tsv", "tsv")):
-        if ending in name.casefold().rpartition("/")[2]:
-            return found
-    return "csv"
-
-
 def _candidates(text: bytes, base: Dialect, options: Options) -> Iterator[Dialect]:
     """Yield the dialects that *text* may be in: the usual quote first, others where something wears them."""
-    delimiters = (
-        (options.delimiter,) if options.delimiter else ("\t",) if base.format == "tsv" else _DELIMITERS
-    )
-    for delimiter in delimiters:
-        quotes = _quotes(text, delimiter) if options.quote is None else (options.quote,)
+    common = (options.delimiter,) if options.delimiter else ("\t",) if base.format == "tsv" else _DELIMITERS
+    rare = () if len(common) == 1 else tuple(one for one in _RARE_DELIMITERS if one.encode() in text)
+    for delimiter in (*common, *rare):
+        quotes = quotes_of(text, delimiter) if options.quote is None else (options.quote,)
         for quote in quotes:
             escapes = [options.escape or quote] if options.escape is not None else [quote]
             escaped = (b"\\" + quote.encode(), b"\\" + delimiter.encode())
             if options.escape is None and quote and any(one in text for one in escaped):
                 escapes.append("\\")
             for escape in escapes:
+                if (quote and quote in delimiter) or (escape and escape in delimiter):
+                    continue
                 found = replace(base, delimiter=delimiter, quote=quote, escape=escape)
                 yield found
                 if _padded(found) in text:
                     yield replace(found, trim=True)
-
-
-def _quotes(text: bytes, delimiter: str) -> tuple[str, ...]:
-    worn = [quote for quote in ('"', "'") if _wears(text, delimiter, quote)]
-    if worn == ["'"]:
-        return ('"', "'")
-    # Without quotes tabs part fields, and a quote in one is a letter; or a line ends inside of quotes.
-    return ('"',) if worn or delimiter != "\t" or b'"' not in text else ('"', "")
-
-
-def _wears(text: bytes, delimiter: str, quote: str) -> bool:
-    """Tell whether a field stands in quotes, from delimiter to delimiter."""
-    edge = rb"(?:\A|\Z|[\r\n]|" + re.escape(delimiter.encode()) + rb")"
-    mark = re.escape(quote.encode())
-    return (
-        re.search(
-            edge
-            + rb" *"
-            + mark
-            + rb"(?:[^"
-            + mark
-            + rb"\r\n]|"
-            + mark * 2
-            + rb")*"
-            + mark
-            + rb"(?="
-            + edge
-            + rb")",
-            text,
-        )
-        is not None
-    )
 
 
 def _by_header(
@@ -174,7 +160,7 @@ def _by_header(
 
     best: tuple[tuple[float, ...], Dialect] | None = None
     for order, dialect in enumerate(_candidates(text, base, options)):
-        for line, fields in _top(text, dialect, options):
+        for line, fields in () if _is_lined_up(text, dialect) else _top(text, dialect, options):
             score = _header_score(fields, known)
             if score <= 0 or (
                 options.skip_lines is None and _rows_before(text, line, meant(fields), columns, dialect)
@@ -211,6 +197,7 @@ def _rows_before(
     return any(
         isinstance(one, Record)
         and len(one.fields) == len(header)
+        and any(one.fields)
         and not _no_row(_texts(one), header, columns, dialect)
         for one in before
     )
@@ -234,31 +221,9 @@ def _fitness(text: bytes, dialect: Dialect) -> tuple[float, float]:
         return 0, 0
     width = len(found[0].fields)
     fitting = sum(isinstance(one, Record) and len(one.fields) == width for one in found)
-    if _looks_quoted([one for one in found if isinstance(one, Record)], dialect):
+    if looks_quoted([one for one in found if isinstance(one, Record)], dialect.quote):
         fitting = 0
     return fitting / len(found), -sum(isinstance(one, Malformed) for one in found)
-
-
-def _looks_quoted(records: Sequence[Record], dialect: Dialect) -> bool:
-    """Tell whether all texts behind the first line still wear quotes: then another quote is meant.
-
-    One that wears them is a text with apostrophes.
-    """
-    marks = [quote.encode() for quote in _QUOTES if quote and quote != dialect.quote]
-    texts = [value for one in records[1:] for value in one.fields if value and not _is_number(value)]
-    return len(texts) > 1 and any(all(_is_worn(text, mark) for text in texts) for mark in marks)
-
-
-def _is_worn(text: bytes, mark: bytes) -> bool:
-    return len(text) > 1 and text[:1] == text[-1:] == mark
-
-
-def _is_number(value: bytes) -> bool:
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return True
 
 
 def _no_row(
@@ -275,7 +240,7 @@ def _may_be(value: str, type_: str) -> bool:
     if type_.endswith("[]"):
         return True
     if type_.startswith(_NUMBERS):
-        return _is_number(value.encode())
+        return is_number(value.encode())
     if type_.startswith(("date", "timestamp")):
         return value.casefold() in _MOMENTS or any(letter.isdigit() for letter in value)
     return type_ != "uuid" or len(value) >= _UUID_LEAST
@@ -313,7 +278,9 @@ def _by_pattern(text: bytes, base: Dialect, options: Options) -> Dialect:
 
     skipped = _behind(text, options.skip_lines or 0)
     delimiters = [options.delimiter] if options.delimiter else [one for one in _DELIMITERS if len(one) == 1]
-    seen = clevercsv.Detector().detect(skipped[:16_384].decode("utf-8", "replace"), delimiters=delimiters)
+    # A NUL, which it cannot take, is refused by line where it is read.
+    shown = skipped[:16_384].replace(b"\0", b"").decode("utf-8", "replace")
+    seen = clevercsv.Detector().detect(shown, delimiters=delimiters)
     delimiter = options.delimiter or ("\t" if base.format == "tsv" else (seen and seen.delimiter) or ",")
     quote = options.quote if options.quote is not None else (seen and seen.quotechar) or '"'
     escape = options.escape or (seen and seen.escapechar) or quote
@@ -365,10 +332,53 @@ def _pads_quotes(text: bytes, dialect: Dialect) -> bool:
     return _first_fault(text, replace(dialect, trim=True)) is None
 
 
+def _pads_all(text: bytes, dialect: Dialect, columns: Sequence[Column]) -> bool:
+    """Tell whether blanks stand around every delimiter, also in the header: of no value are they a part."""
+    if not dialect.header or not dialect.delimiter.strip():
+        return False
+    found = [one for one in _first_records(text, dialect) if isinstance(one, Record)]
+    width = len(found[0].fields) if found else 0
+    whole = [one.fields for one in found if len(one.fields) == width]
+    names = {column.name.encode() for column in columns}
+    return (
+        width > 1
+        and len(whole) > 1
+        and not names & {*whole[0][1:]}
+        and (all(value is None or value.startswith(b" ") for fields in whole for value in fields[1:]))
+    )
+
+
+def _is_lined_up(text: bytes, dialect: Dialect) -> bool:
+    """Tell whether some columns are further apart than a delimiter of several blanks: then it is none."""
+    blanks = dialect.delimiter
+    return (
+        len(blanks) > 1
+        and not blanks.strip(" ")
+        and any(
+            value is not None and value.startswith(b" ")
+            for one in _first_records(text, dialect)
+            if isinstance(one, Record)
+            for value in one.fields
+        )
+    )
+
+
 def _padded(dialect: Dialect) -> bytes:
     return (dialect.delimiter + " " + (dialect.quote or "\0")).encode()
 
 
+def _first_records(text: bytes, dialect: Dialect) -> list[Record | Malformed]:
+    return list(islice(records_of(_behind(text, dialect.skip_lines), dialect.grammar), _ROWS_SEEN))
+
+
+def wears_apostrophes(text: bytes, dialect: Dialect) -> bool:
+    """Tell whether every text of a file that begins with *text* stands in apostrophes, which are kept."""
+    return (
+        dialect.format in {"csv", "tsv"}
+        and dialect.quote == '"'
+        and all_in_apostrophes(_first_records(text[:_SAMPLE_SCORED], dialect)[int(dialect.header) :])
+    )
+
+
 def _first_fault(text: bytes, dialect: Dialect) -> Malformed | None:
-    rows = islice(records_of(_behind(text, dialect.skip_lines), dialect.grammar), _ROWS_SEEN)
-    return next((row for row in rows if isinstance(row, Malformed)), None)
+    return next((row for row in _first_records(text, dialect) if isinstance(row, Malformed)), None)

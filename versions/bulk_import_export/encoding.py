@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import codecs
 import io
+from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
+
+from spotify_ai_agent_migrations.versions.bulk_import_export.judging import judge
 
 _BOMS: Final = {
     codecs.BOM_UTF8: "utf-8",
@@ -13,34 +16,45 @@ _BOMS: Final = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_SAMPLE_JUDGED: Final = 64 << 10
-# In fewer bytes than these any encoding could be seen.
-_JUDGED_LEAST: Final = 8
-# Above it what the judge names is a guess, which would store the wrong letters.
-_CHAOS_MOST: Final = 0.01
 _PART_BYTES: Final = 1 << 18
 # Of one byte in UTF-8 and of no meaning there, so that it is refused by line where it is read.
 _INVALID: Final = "\udcff"
 
 
-def detect(sample: bytes) -> str:
-    """Return the encoding of a text that begins with *sample*: its mark, else UTF-8, else the likeliest."""
+@dataclass(frozen=True)
+class Detected:
+    """The encoding of a text, and whether that is a guess; where it cannot be told, `candidates` are more."""
+
+    encoding: str
+    is_guess: bool = False
+    candidates: tuple[str, ...] = ()
+
+
+def detect(sample: bytes) -> Detected:
+    """Return the encoding of a text that begins with *sample*: its mark, else UTF-8, else the likeliest.
+
+    Where two are about as likely, as where none is, it is UTF-8, and what is wrong there is told by line.
+    """
     for mark, name in _BOMS.items():
         if sample.startswith(mark):
-            return name
+            return Detected(name)
     if (wide := _without_mark(sample)) is not None:
-        return wide
+        return Detected(wide)
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         decoder.decode(sample)
     except UnicodeDecodeError:
         return _likeliest(sample)
-    return "utf-8"
+    return Detected("utf-8")
 
 
 def _without_mark(sample: bytes) -> str | None:
-    """Tell UTF-16 without a mark by the NUL in every other byte of plain letters."""
-    start = sample[:512]
+    """Tell UTF-16 and UTF-32 without a mark by the NULs in every other byte, or in three of four."""
+    start = sample[: min(512, len(sample) // 4 * 4)]
+    for name, place in (("utf-32-le", 0), ("utf-32-be", 3)):
+        others = b"".join(start[other::4] for other in range(4) if other != place)
+        if len(start) > 7 and others.count(0) > 0.9 * len(others) and 0 not in start[place::4]:
+            return name
     for name, first in (("utf-16-le", 1), ("utf-16-be", 0)):
         zeros, others = start[first::2], start[1 - first :: 2]
         if len(start) > 3 and zeros.count(0) > 0.7 * len(zeros) and 0 not in others:
@@ -48,41 +62,17 @@ def _without_mark(sample: bytes) -> str | None:
     return None
 
 
-def _likeliest(sample: bytes) -> str:
+def _likeliest(sample: bytes) -> Detected:
     """Judge bytes that are not UTF-8; a few of them among letters that are, and it is UTF-8 gone wrong."""
     text = sample.decode("utf-8", "replace")
     wrong = text.count("�")
     right = sum(letter > "\x7f" for letter in text) - wrong
     if right > wrong:
-        return "utf-8"
-    if _reads_as_western(sample):
-        # What the whole Western world writes; the judge sees a dozen cousins of it in a few letters.
-        return "cp1252"
-    if wrong < _JUDGED_LEAST:
-        return "utf-8"
-    from charset_normalizer import from_bytes  # late: it is slow to import
-
-    high = [line for line in sample.splitlines(keepends=True) if not line.isascii()]
-    best = from_bytes(b"".join(high)[:_SAMPLE_JUDGED]).best()
-    return best.encoding if best is not None and best.chaos < _CHAOS_MOST else "utf-8"
-
-
-def _reads_as_western(sample: bytes) -> bool:
-    """Tell whether what is not ASCII is mostly letters of windows-1252, each among ASCII ones."""
-    try:
-        text = sample.decode("cp1252")
-    except UnicodeDecodeError:
-        return False
-    strange = [index for index, letter in enumerate(text) if letter > "\x7f"]
-    apart = sum((text[index - 1 : index] + text[index + 1 : index + 2]).isascii() for index in strange)
-    common = sum(text[index] in _WESTERN for index in strange)
-    return bool(strange) and common >= 0.9 * len(strange) and apart >= 0.7 * len(strange)
-
-
-_WESTERN: Final = frozenset(
-    "àâäáãåæçéèêëíìîïñóòôöõøœúùûüýßÀÂÄÁÃÅÆÇÉÈÊËÍÌÎÏÑÓÒÔÖÕØŒÚÙÛÜÝŸ€£°«»“”…·¿¡ºª½¼¾±²³µ§®©™"
-    "\u2018\u2019\u2013\u2014"
-)
+        return Detected("utf-8")
+    found = judge(sample)
+    if found.encoding is None:
+        return Detected("utf-8", candidates=found.candidates)
+    return Detected(found.encoding, is_guess=True)
 
 
 def transcoding(stream: BinaryIO, head: bytes, encoding: str) -> io.BufferedReader:

@@ -188,10 +188,7 @@ class _Export:
         elif self._wish.split_by is not None:
             self._write_by_value(found, place, self._wish.split_by)
         else:
-            split = ByRows(
-                self._wish.split_rows or 1,
-                lambda number: self._begin(found, numbered_place(place, number)).taker,
-            )
+            split = ByRows(self._wish.split_rows or 1, lambda number: self._next(found, place, number))
             self._copy(found, split)
             for file, rows in zip(self._files, split.counts, strict=True):
                 file.rows = rows
@@ -214,6 +211,13 @@ class _Export:
             file = self._begin(found, part)
             only = Statement(SQL["of_value"]).format(column=name, value=Literal(value))
             file.rows = self._copy(found, file.taker, only=only)
+            file.seal()
+
+    def _next(self, found: Selection, place: str, number: int) -> Sink | ArrowSink:
+        """Begin the file of this number, when the one before is written."""
+        if self._files:
+            self._files[-1].seal()
+        return self._begin(found, numbered_place(place, number)).taker
 
     def _begin(self, found: Selection, place: str, sink: Sink | None = None) -> File:
         """Open a file and write what stands before its rows."""
@@ -229,8 +233,7 @@ class _Export:
     def _finished(self, found: Selection, place: str) -> ExportResult:
         """Put the files in their places, when all of them are whole."""
         for file in self._files:
-            if isinstance(file.taker, ArrowSink):
-                file.taker.close()
+            file.seal()
         about = {
             "table": found.name, "columns": list(found.columns), "format": self._wish.format,
             "compression": self._wish.compression, "masked": list(found.masked),

@@ -95,6 +95,6 @@ def _row_error(fault: Malformed, load: Load) -> RowError:
     column = header[fault.field] if fault.field is not None and fault.field < len(header) else None
     place = f'"{name}" line {fault.line}' + (f", column {plan.quoted(column)}" if column else "")
     return RowError(
-        f"{place}: {fault.problem}", hint=fault.hint, path=name, line=fault.line, column=column,
-        sqlstate=None,
+        f"{place}: {fault.problem}", hint=load.source.hint_of(fault), path=name, line=fault.line,
+        column=column, sqlstate=None,
     )  # fmt: skip

@@ -177,6 +177,8 @@ class Import:
             else:
                 passed += 1
                 self._watch(prepared)
+            # A long one would be held while the next is read.
+            del prepared
         if self.job is not None and passed < len(self.job.blocks):
             raise self.job.changed()
 

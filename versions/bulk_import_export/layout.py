@@ -114,6 +114,11 @@ def lay_out(
     places = [place for place, found in enumerate(wanted) if found is not None]
     spelt = [header[place] for place in places]
     every = (*columns, *(column for column, _ in constants))
+    if not every:
+        raise FileError(
+            f'"{name}" line {line} names no column of {table.qualified}',
+            hint="the first line must be a header, or say that there is none (header=False, --no-header)",
+        )
     _refuse_unmeant(header, every, name, options)
     return Layout(
         tuple(header),

@@ -19,7 +19,7 @@ from typing import IO, Any, BinaryIO, Final, cast
 from spotify_ai_agent_migrations.versions.bulk_import_export.arrow_in import open_columnar
 from spotify_ai_agent_migrations.versions.bulk_import_export.binary import MAGIC
 from spotify_ai_agent_migrations.versions.bulk_import_export.compression import SAMPLE_BYTES, decompressed
-from spotify_ai_agent_migrations.versions.bulk_import_export.encoding import detect, transcoding
+from spotify_ai_agent_migrations.versions.bulk_import_export.encoding import Detected, detect, transcoding
 from spotify_ai_agent_migrations.versions.bulk_import_export.options import MARKED, Options
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import shown
 from spotify_ai_agent_migrations.versions.bulk_import_export.remote import (
@@ -54,6 +54,7 @@ class Opened:
 
     `open_again` gives the same once more, and is None for what can be read but once. `form` is a format that
     says of itself what it is; `fields` are the names of its columns, and `lists` those that hold lists.
+    `guessed` says that nothing tells the encoding for sure; `candidates` is what it may be, if not UTF-8.
     """
 
     name: str
@@ -70,6 +71,8 @@ class Opened:
     fields: tuple[str, ...] = ()
     lists: frozenset[str] = frozenset()
     left: str = "nothing was loaded"
+    guessed: bool = False
+    candidates: tuple[str, ...] = ()
 
     def read(self, size_bytes: int) -> bytes:
         """Read *size_bytes*, or what is left: a pipe gives less at a time.
@@ -183,24 +186,27 @@ def _opened(file: BinaryIO, name: str, options: Options, *, closing: bool = True
             compression = options.compression or _found(head)
             _refuse_other_formats(head, name)
             if (form := _marked(head, options)) in {"parquet", "arrow"}:
-                found = _columnar(file, name, str(form), options.left, closing=closing)
+                columnar = _columnar(file, name, str(form), options.left, closing=closing)
                 stack.pop_all()
-                return found
+                return columnar
             raw = Counting(file, head)
             stream = decompressed(raw, compression)
             sample = _take(stream, SAMPLE_BYTES)
             form = _refuse_another(_marked(sample[:16], options), name, options)
-            encoding = form or options.encoding or detect(sample)
+            said = form or options.encoding
+            found = Detected(said) if said else detect(sample)
             opened = Opened(
                 name,
                 raw,
                 stream,
                 sample,
                 compression,
-                encoding,
+                found.encoding,
                 closing=closing,
                 form=form,
                 left=options.left,
+                guessed=found.is_guess,
+                candidates=found.candidates,
             )
             opened = opened if form else _in_utf8(opened)
         except _UNREADABLE as error:

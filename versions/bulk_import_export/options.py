@@ -215,6 +215,7 @@ def _refuse_out_of_range(options: Options) -> None:
             ("\n" in text or "\r" in text) or (name != "delimiter" and len(text.encode()) > 1)
         ):
             raise SettingsError(f"the {name} cannot be {text!r}", hint="say one character, and no line end")
+    _refuse_same_letter(options)
     if options.delimiter == "":
         raise SettingsError("the delimiter cannot be empty", hint="say one character, and no line end")
     if not options.max_rejects >= 0:
@@ -236,7 +237,17 @@ def refuse_workers(workers: int | None) -> None:
         raise SettingsError(f"there cannot be {workers} workers", hint=f"say 1 to {_WORKERS_MOST}")
 
 
+def _refuse_same_letter(options: Options) -> None:
+    for name, letter in (("quote", options.quote), ("escape", options.escape)):
+        if letter and letter in (options.delimiter or ""):
+            raise SettingsError(
+                f"{letter!r} cannot be the delimiter and the {name}", hint="say another one, or none of them"
+            )
+
+
 def _refuse_contradictions(options: Options) -> None:
+    if options.format is not None:
+        refuse_unmeant(options, options.format)
     if options.guarantee == "resumable" and options.mode in {"replace", "merge"}:
         raise SettingsError(
             f"{options.mode} cannot be resumed: half of it would be a table nobody asked for",
@@ -262,4 +273,25 @@ def _refuse_contradictions(options: Options) -> None:
     if options.key and options.mode not in KEYED:
         raise SettingsError(
             f"{options.mode} asks for no key", hint=f"leave it out, or say one of {', '.join(KEYED)}"
+        )
+
+
+def refuse_unmeant(options: Options, form: str) -> None:
+    """Refuse what is said of delimited text only, where the file is in another *form*.
+
+    Raises:
+        SettingsError: names it.
+    """
+    if form in {"csv", "tsv"}:
+        return
+    said = {
+        "null": options.null not in {None, ("\\N",) if form == "copy" else None},
+        "delimiter": options.delimiter not in {None, "\t" if form == "copy" else None},
+        "quote": bool(options.quote), "escape": bool(options.escape), "header": bool(options.header),
+        "skip_lines": bool(options.skip_lines),
+    }  # fmt: skip
+    if (name := next((name for name, is_said in said.items() if is_said), None)) is not None:
+        raise SettingsError(
+            f"{name} is said of delimited text, and the file is {form}",
+            hint='leave it out, or say format="csv"',
         )

@@ -28,6 +28,16 @@ class File:
     sink: Sink
     taker: Sink | ArrowSink
     rows: int = 0
+    is_sealed: bool = False
+
+    def seal(self) -> None:
+        """End what is written: of hundreds of files one at a time is compressed."""
+        if self.is_sealed:
+            return
+        self.is_sealed = True
+        if isinstance(self.taker, ArrowSink):
+            self.taker.close()
+        self.sink.seal()
 
 
 def put_in_place(files: Sequence[File], place: str, wish: Wish, about: Mapping[str, Any]) -> list[int]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from queue import Empty, Full, Queue
-from threading import Event, Lock, Thread
+from threading import Condition, Event, Lock, Thread
 from typing import Final
 
 import psycopg2
 
+from spotify_ai_agent_migrations.versions.bulk_import_export.cutting import BLOCK_BYTES
 from spotify_ai_agent_migrations.versions.bulk_import_export.prepare import Prepared
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed
 from spotify_ai_agent_migrations.versions.bulk_import_export.session import Session
@@ -35,6 +36,10 @@ class Pool:
         self._sessions = sessions
         self._work = work
         self._queue: Queue[Prepared | None] = Queue(maxsize=len(sessions) + 1)
+        # As many bytes as so many blocks have, and not of so many long records.
+        self._bytes_most = (2 * len(sessions) + 2) * BLOCK_BYTES
+        self._bytes = 0
+        self._room = Condition()
         self._failed = Event()
         self._lock = Lock()
         self._errors: list[BlockError] = []
@@ -65,8 +70,12 @@ class Pool:
         fault = None
         try:
             for prepared in blocks:
+                size_bytes = len(prepared.block.data)
                 if not self._put(prepared):
                     break
+                # A long one would be held while the next is read.
+                del prepared
+                self._wait_for_room(size_bytes)
         except Malformed as found:
             fault = found
         for _ in self._sessions:
@@ -79,6 +88,18 @@ class Pool:
                 self._queue.put(prepared, timeout=_POLL_S)
                 return True
         return False
+
+    def _wait_for_room(self, size_bytes: int) -> None:
+        """Wait until what was handed out, the last of *size_bytes*, is no more than may lie there."""
+        with self._room:
+            self._bytes += size_bytes
+            while self._bytes > self._bytes_most and not self._failed.is_set():
+                self._room.wait(_POLL_S)
+
+    def _make_room(self, size_bytes: int) -> None:
+        with self._room:
+            self._bytes -= size_bytes
+            self._room.notify()
 
     def _serve(self, session: Session) -> None:
         while not self._failed.is_set():
@@ -94,6 +115,8 @@ class Pool:
                 with self._lock:
                     self._errors.append(BlockError(session, prepared, error))
                 self._failed.set()
+            self._make_room(len(prepared.block.data))
+            prepared = None
 
     @staticmethod
     def _join(threads: Sequence[Thread]) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, count
 from typing import Final, Literal
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.binary import HEADER as HEADER_OF_BINARY
 from spotify_ai_agent_migrations.versions.bulk_import_export.binary import TRAILER
 from spotify_ai_agent_migrations.versions.bulk_import_export.copy_text import line_of, quick_text
-from spotify_ai_agent_migrations.versions.bulk_import_export.cutting import Block
+from spotify_ai_agent_migrations.versions.bulk_import_export.cutting import LARGE_BYTES, Block
 from spotify_ai_agent_migrations.versions.bulk_import_export.grammar import Grammar
 from spotify_ai_agent_migrations.versions.bulk_import_export.layout import Layout
 from spotify_ai_agent_migrations.versions.bulk_import_export.options import COPY_TEXT
@@ -24,14 +24,16 @@ Kind = Literal["csv", "text", "binary"]
 NO_QUOTE: Final = b"\x01"
 # What precedes a block of CSV as its header: without one the server's count of lines may be wrong.
 HEADER: Final = b"h\n"
+# More records than these are read again where they are asked for: each takes far more than its text.
+_KEPT_MOST: Final = 20_000
 
 
 @dataclass(frozen=True)
 class Prepared:
     """A block ready to be sent: `payload` holds `sent` records, and `faults` those that were left out.
 
-    `kept` are the records of the payload, where they were read one by one. The number of the first record
-    of the block in the file is `first`.
+    `kept` are the records of the payload, where they were read one by one and are not too many. The number
+    of the first record of the block in the file is `first`.
     """
 
     number: int
@@ -80,17 +82,21 @@ class Preparer:
         Raises:
             Malformed: the first record that cannot be sent, unless faults are kept.
         """
-        first = 1
-        for number, block in enumerate(self.source.blocks()):
-            prepared = self.prepare(number, block, first)
+        first, numbers = 1, count()
+        for block in self.source.blocks():
+            prepared = self.prepare(next(numbers), block, first)
             first += prepared.read
             yield prepared
+            # A long one would be held while the next is read.
+            del block, prepared
 
     def prepare(self, number: int, block: Block, first: int = 1) -> Prepared:
         """Return *block* in the quickest form that means the same to the server."""
         if block.records is not None:
             data = HEADER_OF_BINARY + block.data + TRAILER
             return Prepared(number, block, "binary", data, block.records, first=first)
+        if self._is_csv and len(block.data) > LARGE_BYTES:
+            return self.exact(number, block, first)
         if self._raw and (records := self._regular(block)) is not None:
             return Prepared(number, block, "csv", block.data, records, first=first)
         if self._as_it_is and not _found(block.data):
@@ -103,9 +109,10 @@ class Preparer:
             text = numbered(text, first)
         return Prepared(number, block, "text", text, records, first=first)
 
-    def exact(self, number: int, block: Block, first: int = 1) -> Prepared:
-        """Return *block* read record by record."""
-        kept, lines, faults, at = [], [], [], first - 1
+    def exact(self, number: int, block: Block, first: int = 1, *, keeps: bool = False) -> Prepared:
+        """Return *block* read record by record; with *keeps* they are all kept, however many they are."""
+        kept: list[Record] = []
+        lines, faults, at = [], [], first - 1
         for record in self.source.records(block):
             at += 1
             try:
@@ -120,9 +127,11 @@ class Preparer:
             if line is None or not isinstance(record, Record):
                 at -= 1
                 continue
-            kept.append(record)
+            if keeps or len(kept) <= _KEPT_MOST:
+                kept.append(record)
             lines.append(line[:-1] + b"\t%d\n" % at if self._numbered else line)
-        return Prepared(number, block, "text", b"".join(lines), len(lines), tuple(faults), tuple(kept), first)
+        records = tuple(kept) if len(kept) == len(lines) else None
+        return Prepared(number, block, "text", b"".join(lines), len(lines), tuple(faults), records, first)
 
     def numbers(self, prepared: Prepared) -> dict[int, tuple[Record, int]]:
         """Return the records of a block by their numbers in the file, and where each lies."""

@@ -6,18 +6,18 @@ the second an empty text. https://www.rfc-editor.org/rfc/rfc4180
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.grammar import LINE_END, Grammar
 
 RFC_4180: Final = Grammar()
+# As many columns as a table can have. https://www.postgresql.org/docs/current/limits.html
+FIELDS_MOST: Final = 1600
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """One record: the line it starts on, where it lies in the data, and its fields; NULL is None."""
 
@@ -146,11 +146,10 @@ def line_end_length(data: bytes, at: int) -> int:
     return match.end() - at if match else 0
 
 
-@cache
-def _unfinished(quote: bytes) -> re.Pattern[bytes]:
-    """A quoted field that the data ends inside of."""
-    mark = re.escape(quote)
-    return re.compile(rb"[ \t]*" + mark + rb"[^" + mark + rb"]*(?:" + mark * 2 + rb"[^" + mark + rb"]*)*\Z")
+def _opens(data: bytes, at: int, grammar: Grammar) -> int:
+    """Return where the text of a field begins that opens with a quote; 0 if it does not."""
+    at = grammar.behind_blanks(data, at)
+    return at + 1 if grammar.quote and data.startswith(grammar.quote, at) else 0
 
 
 def _record(
@@ -158,20 +157,30 @@ def _record(
 ) -> tuple[int, tuple[bytes | None, ...]]:
     fields: list[bytes | None] = []
     match_field, step = grammar.pattern.match, len(grammar.delimiter)
-    while True:
+    for _ in range(FIELDS_MOST):
         match = match_field(data, at)
         assert match is not None  # the plain alternative matches nothing at all, too
         quoted, plain = match.groups()
-        if quoted is None and grammar.lenient and not final and _unfinished(grammar.quote).match(data, at):
+        end = match.end()
+        following = data[end : end + step]
+        is_odd = following != grammar.delimiter and following[:1] not in {b"\n", b"\r", b""}
+        opened = grammar.lenient and quoted is None and _opens(data, at, grammar)
+        if opened and not final and grammar.closing(data, opened) < 0:
             raise _fault(line, len(fields), after_quoted=False, opens=True)
-        at = match.end()
-        following = data[at : at + step]
+        if opened or is_odd:
+            end, quoted, plain = grammar.long_field(data, at)
+            following = data[end : end + step]
         if following != grammar.delimiter and following[:1] not in {b"\n", b"\r", b""}:
             raise _fault(line, len(fields), after_quoted=quoted is not None, opens=not (plain or b"").strip())
         fields.append(grammar.value(quoted, plain))
         if following != grammar.delimiter:
-            return at + line_end_length(data, at), tuple(fields)
-        at += step
+            return end + line_end_length(data, end), tuple(fields)
+        at = end + step
+    raise Malformed(
+        line,
+        f"more than {FIELDS_MOST} fields, and no table has as many columns",
+        hint="look for another delimiter, or for a line end that is missing",
+    )
 
 
 def _fault(line: int, field: int, *, after_quoted: bool, opens: bool) -> Malformed:

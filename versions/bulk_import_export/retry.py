@@ -111,7 +111,6 @@ def _dialect_options(dialect: Dialect) -> dict[str, Any]:
             "delimiter": dialect.delimiter, "quote": dialect.quote, "escape": dialect.escape,
             "header": dialect.header, "skip_lines": dialect.skip_lines,
         }  # fmt: skip
-    if dialect.format in {"csv", "tsv", "copy"}:
         said["null"] = list(dialect.nulls)
     return {**said, "encoding": dialect.encoding}
 

@@ -33,6 +33,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.layout import (
     refuse_unfit_binary,
 )
 from spotify_ai_agent_migrations.versions.bulk_import_export.ledger import Job
+from spotify_ai_agent_migrations.versions.bulk_import_export.notes import notes_of
 from spotify_ai_agent_migrations.versions.bulk_import_export.opening import Opened, Where, open_input
 from spotify_ai_agent_migrations.versions.bulk_import_export.options import Choices, Options, choose
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import shown
@@ -362,17 +363,9 @@ def _result(
         {column.name: column.type for column in layout.columns},
         options.dry_run,
         already,
-        tuple(_notes(found.source, options, already=already)),
+        tuple(notes_of(found.source, options, already=already)),
         work.seconds if work is not None else 0.0,
     )
-
-
-def _notes(source: Source, options: Options, *, already: bool) -> Iterator[str]:
-    if already:
-        yield "loaded before, and nothing of it now; again=True, --again loads it once more"
-    lines = source.dialect.skip_lines
-    if lines and options.skip_lines is None:
-        yield f"left out before the header: {lines} line{'s' if lines > 1 else ''}"
 
 
 def _sample(source: Source, layout: Layout) -> tuple[Mapping[str, str | None], ...]:

@@ -139,7 +139,7 @@ class Session:
                     raise
             undo()
         exact = (
-            self.preparer.exact(prepared.number, prepared.block, prepared.first)
+            self.preparer.exact(prepared.number, prepared.block, prepared.first, keeps=True)
             if prepared.kept is None
             else prepared
         )
@@ -244,7 +244,7 @@ class Session:
         if not records:
             return 0
         statement = statement or copy_statement(kind, self, soft=soft)
-        data = BytesIO(HEADER + payload if kind == "csv" else payload)
+        data: Any = _Behind(HEADER, payload) if kind == "csv" else BytesIO(payload)
         self._notices.texts.clear()
         self.cursor.copy_expert(statement, data, size=_BUFFER_BYTES)
         if self.options.only_checks:
@@ -277,6 +277,19 @@ class Session:
         if column is None:
             return None
         return next((name for name, found in self._by_name.items() if found == column), column.name)
+
+
+class _Behind:
+    """Gives one text behind the other, which are not joined for it: the second may be long."""
+
+    def __init__(self, first: bytes, second: bytes) -> None:
+        self._first = first
+        self._second = BytesIO(second)
+
+    def read(self, size_bytes: int) -> bytes:
+        """Give so many bytes at most; none at the end."""
+        first, self._first = self._first, b""
+        return first or self._second.read(size_bytes)
 
 
 class _Savepoint:

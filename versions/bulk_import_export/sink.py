@@ -32,6 +32,8 @@ class _Place(Protocol):
 
     def write(self, data: bytes) -> int: ...
 
+    def seal(self) -> None: ...
+
     def settle(self) -> int: ...
 
     def finish(self) -> int: ...
@@ -70,6 +72,9 @@ class _StandardOutput:
             raise self.error from error
         self._bytes += len(data)
         return len(data)
+
+    def seal(self) -> None:
+        """Keep nothing that could be let go of."""
 
     def settle(self) -> int:
         return self._bytes
@@ -120,8 +125,7 @@ class Sink:
         self._summed = _Summed(place)
         self._writer = _compressing(self._summed, compression) if compression != "none" else None
         below = self._summed if self._writer is None else _Compressed(self._writer)
-        self._buffer = io.BufferedWriter(below, SAMPLE_BYTES)
-        self._is_settled = False
+        self._buffer: io.BufferedWriter | None = io.BufferedWriter(below, SAMPLE_BYTES)
         self.write: Callable[[bytes], int] = self._buffer.write
 
     @property
@@ -134,18 +138,30 @@ class Sink:
         """The sum of the file, once it is finished."""
         return self._summed.sha256.hexdigest()
 
+    def seal(self) -> None:
+        """End what is written, and let go of the memory that writing takes."""
+        if self._buffer is None:
+            return
+        self._buffer.flush()
+        if self._writer is not None:
+            self._writer.close()
+        self._buffer = self._writer = None
+        self.write = _written_already
+        self._summed.place.seal()
+
     def settle(self) -> int:
         """Write what is left to the disk and return the size in bytes; no more can be written."""
-        self._buffer.flush()
-        if self._writer is not None and not self._is_settled:
-            self._writer.close()
-        self._is_settled = True
+        self.seal()
         return self._summed.place.settle()
 
     def finish(self) -> int:
         """Put the file in its place and return its size in bytes."""
         self.settle()
         return self._summed.place.finish()
+
+
+def _written_already(_: bytes) -> int:
+    raise AssertionError("a file is written to that was ended")
 
 
 def compression_of(path: str) -> str:

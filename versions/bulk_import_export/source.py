@@ -19,7 +19,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.cutting import (
     cut,
     cut_binary,
 )
-from spotify_ai_agent_migrations.versions.bulk_import_export.dialect import folded, sniff
+from spotify_ai_agent_migrations.versions.bulk_import_export.dialect import folded, sniff, wears_apostrophes
 from spotify_ai_agent_migrations.versions.bulk_import_export.jsonlines import (
     copy_records,
     json_records,
@@ -62,6 +62,7 @@ class Source:
         self.dialect = replace(found, encoding=opened.encoding, compression=opened.compression)
         self.grammar = self.dialect.grammar
         self._sample = sample
+        self.wears_apostrophes = options.quote is None and wears_apostrophes(sample, found)
         self._raw = (
             cut_binary(opened, len(fillable_of(columns)), options)
             if self.dialect.format == "binary"
@@ -95,7 +96,7 @@ class Source:
             return
         blank: Block | None = None
         strict = not (self._options.lenient or self._options.keeps_rejects)
-        for raw in chain((self._rest,), self._raw):
+        for raw in chain(self._behind_header(), self._raw):
             block = raw if self.blank_is_null else _without_blank_lines(raw)
             if block.data and blank is not None:
                 refuse_blank_line(blank.line if strict else None)
@@ -105,6 +106,13 @@ class Source:
                 yield block
             if len(block.data) < len(raw.data):
                 blank = _joined(blank, _rest_of(raw, block))
+            # A long one would be held while the next is read.
+            del raw, block
+
+    def _behind_header(self) -> Iterator[Block]:
+        """Yield what lies behind the header in the first block, and keep it no longer."""
+        rest, self._rest = self._rest, Block(1, 0, b"")
+        yield rest
 
     def records(self, block: Block) -> Iterator[Record | Malformed]:
         """Yield the records of *block*, and in place of one that is malformed what is wrong."""
@@ -124,6 +132,13 @@ class Source:
             and record.fields == (None,)
             and len(self.header) > 1
         )
+
+    def hint_of(self, fault: Malformed) -> str:
+        """Return what to do about a record that is none."""
+        candidates = self.opened.candidates
+        if not candidates or "UTF-8" not in fault.problem:
+            return fault.hint
+        return f"name the encoding, encoding=…, --encoding: it may be {' or '.join(candidates)}"
 
     def refuse_changed(self) -> None:
         """Refuse a file that is not as it was opened: what was read is not the whole of it. A pipe passes.
@@ -177,19 +192,22 @@ class Source:
             if self.opened.fields:
                 return self.opened.fields, first
             if self.dialect.format == "jsonl":
-                return self._names_of_objects(), first
+                return self._names_of_objects(first), first
             if not self.dialect.header:
                 return tuple(column.name for column in fillable_of(self._columns)), first
             return self._names(first)
         except Malformed as fault:
-            raise FileError(f'"{self.name}" line {fault.line}: {fault.problem}', hint=fault.hint) from None
+            raise FileError(
+                f'"{self.name}" line {fault.line}: {fault.problem}', hint=self.hint_of(fault)
+            ) from None
 
-    def _names_of_objects(self) -> tuple[str, ...]:
+    def _names_of_objects(self, first: Block) -> tuple[str, ...]:
         """Return the names in the first objects, and those of documents that they may all lack.
 
         A document that is NULL has no member. Who updates rows leaves alone what the file does not name.
         """
-        names, options = names_of_objects(self._sample), self._options
+        # The first line may be longer than what is looked at.
+        names, options = names_of_objects(max(self._sample, first.data, key=len)), self._options
         if options.mode in {"upsert", "merge"}:
             return names
         said = {*map(folded, (*names, *filter(None, options.columns.values()), *options.constants))}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.opening import reason_of
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import shown
@@ -32,7 +33,7 @@ class Target:
     def __init__(self, path: Path, file: BinaryIO, *, made: Path | None, place: Path) -> None:
         self.path = path
         self.error: FileError | None = None
-        self._file = file
+        self._file = self._open = file
         self._made = made
         self._place = place
         self._written = self._pushed = 0
@@ -53,6 +54,12 @@ class Target:
             raise self.error from error
         return len(data)
 
+    def close(self) -> None:
+        """Close the file, whatever became of it."""
+        # What did not fit on the disk once does not fit at the end either.
+        with suppress(OSError):
+            self._open.close()
+
     def _push(self) -> None:
         """Let the system begin to write what it was given; it keeps in memory what is not yet written."""
         self._file.flush()
@@ -62,6 +69,18 @@ class Target:
             with suppress(OSError):
                 os.posix_fadvise(self._file.fileno(), self._pushed, length, os.POSIX_FADV_DONTNEED)
         self._pushed = self._written
+
+    def seal(self) -> None:
+        """Write out what is held back, and hold nothing back any more.
+
+        Raises:
+            FileError: the disk is full, or worse.
+        """
+        try:
+            self._file = self._open = cast(BinaryIO, _raw(self._file))
+        except OSError as error:
+            self.error = _unwritable(self.path, error)
+            raise self.error from error
 
     def settle(self) -> int:
         """Make the file safe on the disk, and return its size in bytes."""
@@ -101,15 +120,18 @@ def open_target(path: Path) -> Iterator[Target]:
         number, made = _unnamed(place.parent) or _made(place.parent)
     except (OSError, ValueError) as error:
         raise _unwritable(path, error) from error
-    file = os.fdopen(number, "wb", buffering=_BUFFER_BYTES)
+    target = Target(path, os.fdopen(number, "wb", buffering=_BUFFER_BYTES), made=made, place=place)
     try:
-        yield Target(path, file, made=made, place=place)
+        yield target
     finally:
-        # What did not fit on the disk once does not fit at the end either.
-        with suppress(OSError):
-            file.close()
+        target.close()
         if made is not None:
             made.unlink(missing_ok=True)
+
+
+def _raw(file: Any) -> Any:
+    """Return *file* without its buffer, and with all of it written."""
+    return file.detach() if isinstance(file, io.BufferedWriter) else file
 
 
 def _place(path: Path) -> Path:
