@@ -19,26 +19,10 @@ def quotes_of(text: bytes, delimiter: str) -> tuple[str, ...]:
 
 def _wears(text: bytes, delimiter: str, quote: str) -> bool:
     """Tell whether a field stands in quotes, from delimiter to delimiter."""
-    edge = rb"(?:\A|\Z|[\r\n]|" + re.escape(delimiter.encode()) + rb")"
-    mark = re.escape(quote.encode())
-    return (
-        re.search(
-            edge
-            + rb" *"
-            + mark
-            + rb"(?:[^"
-            + mark
-            + rb"\r\n]|"
-            + mark * 2
-            + rb")*"
-            + mark
-            + rb"(?="
-            + edge
-            + rb")",
-            text,
-        )
-        is not None
-    )
+    mark, place = re.escape(quote.encode()), re.escape(delimiter.encode())
+    edge = rb"(?:\A|\Z|[\r\n]|" + place + rb")"
+    worn = rb" *" + mark + rb"(?:[^" + mark + rb"\r\n]|" + mark * 2 + rb")*" + mark
+    return quote.encode() in text and re.search(edge + worn + rb"(?=" + edge + rb")", text) is not None
 
 
 def looks_quoted(records: Sequence[Record], quote: str) -> bool:
