@@ -33,6 +33,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.selection import (
     filled,
     header_of,
     members_of,
+    nothing_hidden,
     ranges_of,
     refuse_several,
     select_query,
@@ -182,6 +183,10 @@ class _Export:
             with self._connection.cursor() as cursor:
                 condition = Statement(SQL["any_row"]).format(source=found.source, rest=self._where())
                 refuse_several(cursor, condition)
+        with nothing_hidden(self._connection, found, self._wish):
+            self._write_all(found, place, sink)
+
+    def _write_all(self, found: Selection, place: str, sink: Sink | None) -> None:
         if sink is not None:
             file = self._begin(found, place, sink)
             file.rows = self._copy(found, file.taker, side_by_side=True)
