@@ -137,7 +137,10 @@ def test_a_file_that_would_be_taken_for_a_part_is_refused_and_nothing_is_touched
     assert (
         caught.value.problem == f'"{last.name}" would be taken for a part of the export, and is none of its 4'
     )
-    assert caught.value.hint == "remove it, or name another place; nothing was written"
+    assert caught.value.hint == (
+        "remove it, or name another place; nothing was written; where manifest=True, --manifest is said each "
+        "time, what is left is removed"
+    )
     assert {path: path.read_text() for path in tmp_path.iterdir()} == before
     last.unlink()
     assert len(bulk_export("t", place, url=empty_url, **how).parts) == 4
