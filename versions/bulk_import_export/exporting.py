@@ -63,7 +63,7 @@ from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve
 
 _PURPOSE: Final = "agentdb bulk export"
 # A stretch of a table takes more or less as much as it has pages; above this it waits on the disk.
-_RANGE_MOST_BYTES: Final = 32 << 20
+_RANGE_MOST_BYTES: Final = 8 << 20
 
 
 @dataclass(frozen=True)
