@@ -88,6 +88,8 @@ def test_what_cannot_be_split_is_refused() -> None:
         ),
         ("t.pgcopy", {"split_rows": 1}, "binary cannot be split by rows"),
         ("t.parquet.xz", {}, "parquet cannot be compressed with xz"),
+        ("t.XLSX", {}, '"t.XLSX" ends as no file does that an export writes'),
+        ("t.csv.zip", {}, '"t.csv.zip" ends as no file does that an export writes'),
     ):
         with pytest.raises(SettingsError) as caught:
             bulk_export("t", place, **choices)
