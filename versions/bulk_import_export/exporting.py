@@ -103,8 +103,9 @@ def bulk_export(
     format, compression: csv, tsv, jsonl, copy, binary, parquet, arrow; none, gzip, zstd, bz2, xz; else as the
         name of the file ends.
     personal: keep, mask or refuse what holds personal data, by the comment on a column or on that which it
-        is read from; what is made of values does where a table is read that holds any. To keep is the default
-        of whoever owns these tables or is a member of agent_privacy, and of nobody else.
+        is read from; what is made of values does where a table is read that holds any, but for a count. To
+        keep is the default of whoever owns these tables or is a member of agent_privacy, and of nobody else.
+        What a function reads is known when it has read it: no file is left of it, but "-" has the rows.
     for_spreadsheets: a text that a spreadsheet would execute gets an apostrophe before it.
     manifest: write the number of rows and the SHA-256 into `<path>.manifest.json`.
     split_rows, split_by: into several files beside one another, of so many rows (out-0001.csv), or one for
