@@ -78,7 +78,7 @@ class ArrowSink:
         # The names of a query may be there twice.
         places = [str(place) for place in range(len(self._names))]
         # The library drops one at the beginning, and it may be the first value's own.
-        data = memoryview(_BOM + bytes(data)) if data[: len(_BOM)] == _BOM else data
+        data = memoryview(_BOM + bytes(data)) if bytes(data[: len(_BOM)]) == _BOM else data
         try:
             found = csv.read_csv(
                 self._pa.BufferReader(data),
