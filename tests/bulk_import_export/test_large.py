@@ -15,10 +15,10 @@ import pytest
 from spotify_ai_agent_migrations import RowError, bulk_import
 from support import ROOT, connected, environment, rows
 
-_LOAD = """
+_WORK = """
 import sys
-from versions.bulk_import_export import bulk_import
-bulk_import("t", sys.argv[1], url=sys.argv[2])
+from versions.bulk_import_export import bulk_export, bulk_import
+{work}("t", sys.argv[1], url=sys.argv[2])
 # Not ru_maxrss: to that, what the process was forked from belongs.
 print(next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) // 1024)
 """
@@ -37,13 +37,13 @@ def _file(path: Path, count: int) -> Path:
     return path
 
 
-def _process(path: Path, url: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", _LOAD, str(path), url]
+def _process(path: Path, url: str, work: str = "bulk_import") -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", _WORK.format(work=work), str(path), url]
     return subprocess.Popen(command, env=environment(None), cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
-def _peak_mib(path: Path, url: str) -> int:
-    output, _ = _process(path, url).communicate(timeout=300)
+def _peak_mib(path: Path, url: str, work: str = "bulk_import") -> int:
+    output, _ = _process(path, url, work).communicate(timeout=300)
     return int(output)
 
 
@@ -60,6 +60,22 @@ def test_memory_does_not_grow_with_the_file(empty_url: str, tmp_path: Path) -> N
     # The large file has 21 MB more; blocks and what is made of them come and go.
     assert large - small < 12
     assert large < 200
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read where Linux tells it")
+def test_memory_stays_small_where_values_are_a_hundred_times_their_pages(
+    empty_url: str, tmp_path: Path
+) -> None:
+    with connected(empty_url) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE t AS SELECT n AS id, repeat(chr(65 + n % 26), 60000) AS note, "
+            "CASE WHEN n % 4 = 0 THEN repeat(md5(n::text), 50) END AS more FROM generate_series(1, 14000) AS n;"
+            "CREATE TABLE again (LIKE t); INSERT INTO again TABLE t;"
+            "INSERT INTO t TABLE again; INSERT INTO t SELECT id, NULL, repeat(md5(id::text), 100) FROM again"
+        )
+    path = tmp_path / "t.parquet"
+    assert _peak_mib(path, empty_url, "bulk_export") < 200
+    path.unlink()
 
 
 def test_what_is_read_of_a_record_without_end_is_bounded(empty_url: str) -> None:

@@ -115,3 +115,20 @@ def test_what_was_loaded_before_stays_when_the_rest_is_tried_again(
     _execute(empty_url, "ALTER TABLE t DROP CONSTRAINT short")
     assert bulk_retry(kept, url=empty_url).rows == 1
     assert rows(empty_url, "SELECT id FROM t ORDER BY id") == [(1,), (2,), (3,)]
+
+
+def test_a_file_that_is_not_there_any_more_may_be_said_to_be_elsewhere(
+    empty_url: str, tmp_path: Path
+) -> None:
+    with connected(empty_url) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE t (a integer)")
+    path, kept, moved = tmp_path / "f.csv", tmp_path / "r.jsonl", tmp_path / "moved.csv"
+    path.write_text("a\n1\nx\n")
+    bulk_import("t", path, url=empty_url, max_rejects=1, rejects=kept)
+    path.rename(moved)
+    with pytest.raises(FileError) as caught:
+        bulk_retry(kept, url=empty_url)
+    assert caught.value.hint == (
+        "mend the path or the permissions of the file; say where it is now: source=…, --source"
+    )
+    assert bulk_retry(kept, url=empty_url, source=moved, max_rejects=1).rejected == 1

@@ -88,6 +88,8 @@ def test_what_cannot_be_split_is_refused() -> None:
         ),
         ("t.pgcopy", {"split_rows": 1}, "binary cannot be split by rows"),
         ("t.parquet.xz", {}, "parquet cannot be compressed with xz"),
+        ("t.XLSX", {}, '"t.XLSX" ends as no file does that an export writes'),
+        ("t.csv.zip", {}, '"t.csv.zip" ends as no file does that an export writes'),
     ):
         with pytest.raises(SettingsError) as caught:
             bulk_export("t", place, **choices)
@@ -137,7 +139,10 @@ def test_a_file_that_would_be_taken_for_a_part_is_refused_and_nothing_is_touched
     assert (
         caught.value.problem == f'"{last.name}" would be taken for a part of the export, and is none of its 4'
     )
-    assert caught.value.hint == "remove it, or name another place; nothing was written"
+    assert caught.value.hint == (
+        "remove it, or name another place; nothing was written; where manifest=True, --manifest is said each "
+        "time, what is left is removed"
+    )
     assert {path: path.read_text() for path in tmp_path.iterdir()} == before
     last.unlink()
     assert len(bulk_export("t", place, url=empty_url, **how).parts) == 4

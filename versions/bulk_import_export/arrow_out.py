@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from importlib import import_module
-from io import BytesIO
 from typing import Any, Final
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.arrow_in import arrow
@@ -14,7 +13,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.records import end_
 from spotify_ai_agent_migrations.versions.bulk_import_export.sink import Sink
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 
-_GROUP_BYTES: Final = 8 << 20
+_GROUP_BYTES: Final = 4 << 20
 _DIGITS_MOST: Final = 38
 _SIMPLE: Final = {
     "boolean": "bool_", "smallint": "int16", "integer": "int32", "bigint": "int64", "real": "float32",
@@ -57,33 +56,32 @@ class ArrowSink:
         """Take some CSV; the driver calls this for every row."""
         self._held += data
         if len(self._held) >= _GROUP_BYTES:
-            end = end_of_records(bytes(self._held))
+            held = bytes(self._held)
+            end = end_of_records(held)
+            self._held = bytearray(held[end:])
             if end:
-                self._group(bytes(self._held[:end]))
-                del self._held[:end]
+                self._group(memoryview(held)[:end])
         return len(data)
 
     def close(self) -> None:
         """Write what is left, and the end of the file."""
         if self._held:
-            self._group(bytes(self._held))
+            self._group(memoryview(bytes(self._held)))
             self._held.clear()
         self._writer.close()
 
-    def _group(self, data: bytes) -> None:
+    def _group(self, data: memoryview) -> None:
         self._writer.write_table(self._table(data))
 
-    def _table(self, data: bytes) -> Any:
+    def _table(self, data: memoryview) -> Any:
         csv = import_module("pyarrow.csv")
         # The names of a query may be there twice.
         places = [str(place) for place in range(len(self._names))]
         # The library drops one at the beginning, and it may be the first value's own.
-        data = _BOM + data if data.startswith(_BOM) else data
+        data = memoryview(_BOM + bytes(data)) if bytes(data[: len(_BOM)]) == _BOM else data
         try:
             found = csv.read_csv(
-                BytesIO(data),
-                # The library's own keeps for itself what it was given once.
-                memory_pool=self._pa.system_memory_pool(),
+                self._pa.BufferReader(data),
                 read_options=csv.ReadOptions(
                     use_threads=False, block_size=len(data) + 1, column_names=places
                 ),

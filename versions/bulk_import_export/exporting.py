@@ -33,6 +33,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.selection import (
     filled,
     header_of,
     members_of,
+    nothing_hidden,
     ranges_of,
     refuse_several,
     select_query,
@@ -62,7 +63,7 @@ from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve
 
 _PURPOSE: Final = "agentdb bulk export"
 # A stretch of a table takes more or less as much as it has pages; above this it waits on the disk.
-_RANGE_MOST_BYTES: Final = 32 << 20
+_RANGE_MOST_BYTES: Final = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,9 @@ def bulk_export(
     format, compression: csv, tsv, jsonl, copy, binary, parquet, arrow; none, gzip, zstd, bz2, xz; else as the
         name of the file ends.
     personal: keep, mask or refuse what holds personal data, by the comment on a column or on that which it
-        is read from; what is made of values does where a table is read that holds any. To keep is the default
-        of whoever owns these tables or is a member of agent_privacy, and of nobody else.
+        is read from; what is made of values does where a table is read that holds any, but for a count. To
+        keep is the default of whoever owns these tables or is a member of agent_privacy, and of nobody else.
+        What a function reads is known when it has read it: no file is left of it, but "-" has the rows.
     for_spreadsheets: a text that a spreadsheet would execute gets an apostrophe before it.
     manifest: write the number of rows and the SHA-256 into `<path>.manifest.json`.
     split_rows, split_by: into several files beside one another, of so many rows (out-0001.csv), or one for
@@ -182,6 +184,10 @@ class _Export:
             with self._connection.cursor() as cursor:
                 condition = Statement(SQL["any_row"]).format(source=found.source, rest=self._where())
                 refuse_several(cursor, condition)
+        with nothing_hidden(self._connection, found, self._wish):
+            self._write_all(found, place, sink)
+
+    def _write_all(self, found: Selection, place: str, sink: Sink | None) -> None:
         if sink is not None:
             file = self._begin(found, place, sink)
             file.rows = self._copy(found, file.taker, side_by_side=True)

@@ -16,6 +16,7 @@ from spotify_ai_agent_migrations.versions.core.errors import FileError
 
 _NUMBER: Final = "[0-9]{4,}"
 _VALUE: Final = "[A-Za-z0-9_%-]*"
+_REMEMBER: Final = "; where manifest=True, --manifest is said each time, what is left is removed"
 
 
 def make_way(place: str, parts: Sequence[str], *, by_value: bool) -> None:
@@ -52,7 +53,12 @@ def _left_by(place: str, parts: Sequence[str], *, by_value: bool) -> Iterator[Pa
             raise FileError(
                 f'"{shown(path.name)}" would be taken for a part of the export, '
                 f"and is none of its {len(parts)}",
-                hint="remove it, or name another place; nothing was written",
+                hint="remove it, or name another place; nothing was written"
+                + (
+                    ""
+                    if known
+                    else "; where manifest=True, --manifest is said each time, what is left is removed"
+                ),
             )
 
 

@@ -19,7 +19,8 @@ _SHOWN_EVERY_S: Final = 0.1
 @contextmanager
 def shown_progress() -> Iterator[Tell]:
     """Yield what takes the progress, and shows it on standard error."""
-    if not sys.stderr.isatty():
+    # None where it was closed before.
+    if sys.stderr is None or not sys.stderr.isatty():
         yield _every(_LOGGED_EVERY_S, lambda seen: _LOG.info("%s", line(seen)))
         return
     from rich.console import Console  # late: nobody waits for it but a terminal

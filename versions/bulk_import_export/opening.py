@@ -145,6 +145,8 @@ def open_input(where: Where, options: Options) -> Opened:
         return _opened(cast(BinaryIO, where), name, options, closing=False)
     text = os.fspath(where)
     if text == "-":
+        if getattr(sys.stdin, "buffer", None) is None:
+            raise FileError("standard input gives no bytes here", hint="name a file")
         return _opened(sys.stdin.buffer, "standard input", options, closing=False)
     if is_address(text):
         return _opened(open_remote(text), without_secrets(text), options)

@@ -1,16 +1,21 @@
-"""Read off what the server keeps of a view which column of what each of its columns is. No database here."""
+"""Read off what the server says of a view or a query what its columns are made of. No database here."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 # Whatever would end a word of the tree inside of one has a backslash before it.
 _PART: Final = re.compile(r"\\.|[{}()]|[^\\{}()]+", re.DOTALL)
 _ENTRY: Final = re.compile(
     r"\s:resno (\d+)\s.*\s:resorigtbl (\d+)\s+:resorigcol (-?\d+)\s+:resjunk false\s*", re.DOTALL
 )
+
+# A number of rows, with no call inside: that might be of anything.
+_COUNT: Final = re.compile(r"count\((?:\*|(?:DISTINCT )?[^()]*)\)")
+# They hand on what is below them, column by column.
+_PASSING: Final = ("Limit", "Sort", "Incremental Sort")
 
 
 def origins_of(tree: str) -> Mapping[int, tuple[int, int]]:
@@ -22,6 +27,17 @@ def origins_of(tree: str) -> Mapping[int, tuple[int, int]]:
     found = (_ENTRY.search(entry) for entry in _entries(tree))
     places = (tuple(map(int, one.groups())) for one in found if one is not None)
     return {number: (relation, column) for number, relation, column in places if relation}
+
+
+def counts_in(plan: Mapping[str, Any], columns: int) -> Sequence[bool]:
+    """Tell of the first *columns* of a query whether each is a number of rows, and nothing else.
+
+    *plan* is the outermost node of its plan. Where it cannot be told, none is.
+    """
+    while plan.get("Node Type") in _PASSING:
+        plan = plan["Plans"][0]
+    made = plan.get("Output", ()) if plan.get("Node Type") == "Aggregate" else ()
+    return [place < len(made) and bool(_COUNT.fullmatch(made[place])) for place in range(columns)]
 
 
 def _entries(tree: str) -> Iterator[str]:

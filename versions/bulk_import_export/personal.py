@@ -31,7 +31,7 @@ class Holdings:
 
     A column holds what its comment says; else what that of the table says that it comes from: of which its
     table is a partition or an heir, or which a view reads. What is made of others holds what any of the
-    relations holds that are read for it.
+    relations holds that are read for it, but a generated column what those do that it is made of.
     """
 
     def __init__(self, cursor: Cursor) -> None:
@@ -51,7 +51,19 @@ class Holdings:
 
         *columns* are the relation and the number of the column there that the server says each comes from.
         """
-        return tuple(self._of_value(relation, number, self._locked) for relation, number in columns)
+        return tuple(self._of_value(relation, number, self.locked) for relation, number in columns)
+
+    def locked(self) -> Sequence[int]:
+        """Return the relations that this transaction has read: the server keeps a lock on each to its end."""
+        self._cursor.execute(SQL["locked_relations"])
+        return [relation for (relation,) in self._cursor.fetchall()]
+
+    def of_functions(self, before: Sequence[int]) -> Holding:
+        """Return what was read that holds personal data since the transaction had read *before*.
+
+        What a query or a view reads is locked before its first row: what comes behind, its functions read.
+        """
+        return Holding(self._of_any(self.locked()) - self._of_any(before), sure=False)
 
     def may_keep(self, holdings: Iterable[Holding]) -> bool:
         """Tell whether the login owns all that is held, or is there to see personal data."""
@@ -69,11 +81,21 @@ class Holdings:
             number: Holding(frozenset({relation}) if data_class != "none" else _NOTHING)
             for number, data_class in classes.items()
         }
+        for number, personal in self._generated(relation, held):
+            held.setdefault(number, Holding(personal, sure=False))
         for number in row[1] if row is not None else ():
             if number not in held:
                 source, column = origins.get(number, (None, None))
                 held[number] = self._of_value(source, column, lambda: [relation])
         return held
+
+    def _generated(self, relation: int, held: Mapping[int, Holding]) -> Sequence[tuple[int, frozenset[int]]]:
+        """Return the generated columns of a table, and what those hold that they are made of."""
+        self._cursor.execute(SQL["generated_from"], {"relation": relation})
+        return [
+            (number, _NOTHING.union(*(held.get(source, Holding()).relations for source in sources)))
+            for number, sources in self._cursor.fetchall()
+        ]
 
     def _of_value(
         self, relation: int | None, number: int | None, read: Callable[[], Sequence[int]]
@@ -90,8 +112,3 @@ class Holdings:
         every = [relation for (relation,) in self._cursor.fetchall()]
         classes = classes_of(self._cursor, every)
         return frozenset(relation for relation, _, _, data_class in classes if data_class != "none")
-
-    def _locked(self) -> Sequence[int]:
-        """Return the relations that this transaction has read: the server keeps a lock on each to its end."""
-        self._cursor.execute(SQL["locked_relations"])
-        return [relation for (relation,) in self._cursor.fetchall()]

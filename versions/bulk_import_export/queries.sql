@@ -190,6 +190,24 @@ SELECT DISTINCT ON (line.relation, attribute.attnum)
  WHERE said.class IS NOT NULL
  ORDER BY line.relation, attribute.attnum, line.distance, said.class = 'none';
 
+-- generated_from --
+-- The generated columns of a table, and the columns that each is made of.
+SELECT value.adnum,
+       pg_catalog.array_agg(link.refobjsubid)
+  FROM pg_catalog.pg_attrdef AS value
+  JOIN pg_catalog.pg_attribute AS attribute
+    ON attribute.attrelid = value.adrelid
+   AND attribute.attnum = value.adnum
+   AND attribute.attgenerated <> ''
+  JOIN pg_catalog.pg_depend AS link
+    ON link.classid = 'pg_catalog.pg_attrdef'::regclass
+   AND link.objid = value.oid
+   AND link.refclassid = 'pg_catalog.pg_class'::regclass
+   AND link.refobjid = value.adrelid
+   AND link.refobjsubid <> value.adnum
+ WHERE value.adrelid = %(relation)s::oid
+ GROUP BY value.adnum;
+
 -- view --
 -- What the server keeps of the query of a view, and the numbers of its columns.
 SELECT rule.ev_action::text,
@@ -771,6 +789,10 @@ SELECT 1 FROM {source} {rest}
 -- columns_of_query --
 -- The columns that a query has.
 SELECT exported.* FROM {source} LIMIT 0;
+
+-- plan_of_query --
+-- How the server makes the rows of a query, and of what.
+EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) SELECT exported.* FROM {source};
 
 -- names_of_types --
 -- How the types of a query are called, and their categories.

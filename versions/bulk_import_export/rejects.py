@@ -26,7 +26,8 @@ _REMEMBERED_MOST: Final = 100
 class Reject:
     """A row that was not loaded: where it stands, the column to blame, the code and the reason.
 
-    `offset` counts bytes of the text, decompressed and in UTF-8, without a mark at its beginning.
+    `offset` counts bytes of the text, decompressed and in UTF-8; a mark at the beginning of a file that was
+    in UTF-8 is one of them.
     `record` holds its values by name, but those of personal columns, which `masked` names.
     """
 

@@ -124,9 +124,10 @@ def open_again(found: Rejected, options: Options, source: str | os.PathLike[str]
     try:
         opened = open_input(source or found.source, options)
     except FileError as error:
-        if source is not None or not is_address(found.source):
+        if source is not None:
             raise
-        raise FileError(error.problem, hint=f"{error.hint}; say it whole: source=…, --source") from None
+        how = "say it whole" if is_address(found.source) else "say where it is now"
+        raise FileError(error.problem, hint=f"{error.hint}; {how}: source=…, --source") from None
     state = _state(opened)
     if found.state is not None and state is not None and tuple(state) != tuple(found.state):
         opened.close()

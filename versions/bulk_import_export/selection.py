@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
@@ -17,6 +18,7 @@ from psycopg2.sql import Composable, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.bulk_import_export import plan
 from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import SQL, find_table, read_ranges
+from spotify_ai_agent_migrations.versions.bulk_import_export.origins import counts_in
 from spotify_ai_agent_migrations.versions.bulk_import_export.personal import Holding, Holdings
 from spotify_ai_agent_migrations.versions.bulk_import_export.wish import COLUMNAR, Wish
 from spotify_ai_agent_migrations.versions.core.errors import PrivilegeError, SettingsError, TableError
@@ -25,7 +27,10 @@ _SERIAL_BELOW_BYTES: Final = 32 << 20
 _RANGE_BYTES: Final = 8 << 20
 # What is made of one takes several times its size.
 _COLUMNAR_RANGE_BYTES: Final = 4 << 20
-_UNSURE: Final = "; what is made of values counts as personal where a table is read that holds personal data"
+_UNSURE: Final = (
+    "; what is made of values counts as personal where a table is read that holds personal data, "
+    "but for the columns of a view whose comments say none: …"
+)
 # The categories of types whose values may begin with anything: strings, labels, what is the server's own,
 # unknown; and in a text also types of anybody's. Numbers and times are what they are, lists have a bracket.
 _ANYTHING: Final = "SEZX"
@@ -43,7 +48,8 @@ _IN_JSON: Final = re.compile(
 class Selection:
     """What is written: from what, which columns, as which expressions.
 
-    `relation` is the table of which all rows are written in the order in which they lie.
+    `relation` is the table of which all rows are written in the order in which they lie; `made` are the
+    columns that no column of a relation is written as, and that are not masked.
     """
 
     name: str
@@ -53,6 +59,7 @@ class Selection:
     values: tuple[Composable, ...]
     masked: tuple[str, ...] = ()
     relation: int | None = None
+    made: tuple[str, ...] = ()
 
 
 def select_table(connection: Connection, name: str, wish: Wish) -> Selection:
@@ -68,9 +75,8 @@ def select_table(connection: Connection, name: str, wish: Wish) -> Selection:
         columns = _chosen(table, wish.columns)
         holdings = Holdings(cursor)
         held = holdings.of_relation(table.oid)
-        masked = _masked(
-            holdings, table.qualified, {one.name: held.get(one.number, Holding()) for one in columns}, wish
-        )
+        of_columns = {one.name: held.get(one.number, Holding()) for one in columns}
+        masked = _masked(holdings, table.qualified, of_columns, wish)
     return _selection(
         table.qualified,
         Identifier(table.schema, table.name),
@@ -78,6 +84,7 @@ def select_table(connection: Connection, name: str, wish: Wish) -> Selection:
         masked,
         wish,
         relation=table.oid if wish.where is None and not wish.order_by and table.kind in "rp" else None,
+        made=_made(of_columns, masked),
     )
 
 
@@ -105,9 +112,11 @@ def select_query(connection: Connection, text: str, wish: Wish) -> Selection:
         types = cursor.fetchall()
         holdings = Holdings(cursor)
         held = holdings.of_query((column.table_oid, column.table_column) for column in found)
-        masked = _masked(
-            holdings, "the query", dict(zip((str(column.name) for column in found), held, strict=True)), wish
-        )
+        if any(one.is_personal and not one.sure for one in held):
+            counts = counts_in(_plan(cursor, source), len(held))
+            held = tuple(Holding() if is_count else one for one, is_count in zip(held, counts, strict=True))
+        of_columns = dict(zip((str(column.name) for column in found), held, strict=True))
+        masked = _masked(holdings, "the query", of_columns, wish)
     columns = [
         plan.Column(
             str(column.name),
@@ -118,12 +127,47 @@ def select_query(connection: Connection, text: str, wish: Wish) -> Selection:
         )
         for column, (type_, category) in zip(found, types, strict=True)
     ]
-    return _selection("the query", source, columns, masked, wish)
+    return _selection("the query", source, columns, masked, wish, made=_made(of_columns, masked))
+
+
+def _plan(cursor: Cursor, source: Composable) -> Any:
+    cursor.execute(Statement(SQL["plan_of_query"]).format(source=source))
+    row = cursor.fetchone()
+    return row[0][0]["Plan"] if row is not None else {}
+
+
+def _made(held: Mapping[str, Holding], masked: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name, one in held.items() if not one.sure and name not in masked)
+
+
+@contextmanager
+def nothing_hidden(connection: Connection, found: Selection, wish: Wish) -> Iterator[None]:
+    """Refuse what the block wrote, if a function read personal data meanwhile that a column may be made of.
+
+    Raises:
+        PrivilegeError: one did, and the export may not hold them.
+    """
+    if not found.made:
+        yield
+        return
+    with connection.cursor() as cursor:
+        holdings = Holdings(cursor)
+        before = holdings.locked()
+        yield
+        read = holdings.of_functions(before)
+        if read.is_personal and not (wish.personal in {None, "keep"} and holdings.may_keep([read])):
+            made = plan.listed(map(plan.quoted, found.made))
+            raise PrivilegeError(
+                f"{found.name} holds what may be personal data in {made}: "
+                "a function that it calls reads some, and this export may not hold it",
+                hint="leave the columns out, read them by a view where comments on them say what they hold, "
+                "or connect as a member of agent_privacy",
+            )
 
 
 def _selection(
     name: str, source: Composable, columns: Sequence[plan.Column], masked: tuple[str, ...], wish: Wish,
-    *, relation: int | None = None,
+    *, relation: int | None = None, made: tuple[str, ...] = (),
 ) -> Selection:  # fmt: skip
     names = [column.name for column in columns]
     twice = next((one for one in names if names.count(one) > 1), None)
@@ -140,6 +184,7 @@ def _selection(
         tuple(_value(column, masked, wish) for column in columns),
         masked,
         relation,
+        made,
     )
 
 

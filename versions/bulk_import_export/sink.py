@@ -45,6 +45,9 @@ class _StandardOutput:
     def __init__(self) -> None:
         self.error: FileError | None = None
         self._bytes = 0
+        # None where it was closed before; a notebook's takes texts alone.
+        if getattr(sys.stdout, "buffer", None) is None:
+            raise FileError("standard output takes no bytes here", hint="name a file")
         sys.stdout.flush()
 
     def write(self, data: bytes) -> int:

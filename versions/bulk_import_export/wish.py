@@ -25,6 +25,8 @@ _ENDINGS: Final = {
     ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".copy": "copy", ".pgcopy": "binary",
     ".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow",
 }  # fmt: skip
+# Whoever opens such a file would not find what its name says.
+_OTHERS: Final = (".json", ".xlsx", ".xls", ".ods", ".xml", ".avro", ".orc", ".zip", ".7z", ".lz4", ".br")
 COLUMNAR: Final = ("parquet", "arrow")
 _KINDS: Final = {
     **dict.fromkeys(("where", "format", "compression", "personal", "split_by"), TEXT),
@@ -83,6 +85,11 @@ def wish_for(place: str, said: Mapping[str, object], *, is_query: bool) -> Wish:
         given[name] = (given[name],) if isinstance(given[name], str) else tuple(given[name])
     wish = Wish(**{"format": format_of(place), **given})
     _refuse_contradictions(wish, place, is_query=is_query)
+    if "format" not in given and place.casefold().endswith(_OTHERS):
+        raise SettingsError(
+            f'"{shown(place)}" ends as no file does that an export writes',
+            hint=f"let it end otherwise, such as .csv or .jsonl, or say the format: {', '.join(_FORMATS)}",
+        )
     return wish
 
 
