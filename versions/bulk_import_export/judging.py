@@ -96,9 +96,9 @@ _LEAST_NAMED: Final = -6.0
 _LEAST_BESIDE: Final = -4.0
 _TIERS: Final = (1.0, 0.3, 0.05)
 _STRANGER: Final = log(0.0005)
-_TYPOGRAPHY: Final = frozenset("€£§°©®™«»“”„…·•¿¡ºª½¼¾±²³µ¶\xd7\u2018\u2019\u201a\u2013\u2014\xa0")
+_TYPOGRAPHY: Final = frozenset("€¢¥£§°©®™«»“”„…·•¿¡ºª½¼¾±²³µ¶\xd7\u2018\u2019\u201a\u2013\u2014\xa0")
 _BEHIND: Final = frozenset("®™©°²³ªº”»…·•\u2019\u2013\u2014\xa0")
-_BEFORE: Final = frozenset("«“„¿¡…·•§©\u2018\u2019\u2013\u2014\xa0")
+_BEFORE: Final = frozenset("«“„¿¡…·•§©µ°\u2018\u2019\u2013\u2014\xa0")
 _VOWELS: Final = frozenset("aeiouyæøœ\u0131")
 # Before a vowel the one is written otherwise, and the other stands nowhere else.
 _NEVER_BEFORE_VOWELS: Final = frozenset("ńćśź")
@@ -153,12 +153,14 @@ def judge(sample: bytes) -> Judgement:
     words = {word for word in _WORD.findall(data) if not word.isascii()}
     wide = _likely_wide(data)
     found = _likely_pages(b" ".join(sorted(words)), beside=any(wide.values()))
-    if wide:
+    # Of letters of two bytes, some second ones would be beyond ASCII as well.
+    of_one = found and _USUAL.get(_likeliest(found), 0) > 0 and max(map(len, _HIGH.findall(data))) < 2
+    if wide and not of_one:
         every = tuple({**found, **wide})
         return Judgement(every[0] if len(every) == 1 and wide[every[0]] else None, every)
     if not found:
         return Judgement(None)
-    name = max(found, key=lambda name: found[name].likely)
+    name = _likeliest(found)
     best = found[name]
     near = tuple(
         one
@@ -169,6 +171,10 @@ def judge(sample: bytes) -> Judgement:
     if is_likely and _USUAL.get(name, 0) < 0 and _is_in_pairs(data):
         return Judgement(None, (*near, "gb18030"))
     return Judgement(name if is_likely else None, near)
+
+
+def _likeliest(found: Mapping[str, _Reading]) -> str:
+    return max(found, key=lambda name: found[name].likely)
 
 
 def _likely_pages(data: bytes, *, beside: bool) -> dict[str, _Reading]:
@@ -192,10 +198,15 @@ def _likely_pages(data: bytes, *, beside: bool) -> dict[str, _Reading]:
 def _worth(text: str, languages: Sequence[str], usual: float) -> _Reading:
     """Return how likely *text* is in the likeliest of *languages*."""
     places = [place for place, sign in enumerate(text) if sign > "\x7f"][:_JUDGED_MOST]
-    letters = Counter(text[place] for place in places if text[place].isalpha())
+    letters = Counter(text[place] for place in places if _is_letter(text[place]))
     around = [_around(text, place) for place in places]
     worth = sum(around) + max(_in_language(letters, one) for one in languages)
     return _Reading(worth, max(1, len(places)), sum(one <= _ODD for one in around), usual)
+
+
+def _is_letter(sign: str) -> bool:
+    """Tell a letter of a language from a sign, as the ordinals and the micro are."""
+    return sign.isalpha() and sign not in _TYPOGRAPHY
 
 
 def _in_language(letters: Counter[str], language: str) -> float:
@@ -218,7 +229,7 @@ def _around(text: str, place: int) -> float:
     """Return how likely what stands at *place* is beside its neighbours, as a logarithm."""
     sign = text[place]
     before, behind = text[place - 1 : place], text[place + 1 : place + 2]
-    if not sign.isalpha():
+    if not _is_letter(sign):
         return _sign(sign, before, behind)
     worth = 0.0
     if sign.isupper() and before.islower():
@@ -258,7 +269,9 @@ def _sign(sign: str, before: str, behind: str) -> float:
         return -12
     if before > "\x7f" or behind > "\x7f":
         return -5
-    opens = sign in "«“„\u2018¿¡" and behind.isalnum()
+    if sign in "ºª" and before.isalnum():
+        return -0.7 if before.isdigit() or before in "nN" else -6
+    opens = sign in "«“„\u2018¿¡µ£" and behind.isalnum()
     closes = sign in "»”\u2019…" and before.isalnum()
     return -0.7 if opens or closes else -2
 
