@@ -279,3 +279,36 @@ def test_rows_before_a_row_like_a_header_are_not_left_out(empty_url: str, tmp_pa
     with pytest.raises(FileError, match=r"names no column of public\.t"):
         bulk_import("t", tmp_path / "t.csv", url=empty_url)
     assert bulk_import("t", tmp_path / "t.csv", url=empty_url, header=False).rows == 4
+
+
+def test_blanks_behind_a_closing_quote_are_left_out_and_said(empty_url: str, tmp_path: Path) -> None:
+    _table(empty_url, "id integer, name text, note text")
+    for content in (
+        'id,name,note\n1,"a" ,"b"\n',
+        'id,name,note\n1,"a","b" \n2,"a","b"\n',
+        'id,name,note\r\n1,a,"b" \r\n',
+    ):
+        (tmp_path / "t.csv").write_bytes(content.encode())
+        result = bulk_import("t", tmp_path / "t.csv", url=empty_url)
+        assert result.notes == ("left out the blanks around the values",)
+    assert rows(empty_url, "SELECT DISTINCT name, note FROM t") == [("a", "b")]
+
+
+@pytest.mark.parametrize(
+    ("content", "what", "command"),
+    [
+        ('[{"id": 1}, {"id": 2}]', "one JSON array", "jq -c '.[]'"),
+        ('\ufeff\n[\n  {\n    "id": 1\n  }\n]\n', "one JSON array", "jq -c '.[]'"),
+        ('{\n  "id": 1,\n  "name": "a"\n}\n', "JSON over several lines", "jq -c '.'"),
+    ],
+)
+@pytest.mark.parametrize("name", ["t.json", "t.jsonl"])
+def test_json_that_is_no_json_lines_is_refused_in_words(
+    empty_url: str, tmp_path: Path, content: str, what: str, command: str, name: str
+) -> None:
+    _table(empty_url, "id integer, name text")
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(FileError) as caught:
+        bulk_import("t", tmp_path / name, url=empty_url)
+    assert caught.value.problem == f'"{tmp_path / name}" is {what}, and JSON Lines is expected'
+    assert caught.value.hint == f"write one object a line, for example with: {command}"

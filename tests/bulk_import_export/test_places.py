@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import io
 import json
 import os
 import stat
@@ -11,6 +12,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -197,3 +199,19 @@ def test_a_full_disk_behind_standard_output_is_said(empty_url: str, monkeypatch:
         full.flush()
     assert caught.value.problem == "standard output cannot be written: no space left on device"
     assert caught.value.hint == "make space where it goes, and run again"
+
+
+def test_a_text_in_memory_is_loaded_whatever_encoding_is_said(empty_url: str) -> None:
+    _execute(empty_url, "CREATE TABLE t (id integer, name text)")
+    said: tuple[dict[str, Any], ...] = ({}, {"encoding": "cp1252"})
+    for options in said:
+        text = io.StringIO('id,name\n1,"é\r\nforêt"\n')
+        assert bulk_import("t", text, url=empty_url, **options).rows == 1
+    assert rows(empty_url, "SELECT DISTINCT id, name FROM t") == [(1, "é\r\nforêt")]
+
+
+@pytest.mark.parametrize("where", [None, 1, b"t.csv", [1]])
+def test_what_is_no_file_is_refused_in_words(empty_url: str, where: Any) -> None:
+    with pytest.raises(FileError) as caught:
+        bulk_import("t", where, url=empty_url)
+    assert caught.value.problem == f"a file cannot be of type {type(where).__name__}"

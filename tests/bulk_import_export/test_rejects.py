@@ -6,6 +6,7 @@ import json
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from psycopg2.extensions import parse_dsn
@@ -213,3 +214,18 @@ def test_a_dry_run_tells_rejects_by_the_hundred(empty_url: str, tmp_path: Path) 
     result = bulk_import("t", path, url=empty_url, dry_run=True)
     assert (result.rows, result.rejected) == (100, 100)
     assert rows(empty_url, "SELECT count(*) FROM t") == [(0,)]
+
+
+@pytest.mark.parametrize("options", [{}, {"dry_run": True}, {"mode": "upsert"}, {"guarantee": "resumable"}])
+def test_a_short_line_that_begins_with_a_bad_value_is_kept_aside(
+    url: str, tmp_path: Path, options: Any
+) -> None:
+    _execute(url, "CREATE TABLE t (id integer PRIMARY KEY, name text)")
+    (tmp_path / "t.csv").write_text("id,name\n1,a\nx,b\n   \n2,c\n(2 rows)\n")
+    result = bulk_import("t", tmp_path / "t.csv", url=url, max_rejects=5, **options)
+    assert [(one.line, one.column, one.reason) for one in result.rejects] == [
+        (3, "id", "not a valid integer"),
+        (4, None, "1 field where the header has 2"),
+        (6, None, "1 field where the header has 2"),
+    ]
+    assert rows(url, "SELECT count(*) FROM t") == [(0 if "dry_run" in options else 2,)]

@@ -207,3 +207,20 @@ def test_a_pipe_with_a_key_in_two_blocks_keeps_the_second_aside(
     result = bulk_import("t", pipe, url=empty_url, workers=2, max_rejects=10)
     assert (result.rows, result.rejected) == ((60_000, 3) if sessions == 1 else (60_003, 0))
     assert len(opened) == sessions
+
+
+@pytest.mark.parametrize("mode", ["upsert", "ignore", "merge"])
+def test_a_row_that_may_not_be_kept_aside_is_named_by_its_line(
+    empty_url: str, tmp_path: Path, mode: Any
+) -> None:
+    _execute(empty_url, "CREATE TABLE t (id integer PRIMARY KEY, n integer CHECK (n > 0))")
+    content = "id,n\n1,1\n" + "\n".join(f"{n},{0 if n in {150, 170} else n}" for n in range(2, 200)) + "\n"
+    with pytest.raises(RowError) as caught:
+        bulk_import("t", _file(tmp_path, content), url=empty_url, mode=mode)
+    place = f'"{tmp_path / "t.csv"}" line 151, column "n"'
+    assert caught.value.problem == f'{place}: the row breaks the check "t_n_check"'
+    assert (caught.value.line, caught.value.column, caught.value.sqlstate) == (151, "n", "23514")
+    with pytest.raises(RowError) as piped:
+        bulk_import("t", io.BytesIO(content.encode()), url=empty_url, mode=mode)
+    assert "record 150 (the file cannot be read again to find its line)" in piped.value.problem
+    assert rows(empty_url, "SELECT count(*) FROM t") == [(0,)]

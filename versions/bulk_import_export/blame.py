@@ -121,6 +121,11 @@ def blame(error: psycopg2.Error, load: Load, constraint: Constraint | None, find
     if found is None:
         return elsewhere(error, doing=load.doing)
     record = find(found.number) if found.number else _record_of_key(error, load, constraint)
+    return row_error(found, load, record)
+
+
+def row_error(found: Blame, load: Load, record: Record | None) -> RowError:
+    """Return the error for *record*, or for one that cannot be read again."""
     return RowError(
         f"{_where(load, found, record)}: {found.reason}",
         hint=f"{found.hint}; {load.left}",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
-from spotify_ai_agent_migrations.versions.bulk_import_export.formats import kind_of
+from spotify_ai_agent_migrations.versions.bulk_import_export.formats import kind_of, refuse_other_json
 from spotify_ai_agent_migrations.versions.bulk_import_export.grammar import Grammar
 from spotify_ai_agent_migrations.versions.bulk_import_export.options import (
     COPY_TEXT,
@@ -82,6 +82,8 @@ def sniff(
     A line that names columns of the table settles it; without one, clevercsv judges the pattern of the
     delimiters. What *options* say is not looked for. *form* is a format that says of itself what it is.
     """
+    if form is None and options.format in {None, "jsonl"}:
+        refuse_other_json(sample, name)
     found = form or options.format or kind_of(sample, name)
     refuse_unmeant(options, found)
     if found not in {"csv", "tsv"}:
@@ -327,7 +329,9 @@ def _pads_quotes(text: bytes, dialect: Dialect) -> bool:
     """Tell whether blanks stand between delimiter and quote."""
     if not dialect.quote or dialect.delimiter in {" ", "\t"}:
         return False
-    if _padded(dialect) not in text or _first_fault(text, dialect) is None:
+    quote = dialect.quote
+    behind = (f"{quote} {after}".encode() for after in (dialect.delimiter, "\n", "\r"))
+    if not any(one in text for one in (_padded(dialect), *behind)) or _first_fault(text, dialect) is None:
         return False
     return _first_fault(text, replace(dialect, trim=True)) is None
 

@@ -11,7 +11,7 @@ import sys
 import zlib
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Final, cast
@@ -29,7 +29,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.remote import (
 )
 from spotify_ai_agent_migrations.versions.core.errors import FileError
 
-Where = str | os.PathLike[str] | BinaryIO | IO[bytes]
+Where = str | os.PathLike[str] | BinaryIO | IO[bytes] | io.StringIO
 
 _MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ\0": "xz"}
 # The mark of a block, or of an end at once, behind the size.
@@ -140,10 +140,21 @@ def open_input(where: Where, options: Options) -> Opened:
     Raises:
         FileError: missing, a directory, unreadable, or neither text nor a format that is known.
     """
+    if isinstance(where, io.StringIO):
+        # It is text already, in no encoding.
+        where, options = (
+            io.BytesIO(where.read().encode("utf-8", "surrogatepass")),
+            replace(options, encoding="utf-8"),
+        )
     if hasattr(where, "read"):
         name = without_secrets(str(getattr(where, "name", "the file object")))
         return _opened(cast(BinaryIO, where), name, options, closing=False)
-    text = os.fspath(where)
+    if not isinstance(where, str | os.PathLike):
+        raise FileError(
+            f"a file cannot be of type {type(where).__name__}",
+            hint='give a path, a URL, "-", or a file that is open for reading',
+        )
+    text = os.fsdecode(where)
     if text == "-":
         if getattr(sys.stdin, "buffer", None) is None:
             raise FileError("standard input gives no bytes here", hint="name a file")
@@ -295,7 +306,7 @@ def _take(file: BinaryIO, size_bytes: int) -> bytes:
     parts: list[bytes] = []
     while size_bytes > 0 and (part := file.read(size_bytes)):
         if not isinstance(part, bytes):
-            raise FileError("the file object gives text", hint='open it with mode "rb"')
+            raise FileError("the file object gives text", hint='open it with mode "rb", or give its .buffer')
         parts.append(part)
         size_bytes -= len(part)
     return b"".join(parts)

@@ -164,7 +164,8 @@ class Session:
         """Read line and column out of a notice, in whatever language it is."""
         match = re.search(r"\d+", notice)
         record = finder.at(int(match[0])) if match else None
-        if match is None or record is None:
+        # The server skips a line for its first value before it misses others.
+        if match is None or record is None or len(record.fields) != len(self.load.source.header):
             return None
         column = _named_first(notice[match.end() :], self.columns)
         return (record, column) if column is not None else None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import psycopg2
 from psycopg2.sql import SQL as Statement  # noqa: N811  (the named statements are SQL here)
 from psycopg2.sql import Composable, Composed, Identifier, Literal
 
-from spotify_ai_agent_migrations.versions.bulk_import_export.blame import NOT_A_ROWS, Blame, Load
+from spotify_ai_agent_migrations.versions.bulk_import_export.blame import NOT_A_ROWS, Blame, Load, row_error
 from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import SQL
 from spotify_ai_agent_migrations.versions.bulk_import_export.options import Options
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Column, Table, names_of, quoted
@@ -144,6 +144,8 @@ class Staging:
     def _allowed(self) -> int:
         """How many rows may be refused; a share of all of them is known at the end of the file only."""
         options = self._session.options
+        if not options.keeps_rejects:
+            return 0
         return int(options.max_rejects) if options.max_rejects >= 1 and not options.dry_run else ANY_NUMBER
 
     def _halve(self, low: int, high: int) -> tuple[int, list[tuple[int, Blame]]]:
@@ -160,7 +162,7 @@ class Staging:
     def _try(self, low: int, high: int) -> int | Blame:
         stretch = {"low": Literal(low), "high": Literal(high)}
         if not self._session.options.keeps_rejects:
-            return self._insert(stretch)
+            return self._insert_all(low, high, stretch)
         with self._session.savepoint() as undo:
             try:
                 return self._insert(stretch)
@@ -169,6 +171,27 @@ class Staging:
                 if blamed is None:
                     raise
                 return blamed
+
+    def _insert_all(self, low: int, high: int, stretch: Mapping[str, Composable]) -> int:
+        """Insert a stretch; where the server refuses a row of it without saying which, find the first.
+
+        Raises:
+            psycopg2.Error: a row is refused.
+            RowError: names it.
+        """
+        with self._session.savepoint() as undo:
+            try:
+                return self._insert(stretch)
+            except psycopg2.Error as error:
+                if self._session.blame(error, undo) is None:
+                    raise
+                _, refused = self._sift(low, high) or (0, [])
+                if not refused:
+                    raise
+                number, found = refused[0]
+                records = self._session.load.source.numbered({number})
+                record = records[number][0] if number in records else None
+                raise row_error(replace(found, number=number), self._session.load, record) from error
 
     def _insert(self, stretch: Mapping[str, Composable]) -> int:
         if not self._twice and self._session.options.mode in {"upsert", "merge"}:
