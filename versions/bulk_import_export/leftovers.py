@@ -53,12 +53,7 @@ def _left_by(place: str, parts: Sequence[str], *, by_value: bool) -> Iterator[Pa
             raise FileError(
                 f'"{shown(path.name)}" would be taken for a part of the export, '
                 f"and is none of its {len(parts)}",
-                hint="remove it, or name another place; nothing was written"
-                + (
-                    ""
-                    if known
-                    else "; where manifest=True, --manifest is said each time, what is left is removed"
-                ),
+                hint="remove it, or name another place; nothing was written" + ("" if known else _REMEMBER),
             )
 
 
