@@ -21,6 +21,15 @@ from support import ROOT, Checkout, Databases, connected, rows, run_alembic
 ROOM_BYTES = 8 << 30
 
 
+# Files that take the longest; the last one of them to be begun is waited for by one process alone.
+LONGEST = (
+    "tests/test_readmes.py", "tests/rollback/test_interrupted.py", "tests/runner/test_plan.py",
+    "tests/rollback/test_full.py", "tests/test_revisions.py", "tests/rollback/test_restored.py",
+    "tests/partitioning/test_interrupted.py", "tests/test_naughty_strings.py", "tests/test_packaging.py",
+    "tests/bulk_import_export/test_killed.py", "tests/bulk_import_export/test_round_trip.py",
+)  # fmt: skip
+
+
 class _RootIsNotAPackage:
     """Keep pytest from importing the project's root `__init__.py` as a module of no package."""
 
@@ -44,6 +53,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="kill what is to be killed before each of its statements, and not before some of them",
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files."""
+    places = {str(ROOT / file): place for place, file in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(str(item.path), len(places)))
 
 
 @pytest.fixture(autouse=True)
