@@ -15,7 +15,9 @@ if TYPE_CHECKING:
         ExportResult,
         ImportResult,
         bulk_export,
+        bulk_fix,
         bulk_import,
+        bulk_retry,
     )
     from spotify_ai_agent_migrations.versions.core.errors import (
         DatabaseError,
@@ -62,7 +64,9 @@ __all__ = [
     "SettingsError",
     "TableError",
     "bulk_export",
+    "bulk_fix",
     "bulk_import",
+    "bulk_retry",
     "check",
     "discover",
     "plan_rollback",
@@ -71,7 +75,14 @@ __all__ = [
 ]
 
 _HOMES = {
-    "bulk_import_export": ("ExportResult", "ImportResult", "bulk_export", "bulk_import"),
+    "bulk_import_export": (
+        "ExportResult",
+        "ImportResult",
+        "bulk_export",
+        "bulk_fix",
+        "bulk_import",
+        "bulk_retry",
+    ),
     "governance": ("Finding", "Revision", "check", "discover"),
     "rollback": ("RollbackPlan", "RollbackResult", "plan_rollback", "restore", "rollback"),
 }

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from spotify_ai_agent_migrations import TableError
+from spotify_ai_agent_migrations import FileError, TableError, bulk_export, bulk_import
 from spotify_ai_agent_migrations.versions.bulk_import_export.command import app
+from spotify_ai_agent_migrations.versions.bulk_import_export.meter import shown_progress
+from spotify_ai_agent_migrations.versions.bulk_import_export.progress import Progress
 from support import connected
 
 
@@ -55,8 +58,24 @@ def test_an_error_is_left_to_the_caller(empty_url: str, tmp_path: Path) -> None:
 def test_help_lists_the_exit_codes(arguments: tuple[str, ...]) -> None:
     code, output = _run(*arguments)
     assert code == 0
-    assert "Exit codes: 0 done, 1 refused or failed, 2 usage." in " ".join(output.split())
+    assert "Exit codes: 0 done, 1 refused or failed, 2 usage, 3 done but for rejected rows." in " ".join(
+        output.split()
+    )
 
 
 def test_missing_arguments_are_a_usage_error() -> None:
     assert _run("import", "artists")[0] == 2
+
+
+def test_a_standard_stream_that_is_closed_is_named(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    for problem, do in (
+        ("standard input gives no bytes here", bulk_import),
+        ("standard output takes no bytes here", bulk_export),
+    ):
+        with pytest.raises(FileError) as caught:
+            do("t", "-", url=empty_url)
+        assert (caught.value.problem, caught.value.hint) == (problem, "name a file")
+    with shown_progress() as tell:
+        tell(Progress(1, 1, None, 0, 1.0))

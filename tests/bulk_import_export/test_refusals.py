@@ -19,7 +19,7 @@ from spotify_ai_agent_migrations import (
     TableError,
     bulk_import,
 )
-from spotify_ai_agent_migrations.versions.bulk_import_export import feed, source
+from spotify_ai_agent_migrations.versions.bulk_import_export import cutting, opening
 from support import connected, data, rows
 
 _ALBUM = """
@@ -64,13 +64,13 @@ def _refused(url: str, tmp_path: Path, content: bytes, table: str = "t") -> Migr
         (b"", '"f.csv" is empty', "give it at least a header: a line with the names of columns"),
         (
             b"\x1f\x8b\x08\0\0\0",
-            '"f.csv" is compressed with gzip, and CSV is expected',
-            "decompress or export it to CSV first",
+            '"f.csv" cannot be read any further: it ends in the middle of what gzip compressed',
+            "nothing was loaded; mend the file and run again",
         ),
         (
             b"\x28\xb5\x2f\xfd\0",
-            '"f.csv" is compressed with zstd, and CSV is expected',
-            "decompress or export it to CSV first",
+            '"f.csv" cannot be read any further: it ends in the middle of what zstd compressed',
+            "nothing was loaded; mend the file and run again",
         ),
         (
             b"PK\x03\x04\0",
@@ -78,19 +78,14 @@ def _refused(url: str, tmp_path: Path, content: bytes, table: str = "t") -> Migr
             "decompress or export it to CSV first",
         ),
         (
-            "a\n1\n".encode("utf-16"),
-            '"f.csv" is in UTF-16, and UTF-8 is expected',
-            'convert it: iconv -f UTF-16 -t UTF-8 "f.csv"',
+            b"a,b\xff\n1,2\n",
+            '"f.csv" line 1: bytes that are not UTF-8',
+            "convert the file, for example with: iconv -f WINDOWS-1252 -t UTF-8; or name its encoding",
         ),
         (
-            "a\n1\n".encode("utf-16-le"),
+            b"a,b\0\n1,2\n",
             '"f.csv" line 1: a NUL byte, which PostgreSQL cannot store',
             "remove it and run again",
-        ),
-        (
-            "é\n1\n".encode("latin-1"),
-            '"f.csv" line 1: bytes that are not UTF-8',
-            "convert the file, for example with: iconv -f WINDOWS-1252 -t UTF-8",
         ),
         (
             b'"a\n1\n',
@@ -125,7 +120,8 @@ def _refused(url: str, tmp_path: Path, content: bytes, table: str = "t") -> Migr
         (
             b"anna@example.org,17\n",
             '"f.csv" line 1 names no column of public.t',
-            'the first line must be a header; public.t has: "a", "b"',
+            "the first line must be a header, or say that there is none (header=False, --no-header); "
+            'public.t has: "a", "b"',
         ),
     ],
 )
@@ -381,20 +377,21 @@ def test_a_record_that_is_no_csv_is_refused_by_line(
 def test_a_blank_line_between_blocks_is_refused(
     empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source, "_BLOCK_BYTES", 8)
+    monkeypatch.setattr(cutting, "BLOCK_BYTES", 8)
     _execute(empty_url, "CREATE TABLE t (a text, b text)")
     error = _refused(empty_url, tmp_path, b"a,b\n1,2\n\n\n\n\n\n\n\n\n\n3,4\n")
     assert error.problem == '"f.csv" line 3: the line is blank'
 
 
-def test_a_quote_never_closed_does_not_fill_the_memory(
-    empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(source, "RECORD_MOST_BYTES", 1 << 20)
+def test_a_quote_never_closed_does_not_fill_the_memory(empty_url: str, tmp_path: Path) -> None:
     _execute(empty_url, "CREATE TABLE t (a text, b text)")
-    error = _refused(empty_url, tmp_path, b'a,b\n1,"x\n' + b"2,y\n" * 1_000_000)
-    assert error.problem == '"f.csv" line 2: the record is longer than 1 MiB'
-    assert error.hint == "look for a quote that is opened and never closed"
+    (tmp_path / "f.csv").write_bytes(b'a,b\n1,"x\n' + b"2,y\n" * 2_000_000)
+    with pytest.raises(RowError) as caught:
+        bulk_import("t", tmp_path / "f.csv", url=empty_url, max_record_bytes=1 << 20)
+    assert caught.value.problem == f'"{tmp_path / "f.csv"}" line 2: the record is longer than 1 MiB'
+    assert caught.value.hint == (
+        "look for a quote that is opened and never closed; or allow more by max_record_bytes"
+    )
 
 
 def test_real_files_at_fault_are_refused_by_line(empty_url: str) -> None:
@@ -442,10 +439,11 @@ _HEADER = b"album_id,title,artist_id,released,price,extra\n"
         (b"9,s3cret,0777,,,", "artist_id", "23503", _ORPHAN, "load artist first"),
     ],
 )
-@pytest.mark.parametrize("before", [0, 60_000])
+@pytest.mark.parametrize("before", [0, 6_000])
 def test_a_row_the_server_refuses_is_named_by_line_and_column(
     empty_url: str,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     row: bytes,
     column: str,
     sqlstate: str,
@@ -453,6 +451,8 @@ def test_a_row_the_server_refuses_is_named_by_line_and_column(
     hint: str,
     before: int,
 ) -> None:
+    # Some blocks of the file before the row, with little to load.
+    monkeypatch.setattr(cutting, "BLOCK_BYTES", 1 << 15)
     _execute(empty_url, _ALBUM)
     filler = b"".join(b"%d,x,1,,,\n" % number for number in range(2_000, 2_000 + before))
     error = _refused(empty_url, tmp_path, _HEADER + _GOOD + filler + row + b"\n2,y,1,,,\n", "album")
@@ -595,9 +595,9 @@ def test_a_file_that_changes_during_the_load_is_not_taken_for_whole(
     _execute(empty_url, "CREATE TABLE t (a integer, b text)")
     content = b"a,b\n" + b"1,some text\n" * 400_000
     path = tmp_path / "f.csv"
-    read, begun = feed.Feed.read, False
+    read, begun = opening.Opened.read, False
 
-    def changing(self: feed.Feed, size: int) -> bytes:
+    def changing(self: opening.Opened, size: int) -> bytes:
         nonlocal begun
         if not begun:
             begun = True
@@ -608,7 +608,7 @@ def test_a_file_that_changes_during_the_load_is_not_taken_for_whole(
                     file.write(b"2,more\n")
         return read(self, size)
 
-    monkeypatch.setattr(feed.Feed, "read", changing)
+    monkeypatch.setattr(opening.Opened, "read", changing)
     error = _refused(empty_url, tmp_path, content)
     assert (type(error), error.problem, error.hint) == (
         FileError,
@@ -677,19 +677,6 @@ def test_a_column_with_a_hostile_name_is_named(empty_url: str, tmp_path: Path) -
     _execute(empty_url, 'CREATE TABLE "t, line 9" ("a: b" integer, "column a" integer)')
     error = _refused(empty_url, tmp_path, b"a: b,column a\n1,2\nx,2\n", '"t, line 9"')
     assert error.problem == '"f.csv" line 3, column "a: b": not a valid integer'
-
-
-def test_a_file_that_changed_meanwhile_gives_the_record_instead_of_a_line(
-    empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(source.Source, "_unchanged", lambda _: False)
-    _execute(empty_url, "CREATE TABLE t (a integer)")
-    error = _refused(empty_url, tmp_path, b"a\n1\nx\n")
-    assert isinstance(error, RowError)
-    assert error.problem == (
-        '"f.csv" record 2 (the file cannot be read again to find its line), column "a": not a valid integer'
-    )
-    assert error.line is None
 
 
 def test_a_server_that_ends_the_session_is_no_fault_of_a_row(empty_url: str, tmp_path: Path) -> None:

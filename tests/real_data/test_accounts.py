@@ -46,7 +46,7 @@ def test_what_was_loaded_is_what_was_moved_and_what_was_left_out(world: World, n
             LYRICS,
             "id, candidate, song, artist, sentiment, theme, album_release_date, line, url",
             'line 13, column "line": bytes that are not UTF-8',
-            "convert the file, for example with: iconv -f WINDOWS-1252 -t UTF-8",
+            "convert the file, for example with: iconv -f WINDOWS-1252 -t UTF-8; or name its encoding",
         ),
     ],
 )

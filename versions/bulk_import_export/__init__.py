@@ -3,7 +3,10 @@
     bulk_import("users", "users.csv")     rows in;  ROW EXCLUSIVE: others read and write the table meanwhile
     bulk_export("users", "users.csv")     rows out; ACCESS SHARE: nobody waits
 
-Both speak CSV in UTF-8 with a header, and what one writes the other reads back as the same values.
+    bulk_retry("rejects.jsonl")           the rows that an import kept aside, once more
+    bulk_fix("rejects.jsonl", "fix.csv")  the same, to be mended by hand
+
+What an export writes an import reads back as the same values.
 For loads of any size, of tables that are in use. An error names the line of the file, never its values.
 """
 
@@ -13,7 +16,9 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.run import (
     ExportResult,
     ImportResult,
     bulk_export,
+    bulk_fix,
     bulk_import,
+    bulk_retry,
 )
 
-__all__ = ["ExportResult", "ImportResult", "bulk_export", "bulk_import"]
+__all__ = ["ExportResult", "ImportResult", "bulk_export", "bulk_fix", "bulk_import", "bulk_retry"]

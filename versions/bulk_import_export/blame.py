@@ -6,16 +6,18 @@ What the server says is read without its words, which follow the language it is 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Final
 
 import psycopg2
 
 from spotify_ai_agent_migrations.versions.bulk_import_export.catalogue import Constraint
 from spotify_ai_agent_migrations.versions.bulk_import_export.keys import equal_of, first_of, key_of
+from spotify_ai_agent_migrations.versions.bulk_import_export.layout import Layout
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Column, Table, quoted
-from spotify_ai_agent_migrations.versions.bulk_import_export.records import Record
+from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record
 from spotify_ai_agent_migrations.versions.bulk_import_export.refusal import elsewhere, is_custom, words
 from spotify_ai_agent_migrations.versions.bulk_import_export.source import Source
 from spotify_ai_agent_migrations.versions.core.errors import MigrationError, RowError
@@ -26,7 +28,7 @@ UNIQUE: Final = "23505"
 EXCLUSION: Final = "23P01"
 
 # What waits, time-outs, resources, connections and the server itself do: no row's fault, wherever it strikes.
-_NOT_A_ROWS: Final = ("55P03", "40", "57", "53", "58", "08")
+NOT_A_ROWS: Final = ("55P03", "40", "57", "53", "58", "08")
 # Data, constraints, limits of one row, and what functions raise: a row's fault, even where no line is named.
 _A_ROWS: Final = ("22", "23", "54", "P0")
 _OF_TYPE: Final = {
@@ -41,13 +43,29 @@ _OF_TYPE: Final = {
 }
 
 
+Find = Callable[[int], Record | None]
+
+
 @dataclass(frozen=True)
 class Load:
-    """What was being loaded from where."""
+    """What was being loaded from where, by way of which table, and what an error leaves.
+
+    `expected` is how many rows the manifest says; `is_ahead`, that the table held greater numbers than a
+    sequence that the load moves has given out.
+    """
 
     table: Table
-    columns: tuple[Column, ...]
+    layout: Layout
     source: Source
+    staging: str | None = None
+    left: str = "nothing was loaded"
+    expected: int | None = None
+    is_ahead: bool = False
+
+    @property
+    def doing(self) -> str:
+        """What a message says was being done."""
+        return f'loading "{self.source.name}" into {self.table.qualified}'
 
 
 @dataclass(frozen=True)
@@ -63,27 +81,64 @@ class _Place:
     inside: bool = False
 
 
-def blame(error: psycopg2.Error, load: Load, constraint: Constraint | None) -> MigrationError:
-    """Return the error of this package for what the server refused; *constraint* is the one it names.
+@dataclass(frozen=True)
+class Blame:
+    """What the server refused: the number of the record in what it was sent, and why."""
 
-    The place decides: whatever strikes while a record is loaded is an error of its line. An error without
-    a line (a foreign key is checked last) is looked for in the file by its key.
+    number: int | None
+    column: Column | None
+    sqlstate: str
+    reason: str
+    hint: str
+
+
+def judge(error: psycopg2.Error, load: Load, constraint: Constraint | None) -> Blame | None:
+    """Return which row *error* blames, and for what; None where no row is at fault.
+
+    The place decides: whatever strikes while a record is loaded is an error of its line.
     """
     sqlstate = error.pgcode or ""
     place = _place(error, load, constraint)
     of_a_row = place.number or place.inside or sqlstate.startswith(_A_ROWS) or is_custom(sqlstate)
-    if not sqlstate or sqlstate.startswith(_NOT_A_ROWS) or not of_a_row:
-        return elsewhere(error, doing=f'loading "{load.source.path}" into {load.table.qualified}')
-    record = load.source.record(place.number) if place.number else _record_of_key(error, load, constraint)
+    if not sqlstate or sqlstate.startswith(NOT_A_ROWS) or not (of_a_row or is_policy(error)):
+        return None
     reason, hint = _reason(error, load, place, constraint)
+    return Blame(place.number, place.column, sqlstate, reason, hint)
+
+
+def is_policy(error: psycopg2.Error) -> bool:
+    """Tell whether a policy of row security refused the row."""
+    return error.pgcode == "42501" and error.diag.source_function == "ExecWithCheckOptions"
+
+
+def blame(error: psycopg2.Error, load: Load, constraint: Constraint | None, find: Find) -> MigrationError:
+    """Return the error of this package for what the server refused; *constraint* is the one it names.
+
+    *find* gives the record by the number that the server names. An error without one (a foreign key is
+    checked last) is looked for in the file by its key.
+    """
+    found = judge(error, load, constraint)
+    if found is None:
+        return elsewhere(error, doing=load.doing)
+    record = find(found.number) if found.number else _record_of_key(error, load, constraint)
+    return row_error(found, load, record)
+
+
+def row_error(found: Blame, load: Load, record: Record | None) -> RowError:
+    """Return the error for *record*, or for one that cannot be read again."""
     return RowError(
-        f"{_where(load, place, record)}: {reason}",
-        hint=f"{hint}; nothing was loaded",
-        path=str(load.source.path),
+        f"{_where(load, found, record)}: {found.reason}",
+        hint=f"{found.hint}; {load.left}",
+        path=load.source.name,
         line=record.line if record else None,
-        column=place.column.name if place.column else None,
-        sqlstate=sqlstate,
+        column=found.column.name if found.column else None,
+        sqlstate=found.sqlstate,
     )
+
+
+def wrong_value(sqlstate: str, column: Column) -> str:
+    """Say what *sqlstate* means for a value of *column*."""
+    return _wrong_value(sqlstate, _Place(1, column, reading=True))
 
 
 def _place(error: psycopg2.Error, load: Load, constraint: Constraint | None) -> _Place:
@@ -92,7 +147,8 @@ def _place(error: psycopg2.Error, load: Load, constraint: Constraint | None) -> 
     Another line before it may name a "line 1" too, that of a JSON value or of a function.
     """
     columns = {column.name: column for column in load.table.columns}
-    pattern = rf"^COPY {re.escape(load.table.name)}\D*?(\d+)(.*)"
+    names = "|".join(map(re.escape, filter(None, (load.table.name, load.staging))))
+    pattern = rf"^COPY (?:{names})\D*?(\d+)(.*)"
     context = error.diag.context or ""
     match = re.search(pattern, context, re.MULTILINE)
     number, read = (int(match[1]), _named(match[2], columns)) if match else (None, None)
@@ -113,7 +169,7 @@ def _named(rest: str, names: Iterable[str]) -> str | None:
     return found[max(found)] if found else None
 
 
-def _where(load: Load, place: _Place, record: Record | None) -> str:
+def _where(load: Load, place: Blame, record: Record | None) -> str:
     if record is not None:
         line = f" line {record.line}"
     elif place.number is not None:
@@ -121,7 +177,7 @@ def _where(load: Load, place: _Place, record: Record | None) -> str:
     else:
         line = " (the line cannot be told)"
     column = f", column {quoted(place.column.name)}" if place.column else ""
-    return f'"{load.source.path}"{line}{column}'
+    return f'"{load.source.name}"{line}{column}'
 
 
 def _reason(
@@ -129,6 +185,8 @@ def _reason(
 ) -> tuple[str, str]:
     """Say why in words of our own: the server's may repeat values, and a trigger's are anybody's."""
     sqlstate = error.pgcode or ""
+    if is_policy(error):
+        return "row security of the table refuses the row", "mend the line and run again"
     if place.inside or sqlstate.startswith("P0"):
         rule = f", by {quoted(constraint.name)}" if constraint else ""
         return (
@@ -180,14 +238,21 @@ def _broken_rule(sqlstate: str, table: Table, constraint: Constraint | None) -> 
 
 def _record_of_key(error: psycopg2.Error, load: Load, constraint: Constraint | None) -> Record | None:
     """Find the record by `Key (a, b)=(1, 2)` in the detail; for a key that is there twice, the second one."""
-    names = [column.name for column in load.columns]
+    names = [column.name for column in load.layout.columns]
     key = key_of(error.diag.message_detail)
     if key is None or constraint is None or not set(constraint.columns) <= set(names):
         return None
     places = [names.index(name) for name in constraint.columns]
-    types = [load.columns[place].type for place in places]
+    types = [load.layout.columns[place].type for place in places]
     if not places:
         return None
     if error.pgcode == FOREIGN_KEY:
-        return next(iter(first_of(load.source.again, places, types, key)), None)
-    return next(reversed(equal_of(load.source.again, places, types, key)), None)
+        return next(iter(first_of(lambda: _values(load), places, types, key)), None)
+    return next(reversed(equal_of(lambda: _values(load), places, types, key)), None)
+
+
+def _values(load: Load) -> Iterable[Record]:
+    """Yield the records of the file with the values of the columns in place of the fields."""
+    for record in load.source.again():
+        with suppress(Malformed):
+            yield replace(record, fields=load.layout.values(record))

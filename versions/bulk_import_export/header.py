@@ -16,8 +16,10 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.plan import (
 from spotify_ai_agent_migrations.versions.core.errors import FileError, TableError
 
 
-def match_header(header: Sequence[str], table: Table, path: str) -> tuple[Column, ...]:
-    """Return the column that each name of *header* means.
+def match_header(
+    header: Sequence[str], table: Table, path: str, *, filled: Sequence[Column] = (), line: int = 1
+) -> tuple[Column, ...]:
+    """Return the column that each name of *header*, on *line*, means; *filled* ones are filled otherwise.
 
     A name means the column spelt so, else the only one spelt so but for case and surrounding spaces.
 
@@ -25,12 +27,13 @@ def match_header(header: Sequence[str], table: Table, path: str) -> tuple[Column
         FileError: a name is empty, unknown or there twice.
         TableError: a generated column is named, or one is left out that has to be filled.
     """
+    place = f'"{path}" line {line}'
     found = [_meant(name, table.columns) for name in header]
-    _refuse_unknown(header, found, table, path)
+    _refuse_unknown(header, found, table, place)
     columns = tuple(column for column in found if column is not None)
-    _refuse_duplicates(columns, path)
+    _refuse_duplicates((*columns, *filled), place)
     _refuse_generated(columns, table, path)
-    _refuse_missing(columns, table, path)
+    _refuse_missing((*columns, *filled), table, path)
     return columns
 
 
@@ -42,22 +45,25 @@ def _meant(name: str, columns: Sequence[Column]) -> Column | None:
     return None
 
 
-def _refuse_unknown(header: Sequence[str], found: Sequence[Column | None], table: Table, path: str) -> None:
+def _refuse_unknown(header: Sequence[str], found: Sequence[Column | None], table: Table, where: str) -> None:
     if "" in (name.strip() for name in header):
         place = [name.strip() for name in header].index("") + 1
         raise FileError(
-            f'"{path}" line 1: name {place} of the header is empty',
-            hint=f"line 1 must name columns of {table.qualified}: {names_of(fillable(table))}",
+            f"{where}: name {place} of the header is empty",
+            hint=f"{where.rpartition(chr(34))[2].strip()} must name columns of {table.qualified}: "
+            f"{names_of(fillable(table))}",
         )
     unknown = [name for name, column in zip(header, found, strict=True) if column is None]
     if not unknown:
         return
     near = [_nearest(name, table) for name in unknown]
-    if len(unknown) == len(header) and not any(near):
+    if (len(header) - len(unknown) + sum(one is not None for one in near)) * 2 < len(header):
         # A file without a header: line 1 is a row, and a row is not repeated in a message.
+        none = "no column" if len(unknown) == len(header) else "few columns"
         raise FileError(
-            f'"{path}" line 1 names no column of {table.qualified}',
-            hint=f"the first line must be a header; {table.qualified} has: {names_of(fillable(table))}",
+            f"{where} names {none} of {table.qualified}",
+            hint=f"the first line must be a header, or say that there is none (header=False, --no-header); "
+            f"{table.qualified} has: {names_of(fillable(table))}",
         )
     meant = [
         f"did you mean {quoted(column.name)} for {quoted(name)}?"
@@ -65,7 +71,7 @@ def _refuse_unknown(header: Sequence[str], found: Sequence[Column | None], table
         if column is not None
     ]
     raise FileError(
-        f'"{path}" line 1 names what {table.qualified} has no column for: {listed(map(quoted, unknown))}',
+        f"{where} names what {table.qualified} has no column for: {listed(map(quoted, unknown))}",
         hint=" ".join([*meant[:3], f"{table.qualified} has: {names_of(fillable(table))}"]),
     )
 
@@ -76,11 +82,11 @@ def _nearest(name: str, table: Table) -> Column | None:
     return folded[near[0]] if near else None
 
 
-def _refuse_duplicates(columns: Sequence[Column], path: str) -> None:
+def _refuse_duplicates(columns: Sequence[Column], where: str) -> None:
     twice = [column for column in dict.fromkeys(columns) if columns.count(column) > 1]
     if twice:
         raise FileError(
-            f'"{path}" line 1 names a column twice: {names_of(twice)}',
+            f"{where} names a column twice: {names_of(twice)}",
             hint="rename or remove all but one of the fields",
         )
 

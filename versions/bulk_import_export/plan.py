@@ -31,18 +31,36 @@ _STEPS_PATIENT: Final = 1_000_000
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table; `required` says it is NOT NULL and nothing fills it in its absence."""
+    """A column of a table; `required` says it is NOT NULL and nothing fills it in its absence.
+
+    `number` is its place in the catalogue, `category` the one of its type there. `data_class` is the class of
+    data that its comment begins with, or that of the table it comes from, if any. `always` says that the
+    server numbers it, whatever an UPDATE says; `may_lack`, that a row which leaves it out has NULL there.
+    """
 
     name: str
     type: str
     required: bool = False
     generated: bool = False
     sequence: str | None = None
+    number: int = 0
+    category: str = ""
+    always: bool = False
+    may_lack: bool = False
+    data_class: str | None = None
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether a comment says that it holds personal data."""
+        return self.data_class not in {None, "none"}
 
 
 @dataclass(frozen=True)
 class Table:
-    """A relation of the catalogue; `qualified` is its name as SQL wants it written."""
+    """A relation of the catalogue; `qualified` is its name as SQL wants it written.
+
+    `serial_only` says that rows of it may wait for one another: two sessions must not load it as one.
+    """
 
     oid: int
     schema: str
@@ -53,6 +71,12 @@ class Table:
     is_system: bool = False
     row_security: bool = False
     has_before_trigger: bool = False
+    primary_key: tuple[str, ...] = ()
+    estimated_rows: int = 0
+    size_bytes: int = 0
+    may_select: bool = True
+    serial_only: bool = False
+    has_unique: bool = False
 
 
 @dataclass(frozen=True)
@@ -206,7 +230,7 @@ def refused_sequence(name: str) -> PrivilegeError:
     """Say that the login may not move the sequence *name*."""
     return PrivilegeError(
         f"the file fills a column that the sequence {name} numbers, and this login may not move it",
-        hint=f"GRANT USAGE, UPDATE ON SEQUENCE {name} TO the login; nothing was loaded",
+        hint=f"GRANT USAGE, UPDATE ON SEQUENCE {name} TO the login, and run again",
     )
 
 

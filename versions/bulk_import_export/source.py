@@ -1,96 +1,144 @@
-"""Read a CSV file in blocks that end where a record ends, and find its records again. No database here."""
+"""Read a text in blocks that end where a record ends, and find its records again. No database here."""
 
 from __future__ import annotations
 
-import os
-from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import chain, islice
-from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
+from spotify_ai_agent_migrations.versions.bulk_import_export.binary import (
+    binary_records,
+)
 from spotify_ai_agent_migrations.versions.bulk_import_export.copy_text import check_text, refuse_blank_line
-from spotify_ai_agent_migrations.versions.bulk_import_export.plan import shown
+from spotify_ai_agent_migrations.versions.bulk_import_export.cutting import (
+    BOM,
+    WITH_BOM,
+    Block,
+    cut,
+    cut_binary,
+)
+from spotify_ai_agent_migrations.versions.bulk_import_export.dialect import folded, sniff, wears_apostrophes
+from spotify_ai_agent_migrations.versions.bulk_import_export.jsonlines import (
+    copy_records,
+    json_records,
+    names_of_objects,
+)
+from spotify_ai_agent_migrations.versions.bulk_import_export.opening import Opened, Where, open_input
+from spotify_ai_agent_migrations.versions.bulk_import_export.options import COPY_TEXT, Options
+from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Column
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import (
     Malformed,
     Record,
     count_lines,
-    end_of_records,
     line_end_length,
-    parse,
+    records_of,
 )
 from spotify_ai_agent_migrations.versions.core.errors import FileError
 
-_BLOCK_BYTES: Final = 1 << 20
-# One record lies in memory whole, and a quote that is never closed makes one of all the rest of a file.
-RECORD_MOST_BYTES: Final = 256 << 20
-
-_BOM: Final = b"\xef\xbb\xbf"
-_NOT_TEXT: Final = {
-    b"\x1f\x8b": "compressed with gzip",
-    b"\x28\xb5\x2f\xfd": "compressed with zstd",
-    b"BZh": "compressed with bzip2",
-    b"\xfd7zXZ\0": "compressed with xz",
-    b"PK\x03\x04": "a zip archive, as an .xlsx is",
-}
-_NOT_UTF8: Final = {
-    b"\xff\xfe\0\0": "UTF-32",
-    b"\0\0\xfe\xff": "UTF-32",
-    b"\xff\xfe": "UTF-16",
-    b"\xfe\xff": "UTF-16",
-}
-
-
-@dataclass(frozen=True)
-class Block:
-    """Whole records: the line the first one starts on, how many bytes of the file lie before it, the data."""
-
-    line: int
-    offset: int
-    data: bytes
-
-
-@dataclass(frozen=True)
-class _Mark:
-    """Where the records of one block lie in the file, to find them again without reading it all."""
-
-    records: int
-    line: int
-    offset: int
-    length: int
+_BLANK_MOST_BYTES: Final = 32 << 20
 
 
 class Source:
-    """A CSV file: its header, its blocks once, and any record again by its number.
+    """A text: its dialect, its header, its blocks once, and any record again by its number.
 
     Blank lines at the end are left out, unless the header names one column: there each is a NULL.
     """
 
-    def __init__(self, file: BinaryIO, path: Path) -> None:
-        self.path = path
-        self._file = file
-        self._state = _state(file)
-        self._marks: list[_Mark] = []
-        self._records = 0
-        self._raw = _cut(file, path)
+    def __init__(self, opened: Opened, columns: Sequence[Column], options: Options) -> None:
+        self.name = opened.name
+        self.opened = opened
+        self._options = options
+        self._columns = columns
+        self._state = opened.state()
+        if not opened.sample and not opened.fields:
+            raise FileError(
+                f'"{self.name}" is empty', hint="give it at least a header: a line with the names of columns"
+            )
+        sample = opened.sample.removeprefix(BOM)
+        found = sniff(sample, columns, options, name=self.name, form=opened.form)
+        sample = sample if found.format in WITH_BOM else opened.sample
+        self.dialect = replace(found, encoding=opened.encoding, compression=opened.compression)
+        self.grammar = self.dialect.grammar
+        self._sample = sample
+        self.wears_apostrophes = options.quote is None and wears_apostrophes(sample, found)
+        self._raw = (
+            cut_binary(opened, len(fillable_of(columns)), options)
+            if self.dialect.format == "binary"
+            else cut(opened, self.dialect, options)
+        )
         self.header, self._rest = self._read_header()
+        self._verbatim = _json_fields(self.header, columns, options)
+
+    @property
+    def blank_is_null(self) -> bool:
+        """Whether a blank line is a record."""
+        return len(self.header) == 1 and self.dialect.format != "jsonl"
 
     def blocks(self) -> Iterator[Block]:
-        """Yield the blocks behind the header, none of them empty.
+        """Yield the blocks behind the header, none of them empty; of some records only, where that was said.
 
         Raises:
-            Malformed: a blank line in the middle, or a record longer than `RECORD_MOST_BYTES`.
+            Malformed: a blank line in the middle, or a record that is too long.
         """
-        blank: int | None = None
-        for raw in chain((self._rest,), self._raw):
-            block = _without_blank_lines(raw) if len(self.header) > 1 else raw
+        blocks = self._blocks()
+        return blocks if self._options.only is None else only_at(blocks, self._options.only)
+
+    def _blocks(self) -> Iterator[Block]:
+        """Yield the blocks behind the header.
+
+        Raises:
+            Malformed: a blank line in the middle, or a record that is too long.
+        """
+        if self.dialect.format == "binary":
+            yield from self._raw
+            return
+        blank: Block | None = None
+        strict = not (self._options.lenient or self._options.keeps_rejects)
+        for raw in chain(self._behind_header(), self._raw):
+            block = raw if self.blank_is_null else _without_blank_lines(raw)
+            if block.data and blank is not None:
+                refuse_blank_line(blank.line if strict else None)
+                block = Block(blank.line, blank.offset, blank.data + block.data)
+                blank = None
             if block.data:
-                refuse_blank_line(blank)
                 yield block
             if len(block.data) < len(raw.data):
-                blank = blank or block.line + count_lines(block.data)
+                blank = _joined(blank, _rest_of(raw, block))
+            # A long one would be held while the next is read.
+            del raw, block
+
+    def _behind_header(self) -> Iterator[Block]:
+        """Yield what lies behind the header in the first block, and keep it no longer."""
+        rest, self._rest = self._rest, Block(1, 0, b"")
+        yield rest
+
+    def records(self, block: Block) -> Iterator[Record | Malformed]:
+        """Yield the records of *block*, and in place of one that is malformed what is wrong."""
+        if self.dialect.format == "jsonl":
+            return json_records(block.data, self.header, line=block.line, verbatim=self._verbatim)
+        if self.dialect.format == "binary":
+            return binary_records(block.data, number=block.line)
+        if self.dialect.format in COPY_TEXT:
+            return copy_records(block.data, line=block.line)
+        return records_of(block.data, self.grammar, line=block.line)
+
+    def is_nothing(self, record: Record | Malformed) -> bool:
+        """Tell whether *record* is a blank line that is passed over."""
+        return (
+            self._options.lenient
+            and isinstance(record, Record)
+            and record.fields == (None,)
+            and len(self.header) > 1
+        )
+
+    def hint_of(self, fault: Malformed) -> str:
+        """Return what to do about a record that is none."""
+        candidates = self.opened.candidates
+        if not candidates or "UTF-8" not in fault.problem:
+            return fault.hint
+        return f"name the encoding, encoding=…, --encoding: it may be {' or '.join(candidates)}"
 
     def refuse_changed(self) -> None:
         """Refuse a file that is not as it was opened: what was read is not the whole of it. A pipe passes.
@@ -98,157 +146,154 @@ class Source:
         Raises:
             FileError: it grew, shrank or was written to.
         """
-        if self._file.seekable() and not self._unchanged():
+        if self.opened.state() != self._state:
             raise FileError(
-                f'"{self.path}" changed while it was read',
-                hint="wait until it is written; nothing was loaded",
+                f'"{self.name}" changed while it was read',
+                hint=f"wait until it is written; {self._options.left}",
             )
 
-    def mark(self, block: Block, records: int) -> None:
-        """Remember that *block* holds *records*."""
-        self._marks.append(_Mark(self._records, block.line, block.offset, len(block.data)))
-        self._records += records
-
-    def record(self, number: int) -> Record | None:
-        """Return record *number* (from 1) once more; None if the file cannot be read again."""
-        at = bisect_right([mark.records for mark in self._marks], number - 1) - 1
-        if at < 0 or not self._unchanged():
-            return None
-        mark = self._marks[at]
-        return next(islice(self._again(mark), number - mark.records - 1, None), None)
-
     def again(self) -> Iterator[Record]:
-        """Yield the records read so far once more; none if the file cannot be read again."""
-        if self._unchanged():
-            for mark in self._marks:
-                yield from self._again(mark)
+        """Yield the records of the file once more; none if it cannot be read again, or has changed."""
+        if self.opened.open_again is None or self.opened.state() != self._state:
+            return
+        opened = self.opened.open_again()
+        try:
+            copy = Source(opened, self._columns, self._options)
+            for block in copy.blocks():
+                yield from (record for record in copy.records(block) if isinstance(record, Record))
+        except Malformed:
+            return
+        finally:
+            opened.close()
 
-    def _again(self, mark: _Mark) -> Iterator[Record]:
-        self._file.seek(mark.offset)
-        yield from parse(_read_all(self._file, mark.length), line=mark.line)
-
-    def _unchanged(self) -> bool:
-        return self._file.seekable() and _state(self._file) == self._state
+    def numbered(self, wanted: set[int]) -> dict[int, tuple[Record, int]]:
+        """Return the records of these numbers, and where each lies; none if it cannot be read again."""
+        found: dict[int, tuple[Record, int]] = {}
+        if self.opened.open_again is None or self.opened.state() != self._state:
+            return found
+        opened, number = self.opened.open_again(), 0
+        try:
+            copy = Source(opened, self._columns, self._options)
+            for block in copy.blocks():
+                for record in copy.records(block):
+                    number += not self.is_nothing(record)
+                    if number in wanted and isinstance(record, Record):
+                        found[number] = record, block.offset + record.start
+        finally:
+            opened.close()
+        return found
 
     def _read_header(self) -> tuple[tuple[str, ...], Block]:
-        """Return the names in the first record, and what lies behind it in the first block."""
+        """Return the names of the fields, and what lies behind them in the first block."""
         try:
-            first = next(self._raw, Block(1, 0, b"\n"))
-            record = next(parse(first.data))
-            for field, value in enumerate(record.fields):
-                check_text(value or b"", line=1, field=field)
+            if self.dialect.format == "binary":
+                return tuple(column.name for column in fillable_of(self._columns)), Block(1, 0, b"")
+            first = next(self._raw, Block(self.dialect.skip_lines + 1, 0, b""))
+            if self.opened.fields:
+                return self.opened.fields, first
+            if self.dialect.format == "jsonl":
+                return self._names_of_objects(first), first
+            if not self.dialect.header:
+                return tuple(column.name for column in fillable_of(self._columns)), first
+            return self._names(first)
         except Malformed as fault:
-            raise FileError(f'"{self.path}" line {fault.line}: {fault.problem}', hint=fault.hint) from None
-        names = tuple((value or b"").decode() for value in record.fields)
-        line = 1 + count_lines(first.data, 0, record.end)
-        return names, Block(line, first.offset + record.end, first.data[record.end :])
+            raise FileError(
+                f'"{self.name}" line {fault.line}: {fault.problem}', hint=self.hint_of(fault)
+            ) from None
+
+    def _names_of_objects(self, first: Block) -> tuple[str, ...]:
+        """Return the names in the first objects, and those of documents that they may all lack.
+
+        A document that is NULL has no member. Who updates rows leaves alone what the file does not name.
+        """
+        # The first line may be longer than what is looked at.
+        names, options = names_of_objects(max(self._sample, first.data, key=len)), self._options
+        if options.mode in {"upsert", "merge"}:
+            return names
+        said = {*map(folded, (*names, *filter(None, options.columns.values()), *options.constants))}
+        lacked = _documents(column for column in self._columns if column.may_lack)
+        return (*names, *(name for name in lacked if folded(name) not in said))
+
+    def _names(self, first: Block) -> tuple[tuple[str, ...], Block]:
+        rows = records_of(first.data or b"\n", self.grammar, line=first.line)
+        names: tuple[str, ...] = ()
+        end = 0
+        for number, record in enumerate(islice(rows, self.dialect.header_lines)):
+            if isinstance(record, Malformed):
+                raise record
+            for field, value in enumerate(record.fields):
+                check_text(value or b"", line=record.line, field=field)
+            names = names if number else tuple((value or b"").decode() for value in record.fields)
+            end = record.end
+        line = first.line + count_lines(first.data, 0, end)
+        return names, Block(line, first.offset + end, first.data[end:])
 
 
-def _cut(file: BinaryIO, path: Path) -> Iterator[Block]:
-    """Cut *file* into blocks of whole records; only the last one may lack its line end, and is given it."""
-    data = _opening(file, path)
-    line, offset = 1, len(_BOM) if data.startswith(_BOM) else 0
-    data = data[offset:]
-    while True:
-        end = end_of_records(data)
-        if end:
-            yield Block(line, offset, data[:end])
-            line, offset, data = line + count_lines(data, 0, end), offset + end, data[end:]
-        else:
-            _refuse_endless(data, line)
-        # As much again as is left over, so that a record of many blocks is not searched once for each.
-        more = _read_all(file, max(_BLOCK_BYTES, len(data)))
-        if not more:
-            break
-        data += more
-    if data:
-        yield Block(line, offset, data if data.endswith(b"\r") else data + b"\n")
+def only_at(blocks: Iterator[Block], places: Sequence[tuple[int, int]]) -> Iterator[Block]:
+    """Yield what lies at *places*, which are offset and length in order, each as a block where it stands."""
+    wanted = iter(places)
+    place = next(wanted, None)
+    for block in blocks:
+        end = block.offset + len(block.data)
+        line, at = block.line, 0
+        while place is not None and place[0] < end:
+            start = place[0] - block.offset
+            line += count_lines(block.data, at, start)
+            at = start
+            yield Block(line, place[0], block.data[start : start + place[1]])
+            place = next(wanted, None)
 
 
-def _opening(file: BinaryIO, path: Path) -> bytes:
-    """Read the first block; refuse a file that is empty or something else than CSV in UTF-8."""
-    data = _read_all(file, _BLOCK_BYTES)
-    if not data:
-        raise FileError(
-            f'"{path}" is empty', hint="give it at least a header: a line with the names of columns"
+def _rest_of(raw: Block, block: Block) -> Block:
+    """Return the blank lines at the end of *raw* that are not in *block*, which is all of it but those."""
+    length = len(block.data)
+    return Block(raw.line + count_lines(raw.data, 0, length), raw.offset + length, raw.data[length:])
+
+
+def _joined(first: Block | None, second: Block) -> Block:
+    if first is not None and len(first.data) > _BLANK_MOST_BYTES:
+        raise Malformed(
+            first.line, "the blank lines from here on do not end", hint="remove the lines and run again"
         )
-    refuse_other_formats(data, path)
-    return data
+    return second if first is None else Block(first.line, first.offset, first.data + second.data)
+
+
+def _json_fields(header: Sequence[str], columns: Sequence[Column], options: Options) -> frozenset[str]:
+    """Return the fields whose columns hold JSON: of those a text is kept with its quotes."""
+    targets = {folded(name): column for name, column in options.columns.items()}
+    kept = {folded(name) for name in _documents(columns)}
+    return frozenset(name for name in header if folded(targets.get(folded(name)) or name) in kept)
+
+
+def _documents(columns: Iterable[Column]) -> list[str]:
+    return [column.name for column in columns if column.type in {"json", "jsonb"}]
+
+
+def fillable_of(columns: Sequence[Column]) -> tuple[Column, ...]:
+    """Return the columns of a file that names none: all that can be filled, in the order of the table."""
+    return tuple(column for column in columns if not column.generated)
 
 
 def _without_blank_lines(block: Block) -> Block:
     """Return *block* without the blank lines at its end."""
+    if block.data[-2:-1] not in {b"\n", b"\r"}:
+        # As nearly always, and then nothing is copied.
+        return block
     text = len(block.data.rstrip(b"\r\n"))
     if text:
         text += line_end_length(block.data, text)
     return Block(block.line, block.offset, block.data[:text])
 
 
-def _refuse_endless(data: bytes, line: int) -> None:
-    """Refuse a record that cannot end well, before the rest of the file is read into memory for it."""
-    for _ in parse(data, line=line, final=False):
-        pass
-    if len(data) > RECORD_MOST_BYTES:
-        raise Malformed(
-            line,
-            f"the record is longer than {RECORD_MOST_BYTES >> 20} MiB",
-            hint="look for a quote that is opened and never closed",
-        )
-
-
-def refuse_other_formats(data: bytes, path: Path) -> None:
-    """Refuse what begins like something else than text in UTF-8.
-
-    Raises:
-        FileError: names what the file is.
-    """
-    for magic, what in _NOT_TEXT.items():
-        if data.startswith(magic):
-            raise FileError(
-                f'"{path}" is {what}, and CSV is expected', hint="decompress or export it to CSV first"
-            )
-    for mark, encoding in _NOT_UTF8.items():
-        if data.startswith(mark):
-            raise FileError(
-                f'"{path}" is in {encoding}, and UTF-8 is expected',
-                hint=f'convert it: iconv -f {encoding} -t UTF-8 "{path}"',
-            )
-
-
 @contextmanager
-def open_source(path: Path) -> Iterator[Source]:
-    """Open *path* for the block and read its header.
+def open_source(where: Where, columns: Sequence[Column], options: Options) -> Iterator[Source]:
+    """Open *where* for the block and read its header.
 
     Raises:
-        FileError: missing, a directory, unreadable, empty, not UTF-8, compressed, or without a header.
+        FileError: missing, a directory, unreadable, empty, or without a header.
     """
+    opened = open_input(where, options)
     try:
-        file = path.open("rb", buffering=0)
-    except (OSError, ValueError) as error:
-        raise FileError(
-            f'"{shown(str(path))}" cannot be read: {reason_of(error)}',
-            hint="mend the path or the permissions of the file",
-        ) from error
-    with file:
-        yield Source(file, path)
-
-
-def reason_of(error: Exception) -> str:
-    """Return why a file cannot be opened, in the words of the system."""
-    if isinstance(error, ValueError):
-        return "its name holds a NUL byte" if "null" in str(error) else "its name cannot be encoded"
-    return ((error.strerror if isinstance(error, OSError) else None) or "no reason given").lower()
-
-
-def _read_all(file: BinaryIO, size_bytes: int) -> bytes:
-    """Read *size_bytes*, or what is left: a pipe gives less at a time."""
-    parts: list[bytes] = []
-    while size_bytes > 0 and (part := file.read(size_bytes)):
-        parts.append(part)
-        size_bytes -= len(part)
-    return b"".join(parts)
-
-
-def _state(file: BinaryIO) -> tuple[int, int]:
-    found = os.fstat(file.fileno())
-    return found.st_size, found.st_mtime_ns
+        yield Source(opened, columns, options)
+    finally:
+        opened.close()

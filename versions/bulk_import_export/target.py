@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
+from spotify_ai_agent_migrations.versions.bulk_import_export.opening import reason_of
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import shown
-from spotify_ai_agent_migrations.versions.bulk_import_export.source import reason_of
 from spotify_ai_agent_migrations.versions.core.errors import FileError
 
 # The driver writes a row at a time.
 _BUFFER_BYTES: Final = 1 << 20
+# To the disk as it goes, or all of it is waited for at the end.
+_PUSHED_BYTES: Final = 8 << 20
 _PREFIX: Final = ".export-"
 _SUFFIX: Final = ".csv.part"
 
@@ -30,9 +33,10 @@ class Target:
     def __init__(self, path: Path, file: BinaryIO, *, made: Path | None, place: Path) -> None:
         self.path = path
         self.error: FileError | None = None
-        self._file = file
+        self._file = self._open = file
         self._made = made
         self._place = place
+        self._written = self._pushed = 0
 
     def write(self, data: bytes) -> int:
         """Write *data*; the driver calls this for every row.
@@ -41,18 +45,57 @@ class Target:
             FileError: the disk is full, or worse.
         """
         try:
-            return self._file.write(data)
+            self._file.write(data)
+            self._written += len(data)
+            if self._written - self._pushed >= _PUSHED_BYTES:
+                self._push()
+        except OSError as error:
+            self.error = _unwritable(self.path, error)
+            raise self.error from error
+        return len(data)
+
+    def close(self) -> None:
+        """Close the file, whatever became of it."""
+        # What did not fit on the disk once does not fit at the end either.
+        with suppress(OSError):
+            self._open.close()
+
+    def _push(self) -> None:
+        """Let the system begin to write what it was given; it keeps in memory what is not yet written."""
+        self._file.flush()
+        if hasattr(os, "posix_fadvise"):
+            length = self._written - self._pushed
+            # Advice that a file system does not take is no harm.
+            with suppress(OSError):
+                os.posix_fadvise(self._file.fileno(), self._pushed, length, os.POSIX_FADV_DONTNEED)
+        self._pushed = self._written
+
+    def seal(self) -> None:
+        """Write out what is held back, and hold nothing back any more.
+
+        Raises:
+            FileError: the disk is full, or worse.
+        """
+        try:
+            self._file = self._open = cast(BinaryIO, _raw(self._file))
         except OSError as error:
             self.error = _unwritable(self.path, error)
             raise self.error from error
 
-    def finish(self) -> int:
-        """Put the file in its place, safe on the disk, and return its size in bytes."""
+    def settle(self) -> int:
+        """Make the file safe on the disk, and return its size in bytes."""
         try:
             self._file.flush()
             os.fsync(self._file.fileno())
+            return os.fstat(self._file.fileno()).st_size
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+
+    def finish(self) -> int:
+        """Put the file in its place, safe on the disk, and return its size in bytes."""
+        size_bytes = self.settle()
+        try:
             _keep_owner(self._file.fileno(), self._place)
-            size_bytes = os.fstat(self._file.fileno()).st_size
             made = self._made or _named(self._file.fileno(), self._place.parent)
             _replace(made, self._place)
             _sync_folder(self._place.parent)
@@ -77,15 +120,18 @@ def open_target(path: Path) -> Iterator[Target]:
         number, made = _unnamed(place.parent) or _made(place.parent)
     except (OSError, ValueError) as error:
         raise _unwritable(path, error) from error
-    file = os.fdopen(number, "wb", buffering=_BUFFER_BYTES)
+    target = Target(path, os.fdopen(number, "wb", buffering=_BUFFER_BYTES), made=made, place=place)
     try:
-        yield Target(path, file, made=made, place=place)
+        yield target
     finally:
-        # What did not fit on the disk once does not fit at the end either.
-        with suppress(OSError):
-            file.close()
+        target.close()
         if made is not None:
             made.unlink(missing_ok=True)
+
+
+def _raw(file: Any) -> Any:
+    """Return *file* without its buffer, and with all of it written."""
+    return file.detach() if isinstance(file, io.BufferedWriter) else file
 
 
 def _place(path: Path) -> Path:
