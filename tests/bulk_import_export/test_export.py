@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,7 @@ from spotify_ai_agent_migrations import (
     bulk_import,
 )
 from spotify_ai_agent_migrations.versions.bulk_import_export import run, target
+from spotify_ai_agent_migrations.versions.bulk_import_export.progress import Progress
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from support import ROOT, connected, data, environment, rows
 
@@ -338,3 +340,17 @@ def test_an_export_outlasts_the_statement_timeout_and_names_who_locks(
         f"in the way: pid {pid}, "
     )
     assert "pg_terminate_backend" in caught.value.hint
+
+
+@pytest.mark.parametrize("more", [{}, {"compression": "gzip"}, {"split_rows": 15_000}])
+def test_an_export_by_one_session_says_how_far_it_is(
+    empty_url: str, tmp_path: Path, more: dict[str, Any]
+) -> None:
+    _execute(empty_url, "CREATE VIEW v AS SELECT repeat('x', 99) AS a FROM generate_series(1, 40000)")
+    seen: list[Progress] = []
+    bulk_export("v", tmp_path / "v.csv", url=empty_url, progress=seen.append, **more)
+    *before, last = [(one.rows, one.bytes) for one in seen]
+    assert last == (40_000, 4_000_000 + 2 * (3 if "split_rows" in more else 1))
+    assert len(before) > 2
+    assert {rows for rows, _ in before} == {None}
+    assert [size for _, size in before] == sorted({size for _, size in before})

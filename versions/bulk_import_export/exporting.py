@@ -51,7 +51,11 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.split import (
     numbered_place,
     refuse_many,
 )
-from spotify_ai_agent_migrations.versions.bulk_import_export.spool import Spool, buffered
+from spotify_ai_agent_migrations.versions.bulk_import_export.spool import (
+    Spool,
+    buffered,
+    close_untaken,
+)
 from spotify_ai_agent_migrations.versions.bulk_import_export.wish import (
     COLUMNAR,
     Wish,
@@ -232,6 +236,7 @@ class _Export:
         taker: Sink | ArrowSink = sink
         if self._wish.format in COLUMNAR:
             taker = ArrowSink(sink, found.columns, found.types, self._wish.format, self._wish.compression)
+        sink.told = self._told
         sink.write(self._header(found))
         self._files.append(File(place, sink, taker))
         return self._files[-1]
@@ -240,6 +245,8 @@ class _Export:
         """Put the files in their places, when all of them are whole."""
         for file in self._files:
             file.seal()
+        self._rows = sum(file.rows for file in self._files)
+        self._told(0)
         about = {
             "table": found.name, "columns": list(found.columns), "format": self._wish.format,
             "compression": self._wish.compression, "masked": list(found.masked),
@@ -247,7 +254,7 @@ class _Export:
         sizes = put_in_place(self._files, place, self._wish, about)
         alone = not self._wish.is_split
         return ExportResult(
-            found.name, Path(place), found.columns, sum(file.rows for file in self._files), sum(sizes),
+            found.name, Path(place), found.columns, self._rows, sum(sizes),
             self._files[0].sink.sha256 if alone else "", found.masked, time.monotonic() - self._began,
             () if alone else tuple(Path(file.place) for file in self._files),
         )  # fmt: skip
@@ -306,7 +313,7 @@ class _Export:
             readers = [self._reader(stack, str(row[0])) for _ in range(self._workers)]
             free: list[Connection] = list(readers)
             waiting: list[Future[tuple[Spool, int]]] = []
-            stack.callback(_close, waiting)
+            stack.callback(close_untaken, waiting)
             executor = stack.enter_context(ThreadPoolExecutor(self._workers))
             stack.callback(_cancel, readers)
             taker.write(HEADER if binary else b"")
@@ -323,14 +330,17 @@ class _Export:
     def _take(self, future: Future[tuple[Spool, int]], taker: Taker) -> None:
         spool, rows = future.result()
         with closing(spool):
-            self._bytes += spool.bytes
             if self._wish.format == "binary":
                 taker.write(without_frame(b"".join(spool.parts())))
             else:
                 for part in spool.parts():
                     taker.write(part)
         self._rows += rows
-        self._tell(Progress(self._rows, self._bytes, None, 0, time.monotonic() - self._began))
+
+    def _told(self, size_bytes: int) -> None:
+        """Say how far it is; how many rows there are, only a stretch that is over knows."""
+        self._bytes += size_bytes
+        self._tell(Progress(self._rows or None, self._bytes, None, 0, time.monotonic() - self._began))
 
     def _reader(self, stack: ExitStack, snapshot: str) -> Connection:
         connection = stack.enter_context(
@@ -368,13 +378,6 @@ class _Export:
                     raise
                 wait_ms = self._settings.lock_timeout_ms
                 raise gave_up(error, doing=doing, table=table, wait_ms=wait_ms, seen=watch.seen) from error
-
-
-def _close(waiting: Sequence[Future[tuple[Spool, int]]]) -> None:
-    """Close what nobody took."""
-    for future in waiting:
-        if future.done() and not future.cancelled() and future.exception() is None:
-            future.result()[0].close()
 
 
 def _cancel(connections: Sequence[Connection]) -> None:

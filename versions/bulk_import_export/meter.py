@@ -33,7 +33,8 @@ def shown_progress() -> Iterator[Tell]:
 def line(seen: Progress) -> str:
     """Return the progress on one line: rows, speed, rejects, and how long it will take."""
     speed = seen.bytes / seen.seconds if seen.seconds else 0.0
-    parts = [f"{seen.rows} rows", f"{speed / 1e6:.1f} MB/s"]
+    so_far = f"{seen.bytes / 1e6:.0f} MB" if seen.rows is None else f"{seen.rows} rows"
+    parts = [so_far, f"{speed / 1e6:.1f} MB/s"]
     if seen.rejected:
         parts.append(f"{seen.rejected} rejected")
     if seen.total_bytes and speed:

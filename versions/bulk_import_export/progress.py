@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an import or export is; `total_bytes` only where it is known."""
+    """How far an import or export is; `rows` and `total_bytes` only where they are known."""
 
-    rows: int
+    rows: int | None
     bytes: int
     total_bytes: int | None
     rejected: int

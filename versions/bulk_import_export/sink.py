@@ -103,31 +103,35 @@ class _Summed(io.RawIOBase):
         return len(data)
 
 
-class _Compressed(io.RawIOBase):
-    """Hands on, in large pieces, to what compresses."""
+class _Onward(io.RawIOBase):
+    """Hands on, in large pieces, to what compresses or writes, and says how much."""
 
-    def __init__(self, writer: Any) -> None:
+    def __init__(self, writer: Any, told: Callable[[int], None]) -> None:
         super().__init__()
         self._writer = writer
+        self._told = told
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
         self._writer.write(data)
+        self._told(len(data))
         return len(data)
 
 
 class Sink:
     """Takes the text of an export; `finish` puts the file in its place and returns its size.
 
-    The driver calls `write` for every row, and so it is the buffer's own.
+    The driver calls `write` for every row, and so it is the buffer's own. `told` is told how many bytes have
+    come, before they are compressed.
     """
 
     def __init__(self, place: _Place, compression: str) -> None:
         self._summed = _Summed(place)
         self._writer = _compressing(self._summed, compression) if compression != "none" else None
-        below = self._summed if self._writer is None else _Compressed(self._writer)
+        self.told: Callable[[int], None] = lambda _: None
+        below = _Onward(self._writer or self._summed, lambda size_bytes: self.told(size_bytes))
         self._buffer: io.BufferedWriter | None = io.BufferedWriter(below, SAMPLE_BYTES)
         self.write: Callable[[bytes], int] = self._buffer.write
 

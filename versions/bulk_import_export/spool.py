@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from tempfile import TemporaryFile
 from typing import IO, Any, Final
 
@@ -18,7 +19,7 @@ class Spool(io.RawIOBase):
         self._most_bytes = most_bytes
         self._held: list[bytes] = []
         self._file: IO[bytes] | None = None
-        self.bytes = 0
+        self._bytes = 0
 
     def writable(self) -> bool:
         """Say yes, as a buffer before it asks."""
@@ -27,8 +28,8 @@ class Spool(io.RawIOBase):
     def write(self, data: Any) -> int:
         """Take a piece of at least a few hundred KiB, or it is slow."""
         part = bytes(data)
-        self.bytes += len(part)
-        if self._file is None and self.bytes > self._most_bytes:
+        self._bytes += len(part)
+        if self._file is None and self._bytes > self._most_bytes:
             self._file = TemporaryFile()  # noqa: SIM115  (`close` closes it)
         if self._file is None:
             self._held.append(part)
@@ -55,3 +56,10 @@ class Spool(io.RawIOBase):
 def buffered(spool: Spool) -> io.BufferedWriter:
     """Return what takes single rows for *spool*; flush and detach it behind the last one."""
     return io.BufferedWriter(spool, _PART_BYTES)
+
+
+def close_untaken(waiting: Sequence[Future[tuple[Spool, int]]]) -> None:
+    """Close what nobody took."""
+    for future in waiting:
+        if future.done() and not future.cancelled() and future.exception() is None:
+            future.result()[0].close()
