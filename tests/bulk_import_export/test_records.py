@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotify_ai_agent_migrations.versions.bulk_import_export import copy_text, records
+from spotify_ai_agent_migrations.versions.bulk_import_export import copy_text, records, shape
+from spotify_ai_agent_migrations.versions.bulk_import_export.grammar import Grammar
 
 _PIECES = ["a", '"', '""', ",", "\n", "\r", "\r\n", "\\", "\t", "é", "", '"a"', '1,2\n"', "\\.", "\\N", "\0"]
 _TEXT = st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
@@ -123,3 +126,20 @@ def _last_record(data: bytes) -> int:
 def test_the_greatest_number_of_a_field_is_found(values: list[bytes], most: int | None) -> None:
     text = b"".join(b"x\t" + value + b"\ty\n" for value in values)
     assert copy_text.greatest(text, 1) == most
+
+
+@pytest.mark.parametrize("piece_bytes", [3, 1 << 17])
+def test_a_block_is_regular_where_every_record_of_it_is_read_and_only_there(
+    monkeypatch: pytest.MonkeyPatch, piece_bytes: int
+) -> None:
+    monkeypatch.setattr(shape, "_PIECE_BYTES", piece_bytes)
+    seen = set()
+    for letters in product(b'a,"\n', repeat=7):
+        block = bytes((*letters, 0x0A))
+        read = list(records.records_of(block, Grammar()))
+        whole = not any(isinstance(one, records.Malformed) for one in read)
+        assert shape.regular_records(block, b",", b'"') == (len(read) if whole else None), block
+        lines = block.count(b"\n") if whole and len(read) == block.count(b"\n") else None
+        assert shape.single_lines(block, b",", b'"') == lines, block
+        seen.add((whole, lines is None))
+    assert seen == {(True, False), (True, True), (False, True)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, BinaryIO, Final
@@ -51,7 +52,8 @@ def open_columnar(
     """
     pa = arrow()
     try:
-        schema, batches = _parquet(pa, file) if form == "parquet" else _arrow(pa, file)
+        with _own_memory(pa):
+            schema, batches = _parquet(pa, file) if form == "parquet" else _arrow(pa, file)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _unreadable(name, form, error, left) from error
     lists = frozenset(field.name for field in schema if pa.types.is_nested(field.type))
@@ -127,8 +129,9 @@ class _Text(io.RawIOBase):
         pa = self._pa
         while not self._ready:
             try:
-                batch, share = next(self._batches, (None, 1.0))
-                text = b"" if batch is None else copy_text(pa, batch)
+                with _own_memory(pa):
+                    batch, share = next(self._batches, (None, 1.0))
+                    text = b"" if batch is None else copy_text(pa, batch)
             except (pa.ArrowException, OSError, ValueError) as error:
                 raise _unreadable(self._name, self._form, error, self._left) from error
             if batch is None:
@@ -139,6 +142,17 @@ class _Text(io.RawIOBase):
         buffer[:size] = self._ready[:size]
         self._ready = self._ready[size:]
         return size
+
+
+@contextmanager
+def _own_memory(pa: Any) -> Iterator[None]:
+    """Let the library ask the system for memory in the block: its own pool keeps what it was given once."""
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(before)
 
 
 def copy_text(pa: Any, batch: Any) -> bytes:

@@ -18,7 +18,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.records import (
     parse,
     records_of,
 )
-from spotify_ai_agent_migrations.versions.bulk_import_export.shape import alike_lines, regular_records
+from spotify_ai_agent_migrations.versions.bulk_import_export.shape import regular_records, single_lines
 
 # Small, and handed out in order: the heap keeps the order of the file, and an error is soon met.
 BLOCK_BYTES: Final = 2 << 20
@@ -139,7 +139,7 @@ class _Cut:
         """Return the whole records at the beginning of *data*."""
         if self._tries and len(data) <= LARGE_BYTES:
             block = data[: data.rfind(b"\n") + 1]
-            lines = alike_lines(block, self._grammar.delimiter, self._grammar.quote) if block else None
+            lines = single_lines(block, self._grammar.delimiter, self._grammar.quote) if block else None
             if lines is not None:
                 self._tries = _TRIES
                 return Block(line, offset, block, lines=lines)

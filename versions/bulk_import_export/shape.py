@@ -6,20 +6,12 @@ The server takes a quote anywhere for one that opens or closes, and so would joi
 
 from __future__ import annotations
 
-import re
-from functools import cache
-from operator import itemgetter
-from typing import Final
+from importlib import import_module
+from typing import Any, Final
 
-_FIRST, _LAST = itemgetter(0), itemgetter(-1)
-# Written as one letter for each mark, a line is fields with D between them. A small letter stands right
-# behind another mark, or at the beginning of the line; what else there is has no letter. A quoted field is
-# opened by a small q, and behind the quote that closes it is a small d, or n for the end of the line; two in
-# a row are one that is meant.
-_REGULAR_LINE: Final = re.compile(rb"(?:(?:q(?:[dD]|[qQ]q)*[qQ](?=d))?[dD])*(?:q(?:[dD]|[qQ]q)*[qQ](?=n))?n?")
-# Machines write the same line over and over. From so many shapes on, each costs more than it saves.
-_SHAPES_MOST: Final = 300
-_SHAPE_MOST_BYTES: Final = 10_000
+_LINE_END: Final = 0x0A
+# What is made of so much takes memory that the process keeps; for more it asks the system each time.
+_PIECE_BYTES: Final = 128 << 10
 
 
 def regular_records(block: bytes, delimiter: bytes, quote: bytes) -> int | None:
@@ -27,77 +19,57 @@ def regular_records(block: bytes, delimiter: bytes, quote: bytes) -> int | None:
 
     Line ends are LF throughout.
     """
+    counted = _counted(block, delimiter, quote)
+    return counted[0] if counted is not None else None
+
+
+def single_lines(block: bytes, delimiter: bytes, quote: bytes) -> int | None:
+    """Return how many lines *block* has, if it is regular and each of them is a record; else None."""
+    counted = _counted(block, delimiter, quote)
+    return counted[0] if counted is not None and counted[0] == counted[1] else None
+
+
+def _counted(block: bytes, delimiter: bytes, quote: bytes) -> tuple[int, int] | None:
+    """Return how many records and lines *block* has; None if it is not regular."""
     if b"\r" in block or b"\0" in block:
         return None
     if not quote or quote not in block:
-        return block.count(b"\n")
-    return _apart(block, delimiter, quote)
+        lines = block.count(b"\n")
+        return lines, lines
+    return _read(block, delimiter[0], quote[0]) if block.endswith(b"\n") else None
 
 
-def alike_lines(block: bytes, delimiter: bytes, quote: bytes) -> int | None:
-    """Return how many lines *block* has, if the server reads each as one record, as we do; else None.
+def _read(block: bytes, delimiter: int, quote: int) -> tuple[int, int] | None:
+    # Late: it takes longer to import than most files to load.
+    numpy = import_module("numpy")
+    is_edge = numpy.zeros(256, bool)
+    is_edge[[delimiter, quote, _LINE_END]] = True
+    letters = numpy.frombuffer(block, numpy.uint8)
+    records = lines = start = 0
+    while start < len(block):
+        end = block.rfind(b"\n", start, start + _PIECE_BYTES) + 1 or len(block)
+        counted = _read_piece(numpy, letters[start:end], quote, is_edge)
+        if counted is None:
+            # That line may end inside of quotes.
+            end = len(block)
+            counted = _read_piece(numpy, letters[start:], quote, is_edge)
+        if counted is None:
+            return None
+        records, lines, start = records + counted[0], lines + counted[1], end
+    return records, lines
 
-    It also gives up on lines of many shapes: then `regular_records` is quicker.
+
+def _read_piece(numpy: Any, letters: Any, quote: int, is_edge: Any) -> tuple[int, int] | None:
+    """Count by the places of the quotes: every other one opens, and the next one closes.
+
+    One that opens stands behind, and one that closes before, a delimiter, a line end, or another quote: then
+    the two are one that is meant.
     """
-    if b"\r" in block or b"\0" in block:
+    quotes = numpy.flatnonzero(letters == quote)
+    # Before the first letter there is the last one, which ends a line.
+    opens, closes = quotes[::2] - 1, quotes[1::2] + 1
+    if len(opens) > len(closes) or not is_edge[letters[opens]].all() or not is_edge[letters[closes]].all():
         return None
-    if quote not in block:
-        return block.count(b"\n")
-    # `title` makes a letter small that follows a letter: it says of each mark whether one is right before it.
-    marks = block.translate(_letters(delimiter, quote)).title().translate(None, b".")
-    if block.startswith(quote):
-        marks = b"q" + marks[1:]
-    if b"n" in marks:
-        marks = marks.replace(b"n", b"nN")
-    alike = _repeats(marks)
-    if alike is not None and _REGULAR_LINE.fullmatch(alike):
-        return len(marks) // (len(alike) + 1)
-    lines = marks.split(b"N")
-    shapes = set(lines)
-    if len(shapes) > _SHAPES_MOST or max(map(len, shapes)) > _SHAPE_MOST_BYTES:
-        return None
-    if not all(map(_REGULAR_LINE.fullmatch, shapes)):
-        return None
-    # Behind the last is a line end.
-    return len(lines) - 1
-
-
-def _repeats(marks: bytes) -> bytes | None:
-    """Return the one line that *marks* are all made of; None if there are several, or too long a one."""
-    line = marks[: marks.find(b"N", 0, _SHAPE_MOST_BYTES) + 1]
-    return line[:-1] if line and line * (len(marks) // len(line)) == marks else None
-
-
-@cache
-def _letters(delimiter: bytes, quote: bytes) -> bytes:
-    table = bytearray(b"." * 256)
-    table[delimiter[0]], table[quote[0]], table[0x0A] = b"dqn"
-    return bytes(table)
-
-
-def _apart(block: bytes, delimiter: bytes, quote: bytes) -> int | None:
-    """Return how many records *block* has, whatever their shapes; None if one is not regular."""
-    # A quote written twice is a NUL from here on, which the block does not hold.
-    parts = block.replace(quote * 2, b"\0").split(quote)
-    if len(parts) % 2 == 0:
-        return None
-    outside = parts[::2]
-    if not _stand_between(outside, {delimiter[0], 0x0A}):
-        return None
-    text = quote.join(outside)
-    if b"\0" in text and not _stand_between(text.split(b"\0"), {delimiter[0], 0x0A}):
-        return None
-    return text.count(b"\n")
-
-
-def _stand_between(parts: list[bytes], separators: set[int]) -> bool:
-    """Tell whether a separator ends and begins each of *parts*, where another one is beside it."""
-    # At the beginning of the block, as at that of a line.
-    begins = parts[1:]
-    ends = parts[:-1] if parts[0] else parts[1:-1]
-    return (
-        all(begins)
-        and all(ends)
-        and {*map(_FIRST, begins)} <= separators
-        and {*map(_LAST, ends)} <= separators
-    )
+    ends = numpy.flatnonzero(letters == _LINE_END)
+    inside = numpy.searchsorted(quotes, ends) & 1
+    return len(ends) - int(inside.sum()), len(ends)
