@@ -1,0 +1,15 @@
+"""Ask a server how it is: bounded, read-only, and never a false all-clear."""
+
+from __future__ import annotations
+
+from spotify_ai_agent_migrations.versions.health_check.finding import (
+    Finding,
+    Fix,
+    HealthReport,
+    Ran,
+    State,
+    Subject,
+)
+from spotify_ai_agent_migrations.versions.health_check.run import check_health
+
+__all__ = ["Finding", "Fix", "HealthReport", "Ran", "State", "Subject", "check_health"]

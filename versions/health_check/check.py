@@ -1,0 +1,99 @@
+"""What a check is, and how what the server says becomes findings. No database, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from spotify_ai_agent_migrations.versions.health_check.finding import Finding, Fix, State, Subject
+
+Summary = Callable[[Mapping[str, Any]], str]
+PRIMARY: Final = frozenset({"primary"})
+STANDBY: Final = frozenset({"standby"})
+BOTH: Final = PRIMARY | STANDBY
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question to the server.
+
+    Its statement, named as its id with `_` for the point, gives rows of `kind`, `schema`, `name`, `measure`,
+    `state`, `values` and `fixes`: no row is ok. A `state` that is not NULL is the finding's; else `measure`
+    is compared with the limits, above which (or below which, where `falling`) it is worse. `fixes` are pairs
+    of SQL and lock. `values` holds numbers and names, never a value of a row.
+    """
+
+    id: str
+    title: str
+    why: str
+    summary: str
+    warning: float | None = None
+    critical: float | None = None
+    unit: str = ""
+    falling: bool = False
+    roles: frozenset[str] = BOTH
+    since: int = 0
+    needs: str = ""
+    deep: bool = False
+
+    @property
+    def statement(self) -> str:
+        """The name of its statement."""
+        return self.id.replace(".", "_")
+
+    @property
+    def group(self) -> str:
+        """What stands before the point of its id."""
+        return self.id.partition(".")[0]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a check's statement."""
+
+    kind: str
+    schema: str | None
+    name: str
+    measure: float | None
+    state: str | None
+    values: Mapping[str, Any]
+    fixes: tuple[tuple[str, str], ...]
+
+
+def findings_of(check: Check, rows: Iterable[Row], *, evidence_sql: str) -> tuple[Finding, ...]:
+    """Return what *rows* say, but for what is within the limits."""
+    found = (_finding(check, row, evidence_sql) for row in rows)
+    return tuple(one for one in found if one.state is not State.OK)
+
+
+def _finding(check: Check, row: Row, evidence_sql: str) -> Finding:
+    return Finding(
+        check.id,
+        State(row.state) if row.state is not None else judged(check, row.measure),
+        Subject(row.kind, row.schema, row.name),
+        check.summary.format(name=row.name, schema=row.schema, measure=row.measure, **row.values),
+        row.values,
+        row.measure,
+        check.warning,
+        check.critical,
+        check.unit,
+        evidence_sql,
+        tuple(Fix(sql, lock) for sql, lock in row.fixes),
+        str(row.values["cure"]) if "cure" in row.values else None,
+    )
+
+
+def judged(check: Check, measure: float | None) -> State:
+    """Return the state that *measure* is in by the limits of *check*; what nobody knows is unknown."""
+    if measure is None:
+        return State.UNKNOWN
+    for limit, state in ((check.critical, State.CRITICAL), (check.warning, State.WARNING)):
+        if limit is not None and (measure <= limit if check.falling else measure >= limit):
+            return state
+    return State.OK
+
+
+def worst(findings: Iterable[Finding]) -> State:
+    """Return the worst state of *findings*; ok of none."""
+    return min((one.state for one in findings), key=lambda state: state.rank, default=State.OK)

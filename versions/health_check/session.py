@@ -1,0 +1,129 @@
+"""Ask a server within a deadline that holds even where the server answers nothing at all."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import psycopg2
+from psycopg2.extensions import POLL_OK, POLL_READ, POLL_WRITE, make_dsn
+from psycopg2.extensions import connection as Connection
+
+from spotify_ai_agent_migrations.versions.core.settings import Settings
+
+PURPOSE: Final = "agentdb health"
+LOCK_TIMEOUT_MS: Final = 300
+# What the way to the server and back may take beyond the time that the server was given.
+_GRACE_S: Final = 0.1
+_LEAST_MS: Final = 10
+
+
+class NoAnswerError(Exception):
+    """The server did not answer in time, and the connection is of no use any more."""
+
+
+class Session:
+    """One connection, read-only, that waits for nothing longer than it was told.
+
+    The driver is asked without blocking: a server that is stopped in the middle keeps no thread of ours.
+    """
+
+    def __init__(self, settings: Settings, *, deadline: float) -> None:
+        self._settings = settings
+        self._deadline = deadline
+        self._connection: Connection | None = None
+
+    @property
+    def left_s(self) -> float:
+        """How many seconds there are left."""
+        return self._deadline - time.monotonic()
+
+    @property
+    def server_version(self) -> int:
+        """The version of the server, as 180006."""
+        return self._connection.server_version if self._connection is not None else 0
+
+    def open(self) -> None:
+        """Connect.
+
+        Raises:
+            NoAnswerError: nothing was answered before the deadline.
+            psycopg2.OperationalError: the connection was refused.
+        """
+        # As options of the session: a role of which statement_timeout is 1 ms can still ask.
+        options = {
+            "default_transaction_read_only": "on",
+            "lock_timeout": LOCK_TIMEOUT_MS,
+            "statement_timeout": max(_LEAST_MS, int(1000 * self.left_s)),
+            "idle_in_transaction_session_timeout": 10_000,
+            "search_path": "pg_catalog",
+        }
+        spoken = " ".join(f"-c {name}={value}" for name, value in options.items())
+        parameters: dict[str, Any] = {
+            "application_name": PURPOSE,
+            "client_encoding": "UTF8",
+            **self._settings.conninfo,
+            "options": f"{self._settings.conninfo.get('options', '')} {spoken}".strip(),
+        }
+        self._connection = psycopg2.connect(make_dsn(**parameters), async_=1)
+        self._wait(self._deadline)
+
+    def rows(
+        self, statement: str, values: Mapping[str, object] | None = None, *, most_s: float
+    ) -> Sequence[tuple[Any, ...]]:
+        """Return the rows of *statement*, asked in a transaction of its own that is committed.
+
+        Raises:
+            NoAnswerError: nothing was answered in *most_s*, or before the deadline.
+            psycopg2.Error: the server refused it, or took longer than it was given.
+        """
+        assert self._connection is not None
+        given_s = min(most_s, self.left_s)
+        if given_s <= 0:
+            raise NoAnswerError
+        until = time.monotonic() + given_s + _GRACE_S
+        with self._connection.cursor() as cursor:
+            cursor.execute(
+                "BEGIN READ ONLY; SELECT pg_catalog.set_config('statement_timeout', %s, true)",
+                (f"{max(_LEAST_MS, int(1000 * given_s))}ms",),
+            )
+            self._wait(until)
+            try:
+                cursor.execute(statement, values)
+                self._wait(until)
+                found = cursor.fetchall()
+            except psycopg2.Error:
+                with suppress(psycopg2.Error):
+                    cursor.execute("ROLLBACK")
+                    self._wait(until)
+                raise
+            # A rollback would be counted, and look like one of the application's.
+            cursor.execute("COMMIT")
+            self._wait(until)
+            return found
+
+    def close(self) -> None:
+        """Close the connection, without a word to the server."""
+        if self._connection is not None:
+            with suppress(psycopg2.Error):
+                self._connection.close()
+            self._connection = None
+
+    def _wait(self, until: float) -> None:
+        """Wait until the server has answered.
+
+        Raises:
+            NoAnswerError: it has not at *until*, a time of the monotonic clock.
+        """
+        assert self._connection is not None
+        while (state := self._connection.poll()) != POLL_OK:
+            left_s = until - time.monotonic()
+            place = self._connection.fileno()
+            reading = [place] if state == POLL_READ else []
+            writing = [place] if state == POLL_WRITE else []
+            if left_s <= 0 or not any(select.select(reading, writing, [], left_s)):
+                self.close()
+                raise NoAnswerError
