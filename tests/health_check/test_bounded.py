@@ -1,0 +1,66 @@
+"""The answer comes in time whatever the server does, and is never a false all-clear."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from spotify_ai_agent_migrations import SettingsError
+from spotify_ai_agent_migrations.versions.health_check import State, check_health
+from support import connected, rows
+
+# The servers of the tests leave their files to the system.
+UNSAFE = ("set.durability",)
+
+
+def _postmaster(url: str) -> int:
+    ((folder,),) = rows(url, "SHOW data_directory")
+    return int((Path(str(folder)) / "postmaster.pid").read_text().splitlines()[0])
+
+
+def test_a_server_that_is_frozen_is_said_to_be_by_the_deadline(empty_url: str) -> None:
+    process = _postmaster(empty_url)
+    os.kill(process, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        report = check_health(url=empty_url, deadline_s=0.5)
+        took_s = time.monotonic() - began
+    finally:
+        os.kill(process, signal.SIGCONT)
+    assert (report.state, {ran.state for ran in report.checks}) == (State.UNKNOWN, {State.UNKNOWN})
+    assert {ran.reason for ran in report.checks} == {"the server did not answer"}
+    assert took_s < 0.7
+    assert check_health(url=empty_url, exclude=UNSAFE).state is State.OK
+
+
+def test_a_role_that_is_given_a_millisecond_can_still_ask(empty_url: str, login: Callable[..., str]) -> None:
+    url = login()
+    role = url.split("//")[1].split(":")[0]
+    with connected(empty_url) as connection, connection.cursor() as cursor:
+        cursor.execute(f"ALTER ROLE {role} SET statement_timeout = '1ms'")
+        cursor.execute(f"GRANT pg_monitor TO {role}")
+    report = check_health(url=url, exclude=UNSAFE)
+    assert {ran.state for ran in report.checks} <= {State.OK, State.SKIPPED}
+    assert report.state is State.OK
+
+
+def test_what_a_login_may_not_see_is_unknown_and_says_what_would_cure_it(
+    empty_url: str, login: Callable[..., str]
+) -> None:
+    rows(empty_url, "CREATE SEQUENCE s; SELECT setval('s', 9223372036854775807)")
+    (found,) = check_health(url=login(), only=["seq.exhaustion"]).findings
+    assert (found.state, found.cure) == (State.UNKNOWN, "GRANT SELECT ON SEQUENCE public.s TO the login")
+    (seen,) = check_health(url=empty_url, only=["seq"]).findings
+    assert seen.state is State.CRITICAL
+
+
+def test_a_check_that_is_none_is_refused_with_the_groups() -> None:
+    with pytest.raises(SettingsError) as caught:
+        check_health(only=["nonsense"])
+    assert caught.value.problem == 'there is no check "nonsense"'
+    assert "conn" in caught.value.hint
