@@ -9,7 +9,7 @@ from typing import Final
 
 import psycopg2
 
-from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
+from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
 from spotify_ai_agent_migrations.versions.health_check.check import Check, Row, findings_of, worst
