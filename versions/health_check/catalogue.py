@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.health_check.check import PRIMARY, Check
+from spotify_ai_agent_migrations.versions.health_check.checks_replication import REPLICATION
+from spotify_ai_agent_migrations.versions.health_check.checks_server import SERVER
 
 _MONITOR: Final = "GRANT pg_monitor TO the login"
 
@@ -18,13 +20,13 @@ CHECKS: Final = (
         "conn.usage", "connections in use",
         "At the limit every new client is refused, whoever mends that among them.",
         "{clients} of {usable} connections are in use",
-        warning=0.8, critical=0.95, unit="of the slots", needs=_MONITOR,
+        warning=0.8, critical=0.95, unit="of the slots", watching=True,
     ),
     Check(
         "conn.idle_in_tx", "transactions in which nothing happens",
         "What such a transaction may still see is kept in every table, and its locks are held.",
         "session {pid} has been idle in a transaction for {seconds} s",
-        warning=60, critical=900, unit="seconds", needs=_MONITOR,
+        warning=60, critical=900, unit="seconds", watching=True,
     ),
     Check(
         "lock.prepared_xacts", "transactions prepared and left",
@@ -36,7 +38,7 @@ CHECKS: Final = (
         "lock.advisory_idle_holder", "advisory locks held by nobody at work",
         "Whoever asks for the lock, a migration perhaps, waits for a session that does nothing.",
         "session {pid} has held an advisory lock for {seconds} s, doing nothing; {waiting} wait for it",
-        warning=600, unit="seconds", needs=_MONITOR,
+        warning=600, unit="seconds", watching=True,
     ),
     Check(
         "xid.database", "transactions until the server refuses writes",
@@ -88,4 +90,6 @@ CHECKS: Final = (
         "The next restart, planned or not, changes how the server behaves.",
         "{name} waits for a restart",
     ),
+    *SERVER,
+    *REPLICATION,
 )  # fmt: skip

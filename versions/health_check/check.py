@@ -22,6 +22,9 @@ class Check:
     `state`, `values` and `fixes`: no row is ok. A `state` that is not NULL is the finding's; else `measure`
     is compared with the limits, above which (or below which, where `falling`) it is worse. `fixes` are pairs
     of SQL and lock. `values` holds numbers and names, never a value of a row.
+
+    One that is `watching` others would see a part only without pg_read_all_stats, and is not run then. Below
+    the version `renamed` the statement is the one with `_older` behind its name.
     """
 
     id: str
@@ -36,6 +39,8 @@ class Check:
     since: int = 0
     needs: str = ""
     deep: bool = False
+    watching: bool = False
+    renamed: int = 0
 
     @property
     def statement(self) -> str:

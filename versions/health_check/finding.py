@@ -60,8 +60,8 @@ class Finding:
 
     check: str
     state: State
-    subject: Subject
-    summary: str
+    subject: Subject = Subject()
+    summary: str = ""
     values: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     measure: float | None = None
     warning: float | None = None

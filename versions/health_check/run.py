@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final
 
 import psycopg2
@@ -13,7 +15,7 @@ from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
 from spotify_ai_agent_migrations.versions.health_check.check import Check, Row, findings_of, worst
-from spotify_ai_agent_migrations.versions.health_check.finding import HealthReport, Ran, State
+from spotify_ai_agent_migrations.versions.health_check.finding import Finding, HealthReport, Ran, State
 from spotify_ai_agent_migrations.versions.health_check.selection import chosen
 from spotify_ai_agent_migrations.versions.health_check.session import NoAnswerError, Session
 
@@ -23,6 +25,17 @@ _CHECK_MOST_S: Final = 2.0
 _PRIVILEGE: Final = "42501"
 _CANCELLED: Final = "57014"
 _LOCKED: Final = "55P03"
+NO_LIMITS: Final[Mapping[str, tuple[float | None, float | None]]] = MappingProxyType({})
+Limits = Mapping[str, tuple[float | None, float | None]]
+
+
+@dataclass(frozen=True)
+class Asker:
+    """What the server is, which login asks, as SQL writes its name, and whether it sees others' sessions."""
+
+    role: str
+    login: str
+    sees_others: bool
 
 
 def check_health(
@@ -32,18 +45,21 @@ def check_health(
     exclude: Sequence[str] = (),
     deep: bool = False,
     deadline_s: float = DEADLINE_S,
+    limits: Limits = NO_LIMITS,
 ) -> HealthReport:
     """Ask the server how it is, and return what was found; an unhealthy server raises nothing.
 
     only, exclude: checks by id, or by group (`conn`), or by pattern (`idx.*`).
     deep: also what reads the data: amcheck, orphans of foreign keys, exact bloat.
+    limits: from where on a check, by id, is a warning, and critical, instead of its own limits.
 
     Locks: ACCESS SHARE on catalogs. Time: *deadline_s* at the most, whatever the server does.
 
     Raises:
         SettingsError: no such check, or no server to ask.
     """
-    checks = chosen(CHECKS, only=only, exclude=exclude, deep=deep)
+    chosen(CHECKS, only=list(limits), exclude=(), deep=deep)
+    checks = [_limited(one, limits) for one in chosen(CHECKS, only=only, exclude=exclude, deep=deep)]
     settings = resolve_settings(url)
     began = time.monotonic()
     with closing(Session(settings, deadline=began + deadline_s)) as session:
@@ -51,29 +67,37 @@ def check_health(
     return HealthReport(tuple(ran), time.monotonic() - began, settings.shown_url, version, role)
 
 
+def _limited(check: Check, limits: Limits) -> Check:
+    warning, critical = limits.get(check.id, (check.warning, check.critical))
+    return replace(check, warning=warning, critical=critical)
+
+
 def _asked(session: Session, checks: Sequence[Check]) -> tuple[list[Ran], int | None, str]:
     try:
         session.open()
-        ((in_recovery,),) = session.rows(SQL["role"], most_s=_CHECK_MOST_S)
+        ((in_recovery, sees_others, login),) = session.rows(SQL["role"], most_s=_CHECK_MOST_S)
     except (NoAnswerError, psycopg2.Error) as error:
         reason = "the server did not answer" if isinstance(error, NoAnswerError) else "no connection"
         return _unanswered(checks, reason), None, "unknown"
     role = "standby" if in_recovery else "primary"
+    asker = Asker(role, login, sees_others)
     ran: list[Ran] = []
     for place, check in enumerate(checks):
         try:
-            ran.append(_ran(session, check, role))
+            ran.append(_ran(session, check, asker))
         except NoAnswerError:
             return [*ran, *_unanswered(checks[place:], "the server did not answer")], None, role
     return ran, session.server_version, role
 
 
-def _ran(session: Session, check: Check, role: str) -> Ran:
+def _ran(session: Session, check: Check, asker: Asker) -> Ran:
     """Run one check; what it may not, or cannot in time, is unknown."""
-    if role not in check.roles or session.server_version < check.since:
-        return Ran(check.id, State.SKIPPED, 0.0, reason=f"not on a {role} of this version")
+    if asker.role not in check.roles or session.server_version < check.since:
+        return Ran(check.id, State.SKIPPED, 0.0, reason=f"not on a {asker.role} of this version")
+    if check.watching and not asker.sees_others:
+        return _blind(check, asker)
     began = time.monotonic()
-    statement = SQL[check.statement]
+    statement = SQL[check.statement + ("_older" if session.server_version < check.renamed else "")]
     try:
         rows = session.rows(statement, _limits(check), most_s=_CHECK_MOST_S)
     except psycopg2.Error as error:
@@ -82,8 +106,15 @@ def _ran(session: Session, check: Check, role: str) -> Ran:
     return Ran(check.id, worst(found), time.monotonic() - began, found)
 
 
+def _blind(check: Check, asker: Asker) -> Ran:
+    """Say that the login sees a part only, which would look as if all were well."""
+    cure = f"GRANT pg_monitor TO {asker.login}"
+    said = f"{check.title}: the login sees its own sessions only"
+    return Ran(check.id, State.UNKNOWN, 0.0, (Finding(check.id, State.UNKNOWN, summary=said, cure=cure),))
+
+
 def _limits(check: Check) -> dict[str, object]:
-    return {"warning": check.warning, "critical": check.critical}
+    return {"warning": check.warning, "critical": check.critical, "now": time.time()}
 
 
 def _row(found: tuple[object, ...]) -> Row:

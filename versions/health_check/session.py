@@ -53,13 +53,15 @@ class Session:
             NoAnswerError: nothing was answered before the deadline.
             psycopg2.OperationalError: the connection was refused.
         """
+        # Each transaction is begun as read-only: the default of that is one of the things that are looked at.
         # As options of the session: a role of which statement_timeout is 1 ms can still ask.
         options = {
-            "default_transaction_read_only": "on",
             "lock_timeout": LOCK_TIMEOUT_MS,
             "statement_timeout": max(_LEAST_MS, int(1000 * self.left_s)),
             "idle_in_transaction_session_timeout": 10_000,
             "search_path": "pg_catalog",
+            # What is asked of catalogs is estimated too high, and compiled for longer than it takes.
+            "jit": "off",
         }
         spoken = " ".join(f"-c {name}={value}" for name, value in options.items())
         parameters: dict[str, Any] = {
