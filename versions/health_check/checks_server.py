@@ -21,7 +21,7 @@ AVAILABILITY: Final = (
     Check(
         "avail.read_only", "where writing is refused unless it is asked for",
         "Every INSERT of an application that says nothing about it fails.",
-        "transactions {whose} are read-only by default",
+        "transactions are read-only by default for {whose}",
         roles=PRIMARY,
     ),
     Check(

@@ -253,20 +253,25 @@ SELECT 'sequence', nspname, relname,
 
 -- avail_read_only --
 -- Where transactions are read-only unless they say otherwise: for all, for a database, or for a role.
-SELECT 'server', NULL, 'default_transaction_read_only', NULL::float8, 'critical',
-       pg_catalog.jsonb_build_object('whose', 'of this login'),
+SELECT 'server', NULL, name, NULL::float8, 'critical', pg_catalog.jsonb_build_object('whose', 'everybody'),
        ARRAY[['ALTER SYSTEM RESET default_transaction_read_only', 'none'], ['SELECT pg_reload_conf()', 'none']]
- WHERE pg_catalog.current_setting('default_transaction_read_only') = 'on'
+  FROM pg_catalog.pg_settings
+ WHERE name = 'default_transaction_read_only' AND setting = 'on'
+   AND source NOT IN ('database', 'user', 'database user')
 UNION ALL
 SELECT CASE WHEN altered.setrole = 0 THEN 'database' ELSE 'role' END, NULL,
-       coalesce(role.rolname, database.datname), NULL, 'warning',
+       coalesce(role.rolname, database.datname, 'all'), NULL,
+       -- A role that only reads may well be told so.
+       CASE WHEN altered.setrole <> 0 THEN 'info'
+            WHEN database.datname IS DISTINCT FROM pg_catalog.current_database() AND altered.setdatabase <> 0
+            THEN 'warning' ELSE 'critical' END,
        pg_catalog.jsonb_build_object(
-           'whose', pg_catalog.concat_ws(' in ', 'of ' || role.rolname, coalesce(database.datname, 'every database'))),
-       ARRAY[[pg_catalog.concat_ws(' ', 'ALTER',
-                  coalesce('ROLE ' || pg_catalog.quote_ident(role.rolname)
-                               || coalesce(' IN DATABASE ' || pg_catalog.quote_ident(database.datname), ''),
-                           'DATABASE ' || pg_catalog.quote_ident(database.datname)),
-                  'RESET default_transaction_read_only'), 'none']]
+           'whose', pg_catalog.concat_ws(' in ', role.rolname, coalesce(database.datname, 'every database'))),
+       ARRAY[[pg_catalog.format('BEGIN READ WRITE; ALTER %%s RESET default_transaction_read_only; COMMIT',
+                  CASE WHEN altered.setrole = 0 AND altered.setdatabase = 0 THEN 'ROLE ALL'
+                       WHEN altered.setrole = 0 THEN 'DATABASE ' || pg_catalog.quote_ident(database.datname)
+                       ELSE 'ROLE ' || pg_catalog.quote_ident(role.rolname)
+                            || coalesce(' IN DATABASE ' || pg_catalog.quote_ident(database.datname), '') END), 'none']]
   FROM pg_catalog.pg_db_role_setting AS altered
   LEFT JOIN pg_catalog.pg_roles AS role ON role.oid = altered.setrole
   LEFT JOIN pg_catalog.pg_database AS database ON database.oid = altered.setdatabase
@@ -856,7 +861,7 @@ SELECT holder.kind, NULL, holder.name, holder.age::float8, NULL,
           FROM pg_catalog.pg_stat_replication) AS holder
  WHERE holder.age IS NOT NULL
  ORDER BY holder.age DESC
- LIMIT 1;
+ LIMIT 10;
 
 -- set_corruption_masking --
 -- Settings for the rescue of a broken server, left on: what is broken is read as if it were not there.

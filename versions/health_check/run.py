@@ -101,9 +101,18 @@ def _ran(session: Session, check: Check, asker: Asker) -> Ran:
     try:
         rows = session.rows(statement, _limits(check), most_s=_CHECK_MOST_S)
     except psycopg2.Error as error:
-        return Ran(check.id, State.UNKNOWN, time.monotonic() - began, reason=_reason(check, error))
+        return _refused(check, asker, error, time.monotonic() - began)
     found = findings_of(check, (_row(one) for one in rows), evidence_sql=statement)
     return Ran(check.id, worst(found), time.monotonic() - began, found)
+
+
+def _refused(check: Check, asker: Asker, error: psycopg2.Error, seconds: float) -> Ran:
+    """Say why a check was refused, and which grant would let it be."""
+    found: tuple[Finding, ...] = ()
+    if error.pgcode == _PRIVILEGE and check.needs:
+        cure = check.needs.replace("the login", asker.login)
+        found = (Finding(check.id, State.UNKNOWN, summary=f"{check.title}: the login may not ask", cure=cure),)
+    return Ran(check.id, State.UNKNOWN, seconds, found, _reason(check, error))
 
 
 def _blind(check: Check, asker: Asker) -> Ran:
