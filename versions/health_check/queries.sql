@@ -777,7 +777,7 @@ SELECT 'server', NULL, 'checkpoint', since.seconds / since.every, NULL,
        pg_catalog.jsonb_build_object('seconds', since.seconds::bigint, 'every', since.every),
        ARRAY[['CHECKPOINT', 'none']]
   FROM (SELECT pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - control.checkpoint_time) AS seconds,
-               pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), control.redo_lsn) AS bytes,
+               pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), control.redo_lsn) AS bytes,
                (SELECT setting::int FROM pg_catalog.pg_settings WHERE name = 'checkpoint_timeout') AS every
           FROM pg_catalog.pg_control_checkpoint() AS control) AS since
  WHERE since.bytes > 16777216;
