@@ -353,7 +353,9 @@ def test_what_is_not_archived_is_said(empty_url: str) -> None:
     assert (seen.state, seen.summary) == (State.INFO, "no WAL is archived")
 
 
-def test_what_a_monitor_may_not_read_is_unknown_with_the_grants(empty_url: str, login: Callable[..., str]) -> None:
+def test_what_a_monitor_may_not_read_is_unknown_with_the_grants(
+    empty_url: str, login: Callable[..., str]
+) -> None:
     url = login(grants=("GRANT pg_monitor TO {role}",))
     ((role,),) = rows(url, "SELECT current_user")
     only = ["set.conf_errors", "set.hba_errors", "chk.missing_files"]

@@ -536,12 +536,20 @@ SELECT 'standby', NULL, coalesce(nullif(standby.application_name, ''), standby.p
 -- repl_lag_seconds --
 -- How old what a standby shows is, where there is something to replay; an idle primary makes nobody late.
 SELECT 'server', NULL, 'replay', replayed.seconds, NULL,
-       pg_catalog.jsonb_build_object('seconds', replayed.seconds::bigint, 'bytes', replayed.bytes), NULL::text[]
+       pg_catalog.jsonb_build_object(
+           'seconds', replayed.seconds::bigint,
+           'bytes', pg_catalog.pg_wal_lsn_diff(replayed.received, pg_catalog.pg_last_wal_replay_lsn())),
+       NULL::text[]
+  -- One that has replayed no commit yet is as old as its start.
   FROM (SELECT pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()
-                                             - pg_catalog.pg_last_xact_replay_timestamp()) AS seconds,
-               pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_receive_lsn(),
-                                          pg_catalog.pg_last_wal_replay_lsn()) AS bytes) AS replayed
- WHERE replayed.bytes > 0 AND replayed.seconds IS NOT NULL;
+                   - coalesce(pg_catalog.pg_last_xact_replay_timestamp(),
+                              pg_catalog.pg_postmaster_start_time())) AS seconds,
+               pg_catalog.pg_last_wal_receive_lsn() AS received) AS replayed
+ WHERE replayed.seconds >= %(warning)s
+   -- What arrives after a long silence is replayed in a moment: it is late if it is not.
+   AND CASE WHEN pg_catalog.pg_last_wal_replay_lsn() >= replayed.received THEN false
+            WHEN pg_catalog.pg_sleep(0.2) IS NULL THEN false
+            ELSE pg_catalog.pg_last_wal_replay_lsn() < replayed.received END;
 
 -- repl_receiver_down --
 -- A standby that is told where its primary is, and receives nothing.

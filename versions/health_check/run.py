@@ -111,7 +111,8 @@ def _refused(check: Check, asker: Asker, error: psycopg2.Error, seconds: float) 
     found: tuple[Finding, ...] = ()
     if error.pgcode == _PRIVILEGE and check.needs:
         cure = check.needs.replace("the login", asker.login)
-        found = (Finding(check.id, State.UNKNOWN, summary=f"{check.title}: the login may not ask", cure=cure),)
+        said = f"{check.title}: the login may not ask"
+        found = (Finding(check.id, State.UNKNOWN, summary=said, cure=cure),)
     return Ran(check.id, State.UNKNOWN, seconds, found, _reason(check, error))
 
 

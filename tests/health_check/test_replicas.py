@@ -1,0 +1,161 @@
+"""Faults that need a server of their own: an archive that fails, a standby that is cut off, a crash."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import psycopg2
+import pytest
+from partitioning.test_replicas import as_owner, folder_of, started
+
+from spotify_ai_agent_migrations.versions.health_check import Finding, State, check_health
+from support import connected, rows
+
+ANY = 0.0
+
+
+@pytest.fixture(scope="module")
+def other(server: dict[str, str]) -> Iterator[str]:
+    """The URL of a server of its own, that archives and decodes; the last test here breaks it."""
+    places = "&".join(f"{key}={value}" for key, value in server.items() if key in {"host", "port"})
+    url = f"postgresql://postgres@/postgres?{places}"
+    with folder_of(url) as folder:
+        made = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
+        as_owner(url, "initdb", "-D", folder / "data", *made)
+        options = ("wal_level=logical", "archive_mode=on", "fsync=off", "max_prepared_transactions=5")
+        with started(url, folder, *options) as place:
+            yield f"postgresql://postgres@/postgres?{place}"
+
+
+@pytest.fixture
+def standby(other: str) -> Iterator[str]:
+    """The URL of a standby of that server, which receives."""
+    with folder_of(other) as folder:
+        as_owner(other, "pg_basebackup", "-d", other, "-D", folder / "data", "-R", "-c", "fast", "--no-sync")
+        options = ("fsync=off", "max_prepared_transactions=5", "wal_retrieve_retry_interval=100ms")
+        with started(other, folder, *options) as place:
+            url = f"postgresql://postgres@/postgres?{place}"
+            _eventually(lambda: _found(url, "repl.receiver_down"), there=False)
+            yield url
+
+
+def _found(url: str, check: str, *, least: float | None = None) -> tuple[Finding, ...]:
+    limits = {} if least is None else {check: (least, None)}
+    (ran,) = check_health(url=url, only=[check], limits=limits).checks
+    assert ran.state not in {State.UNKNOWN, State.SKIPPED}, ran.reason
+    return ran.findings
+
+
+def _eventually(asked: Callable[[], tuple[Finding, ...]], *, there: bool = True) -> tuple[Finding, ...]:
+    for _ in range(1000):
+        if bool(seen := asked()) is there:
+            return seen
+        time.sleep(0.01)
+    raise AssertionError("it is as it was")
+
+
+def _set(url: str, setting: str) -> None:
+    rows(url, f"ALTER SYSTEM SET {setting}")
+    rows(url, "SELECT pg_reload_conf()")
+
+
+def test_an_archive_that_is_on_and_goes_nowhere_fails_or_is_behind_is_found(other: str) -> None:
+    (seen,) = _found(other, "wal.archive_off")
+    assert (seen.state, seen.summary) == (
+        State.CRITICAL, "archive_mode is on, and nothing says how to archive: WAL piles up",
+    )  # fmt: skip
+    assert _found(other, "wal.archive_failing") == ()
+    _set(other, "archive_command = 'false'")
+    rows(other, "SELECT pg_logical_emit_message(false, 'x', 'x'), pg_switch_wal()")
+    (failing,) = _eventually(lambda: _found(other, "wal.archive_failing"))
+    assert failing.state in {State.WARNING, State.CRITICAL}
+    (behind,) = _found(other, "wal.archive_stalled", least=ANY)
+    assert behind.values["files"] >= 1
+    _set(other, "archive_command = 'true'")
+    rows(other, "SELECT pg_logical_emit_message(false, 'x', 'x'), pg_switch_wal()")
+    _eventually(lambda: _found(other, "wal.archive_failing"), there=False)
+    _eventually(lambda: _found(other, "wal.archive_stalled", least=ANY), there=False)
+    assert _found(other, "wal.archive_off") == ()
+
+
+def test_a_slot_that_holds_what_is_dead_is_found(other: str) -> None:
+    rows(other, "SELECT pg_create_logical_replication_slot('held', 'pgoutput')")
+    for _ in range(5):
+        rows(other, "SELECT pg_current_xact_id()")
+    (seen,) = _found(other, "slot.xmin_horizon", least=5)
+    assert str(seen.subject) == "slot held"
+    rows(other, seen.fixes[0].sql)
+    assert _found(other, "slot.xmin_horizon", least=5) == ()
+
+
+def test_a_transaction_that_was_prepared_and_left_is_found(other: str) -> None:
+    rows(other, "BEGIN; CREATE TABLE prepared (a integer); PREPARE TRANSACTION 'left'")
+    (seen,) = _found(other, "lock.prepared_xacts", least=ANY)
+    assert seen.summary == "transaction left was prepared 0 s ago"
+    rows(other, seen.fixes[0].sql)
+    assert _found(other, "lock.prepared_xacts", least=ANY) == ()
+
+
+def test_a_database_that_was_dropped_in_part_is_found(other: str) -> None:
+    rows(other, "CREATE DATABASE half")
+    assert _found(other, "avail.invalid_database") == ()
+    rows(other, "UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'half'")
+    (seen,) = _found(other, "avail.invalid_database")
+    assert (seen.state, seen.summary) == (State.WARNING, "database half was dropped in part")
+    rows(other, seen.fixes[0].sql)
+    assert _found(other, "avail.invalid_database") == ()
+
+
+def test_every_check_can_be_asked_of_a_standby(standby: str) -> None:
+    report = check_health(url=standby)
+    assert report.role == "standby"
+    assert {ran.check: ran.reason for ran in report.checks if ran.state is State.UNKNOWN} == {}
+    # What nobody has written since makes nobody late.
+    assert _found(standby, "repl.lag_seconds", least=ANY) == ()
+
+
+def test_a_standby_that_was_told_to_stop_is_found_on_both_sides(other: str, standby: str) -> None:
+    assert _found(standby, "repl.replay_paused") == ()
+    rows(other, "SELECT pg_current_xact_id()")
+    rows(standby, "SELECT pg_wal_replay_pause()")
+    (seen,) = _found(standby, "repl.replay_paused")
+    assert seen.state is State.WARNING
+    assert seen.values["doing"] in {"pause requested", "paused"}
+    rows(other, "CREATE TABLE late AS SELECT 1 AS a; DROP TABLE late")
+    (behind,) = _eventually(lambda: _found(other, "repl.lag_bytes", least=1))
+    assert behind.values["bytes"] > 0
+    _eventually(lambda: _found(standby, "repl.lag_seconds", least=ANY))
+    rows(standby, seen.fixes[0].sql)
+    assert _found(standby, "repl.replay_paused") == ()
+    _eventually(lambda: _found(other, "repl.lag_bytes", least=1), there=False)
+    _eventually(lambda: _found(standby, "repl.lag_seconds", least=ANY), there=False)
+
+
+def test_a_standby_that_is_cut_off_is_found_and_not_said_to_be_up_to_date(standby: str) -> None:
+    ((before,),) = rows(standby, "SHOW primary_conninfo")
+    _set(standby, "primary_conninfo = 'host=/nowhere'")
+    (seen,) = _eventually(lambda: _found(standby, "repl.receiver_down"))
+    assert seen.summary == "the standby receives nothing from its primary"
+    with connected(standby) as connection, connection.cursor() as cursor:
+        cursor.execute("ALTER SYSTEM SET primary_conninfo = %s", (before,))
+        cursor.execute("SELECT pg_reload_conf()")
+    _eventually(lambda: _found(standby, "repl.receiver_down"), there=False)
+
+
+def test_a_crash_is_remembered(other: str) -> None:
+    assert _found(other, "avail.crash_recovery") == ()
+    while rows(other, "SELECT now() < pg_postmaster_start_time() + interval '6 seconds'") == [(True,)]:
+        time.sleep(0.1)
+    with connected(other) as connection:
+        os.kill(connection.info.backend_pid, signal.SIGKILL)
+        time.sleep(0.2)
+    while True:
+        try:
+            (seen,) = _eventually(lambda: _found(other, "avail.crash_recovery"))
+            break
+        except (AssertionError, psycopg2.OperationalError):
+            time.sleep(0.05)
+    assert seen.state is State.CRITICAL
