@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import psycopg2
 import pytest
@@ -15,6 +16,7 @@ from spotify_ai_agent_migrations.versions.health_check import Finding, State, ch
 from support import connected, rows
 
 ANY = 0.0
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,7 @@ def _found(url: str, check: str, *, least: float | None = None) -> tuple[Finding
     return ran.findings
 
 
-def _eventually(asked: Callable[[], tuple[Finding, ...]], *, there: bool = True) -> tuple[Finding, ...]:
+def _eventually(asked: Callable[[], tuple[T, ...]], *, there: bool = True) -> tuple[T, ...]:
     for _ in range(1000):
         if bool(seen := asked()) is there:
             return seen
@@ -109,10 +111,16 @@ def test_a_database_that_was_dropped_in_part_is_found(other: str) -> None:
     assert _found(other, "avail.invalid_database") == ()
 
 
-def test_every_check_can_be_asked_of_a_standby(standby: str) -> None:
+def test_every_check_can_be_asked_of_a_standby(other: str, standby: str) -> None:
     report = check_health(url=standby)
     assert report.role == "standby"
     assert {ran.check: ran.reason for ran in report.checks if ran.state is State.UNKNOWN} == {}
+    rows(other, "CREATE ROLE watcher LOGIN; GRANT pg_monitor TO watcher")
+    _eventually(lambda: tuple(rows(standby, "SELECT 1 FROM pg_roles WHERE rolname = 'watcher'")))
+    watched = check_health(url=standby.replace("postgres@", "watcher@"))
+    assert {ran.check for ran in watched.checks if ran.state is State.UNKNOWN} == {
+        "set.conf_errors", "set.hba_errors", "chk.missing_files",
+    }  # fmt: skip
     # What nobody has written since makes nobody late.
     assert _found(standby, "repl.lag_seconds", least=ANY) == ()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from spotify_ai_agent_migrations import SettingsError
 from spotify_ai_agent_migrations.versions.health_check import Finding, State, check_health
 from support import connected, rows
 
@@ -295,11 +296,12 @@ def test_a_published_table_without_a_key_is_found(empty_url: str) -> None:
 
 def test_a_checkpoint_is_due_where_wal_was_written_since(empty_url: str) -> None:
     rows(empty_url, "CHECKPOINT")
-    assert _found(empty_url, "wal.checkpoint_age", *ANY) == ()
+    assert _found(empty_url, "wal.checkpoint_age", 0.01, None) == ()
     rows(empty_url, "SELECT pg_logical_emit_message(false, 'x', repeat('x', 17000000))")
-    (seen,) = _found(empty_url, "wal.checkpoint_age", *ANY)
+    (seen,) = _found(empty_url, "wal.checkpoint_age", 0.01, None)
+    assert seen.values["bytes"] > 17_000_000
     _mended(empty_url, seen)
-    assert _found(empty_url, "wal.checkpoint_age", *ANY) == ()
+    assert _found(empty_url, "wal.checkpoint_age", 0.01, None) == ()
 
 
 def test_checkpoints_before_their_time_are_counted(empty_url: str) -> None:
@@ -326,6 +328,7 @@ def test_what_is_rolled_back_and_what_goes_to_files_are_counted(empty_url: str) 
 @pytest.mark.parametrize(
     ("check", "warning", "state"),
     [
+        ("avail.connect", 0.0, State.WARNING),
         ("avail.restart", 1e9, State.INFO),
         ("avail.version_eol", 1e6, State.WARNING),
         ("avail.clock_skew", 0.0, State.WARNING),
@@ -346,6 +349,12 @@ def test_a_measure_is_compared_with_the_limits_that_are_given(
     assert {one.state for one in _found(empty_url, check, warning, None)} == {state}
     if check != "avail.restart":
         assert _found(empty_url, check) == ()
+
+
+def test_limits_of_a_check_that_is_none_are_refused(empty_url: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        check_health(url=empty_url, limits={"conn": (0.1, 0.2)})
+    assert caught.value.problem == 'there is no check "conn" to be given limits'
 
 
 def test_what_is_not_archived_is_said(empty_url: str) -> None:

@@ -118,6 +118,15 @@ def test_who_stands_at_the_head_of_a_queue_is_named_and_not_who_stands_in_it(emp
             assert [fix.sql for fix in seen.fixes] == [f"SELECT pg_terminate_backend({pid})"]
 
 
+def test_no_check_waits_for_a_table_that_somebody_has_for_itself(empty_url: str) -> None:
+    rows(empty_url, "CREATE TABLE t (a integer PRIMARY KEY, b text)")
+    with connected(empty_url, autocommit=False) as holder, holder.cursor() as cursor:
+        cursor.execute("LOCK TABLE t")
+        report = check_health(url=empty_url)
+    assert {ran.check: ran.reason for ran in report.checks if ran.state is State.UNKNOWN} == {}
+    assert report.seconds < 2
+
+
 def test_who_waits_to_have_a_table_for_itself_is_named_with_the_table(empty_url: str) -> None:
     rows(empty_url, "CREATE TABLE t (a integer)")
     with connected(empty_url, autocommit=False) as holder, holder.cursor() as cursor:

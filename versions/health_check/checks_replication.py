@@ -76,6 +76,12 @@ SLOTS: Final = (
 
 LOGICAL: Final = (
     Check(
+        "slot.spill", "what a slot's reader wrote to files",
+        "Large transactions are written out and read again before they are sent.",
+        "slot {name} wrote {size} to files an hour",
+        warning=_GIB, unit="bytes an hour",
+    ),
+    Check(
         "sub.disabled", "subscriptions that are not enabled",
         "Nothing arrives, and the WAL is kept on the other side.",
         "subscription {name} is disabled",
@@ -131,8 +137,8 @@ WAL: Final = (
     Check(
         "wal.checkpoint_age", "the last checkpoint",
         "After a crash all since then is to be replayed before anybody is served.",
-        "the last checkpoint was {seconds} s ago, and one is due every {every} s",
-        warning=2, critical=5, unit="times checkpoint_timeout", roles=PRIMARY,
+        "{size} of WAL were written since the last checkpoint, {seconds} s ago",
+        warning=2, critical=5, unit="times max_wal_size", roles=PRIMARY,
     ),
     Check(
         "backup.in_progress_stuck", "copies that do not end",

@@ -19,6 +19,12 @@ _GIB: Final = 1 << 30
 
 AVAILABILITY: Final = (
     Check(
+        "avail.connect", "how long it takes to be let in",
+        "Every client that begins waits for that, and a server that is slow at it is short of something.",
+        "it took {seconds} s to connect",
+        warning=0.5, critical=2, unit="seconds",
+    ),
+    Check(
         "avail.read_only", "where writing is refused unless it is asked for",
         "Every INSERT of an application that says nothing about it fails.",
         "transactions are read-only by default for {whose}",
@@ -182,7 +188,7 @@ SETTINGS: Final = (
         "set.preload", "the record of statements",
         "Without it nobody can say afterwards which statement took the time.",
         "pg_stat_statements is not loaded",
-        watching=True,
+        watching=True, needs="GRANT pg_monitor TO the login",
     ),
     Check(
         "set.huge_pages", "the pages of the server's memory",

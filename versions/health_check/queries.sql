@@ -251,6 +251,11 @@ SELECT 'sequence', nspname, relname,
 
 -- Availability, connections, locks.
 
+-- avail_connect --
+-- How long it took to be let in, as whoever asks has measured it.
+SELECT 'server', NULL, 'connection', %(connected_s)s::float8, NULL,
+       pg_catalog.jsonb_build_object('seconds', pg_catalog.round(%(connected_s)s::numeric, 2)), NULL::text[];
+
 -- avail_read_only --
 -- Where transactions are read-only unless they say otherwise: for all, for a database, or for a role.
 SELECT 'server', NULL, name, NULL::float8, 'critical', pg_catalog.jsonb_build_object('whose', 'everybody'),
@@ -655,6 +660,17 @@ SELECT 'slot', NULL, slot.slot_name, held.age::float8, NULL,
        SELECT greatest(pg_catalog.age(slot.xmin), pg_catalog.age(slot.catalog_xmin)) AS age) AS held
  WHERE held.age IS NOT NULL;
 
+-- slot_spill --
+-- What a slot's reader wrote to files because it did not fit in logical_decoding_work_mem, an hour.
+SELECT 'slot', NULL, counted.slot_name, spilled.an_hour, 'info',
+       pg_catalog.jsonb_build_object('size', pg_catalog.pg_size_pretty(spilled.an_hour::bigint)), NULL::text[]
+  FROM pg_catalog.pg_stat_replication_slots AS counted
+ CROSS JOIN pg_catalog.pg_stat_bgwriter AS writer
+ CROSS JOIN LATERAL (
+       SELECT counted.spill_bytes / greatest(1, pg_catalog.date_part('epoch',
+                  pg_catalog.now() - greatest(counted.stats_reset, writer.stats_reset)) / 3600) AS an_hour) AS spilled
+ WHERE spilled.an_hour >= %(warning)s;
+
 -- sub_disabled --
 -- Subscriptions that nobody enabled, or that an error disabled.
 SELECT 'subscription', NULL, subscription.subname, NULL::float8, 'critical', '{}'::jsonb,
@@ -697,10 +713,9 @@ SELECT DISTINCT ON (class.oid)
        ARRAY[[pg_catalog.format('ALTER TABLE %%I.%%I REPLICA IDENTITY FULL', namespace.nspname, class.relname),
               'ACCESS EXCLUSIVE']]
   FROM pg_catalog.pg_publication AS publication
-  JOIN pg_catalog.pg_publication_tables AS published ON published.pubname = publication.pubname
-  JOIN pg_catalog.pg_namespace AS namespace ON namespace.nspname = published.schemaname
-  JOIN pg_catalog.pg_class AS class
-    ON class.relnamespace = namespace.oid AND class.relname = published.tablename
+ CROSS JOIN LATERAL pg_catalog.pg_get_publication_tables(publication.pubname) AS published
+  JOIN pg_catalog.pg_class AS class ON class.oid = published.relid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
   LEFT JOIN pg_catalog.pg_index AS named
     ON named.indrelid = class.oid AND named.indisvalid
    AND CASE class.relreplident WHEN 'd' THEN named.indisprimary WHEN 'i' THEN named.indisreplident END
@@ -780,15 +795,16 @@ SELECT 'server', NULL, 'checkpoints',
  WHERE counted.checkpoints_timed + counted.checkpoints_req >= 10;
 
 -- wal_checkpoint_age --
--- How often the time for a checkpoint has passed since the last one, where WAL has been written since.
-SELECT 'server', NULL, 'checkpoint', since.seconds / since.every, NULL,
-       pg_catalog.jsonb_build_object('seconds', since.seconds::bigint, 'every', since.every),
+-- How much WAL there is since the last checkpoint beside what should bring the next: time says nothing, an idle
+-- server needs none.
+SELECT 'server', NULL, 'checkpoint', since.bytes::float8 / since.most, NULL,
+       pg_catalog.jsonb_build_object('seconds', since.seconds::bigint, 'bytes', since.bytes,
+                                     'size', pg_catalog.pg_size_pretty(since.bytes)),
        ARRAY[['CHECKPOINT', 'none']]
   FROM (SELECT pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - control.checkpoint_time) AS seconds,
                pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), control.redo_lsn) AS bytes,
-               (SELECT setting::int FROM pg_catalog.pg_settings WHERE name = 'checkpoint_timeout') AS every
-          FROM pg_catalog.pg_control_checkpoint() AS control) AS since
- WHERE since.bytes > 16777216;
+               pg_catalog.pg_size_bytes(pg_catalog.current_setting('max_wal_size')) AS most
+          FROM pg_catalog.pg_control_checkpoint() AS control) AS since;
 
 -- backup_in_progress_stuck --
 -- Copies of the server's files that have been going on for long.

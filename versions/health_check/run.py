@@ -11,6 +11,7 @@ from typing import Final
 
 import psycopg2
 
+from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
@@ -58,7 +59,10 @@ def check_health(
     Raises:
         SettingsError: no such check, or no server to ask.
     """
-    chosen(CHECKS, only=list(limits), exclude=(), deep=deep)
+    for name in limits.keys() - {check.id for check in CHECKS}:
+        raise SettingsError(
+            f'there is no check "{name}" to be given limits', hint="say its whole id: conn.usage"
+        )
     checks = [_limited(one, limits) for one in chosen(CHECKS, only=only, exclude=exclude, deep=deep)]
     settings = resolve_settings(url)
     began = time.monotonic()
@@ -99,7 +103,7 @@ def _ran(session: Session, check: Check, asker: Asker) -> Ran:
     began = time.monotonic()
     statement = SQL[check.statement + ("_older" if session.server_version < check.renamed else "")]
     try:
-        rows = session.rows(statement, _limits(check), most_s=_CHECK_MOST_S)
+        rows = session.rows(statement, _limits(check, session), most_s=_CHECK_MOST_S)
     except psycopg2.Error as error:
         return _refused(check, asker, error, time.monotonic() - began)
     found = findings_of(check, (_row(one) for one in rows), evidence_sql=statement)
@@ -123,8 +127,9 @@ def _blind(check: Check, asker: Asker) -> Ran:
     return Ran(check.id, State.UNKNOWN, 0.0, (Finding(check.id, State.UNKNOWN, summary=said, cure=cure),))
 
 
-def _limits(check: Check) -> dict[str, object]:
-    return {"warning": check.warning, "critical": check.critical, "now": time.time()}
+def _limits(check: Check, session: Session) -> dict[str, object]:
+    measured = {"now": time.time(), "connected_s": session.connected_s}
+    return {"warning": check.warning, "critical": check.critical, **measured}
 
 
 def _row(found: tuple[object, ...]) -> Row:

@@ -35,6 +35,7 @@ class Session:
         self._settings = settings
         self._deadline = deadline
         self._connection: Connection | None = None
+        self.connected_s = 0.0
 
     @property
     def left_s(self) -> float:
@@ -53,6 +54,7 @@ class Session:
             NoAnswerError: nothing was answered before the deadline.
             psycopg2.OperationalError: the connection was refused.
         """
+        began = time.monotonic()
         # Each transaction is begun as read-only: the default of that is one of the things that are looked at.
         # As options of the session: a role of which statement_timeout is 1 ms can still ask.
         options = {
@@ -72,6 +74,7 @@ class Session:
         }
         self._connection = psycopg2.connect(make_dsn(**parameters), async_=1)
         self._wait(self._deadline)
+        self.connected_s = time.monotonic() - began
 
     def rows(
         self, statement: str, values: Mapping[str, object] | None = None, *, most_s: float
