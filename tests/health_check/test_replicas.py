@@ -37,7 +37,12 @@ def standby(other: str) -> Iterator[str]:
     """The URL of a standby of that server, which receives."""
     with folder_of(other) as folder:
         as_owner(other, "pg_basebackup", "-d", other, "-D", folder / "data", "-R", "-c", "fast", "--no-sync")
-        options = ("fsync=off", "max_prepared_transactions=5", "wal_retrieve_retry_interval=100ms")
+        options = (
+            "fsync=off",
+            "max_prepared_transactions=5",
+            "wal_retrieve_retry_interval=100ms",
+            "max_standby_streaming_delay=50ms",
+        )
         with started(other, folder, *options) as place:
             url = f"postgresql://postgres@/postgres?{place}"
             _eventually(lambda: _found(url, "repl.receiver_down"), there=False)
@@ -151,6 +156,39 @@ def test_a_standby_that_is_cut_off_is_found_and_not_said_to_be_up_to_date(standb
         cursor.execute("ALTER SYSTEM SET primary_conninfo = %s", (before,))
         cursor.execute("SELECT pg_reload_conf()")
     _eventually(lambda: _found(standby, "repl.receiver_down"), there=False)
+
+
+def test_what_replay_cancels_on_a_standby_is_counted(other: str, standby: str) -> None:
+    rows(other, "CREATE TABLE seen AS SELECT 1 AS a")
+    _eventually(lambda: tuple(rows(standby, "SELECT 1 FROM pg_class WHERE relname = 'seen'")))
+    with connected(standby, autocommit=False) as connection, connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT a FROM seen")
+        rows(other, "DROP TABLE seen")
+        _eventually(lambda: _found(standby, "repl.conflicts", least=0.1))
+    (seen,) = [one for one in _found(standby, "repl.conflicts", least=0.1) if one.subject.name == "postgres"]
+    assert (seen.state, seen.values["conflicts"]) == (State.INFO, 1)
+
+
+def test_a_table_that_cannot_be_copied_is_found_and_its_errors_are_counted(other: str) -> None:
+    rows(other, "CREATE TABLE n AS SELECT 1 AS a; ALTER TABLE n ADD PRIMARY KEY (a)")
+    rows(other, "CREATE PUBLICATION pub FOR TABLE n")
+    rows(other, "SELECT pg_create_logical_replication_slot('sub', 'pgoutput')")
+    rows(other, "CREATE DATABASE receiver TEMPLATE template0")
+    receiver = other.replace("/postgres?", "/receiver?")
+    rows(receiver, "CREATE TABLE n (a integer PRIMARY KEY)")
+    rows(receiver, "INSERT INTO n VALUES (1)")
+    place = other.partition("?host=")[2]
+    line = f"host={place} user=postgres dbname=postgres"
+    rows(receiver, f"CREATE SUBSCRIPTION sub CONNECTION '{line}' PUBLICATION pub WITH (create_slot = false)")
+    assert _found(other, "sub.table_not_ready") == ()
+    (waiting,) = _found(receiver, "sub.table_not_ready")
+    assert (waiting.state, waiting.subject.name, waiting.values["subscription"]) == (State.INFO, "n", "sub")
+    _eventually(lambda: tuple(one for one in _found(receiver, "sub.errors") if one.values["errors"]))
+    rows(receiver, "DELETE FROM n")
+    _eventually(lambda: _found(receiver, "sub.table_not_ready"), there=False)
+    rows(receiver, "ALTER SUBSCRIPTION sub DISABLE")
+    rows(receiver, "ALTER SUBSCRIPTION sub SET (slot_name = NONE)")
+    rows(receiver, "DROP SUBSCRIPTION sub")
 
 
 def test_a_crash_is_remembered(other: str) -> None:

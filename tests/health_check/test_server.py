@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -360,6 +361,37 @@ def test_limits_of_a_check_that_is_none_are_refused(empty_url: str) -> None:
 def test_what_is_not_archived_is_said(empty_url: str) -> None:
     (seen,) = _found(empty_url, "wal.archive_off")
     assert (seen.state, seen.summary) == (State.INFO, "no WAL is archived")
+
+
+def test_what_no_record_of_statements_is_kept_of_is_said(empty_url: str) -> None:
+    (seen,) = _found(empty_url, "set.preload")
+    assert (seen.state, seen.summary) == (State.INFO, "pg_stat_statements is not loaded")
+
+
+def test_reads_that_were_answered_from_memory_are_counted(empty_url: str) -> None:
+    name = _database(empty_url)
+    rows(
+        empty_url,
+        "SELECT sum((SELECT count(*) FROM pg_class WHERE oid = g::oid)) FROM generate_series(1, 10000) AS g",
+    )
+    seen = _eventually(lambda: _of(_found(empty_url, "cache.hit", 1.1, None), name))
+    assert seen is not None
+    assert seen.state is State.INFO
+    assert _of(_found(empty_url, "cache.hit", 0.01, None), name) is None
+
+
+def test_sessions_of_which_the_client_vanished_are_counted(empty_url: str) -> None:
+    name = _database(empty_url)
+    check = "conn.abandoned_fatal"
+
+    def abandoned() -> int:
+        seen = _of(_found(empty_url, check, *ANY), name)
+        return 0 if seen is None else int(seen.values["abandoned"])
+
+    before = abandoned()
+    with connected(empty_url) as connection, socket.socket(fileno=os.dup(connection.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)
+    _eventually(lambda: _of(_found(empty_url, check, *ANY), name) if abandoned() > before else None)
 
 
 def test_what_a_monitor_may_not_read_is_unknown_with_the_grants(
