@@ -19,7 +19,8 @@ README, LISEZMOI = ROOT / "README.md", ROOT / "README.fr.md"
 # What CI runs word for word, since it makes the environment that everything else runs in.
 RUN_BY_CI = ("python3 -m venv", "pytest\n")
 CHINOOK = DATA / "chinook" / "ChinookData.json"
-NEED_CHINOOK = {"A tour with real music", "bulk-import-export"}
+# What a rollback loses is what the tour has loaded.
+NEED_CHINOOK = {"A tour with real music", "bulk-import-export", "rollback"}
 
 
 @dataclass(frozen=True)

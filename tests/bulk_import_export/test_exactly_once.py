@@ -6,10 +6,12 @@ import gzip
 import io
 import json
 import random
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg2.extensions import parse_dsn
 from typer.testing import CliRunner
 
 from spotify_ai_agent_migrations import (
@@ -23,7 +25,7 @@ from spotify_ai_agent_migrations import (
 from spotify_ai_agent_migrations.versions.bulk_import_export import bulk_retry
 from spotify_ai_agent_migrations.versions.bulk_import_export.command import app
 from spotify_ai_agent_migrations.versions.bulk_import_export.session import Session
-from support import connected, rows
+from support import Databases, connected, rows
 
 _ROWS = 60_000
 _COUNT = "SELECT count(*), count(DISTINCT id) FROM t"
@@ -246,3 +248,44 @@ def test_a_block_that_cannot_be_entered_is_not_loaded(
         "somebody else loads the same, or has removed the entry of this load from ops.import_job"
     )
     assert rows(table, _COUNT) == [(0, 0)]
+
+
+_LEDGER = (
+    "GRANT USAGE ON SCHEMA ops TO {0}; GRANT SELECT, INSERT, UPDATE ON ops.import_job TO {0};"
+    "GRANT INSERT ON ops.import_reject TO {0}; GRANT SELECT, INSERT ON ops.import_block TO {0};"
+    "GRANT USAGE ON SEQUENCE ops.import_job_id_seq, ops.import_reject_id_seq TO {0}"
+)
+
+
+@pytest.mark.parametrize(
+    ("grants", "entered"),
+    [
+        ("", False),
+        ("GRANT USAGE ON SCHEMA ops TO {0}", False),
+        ("GRANT agent_auditor TO {0}", False),
+        (_LEDGER.replace(", INSERT, UPDATE", ""), False),
+        (_LEDGER.replace("ops.import_job_id_seq, ", ""), False),
+        (_LEDGER, True),
+    ],
+)
+def test_who_may_load_the_table_may_do_so_whatever_the_ledger_is_to_them(
+    url: str, databases: Databases, tmp_path: Path, grants: str, entered: bool
+) -> None:
+    role = f"r{uuid.uuid4().hex[:8]}"
+    _execute(
+        url, f"CREATE ROLE {role} LOGIN; CREATE TABLE t (id integer, text text); GRANT INSERT ON t TO {role}"
+    )
+    if grants:
+        _execute(url, grants.format(role))
+    try:
+        other = databases.url(str(parse_dsn(url)["dbname"]), user=role)
+        (tmp_path / "t.csv").write_text("id,text\n1,a\nx,b\n")
+        done = bulk_import("t", tmp_path / "t.csv", url=other, max_rejects=1)
+        assert (done.rows, done.rejected) == (1, 1)
+        assert rows(url, "SELECT count(*) FROM ops.import_job") == [(int(entered),)]
+        if not entered:
+            with pytest.raises(TableError) as caught:
+                _resumed(other, tmp_path / "t.csv")
+            assert caught.value.problem.startswith("ops.import_job is not there or may not be written")
+    finally:
+        _execute(url, f"DROP OWNED BY {role}; DROP ROLE {role}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, islice
 from typing import Final
@@ -25,7 +24,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.jsonlines import (
     json_records,
     names_of_objects,
 )
-from spotify_ai_agent_migrations.versions.bulk_import_export.opening import Opened, Where, open_input
+from spotify_ai_agent_migrations.versions.bulk_import_export.opening import Opened
 from spotify_ai_agent_migrations.versions.bulk_import_export.options import COPY_TEXT, Options
 from spotify_ai_agent_migrations.versions.bulk_import_export.plan import Column
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import (
@@ -283,17 +282,3 @@ def _without_blank_lines(block: Block) -> Block:
     if text:
         text += line_end_length(block.data, text)
     return Block(block.line, block.offset, block.data[:text])
-
-
-@contextmanager
-def open_source(where: Where, columns: Sequence[Column], options: Options) -> Iterator[Source]:
-    """Open *where* for the block and read its header.
-
-    Raises:
-        FileError: missing, a directory, unreadable, empty, or without a header.
-    """
-    opened = open_input(where, options)
-    try:
-        yield Source(opened, columns, options)
-    finally:
-        opened.close()

@@ -259,7 +259,10 @@ def _mend_count(data: Path) -> None:
     except ValueError:
         counted = []
     pids = [pid for pid in counted if isinstance(pid, int)] if isinstance(counted, list) else []
-    path.write_text(json.dumps([pid for pid in pids if psutil.pid_exists(pid)]))
+    # In one step: killed half-way it would count nobody, and the next to end would stop the server of all.
+    fresh = path.with_suffix(f".{os.getpid()}")
+    fresh.write_text(json.dumps([pid for pid in pids if psutil.pid_exists(pid)]))
+    fresh.replace(path)
 
 
 def _system_user() -> str | None:
