@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.health_check.check import PRIMARY, Check
+from spotify_ai_agent_migrations.versions.health_check.checks_schema import SCHEMA_CHECKS
 
 _MONITOR: Final = "GRANT pg_monitor TO the login"
 
@@ -88,4 +89,5 @@ CHECKS: Final = (
         "The next restart, planned or not, changes how the server behaves.",
         "{name} waits for a restart",
     ),
+    *SCHEMA_CHECKS,
 )  # fmt: skip

@@ -4,6 +4,18 @@
 -- Whether this server replays what another one writes.
 SELECT pg_catalog.pg_is_in_recovery();
 
+-- subject --
+-- Whether the login may read the table of a check, or use its extension; NULL where there is none.
+SELECT CASE WHEN %(extension)s = '' THEN
+           (SELECT pg_catalog.has_schema_privilege(namespace.oid, 'USAGE')
+                   AND pg_catalog.has_table_privilege(class.oid, 'SELECT')
+              FROM pg_catalog.pg_class AS class
+              JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+             WHERE namespace.nspname = pg_catalog.split_part(%(table)s, '.', 1)
+               AND class.relname = pg_catalog.split_part(%(table)s, '.', 2))
+       ELSE (SELECT true FROM pg_catalog.pg_extension AS extension WHERE extension.extname = %(extension)s)
+       END;
+
 -- conn_usage --
 -- Clients beside the slots that they may take, those that are kept for superusers left out.
 SELECT 'server', NULL, 'connections',
@@ -226,3 +238,812 @@ SELECT 'sequence', nspname, relname,
                   pg_catalog.format('GRANT SELECT ON SEQUENCE %%I.%%I TO the login', nspname, relname)) END,
        NULL::text[]
   FROM given;
+
+-- Vacuum and statistics ----------------------------------------------------------------------------------
+
+-- vac_dead_tuples --
+-- Rows that are dead, beside the number from which autovacuum should come to the table.
+WITH counted AS (
+    SELECT used.schemaname, used.relname, used.n_dead_tup, used.relid,
+           least(
+               coalesce((SELECT option_value::float8 FROM pg_catalog.pg_options_to_table(class.reloptions)
+                          WHERE option_name = 'autovacuum_vacuum_threshold'),
+                        pg_catalog.current_setting('autovacuum_vacuum_threshold')::float8)
+               + coalesce((SELECT option_value::float8 FROM pg_catalog.pg_options_to_table(class.reloptions)
+                            WHERE option_name = 'autovacuum_vacuum_scale_factor'),
+                          pg_catalog.current_setting('autovacuum_vacuum_scale_factor')::float8)
+                 * greatest(class.reltuples, 0),
+               nullif(coalesce((SELECT option_value::float8 FROM pg_catalog.pg_options_to_table(class.reloptions)
+                                 WHERE option_name = 'autovacuum_vacuum_max_threshold'),
+                               pg_catalog.current_setting('autovacuum_vacuum_max_threshold', true)::float8), -1)
+           ) AS trigger
+      FROM pg_catalog.pg_stat_user_tables AS used
+      JOIN pg_catalog.pg_class AS class ON class.oid = used.relid
+     WHERE used.n_dead_tup > %(least_rows)s
+)
+SELECT 'table', schemaname, relname, n_dead_tup / greatest(1, trigger), NULL,
+       pg_catalog.jsonb_build_object('dead', n_dead_tup, 'trigger', trigger::bigint),
+       ARRAY[[pg_catalog.format('VACUUM %%I.%%I', schemaname, relname), 'SHARE UPDATE EXCLUSIVE']]
+  FROM counted;
+
+-- vac_not_running --
+-- Tables with more dead rows than autovacuum waits for, and how long ago anything vacuumed them.
+WITH counted AS (
+    SELECT used.*,
+           coalesce((SELECT option_value::float8 FROM pg_catalog.pg_options_to_table(class.reloptions)
+                      WHERE option_name = 'autovacuum_vacuum_threshold'),
+                    pg_catalog.current_setting('autovacuum_vacuum_threshold')::float8)
+           + coalesce((SELECT option_value::float8 FROM pg_catalog.pg_options_to_table(class.reloptions)
+                        WHERE option_name = 'autovacuum_vacuum_scale_factor'),
+                      pg_catalog.current_setting('autovacuum_vacuum_scale_factor')::float8)
+             * greatest(class.reltuples, 0) AS trigger,
+           -- Before that nobody counted: a crash forgets when a table was vacuumed last.
+           greatest(used.last_vacuum, used.last_autovacuum, here.stats_reset, writer.stats_reset) AS since
+      FROM pg_catalog.pg_stat_user_tables AS used
+      JOIN pg_catalog.pg_class AS class ON class.oid = used.relid
+     CROSS JOIN pg_catalog.pg_stat_bgwriter AS writer
+      JOIN pg_catalog.pg_stat_database AS here ON here.datname = pg_catalog.current_database()
+     WHERE used.n_dead_tup > %(least_rows)s
+)
+SELECT 'table', schemaname, relname,
+       pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - since), NULL,
+       pg_catalog.jsonb_build_object(
+           'dead', n_dead_tup,
+           'hours', (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - since) / 3600)::bigint),
+       ARRAY[[pg_catalog.format('VACUUM %%I.%%I', schemaname, relname), 'SHARE UPDATE EXCLUSIVE']]
+  FROM counted
+ WHERE n_dead_tup > trigger;
+
+-- vac_autovacuum_off --
+-- Where autovacuum does not come: on the whole server, or to a table.
+SELECT 'setting', NULL, name, NULL::float8, 'critical',
+       pg_catalog.jsonb_build_object('where', 'the server'),
+       ARRAY[[pg_catalog.format('ALTER SYSTEM SET %%I = on', name), 'none'],
+             ['SELECT pg_catalog.pg_reload_conf()', 'none']]
+  FROM pg_catalog.pg_settings
+ WHERE name IN ('autovacuum', 'track_counts') AND setting = 'off'
+UNION ALL
+SELECT 'table', namespace.nspname, class.relname, NULL, 'warning',
+       pg_catalog.jsonb_build_object('where', option.prefix || class.relname),
+       ARRAY[[pg_catalog.format('ALTER TABLE %%I.%%I RESET (%%sautovacuum_enabled)',
+                                namespace.nspname, class.relname, option.prefix),
+              'SHARE UPDATE EXCLUSIVE']]
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  LEFT JOIN pg_catalog.pg_class AS toast ON toast.oid = class.reltoastrelid
+ CROSS JOIN LATERAL (VALUES ('', class.reloptions), ('toast.', toast.reloptions)) AS option (prefix, reloptions)
+ WHERE class.relkind IN ('r', 'm')
+   AND EXISTS (SELECT FROM pg_catalog.pg_options_to_table(option.reloptions)
+                WHERE option_name = 'autovacuum_enabled' AND NOT option_value::boolean);
+
+-- vac_saturated --
+-- How long the workers of autovacuum have all been at work: tables beside those wait.
+SELECT 'server', NULL, 'autovacuum',
+       CASE WHEN may.see AND busy.workers >= busy.most THEN busy.seconds WHEN may.see THEN 0 END,
+       CASE WHEN NOT may.see THEN 'unknown' END,
+       pg_catalog.jsonb_build_object('workers', busy.workers, 'seconds', busy.seconds::bigint)
+           || CASE WHEN may.see THEN '{}'::jsonb
+                   ELSE '{"cure": "GRANT pg_monitor TO the login",
+                          "reason": "what the workers do is hidden from the login"}'::jsonb END,
+       NULL::text[]
+  FROM (SELECT count(*) AS workers, pg_catalog.current_setting('autovacuum_max_workers')::int AS most,
+               coalesce(max(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - xact_start)), 0) AS seconds
+          FROM pg_catalog.pg_stat_activity
+         WHERE backend_type = 'autovacuum worker') AS busy,
+       (SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS see) AS may;
+
+-- vac_wraparound_running --
+-- How long autovacuum has been at a table because of the age of its transactions: it gives way to nobody.
+SELECT 'session', NULL, activity.pid::text, NULL::float8,
+       CASE WHEN may.see THEN 'info' ELSE 'unknown' END,
+       pg_catalog.jsonb_build_object(
+           'pid', activity.pid,
+           'seconds', pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - activity.xact_start)::bigint)
+           || CASE WHEN may.see THEN '{}'::jsonb
+                   ELSE '{"cure": "GRANT pg_monitor TO the login",
+                          "reason": "what the workers do is hidden from the login"}'::jsonb END,
+       NULL::text[]
+  FROM (SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS see) AS may
+  LEFT JOIN pg_catalog.pg_stat_activity AS activity
+    ON activity.backend_type = 'autovacuum worker'
+   AND activity.query LIKE '%%(to prevent wraparound)'
+   AND activity.xact_start < pg_catalog.clock_timestamp() - %(after_s)s * INTERVAL '1 second'
+ WHERE activity.pid IS NOT NULL OR NOT may.see;
+
+-- vac_table_bloat --
+-- What to measure: tables of some size, by the extension pgstattuple, which reads the pages that hold anything new.
+SELECT 'table', namespace.nspname, class.relname,
+       pg_catalog.format(
+           'SELECT ''table'', %%1$L, %%2$L, (dead_tuple_percent + approx_free_percent) / 100, NULL::text,'
+           ' pg_catalog.jsonb_build_object(''percent'', (dead_tuple_percent + approx_free_percent)::bigint,'
+           ' ''bytes'', table_len),'
+           ' ARRAY[[%%3$L, ''ACCESS EXCLUSIVE, while the table is written anew'']]'
+           ' FROM %%4$I.pgstattuple_approx(%%5$s::pg_catalog.oid::pg_catalog.regclass)',
+           namespace.nspname, class.relname,
+           pg_catalog.format('VACUUM (FULL) %%I.%%I', namespace.nspname, class.relname), place.nspname, class.oid),
+       'GRANT pg_stat_scan_tables TO the login'
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_extension AS extension ON extension.extname = 'pgstattuple'
+  JOIN pg_catalog.pg_namespace AS place ON place.oid = extension.extnamespace
+ WHERE class.relkind IN ('r', 'm') AND class.relpersistence <> 't'
+   AND class.relpages::bigint * 8192 >= %(least_bytes)s
+ ORDER BY class.relpages DESC;
+
+-- stats_never_analyzed --
+-- Tables with rows that nobody ever analyzed: the planner guesses.
+SELECT 'table', used.schemaname, used.relname, NULL::float8, 'warning',
+       pg_catalog.jsonb_build_object('rows', used.n_live_tup),
+       ARRAY[[pg_catalog.format('ANALYZE %%I.%%I', used.schemaname, used.relname), 'SHARE UPDATE EXCLUSIVE']]
+  FROM pg_catalog.pg_stat_user_tables AS used
+  JOIN pg_catalog.pg_class AS class ON class.oid = used.relid
+ WHERE used.last_analyze IS NULL
+   AND used.last_autoanalyze IS NULL
+   AND used.n_live_tup > %(least_rows)s
+   AND class.relkind <> 'p';
+
+-- stats_stale --
+-- How much of a table changed since it was analyzed.
+SELECT 'table', used.schemaname, used.relname,
+       used.n_mod_since_analyze::float8 / greatest(1, used.n_live_tup), NULL,
+       pg_catalog.jsonb_build_object('changed', used.n_mod_since_analyze, 'rows', used.n_live_tup),
+       ARRAY[[pg_catalog.format('ANALYZE %%I.%%I', used.schemaname, used.relname), 'SHARE UPDATE EXCLUSIVE']]
+  FROM pg_catalog.pg_stat_user_tables AS used
+ WHERE used.n_mod_since_analyze > %(least_rows)s
+   AND coalesce(used.last_analyze, used.last_autoanalyze) IS NOT NULL;
+
+-- stats_partitioned_parent --
+-- Partitioned tables with rows that were never analyzed as a whole, which autovacuum never does.
+SELECT 'table', namespace.nspname, class.relname, NULL::float8, 'info',
+       pg_catalog.jsonb_build_object('rows', below.tuples::bigint),
+       ARRAY[[pg_catalog.format('ANALYZE %%I.%%I', namespace.nspname, class.relname),
+              'SHARE UPDATE EXCLUSIVE on it and on its partitions, one after another']]
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ CROSS JOIN LATERAL (SELECT sum(greatest(part.reltuples, 0)) AS tuples
+                       FROM pg_catalog.pg_inherits AS link
+                       JOIN pg_catalog.pg_class AS part ON part.oid = link.inhrelid AND part.relkind = 'r'
+                      WHERE link.inhparent = class.oid) AS below
+ WHERE class.relkind = 'p' AND class.reltuples < 0 AND below.tuples > %(least_rows)s;
+
+-- stats_track_off --
+-- What the server does not count or show, and so cannot be checked, nor vacuumed in time.
+SELECT 'setting', NULL, name, NULL::float8, 'warning', '{}'::jsonb,
+       ARRAY[[pg_catalog.format('ALTER SYSTEM SET %%I = on', name), 'none'],
+             ['SELECT pg_catalog.pg_reload_conf()', 'none']]
+  FROM pg_catalog.pg_settings
+ WHERE name IN ('track_counts', 'track_activities') AND setting = 'off';
+
+-- tbl_unlogged --
+-- Tables with rows that a crash empties, and that no standby has.
+SELECT 'table', namespace.nspname, class.relname, NULL::float8, 'warning',
+       pg_catalog.jsonb_build_object('rows', used.n_live_tup),
+       ARRAY[[pg_catalog.format('ALTER TABLE %%I.%%I SET LOGGED', namespace.nspname, class.relname),
+              'ACCESS EXCLUSIVE, while the table is written anew']]
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_stat_user_tables AS used ON used.relid = class.oid
+ WHERE class.relpersistence = 'u' AND class.relkind = 'r' AND (used.n_live_tup > 0 OR class.relpages > 0);
+
+-- tbl_hot_updates --
+-- Tables whose updates hardly ever stay on their page, so that every index is written too.
+SELECT 'table', used.schemaname, used.relname, NULL::float8, 'info',
+       pg_catalog.jsonb_build_object(
+           'updates', used.n_tup_upd, 'percent', (100.0 * used.n_tup_hot_upd / used.n_tup_upd)::bigint),
+       NULL::text[]
+  FROM pg_catalog.pg_stat_user_tables AS used
+  JOIN pg_catalog.pg_class AS class ON class.oid = used.relid
+ WHERE used.n_tup_upd > %(least_rows)s
+   AND class.relhasindex
+   AND used.n_tup_hot_upd < %(least_ratio)s * used.n_tup_upd;
+
+-- tbl_large_objects_orphan --
+-- Large objects in a database of which no column can point at one.
+SELECT 'database', NULL, pg_catalog.current_database()::text, NULL::float8, 'info',
+       pg_catalog.jsonb_build_object('objects', found.objects),
+       ARRAY[['SELECT pg_catalog.lo_unlink(oid) FROM pg_catalog.pg_largeobject_metadata', 'the objects']]
+  FROM (SELECT count(*) AS objects FROM pg_catalog.pg_largeobject_metadata) AS found
+ WHERE found.objects > 0
+   AND NOT EXISTS (SELECT
+                     FROM pg_catalog.pg_attribute AS attribute
+                     JOIN pg_catalog.pg_type AS type ON type.oid = attribute.atttypid
+                    -- The first number that a user may give an object.
+                    WHERE attribute.attrelid >= 16384 AND attribute.attnum > 0
+                      AND type.typname IN ('oid', 'lo', '_oid'));
+
+-- tbl_temp_orphans --
+-- Temporary tables whose session is gone, and how old their oldest transaction is.
+SELECT 'table', namespace.nspname, class.relname, pg_catalog.age(class.relfrozenxid)::float8, NULL,
+       pg_catalog.jsonb_build_object('age', pg_catalog.age(class.relfrozenxid)),
+       ARRAY[[pg_catalog.format('DROP TABLE %%I.%%I', namespace.nspname, class.relname), 'ACCESS EXCLUSIVE']]
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE class.relpersistence = 't' AND class.relkind = 'r'
+   AND namespace.nspname ~ '^pg_temp_[0-9]+$'
+   AND pg_catalog.substr(namespace.nspname, 9)::int NOT IN (SELECT pg_catalog.pg_stat_get_backend_idset());
+
+-- Indexes and keys ---------------------------------------------------------------------------------------
+
+-- idx_unused --
+-- Indexes of some size that keep nothing and that no query of this server has used since it counts.
+WITH counted AS (
+    SELECT greatest(here.stats_reset, writer.stats_reset) AS since
+      FROM pg_catalog.pg_stat_database AS here, pg_catalog.pg_stat_bgwriter AS writer
+     WHERE here.datname = pg_catalog.current_database()
+)
+SELECT 'index', used.schemaname, used.indexrelname, NULL::float8,
+       CASE WHEN counted.since <= pg_catalog.clock_timestamp() - %(window_days)s * INTERVAL '1 day'
+            THEN 'info' ELSE 'unknown' END,
+       pg_catalog.jsonb_build_object('table', used.relname, 'bytes', class.relpages::bigint * 8192)
+           || CASE WHEN counted.since <= pg_catalog.clock_timestamp() - %(window_days)s * INTERVAL '1 day'
+                   THEN '{}'::jsonb
+                   ELSE '{"reason": "it was not used yet, and the server has not counted for long enough"}'::jsonb END,
+       CASE WHEN counted.since <= pg_catalog.clock_timestamp() - %(window_days)s * INTERVAL '1 day' THEN
+           ARRAY[[pg_catalog.format('DROP INDEX CONCURRENTLY %%I.%%I', used.schemaname, used.indexrelname),
+                  'SHARE UPDATE EXCLUSIVE; ask the standbys first, they count for themselves']] END
+  FROM pg_catalog.pg_stat_user_indexes AS used
+  JOIN pg_catalog.pg_index AS index ON index.indexrelid = used.indexrelid
+  JOIN pg_catalog.pg_class AS class ON class.oid = used.indexrelid
+ CROSS JOIN counted
+ WHERE used.idx_scan = 0
+   AND index.indisvalid
+   AND NOT index.indisunique AND NOT index.indisprimary AND NOT index.indisexclusion AND NOT index.indisreplident
+   AND class.relpages::bigint * 8192 >= %(least_bytes)s
+   -- One that belongs to an index of the whole table goes with that only.
+   AND NOT class.relispartition
+   -- One that keeps a DELETE of the parent from reading the whole table is used when that comes.
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS linked
+                    WHERE linked.contype = 'f' AND linked.conrelid = index.indrelid
+                      AND index.indkey[0] = ANY (linked.conkey));
+
+-- idx_duplicate --
+-- Indexes that are the same as an older one of the table, with the same columns, conditions and options.
+WITH described AS (
+    SELECT index.indexrelid, index.indrelid, index.indisunique, index.indisprimary, class.relpages, class.relname,
+           index.indisreplident, namespace.nspname, owner.relname AS table_name, class.relispartition,
+           EXISTS (SELECT FROM pg_catalog.pg_constraint AS linked
+                    WHERE linked.conindid = index.indexrelid) AS is_needed,
+           ROW(class.relam, index.indkey::text, index.indclass::text, index.indcollation::text,
+               index.indoption::text, index.indnkeyatts, index.indpred::text, index.indexprs::text,
+               pg_catalog.to_jsonb(index) ->> 'indnullsnotdistinct')::text AS shape
+      FROM pg_catalog.pg_index AS index
+      JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+      JOIN pg_catalog.pg_class AS owner ON owner.oid = index.indrelid
+      JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+     WHERE index.indisvalid AND namespace.nspname !~ '^(pg_|information_schema$)'
+)
+SELECT 'index', one.nspname, one.relname, NULL::float8,
+       CASE WHEN one.relpages::bigint * 8192 >= %(large_bytes)s THEN 'warning' ELSE 'info' END,
+       pg_catalog.jsonb_build_object('table', one.table_name, 'same_as', other.relname,
+                                     'bytes', one.relpages::bigint * 8192),
+       ARRAY[[pg_catalog.format('DROP INDEX CONCURRENTLY %%I.%%I', one.nspname, one.relname),
+              'SHARE UPDATE EXCLUSIVE']]
+  FROM described AS one
+ CROSS JOIN LATERAL (SELECT other.relname
+                       FROM described AS other
+                      WHERE other.indrelid = one.indrelid AND other.shape = one.shape
+                        AND other.indexrelid <> one.indexrelid
+                        AND other.indisunique >= one.indisunique
+                        AND (other.is_needed OR other.indisunique > one.indisunique
+                             OR other.indexrelid < one.indexrelid)
+                      ORDER BY other.is_needed DESC, other.indexrelid
+                      LIMIT 1) AS other
+ WHERE NOT one.is_needed AND NOT one.indisreplident AND NOT one.relispartition;
+
+-- idx_redundant_prefix --
+-- Indexes whose columns another one begins with.
+WITH described AS (
+    SELECT index.indexrelid, index.indrelid, index.indisunique, index.indisreplident, index.indnkeyatts,
+           index.indnatts, class.relpages, class.relname, namespace.nspname, owner.relname AS table_name,
+           class.relispartition, index.indpred::text AS predicate,
+           pg_catalog.string_to_array(index.indkey::text, ' ') AS keys,
+           pg_catalog.string_to_array(index.indclass::text, ' ') AS classes,
+           pg_catalog.string_to_array(index.indcollation::text, ' ') AS collations,
+           pg_catalog.string_to_array(index.indoption::text, ' ') AS options
+      FROM pg_catalog.pg_index AS index
+      JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+      JOIN pg_catalog.pg_class AS owner ON owner.oid = index.indrelid
+      JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+      JOIN pg_catalog.pg_am AS method ON method.oid = class.relam AND method.amname = 'btree'
+     WHERE index.indisvalid AND index.indexprs IS NULL
+       AND namespace.nspname !~ '^(pg_|information_schema$)'
+)
+SELECT 'index', one.nspname, one.relname, NULL::float8, 'info',
+       pg_catalog.jsonb_build_object('table', one.table_name, 'covered_by', other.relname,
+                                     'bytes', one.relpages::bigint * 8192),
+       ARRAY[[pg_catalog.format('DROP INDEX CONCURRENTLY %%I.%%I', one.nspname, one.relname),
+              'SHARE UPDATE EXCLUSIVE']]
+  FROM described AS one
+ CROSS JOIN LATERAL (SELECT other.relname
+                       FROM described AS other
+                      WHERE other.indrelid = one.indrelid
+                        AND other.indnkeyatts > one.indnkeyatts
+                        AND other.predicate IS NOT DISTINCT FROM one.predicate
+                        AND other.keys[1:one.indnkeyatts] = one.keys
+                        AND other.classes[1:one.indnkeyatts] = one.classes
+                        AND other.collations[1:one.indnkeyatts] = one.collations
+                        AND other.options[1:one.indnkeyatts] = one.options
+                      ORDER BY other.indnkeyatts
+                      LIMIT 1) AS other
+ WHERE NOT one.indisunique AND NOT one.indisreplident AND NOT one.relispartition
+   AND one.indnatts = one.indnkeyatts;
+
+-- idx_fk_missing --
+-- Foreign keys that no index of the table begins with: each DELETE of a row they point at reads all of it.
+SELECT 'constraint', namespace.nspname, class.relname || '.' || linked.conname, NULL::float8,
+       CASE WHEN greatest(class.reltuples, used.n_live_tup) > %(least_rows)s
+                 OR above.n_tup_del > 0 THEN 'warning' ELSE 'info' END,
+       pg_catalog.jsonb_build_object('table', class.relname, 'constraint', linked.conname, 'columns', keys.names),
+       ARRAY[[pg_catalog.format('CREATE INDEX%%s ON %%I.%%I (%%s)',
+                                CASE WHEN class.relkind = 'r' THEN ' CONCURRENTLY' ELSE '' END,
+                                namespace.nspname, class.relname, keys.names),
+              CASE WHEN class.relkind = 'r' THEN 'SHARE UPDATE EXCLUSIVE' ELSE 'SHARE on all partitions' END]]
+  FROM pg_catalog.pg_constraint AS linked
+  JOIN pg_catalog.pg_class AS class ON class.oid = linked.conrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  LEFT JOIN pg_catalog.pg_stat_user_tables AS used ON used.relid = linked.conrelid
+  LEFT JOIN pg_catalog.pg_stat_user_tables AS above ON above.relid = linked.confrelid
+ CROSS JOIN LATERAL (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(attribute.attname), ', '
+                                                  ORDER BY part.place) AS names
+                       FROM pg_catalog.unnest(linked.conkey) WITH ORDINALITY AS part (attnum, place)
+                       JOIN pg_catalog.pg_attribute AS attribute
+                         ON attribute.attrelid = linked.conrelid AND attribute.attnum = part.attnum) AS keys
+ WHERE linked.contype = 'f'
+   AND linked.conparentid = 0
+   AND namespace.nspname !~ '^(pg_|information_schema$)'
+   AND NOT EXISTS (SELECT
+                     FROM pg_catalog.pg_index AS index
+                    WHERE index.indrelid = linked.conrelid
+                      AND index.indisvalid AND index.indpred IS NULL
+                      AND index.indnkeyatts >= cardinality(linked.conkey)
+                      -- In whatever order: each of them is compared with a value.
+                      AND (pg_catalog.string_to_array(index.indkey::text, ' ')::int2[])[1:cardinality(linked.conkey)]
+                          @> linked.conkey);
+
+-- idx_fk_type_mismatch --
+-- Foreign keys whose column is of another type than the one they point at.
+SELECT 'constraint', namespace.nspname, class.relname || '.' || linked.conname, NULL::float8, 'warning',
+       pg_catalog.jsonb_build_object(
+           'table', class.relname, 'constraint', linked.conname, 'column', own.attname,
+           'type', pg_catalog.format_type(own.atttypid, NULL), 'other', pg_catalog.format_type(far.atttypid, NULL)),
+       ARRAY[[pg_catalog.format('ALTER TABLE %%I.%%I ALTER COLUMN %%I TYPE %%s', namespace.nspname, class.relname,
+                                own.attname, pg_catalog.format_type(far.atttypid, NULL)),
+              'ACCESS EXCLUSIVE, while the table is written anew']]
+  FROM pg_catalog.pg_constraint AS linked
+  JOIN pg_catalog.pg_class AS class ON class.oid = linked.conrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ CROSS JOIN LATERAL pg_catalog.unnest(linked.conkey, linked.confkey) AS part (own, far)
+  JOIN pg_catalog.pg_attribute AS own ON own.attrelid = linked.conrelid AND own.attnum = part.own
+  JOIN pg_catalog.pg_attribute AS far ON far.attrelid = linked.confrelid AND far.attnum = part.far
+  JOIN pg_catalog.pg_type AS near_type ON near_type.oid = own.atttypid
+  JOIN pg_catalog.pg_type AS far_type ON far_type.oid = far.atttypid
+ WHERE linked.contype = 'f' AND linked.conparentid = 0
+   -- A domain holds what its own type does.
+   AND coalesce(nullif(near_type.typbasetype, 0), near_type.oid)
+       <> coalesce(nullif(far_type.typbasetype, 0), far_type.oid);
+
+-- idx_array_btree --
+-- Indexes on arrays or documents of a kind that only compares them as a whole.
+SELECT 'index', namespace.nspname, class.relname, NULL::float8, 'info',
+       pg_catalog.jsonb_build_object('table', owner.relname, 'column', attribute.attname), NULL::text[]
+  FROM pg_catalog.pg_index AS index
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_am AS method ON method.oid = class.relam AND method.amname = 'btree'
+  JOIN pg_catalog.pg_class AS owner ON owner.oid = index.indrelid
+  JOIN pg_catalog.pg_attribute AS attribute ON attribute.attrelid = index.indrelid AND attribute.attnum = index.indkey[0]
+  JOIN pg_catalog.pg_type AS type ON type.oid = attribute.atttypid
+ WHERE namespace.nspname !~ '^(pg_|information_schema$)'
+   AND NOT index.indisunique AND NOT class.relispartition
+   AND (type.typcategory = 'A' OR type.typname = 'jsonb');
+
+-- tbl_no_pk --
+-- Tables that nothing tells the rows of apart; where they are published, an UPDATE of them fails.
+SELECT 'table', namespace.nspname, class.relname, NULL::float8,
+       CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_publication_tables AS sent
+                          WHERE sent.schemaname = namespace.nspname AND sent.tablename = class.relname)
+            THEN 'warning' ELSE 'info' END,
+       '{}'::jsonb, NULL::text[]
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE class.relkind IN ('r', 'p') AND NOT class.relispartition AND class.relpersistence <> 't'
+   AND namespace.nspname !~ '^(pg_|information_schema$|rollback_[0-9a-f]{12}$)'
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_index AS index
+                    WHERE index.indrelid = class.oid AND index.indisprimary)
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS link
+                    WHERE link.classid = 'pg_catalog.pg_class'::regclass
+                      AND link.objid = class.oid AND link.deptype = 'e');
+
+-- tbl_seq_scan_heavy --
+-- Large tables that are read as a whole more often than by an index.
+SELECT 'table', used.schemaname, used.relname, NULL::float8, 'info',
+       pg_catalog.jsonb_build_object('rows', used.n_live_tup, 'scans', used.seq_scan,
+                                     'by_index', coalesce(used.idx_scan, 0)),
+       NULL::text[]
+  FROM pg_catalog.pg_stat_user_tables AS used
+ WHERE used.n_live_tup > %(least_rows)s
+   AND used.seq_scan > %(least_scans)s
+   AND used.seq_scan > coalesce(used.idx_scan, 0);
+
+-- idx_corrupt --
+-- What to read: every btree, by the extension amcheck, beside all the rows that should be in it.
+SELECT 'index', namespace.nspname, class.relname,
+       pg_catalog.format(
+           'SELECT ''index'', %%1$L, %%2$L, NULL::float8, ''ok'', ''{}''::jsonb, NULL::text[]'
+           ' FROM %%3$I.bt_index_check(%%4$s::pg_catalog.oid::pg_catalog.regclass, true)',
+           namespace.nspname, class.relname, place.nspname, class.oid),
+       NULL
+  FROM pg_catalog.pg_index AS index
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_am AS method ON method.oid = class.relam AND method.amname = 'btree'
+  JOIN pg_catalog.pg_extension AS extension ON extension.extname = 'amcheck'
+  JOIN pg_catalog.pg_namespace AS place ON place.oid = extension.extnamespace
+ WHERE index.indisvalid AND index.indisready AND class.relkind = 'i' AND class.relpersistence = 'p'
+   AND namespace.nspname !~ '^(pg_catalog|information_schema)$'
+ ORDER BY class.relpages;
+
+-- Sequences and numbers ----------------------------------------------------------------------------------
+
+-- seq_behind_max --
+-- What to ask: of each column that a sequence numbers and an index begins with, whether it is past its sequence.
+WITH numbered AS (
+    SELECT link.objid AS sequence, link.refobjid AS relation, link.refobjsubid AS attnum
+      FROM pg_catalog.pg_depend AS link
+     WHERE link.classid = 'pg_catalog.pg_class'::regclass AND link.refclassid = 'pg_catalog.pg_class'::regclass
+       AND link.deptype IN ('a', 'i') AND link.refobjsubid > 0
+    UNION
+    SELECT link.refobjid, filled.adrelid, filled.adnum
+      FROM pg_catalog.pg_depend AS link
+      JOIN pg_catalog.pg_attrdef AS filled ON filled.oid = link.objid
+     WHERE link.classid = 'pg_catalog.pg_attrdef'::regclass AND link.refclassid = 'pg_catalog.pg_class'::regclass
+)
+SELECT 'sequence', namespace.nspname, class.relname,
+       CASE WHEN pg_catalog.has_table_privilege(owner.oid, 'SELECT')
+             AND pg_catalog.has_sequence_privilege(class.oid, 'SELECT')
+             AND pg_catalog.has_schema_privilege(namespace.oid, 'USAGE')
+             AND pg_catalog.has_schema_privilege(above.oid, 'USAGE') THEN
+           pg_catalog.format(
+               'SELECT ''sequence'', %%1$L, %%2$L, NULL::float8,'
+               ' CASE WHEN %%9$s (found.most - given.last) > 0 THEN ''critical'' ELSE ''ok'' END,'
+               ' pg_catalog.jsonb_build_object(''table'', %%4$L, ''column'', %%5$L,'
+               ' ''behind'', pg_catalog.abs(found.most - given.last)),'
+               ' ARRAY[[%%6$L, ''none'']]'
+               ' FROM (SELECT %%7$s(%%5$I)::numeric AS most FROM %%3$I.%%4$I) AS found,'
+               ' (SELECT CASE WHEN is_called THEN last_value ELSE last_value - %%8$s END::numeric AS last'
+               ' FROM %%1$I.%%2$I) AS given',
+               namespace.nspname, class.relname, above.nspname, owner.relname, attribute.attname,
+               pg_catalog.format(
+                   'SELECT pg_catalog.setval(%%L, (SELECT %%s(%%I) FROM %%I.%%I))',
+                   pg_catalog.format('%%I.%%I', namespace.nspname, class.relname),
+                   CASE WHEN sequence.seqincrement > 0 THEN 'max' ELSE 'min' END,
+                   attribute.attname, above.nspname, owner.relname),
+               CASE WHEN sequence.seqincrement > 0 THEN 'max' ELSE 'min' END,
+               sequence.seqincrement,
+               CASE WHEN sequence.seqincrement > 0 THEN '' ELSE '-' END)
+       END,
+       pg_catalog.format('GRANT SELECT ON %%I.%%I, %%I.%%I TO the login', above.nspname, owner.relname,
+                         namespace.nspname, class.relname)
+  FROM numbered
+  JOIN pg_catalog.pg_sequence AS sequence ON sequence.seqrelid = numbered.sequence AND NOT sequence.seqcycle
+  JOIN pg_catalog.pg_class AS class ON class.oid = sequence.seqrelid AND class.relpersistence = 'p'
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_class AS owner ON owner.oid = numbered.relation AND owner.relkind IN ('r', 'p')
+  JOIN pg_catalog.pg_namespace AS above ON above.oid = owner.relnamespace
+  JOIN pg_catalog.pg_attribute AS attribute
+    ON attribute.attrelid = numbered.relation AND attribute.attnum = numbered.attnum
+   AND attribute.atttypid IN (20, 21, 23, 1700)
+ -- A partition is asked with its table.
+ WHERE NOT owner.relispartition
+   AND EXISTS (SELECT FROM pg_catalog.pg_index AS index
+                 JOIN pg_catalog.pg_class AS built ON built.oid = index.indexrelid
+                 JOIN pg_catalog.pg_am AS method ON method.oid = built.relam AND method.amname = 'btree'
+                WHERE index.indrelid = owner.oid AND index.indisvalid AND index.indpred IS NULL
+                  AND index.indkey[0] = attribute.attnum);
+
+-- int_pk_no_sequence --
+-- What to ask: how far small keys that no sequence numbers have come.
+SELECT 'column', namespace.nspname, class.relname || '.' || attribute.attname,
+       CASE WHEN pg_catalog.has_table_privilege(class.oid, 'SELECT')
+             AND pg_catalog.has_schema_privilege(namespace.oid, 'USAGE') THEN
+           pg_catalog.format(
+               'SELECT ''column'', %%1$L, %%2$L, coalesce(max(%%3$I), 0)::float8 / %%4$s, NULL::text,'
+               ' pg_catalog.jsonb_build_object(''table'', %%5$L, ''column'', %%3$L, ''highest'', %%4$s,'
+               ' ''percent'', (100.0 * coalesce(max(%%3$I), 0) / %%4$s)::int), NULL::text[]'
+               ' FROM %%6$I.%%5$I',
+               namespace.nspname, class.relname || '.' || attribute.attname, attribute.attname,
+               CASE attribute.atttypid WHEN 21 THEN '32767' ELSE '2147483647' END, class.relname, namespace.nspname)
+       END,
+       pg_catalog.format('GRANT SELECT ON %%I.%%I TO the login', namespace.nspname, class.relname)
+  FROM pg_catalog.pg_index AS index
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indrelid AND class.relkind IN ('r', 'p')
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_attribute AS attribute
+    ON attribute.attrelid = index.indrelid AND attribute.attnum = index.indkey[0] AND attribute.atttypid IN (21, 23)
+ WHERE index.indisprimary AND index.indisvalid AND index.indnkeyatts = 1
+   AND NOT class.relispartition AND class.relpersistence <> 't'
+   AND namespace.nspname !~ '^(pg_|information_schema$)'
+   AND attribute.attidentity = ''
+   AND NOT attribute.atthasdef
+   -- One that points at another table is not longer than that.
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS linked
+                    WHERE linked.conrelid = class.oid AND linked.contype = 'f'
+                      AND attribute.attnum = ANY (linked.conkey));
+
+-- int_narrow_identity --
+-- Numbered keys of a type that a table of many rows uses up.
+SELECT 'column', namespace.nspname, class.relname || '.' || attribute.attname, NULL::float8,
+       CASE attribute.atttypid WHEN 21 THEN 'warning' ELSE 'info' END,
+       pg_catalog.jsonb_build_object('table', class.relname, 'column', attribute.attname,
+                                     'type', pg_catalog.format_type(attribute.atttypid, NULL),
+                                     'inserted', used.n_tup_ins),
+       ARRAY[[pg_catalog.format('ALTER TABLE %%I.%%I ALTER COLUMN %%I TYPE bigint', namespace.nspname, class.relname,
+                                attribute.attname),
+              'ACCESS EXCLUSIVE, while the table is written anew']]
+  FROM pg_catalog.pg_attribute AS attribute
+  JOIN pg_catalog.pg_class AS class ON class.oid = attribute.attrelid AND class.relkind IN ('r', 'p')
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  LEFT JOIN pg_catalog.pg_stat_user_tables AS used ON used.relid = class.oid
+ WHERE attribute.attnum > 0 AND NOT attribute.attisdropped AND NOT class.relispartition
+   AND namespace.nspname !~ '^(pg_|information_schema$)'
+   AND (attribute.atttypid = 21 AND used.n_tup_ins > 0
+        OR attribute.atttypid = 23 AND used.n_tup_ins > %(many_rows)s)
+   AND (attribute.attidentity <> ''
+        OR EXISTS (SELECT FROM pg_catalog.pg_attrdef AS filled
+                     JOIN pg_catalog.pg_depend AS link
+                       ON link.classid = 'pg_catalog.pg_attrdef'::regclass AND link.objid = filled.oid
+                     JOIN pg_catalog.pg_sequence AS sequence ON sequence.seqrelid = link.refobjid
+                    WHERE filled.adrelid = class.oid AND filled.adnum = attribute.attnum));
+
+-- Constraints and triggers -------------------------------------------------------------------------------
+
+-- con_domain_not_valid --
+-- Constraints of domains that hold for new values only.
+SELECT 'domain', namespace.nspname, type.typname || '.' || linked.conname, NULL::float8, 'info',
+       pg_catalog.jsonb_build_object('domain', type.typname, 'constraint', linked.conname),
+       ARRAY[[pg_catalog.format('ALTER DOMAIN %%I.%%I VALIDATE CONSTRAINT %%I', namespace.nspname, type.typname,
+                                linked.conname),
+              'SHARE on the tables that use it']]
+  FROM pg_catalog.pg_constraint AS linked
+  JOIN pg_catalog.pg_type AS type ON type.oid = linked.contypid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = type.typnamespace
+ WHERE NOT linked.convalidated;
+
+-- trg_replication_role --
+-- Logins, or databases, whose sessions fire no trigger and check no foreign key.
+SELECT 'setting', NULL, 'session_replication_role', NULL::float8, 'critical',
+       pg_catalog.jsonb_build_object('of', coalesce(role.rolname, database.datname), 'setting', split.setting),
+       ARRAY[[CASE WHEN role.oid IS NULL THEN
+                  pg_catalog.format('ALTER DATABASE %%I RESET session_replication_role', database.datname)
+              WHEN database.oid IS NULL THEN
+                  pg_catalog.format('ALTER ROLE %%I RESET session_replication_role', role.rolname)
+              ELSE pg_catalog.format('ALTER ROLE %%I IN DATABASE %%I RESET session_replication_role', role.rolname,
+                                     database.datname)
+              END, 'none; sessions that are open keep it']]
+  FROM pg_catalog.pg_db_role_setting AS preset
+  LEFT JOIN pg_catalog.pg_roles AS role ON role.oid = preset.setrole
+  LEFT JOIN pg_catalog.pg_database AS database ON database.oid = preset.setdatabase
+ CROSS JOIN LATERAL pg_catalog.unnest(preset.setconfig) AS option (text)
+ CROSS JOIN LATERAL (SELECT pg_catalog.split_part(option.text, '=', 1) AS name,
+                            pg_catalog.split_part(option.text, '=', 2) AS setting) AS split
+ WHERE split.name = 'session_replication_role' AND split.setting = 'replica'
+   AND (preset.setdatabase = 0 OR database.datname = pg_catalog.current_database());
+
+-- con_fk_orphans --
+-- What to read: of each foreign key, whether a row points at none.
+SELECT 'constraint', namespace.nspname, class.relname || '.' || linked.conname,
+       CASE WHEN pg_catalog.has_table_privilege(class.oid, 'SELECT')
+             AND pg_catalog.has_table_privilege(far.oid, 'SELECT')
+             AND pg_catalog.has_schema_privilege(namespace.oid, 'USAGE')
+             AND pg_catalog.has_schema_privilege(there.oid, 'USAGE') THEN
+           pg_catalog.format(
+               'SELECT ''constraint'', %%1$L, %%2$L, NULL::float8,'
+               ' CASE WHEN EXISTS (SELECT FROM %%3$s%%4$I.%%5$I AS own WHERE %%6$s'
+               ' AND NOT EXISTS (SELECT FROM %%7$s%%8$I.%%9$I AS far WHERE %%10$s))'
+               ' THEN ''critical'' ELSE ''ok'' END,'
+               ' pg_catalog.jsonb_build_object(''table'', %%5$L, ''constraint'', %%11$L), NULL::text[]',
+               namespace.nspname, class.relname || '.' || linked.conname,
+               CASE class.relkind WHEN 'r' THEN 'ONLY ' ELSE '' END, namespace.nspname, class.relname, keys.known,
+               CASE far.relkind WHEN 'r' THEN 'ONLY ' ELSE '' END, there.nspname, far.relname, keys.alike,
+               linked.conname)
+       END,
+       pg_catalog.format('GRANT SELECT ON %%I.%%I, %%I.%%I TO the login', namespace.nspname, class.relname,
+                         there.nspname, far.relname)
+  FROM pg_catalog.pg_constraint AS linked
+  JOIN pg_catalog.pg_class AS class ON class.oid = linked.conrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_class AS far ON far.oid = linked.confrelid
+  JOIN pg_catalog.pg_namespace AS there ON there.oid = far.relnamespace
+ CROSS JOIN LATERAL (
+       SELECT pg_catalog.string_agg(pg_catalog.format('own.%%I IS NOT NULL', near.attname), ' AND ') AS known,
+              pg_catalog.string_agg(pg_catalog.format('far.%%I OPERATOR(pg_catalog.=) own.%%I', other.attname,
+                                                      near.attname), ' AND ') AS alike
+         FROM pg_catalog.unnest(linked.conkey, linked.confkey) AS part (own, far)
+         JOIN pg_catalog.pg_attribute AS near ON near.attrelid = linked.conrelid AND near.attnum = part.own
+         JOIN pg_catalog.pg_attribute AS other ON other.attrelid = linked.confrelid AND other.attnum = part.far) AS keys
+ WHERE linked.contype = 'f' AND linked.conparentid = 0
+   AND coalesce(pg_catalog.to_jsonb(linked) ->> 'conperiod', 'false') = 'false'
+ ORDER BY class.relpages;
+
+-- Partitions ---------------------------------------------------------------------------------------------
+
+-- part_future_missing --
+-- How many spans of time there are partitions for from now on, of tables that are parted by time.
+WITH bounds AS (
+    SELECT link.inhparent,
+           -- No relation is said: a bound names no column, and so nothing is locked to show it.
+           pg_catalog.regexp_match(pg_catalog.pg_get_expr(part.relpartbound, 0),
+                                   '^FOR VALUES FROM \(''([^'']+)''\) TO \(''([^'']+)''\)$') AS found
+      FROM pg_catalog.pg_inherits AS link
+      JOIN pg_catalog.pg_class AS part ON part.oid = link.inhrelid AND part.relpartbound IS NOT NULL
+      JOIN pg_catalog.pg_partitioned_table AS split
+        ON split.partrelid = link.inhparent AND split.partstrat = 'r' AND split.partnatts = 1
+      JOIN pg_catalog.pg_attribute AS attribute
+        ON attribute.attrelid = split.partrelid AND attribute.attnum = split.partattrs[0]
+       AND attribute.atttypid IN (1082, 1114, 1184)
+     WHERE NOT link.inhdetachpending
+), latest AS (
+    SELECT DISTINCT ON (inhparent) inhparent, found[1]::timestamptz AS since, found[2]::timestamptz AS until
+      FROM bounds
+     WHERE found IS NOT NULL AND pg_catalog.isfinite(found[2]::timestamptz)
+     ORDER BY inhparent, found[2]::timestamptz DESC
+), unbounded AS (
+    -- Whatever comes has its place.
+    SELECT link.inhparent
+      FROM pg_catalog.pg_inherits AS link
+      JOIN pg_catalog.pg_class AS part ON part.oid = link.inhrelid
+     WHERE pg_catalog.pg_get_expr(part.relpartbound, 0) ~ 'TO \((MAXVALUE|''infinity'')\)$'
+)
+SELECT 'table', namespace.nspname, class.relname, ahead.spans, NULL,
+       pg_catalog.jsonb_build_object('spans', pg_catalog.round(ahead.spans::numeric, 1), 'until', latest.until),
+       (SELECT pg_catalog.array_agg(ARRAY[
+                   pg_catalog.format(
+                       'CREATE TABLE %%1$I.%%2$I PARTITION OF %%1$I.%%3$I FOR VALUES FROM (%%4$L) TO (%%5$L)',
+                       namespace.nspname,
+                       pg_catalog.format('%%s_p%%s', class.relname,
+                                         pg_catalog.to_char(next.since, 'YYYYMMDD"_"HH24MI')),
+                       class.relname, next.since::text, (next.since + span.length)::text),
+                   'ACCESS EXCLUSIVE'] ORDER BY next.since)
+          FROM (SELECT latest.until + step.number * span.length AS since
+                  FROM pg_catalog.generate_series(0, least(50, 2 + pg_catalog.ceil(-ahead.spans)::int)) AS step (number)
+               ) AS next)
+  FROM latest
+  JOIN pg_catalog.pg_class AS class ON class.oid = latest.inhparent
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ -- A month is as long as it is; what is shorter than one is counted in seconds.
+ CROSS JOIN LATERAL (SELECT CASE WHEN latest.until - latest.since >= INTERVAL '28 days'
+                                 THEN pg_catalog.age(latest.until, latest.since)
+                                 ELSE latest.until - latest.since END AS length) AS span
+ CROSS JOIN LATERAL (SELECT pg_catalog.date_part('epoch', latest.until - pg_catalog.clock_timestamp())
+                            / pg_catalog.date_part('epoch', latest.until - latest.since) AS spans) AS ahead
+ WHERE latest.inhparent NOT IN (SELECT inhparent FROM unbounded);
+
+-- part_default_rows --
+-- What to ask: whether the partition for what has no other holds rows.
+SELECT 'partition', namespace.nspname, class.relname,
+       CASE WHEN pg_catalog.has_table_privilege(class.oid, 'SELECT')
+             AND pg_catalog.has_schema_privilege(namespace.oid, 'USAGE') THEN
+           pg_catalog.format(
+               'SELECT ''partition'', %%1$L, %%2$L, NULL::float8,'
+               ' CASE WHEN NOT EXISTS (SELECT FROM %%1$I.%%2$I) THEN ''ok'' WHEN %%4$s THEN ''critical'''
+               ' ELSE ''warning'' END,'
+               ' pg_catalog.jsonb_build_object(''parent'', %%3$L), NULL::text[]',
+               namespace.nspname, class.relname, parent.relname,
+               CASE WHEN next.until IS NULL THEN 'false' ELSE
+                   pg_catalog.format('EXISTS (SELECT FROM %%I.%%I WHERE %%I >= %%L AND %%I < %%L)', namespace.nspname,
+                                     class.relname, next.key, next.until::text, next.key,
+                                     (next.until + next.span)::text)
+               END)
+       END,
+       pg_catalog.format('GRANT SELECT ON %%I.%%I TO the login', namespace.nspname, class.relname)
+  FROM pg_catalog.pg_partitioned_table AS split
+  JOIN pg_catalog.pg_class AS class ON class.oid = split.partdefid AND class.relkind IN ('r', 'p')
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_class AS parent ON parent.oid = split.partrelid
+  LEFT JOIN LATERAL (
+       -- The span behind the last one: a partition for it cannot be made while rows of it are here.
+       SELECT attribute.attname AS key, bound.found[2]::timestamptz AS until,
+              bound.found[2]::timestamptz - bound.found[1]::timestamptz AS span
+         FROM pg_catalog.pg_inherits AS link
+         JOIN pg_catalog.pg_class AS part ON part.oid = link.inhrelid
+         JOIN pg_catalog.pg_attribute AS attribute
+           ON attribute.attrelid = split.partrelid AND attribute.attnum = split.partattrs[0]
+          AND attribute.atttypid IN (1082, 1114, 1184)
+        CROSS JOIN LATERAL (SELECT pg_catalog.regexp_match(
+                                       pg_catalog.pg_get_expr(part.relpartbound, 0),
+                                       '^FOR VALUES FROM \(''([^'']+)''\) TO \(''([^'']+)''\)$') AS found) AS bound
+        WHERE link.inhparent = split.partrelid AND split.partstrat = 'r' AND split.partnatts = 1
+          AND bound.found IS NOT NULL AND pg_catalog.isfinite(bound.found[2]::timestamptz)
+        ORDER BY bound.found[2]::timestamptz DESC
+        LIMIT 1) AS next ON true;
+
+-- part_gap --
+-- Spans of time between two partitions for which there is none.
+WITH bounds AS (
+    SELECT link.inhparent, attribute.atttypid,
+           pg_catalog.regexp_match(pg_catalog.pg_get_expr(part.relpartbound, 0),
+                                   '^FOR VALUES FROM \(''([^'']+)''\) TO \(''([^'']+)''\)$') AS found
+      FROM pg_catalog.pg_inherits AS link
+      JOIN pg_catalog.pg_class AS part ON part.oid = link.inhrelid AND part.relpartbound IS NOT NULL
+      JOIN pg_catalog.pg_partitioned_table AS split
+        ON split.partrelid = link.inhparent AND split.partstrat = 'r' AND split.partnatts = 1
+      JOIN pg_catalog.pg_attribute AS attribute
+        ON attribute.attrelid = split.partrelid AND attribute.attnum = split.partattrs[0]
+       AND attribute.atttypid IN (1082, 1114, 1184)
+), spans AS (
+    SELECT inhparent, found[2]::timestamptz AS until,
+           lead(found[1]::timestamptz) OVER (PARTITION BY inhparent ORDER BY found[1]::timestamptz) AS next
+      FROM bounds
+     WHERE found IS NOT NULL
+)
+SELECT 'table', namespace.nspname, class.relname, NULL::float8,
+       CASE WHEN spans.next > pg_catalog.clock_timestamp() THEN 'critical' ELSE 'warning' END,
+       pg_catalog.jsonb_build_object('since', spans.until, 'until', spans.next),
+       ARRAY[[pg_catalog.format('CREATE TABLE %%1$I.%%2$I PARTITION OF %%1$I.%%3$I FOR VALUES FROM (%%4$L) TO (%%5$L)',
+                                namespace.nspname,
+                                pg_catalog.format('%%s_p%%s', class.relname,
+                                                  pg_catalog.to_char(spans.until, 'YYYYMMDD"_"HH24MI')),
+                                class.relname, spans.until::text, spans.next::text),
+              'ACCESS EXCLUSIVE']]
+  FROM spans
+  JOIN pg_catalog.pg_class AS class ON class.oid = spans.inhparent
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE spans.next > spans.until;
+
+-- part_no_partitions --
+-- Partitioned tables without a partition: no row has a place.
+SELECT 'table', namespace.nspname, class.relname, NULL::float8, 'critical', '{}'::jsonb, NULL::text[]
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE class.relkind = 'p'
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits AS link WHERE link.inhparent = class.oid);
+
+-- part_retention_overdue --
+-- By how many periods the oldest partition is past what its policy keeps, unless something holds it.
+WITH kept AS (
+    SELECT pg_catalog.to_regclass(policy.table_name) AS relation,
+           -- Whoever reads no rules is told of what a policy says itself only.
+           policy.keep_for,
+           CASE policy.period WHEN 'quarter' THEN INTERVAL '3 months' ELSE ('1 ' || policy.period)::interval END AS period
+      FROM ops.partition_policy AS policy
+     WHERE policy.hold IS NULL AND policy.keep_for IS NOT NULL
+), oldest AS (
+    SELECT kept.relation, kept.keep_for, kept.period, min(bound.found[2]::timestamptz) AS until
+      FROM kept
+      JOIN pg_catalog.pg_inherits AS link ON link.inhparent = kept.relation
+      JOIN pg_catalog.pg_class AS part ON part.oid = link.inhrelid
+     CROSS JOIN LATERAL (SELECT pg_catalog.regexp_match(
+                                    pg_catalog.pg_get_expr(part.relpartbound, 0),
+                                    '^FOR VALUES FROM \((?:''([^'']+)''|MINVALUE)\) TO \(''([^'']+)''\)$') AS found) AS bound
+     WHERE bound.found IS NOT NULL
+     GROUP BY kept.relation, kept.keep_for, kept.period
+)
+SELECT 'table', namespace.nspname, class.relname,
+       pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - (oldest.until + oldest.keep_for))
+       / pg_catalog.date_part('epoch', oldest.period), NULL,
+       pg_catalog.jsonb_build_object('until', oldest.until, 'keep_for', oldest.keep_for), NULL::text[]
+  FROM oldest
+  JOIN pg_catalog.pg_class AS class ON class.oid = oldest.relation
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace;
+
+-- part_drop_overdue --
+-- Partitions that were detached and should be dropped by now.
+SELECT 'partition', NULL, archive.partition_name,
+       pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - archive.detached_at) / 86400, NULL,
+       pg_catalog.jsonb_build_object(
+           'table', archive.table_name, 'archived', archive.archived_at IS NOT NULL,
+           'days', (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - archive.detached_at) / 86400)::int),
+       NULL::text[]
+  FROM ops.partition_archives AS archive
+  JOIN pg_catalog.pg_class AS class ON class.oid = archive.partition_oid
+ WHERE archive.dropped_at IS NULL;
+
+-- part_too_many --
+-- Partitioned tables with so many partitions that planning takes long.
+SELECT 'table', namespace.nspname, class.relname, NULL::float8, 'info',
+       pg_catalog.jsonb_build_object('partitions', below.partitions), NULL::text[]
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ CROSS JOIN LATERAL (SELECT count(*) AS partitions FROM pg_catalog.pg_inherits AS link
+                      WHERE link.inhparent = class.oid) AS below
+ WHERE class.relkind = 'p' AND below.partitions > %(most)s;

@@ -14,6 +14,7 @@ from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
 from spotify_ai_agent_migrations.versions.health_check.check import Check, Row, findings_of, worst
 from spotify_ai_agent_migrations.versions.health_check.finding import HealthReport, Ran, State
+from spotify_ai_agent_migrations.versions.health_check.probing import probed
 from spotify_ai_agent_migrations.versions.health_check.selection import chosen
 from spotify_ai_agent_migrations.versions.health_check.session import NoAnswerError, Session
 
@@ -75,15 +76,39 @@ def _ran(session: Session, check: Check, role: str) -> Ran:
     began = time.monotonic()
     statement = SQL[check.statement]
     try:
-        rows = session.rows(statement, _limits(check), most_s=_CHECK_MOST_S)
+        if (left_out := _left_out(session, check)) is not None:
+            return left_out
+        rows = _rows(session, check, statement)
     except psycopg2.Error as error:
         return Ran(check.id, State.UNKNOWN, time.monotonic() - began, reason=_reason(check, error))
     found = findings_of(check, (_row(one) for one in rows), evidence_sql=statement)
     return Ran(check.id, worst(found), time.monotonic() - began, found)
 
 
+def _rows(session: Session, check: Check, statement: str) -> Sequence[tuple[object, ...]]:
+    most_s = session.left_s if check.deep else _CHECK_MOST_S
+    rows = session.rows(statement, _limits(check), most_s=most_s)
+    return list(probed(session, check, rows, most_s=most_s, reason=_reason)) if check.probed else rows
+
+
+def _left_out(session: Session, check: Check) -> Ran | None:
+    """Say why a check of a table, or of an extension, cannot be run; None where it can."""
+    if not check.table and not check.extension:
+        return None
+    names = {"table": check.table, "extension": check.extension}
+    ((is_readable,),) = session.rows(SQL["subject"], names, most_s=_CHECK_MOST_S)
+    if is_readable is None:
+        missing = f"table {check.table}" if check.table else f"extension {check.extension}"
+        return Ran(check.id, State.SKIPPED, 0.0, reason=f"there is no {missing}")
+    if not is_readable:
+        schema = check.table.partition(".")[0]
+        cure = f"GRANT USAGE ON SCHEMA {schema} TO the login; GRANT SELECT ON {check.table} TO the login"
+        return Ran(check.id, State.UNKNOWN, 0.0, reason=f"the login may not: {cure}")
+    return None
+
+
 def _limits(check: Check) -> dict[str, object]:
-    return {"warning": check.warning, "critical": check.critical}
+    return {**check.settings, "warning": check.warning, "critical": check.critical}
 
 
 def _row(found: tuple[object, ...]) -> Row:

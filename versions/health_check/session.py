@@ -60,6 +60,8 @@ class Session:
             "statement_timeout": max(_LEAST_MS, int(1000 * self.left_s)),
             "idle_in_transaction_session_timeout": 10_000,
             "search_path": "pg_catalog",
+            # A policy would hide rows, and so what is wrong with them: rather be refused.
+            "row_security": "off",
         }
         spoken = " ".join(f"-c {name}={value}" for name, value in options.items())
         parameters: dict[str, Any] = {
