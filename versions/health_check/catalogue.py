@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.health_check.check import PRIMARY, Check
+from spotify_ai_agent_migrations.versions.health_check.checks_access import ACCESS_CHECKS
 from spotify_ai_agent_migrations.versions.health_check.checks_schema import SCHEMA_CHECKS
 
 _MONITOR: Final = "GRANT pg_monitor TO the login"
@@ -90,4 +91,5 @@ CHECKS: Final = (
         "{name} waits for a restart",
     ),
     *SCHEMA_CHECKS,
+    *ACCESS_CHECKS,
 )  # fmt: skip
