@@ -21,11 +21,11 @@ class Check:
     Its statement, named as its id with `_` for the point, gives rows of `kind`, `schema`, `name`, `measure`,
     `state`, `values` and `fixes`: no row is ok. A `state` that is not NULL is the finding's; else `measure`
     is compared with the limits, above which (or below which, where `falling`) it is worse. `fixes` are pairs
-    of SQL and lock. `values` holds numbers and names, never a value of a row. `settings` are parameters of the
-    statement beside `warning` and `critical`.
+    of SQL and lock. `values` holds numbers and names, never a value of a row. `settings` are parameters of
+    the statement beside `warning` and `critical`.
 
-    One that is `probed` asks first what to ask: rows of kind, schema, name, a question, and what would cure that
-    the login may not ask it. One of a `table`, or an `extension`, is skipped where there is none.
+    One that is `probed` asks first what to ask: rows of kind, schema, name, a question, and what would cure
+    that the login may not ask it. One of a `table`, or an `extension`, is skipped where there is none.
     """
 
     id: str

@@ -61,7 +61,7 @@ SECURITY: Final = (
     Check(
         "sec.view_bypass", "views that pass by policies",
         "Whoever may read the view sees the rows that its owner sees.",
-        "view {name} reads {table} as its owner, whose policies are passed by",
+        "view {name} reads {tables} as its owner, and passes by the policies",
     ),
     Check(
         "sec.public_grants", "tables that everybody may read or write",
@@ -131,7 +131,7 @@ MIGRATIONS: Final = (
         "mig.journal_end", "the end of the journal",
         "Its last entries were taken away.",
         "the journal has {entries} entries and should have {said}",
-        table="ops.migration_state",
+        table="ops.migration_state", needs="GRANT SELECT ON ops.migration_journal TO the login",
     ),
     Check(
         "mig.leftovers", "tables that a migration left",
@@ -159,7 +159,7 @@ MIGRATIONS: Final = (
         "app.import_rejects", "rows that an import could not load",
         "They are in the file and not in the table, until somebody mends them.",
         "{rejected} rows of import {name} into {table} were rejected",
-        table="ops.import_reject",
+        table="ops.import_reject", needs="GRANT SELECT ON ops.import_job TO the login",
     ),
 )  # fmt: skip
 

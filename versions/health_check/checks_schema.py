@@ -43,8 +43,8 @@ VACUUM: Final = (
         "vac.table_bloat", "tables that are mostly empty",
         "What is read, cached and saved is mostly nothing.",
         "{percent} % of {name} hold nothing",
-        warning=0.5, unit="of the table", needs="GRANT pg_stat_scan_tables TO the login", deep=True, probed=True,
-        extension="pgstattuple", settings={"least_bytes": 1 << 30},
+        warning=0.5, unit="of the table", needs="GRANT pg_stat_scan_tables TO the login",
+        deep=True, probed=True, extension="pgstattuple", settings={"least_bytes": 1 << 30},
     ),
     Check(
         "stats.never_analyzed", "tables that were never analyzed",
@@ -96,6 +96,11 @@ VACUUM: Final = (
 
 INDEXES: Final = (
     Check(
+        "idx.parent_invalid", "indexes of partitioned tables that a partition is missing from",
+        "The planner counts on it in no partition but those that have it; behind a constraint, nothing is unique.",
+        "index {name} on {table} has no part in {partitions} partitions",
+    ),
+    Check(
         "idx.unused", "indexes that no query uses",
         "Every write pays for it, and it takes room in the cache and in backups.",
         "no query has used index {name} on {table}, of {bytes} bytes",
@@ -143,8 +148,8 @@ INDEXES: Final = (
         "idx.corrupt", "indexes that do not hold what the table does",
         "A query by it misses rows, and a unique one lets them in twice.",
         "index {name} is corrupt",
-        needs="GRANT EXECUTE ON FUNCTION bt_index_check(regclass, boolean) TO the login", deep=True, probed=True,
-        extension="amcheck",
+        needs="GRANT EXECUTE ON FUNCTION bt_index_check(regclass, boolean) TO the login",
+        deep=True, probed=True, extension="amcheck",
     ),
 )  # fmt: skip
 

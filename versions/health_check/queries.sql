@@ -117,6 +117,13 @@ SELECT 'constraint', namespace.nspname, class.relname || '.' || linked.conname, 
            ARRAY[[pg_catalog.format('ALTER TABLE %%I.%%I ALTER CONSTRAINT %%I ENFORCED',
                                     namespace.nspname, class.relname, linked.conname),
                   'SHARE ROW EXCLUSIVE']]
+            -- No statement begins to enforce a CHECK: it is made anew.
+            ELSE
+           ARRAY[[pg_catalog.format('ALTER TABLE %%I.%%I DROP CONSTRAINT %%I, ADD CONSTRAINT %%I %%s',
+                                    namespace.nspname, class.relname, linked.conname, linked.conname,
+                                    pg_catalog.regexp_replace(pg_catalog.pg_get_constraintdef(linked.oid),
+                                                              ' NOT ENFORCED$', '')),
+                  'ACCESS EXCLUSIVE, while all rows are read']]
        END
   FROM pg_catalog.pg_constraint AS linked
   JOIN pg_catalog.pg_class AS class ON class.oid = linked.conrelid
@@ -148,6 +155,9 @@ SELECT 'index', namespace.nspname, class.relname, NULL::float8,
        CASE WHEN linked.oid IS NULL AND NOT progress.hidden THEN
            ARRAY[[pg_catalog.format('DROP INDEX CONCURRENTLY %%I.%%I', namespace.nspname, class.relname),
                   'SHARE UPDATE EXCLUSIVE']]
+            WHEN NOT progress.hidden THEN
+           ARRAY[[pg_catalog.format('REINDEX INDEX CONCURRENTLY %%I.%%I', namespace.nspname, class.relname),
+                  'SHARE UPDATE EXCLUSIVE']]
        END
   FROM pg_catalog.pg_index AS index
   JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
@@ -163,6 +173,42 @@ SELECT 'index', namespace.nspname, class.relname, NULL::float8,
  WHERE NOT index.indisvalid
    AND class.relkind = 'i'
    AND NOT progress.mine;
+
+-- idx_parent_invalid --
+-- Indexes of whole partitioned tables that some partition has no part of.
+SELECT 'index', namespace.nspname, class.relname, NULL::float8,
+       CASE WHEN linked.oid IS NULL THEN 'warning' ELSE 'critical' END,
+       pg_catalog.jsonb_build_object('table', owner.relname, 'partitions', missing.partitions),
+       missing.fixes
+  FROM pg_catalog.pg_index AS index
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid AND class.relkind = 'I'
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_class AS owner ON owner.oid = index.indrelid
+  LEFT JOIN pg_catalog.pg_constraint AS linked ON linked.conindid = class.oid AND linked.contype IN ('p', 'u', 'x')
+ CROSS JOIN LATERAL (
+       SELECT count(*) AS partitions,
+              pg_catalog.array_agg(ARRAY[
+                  pg_catalog.format('ALTER INDEX %%I.%%I ATTACH PARTITION %%I.%%I', namespace.nspname, class.relname,
+                                    alike.nspname, alike.relname),
+                  'ACCESS EXCLUSIVE on the index, SHARE on the partition']) FILTER (WHERE alike.relname IS NOT NULL)
+                  AS fixes
+         FROM pg_catalog.pg_inherits AS below
+         LEFT JOIN LATERAL (
+              SELECT there.nspname, built.relname
+                FROM pg_catalog.pg_index AS own
+                JOIN pg_catalog.pg_class AS built ON built.oid = own.indexrelid
+                JOIN pg_catalog.pg_namespace AS there ON there.oid = built.relnamespace
+               WHERE own.indrelid = below.inhrelid AND own.indisvalid AND NOT built.relispartition
+                 AND own.indisunique = index.indisunique
+                 -- Columns of a partition may have other numbers: they are the same by name.
+                 AND pg_catalog.regexp_replace(pg_catalog.pg_get_indexdef(own.indexrelid), '^.*? USING ', '')
+                     = pg_catalog.regexp_replace(pg_catalog.pg_get_indexdef(class.oid), '^.*? USING ', '')
+               LIMIT 1) AS alike ON true
+        WHERE below.inhparent = index.indrelid
+          AND NOT EXISTS (SELECT FROM pg_catalog.pg_index AS own
+                            JOIN pg_catalog.pg_inherits AS part ON part.inhrelid = own.indexrelid
+                           WHERE own.indrelid = below.inhrelid AND part.inhparent = class.oid)) AS missing
+ WHERE NOT index.indisvalid;
 
 -- set_durability --
 -- Settings without which a crash loses or breaks what was committed.
@@ -992,9 +1038,13 @@ SELECT 'table', namespace.nspname, class.relname, NULL::float8,
 
 -- part_no_partitions --
 -- Partitioned tables without a partition: no row has a place.
-SELECT 'table', namespace.nspname, class.relname, NULL::float8, 'critical', '{}'::jsonb, NULL::text[]
+SELECT 'table', namespace.nspname, class.relname, NULL::float8,
+       -- A list grows with what there is: one that is empty may just have begun.
+       CASE split.partstrat WHEN 'l' THEN 'info' ELSE 'critical' END,
+       '{}'::jsonb, NULL::text[]
   FROM pg_catalog.pg_class AS class
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_partitioned_table AS split ON split.partrelid = class.oid
  WHERE class.relkind = 'p'
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits AS link WHERE link.inhparent = class.oid);
 
@@ -1138,9 +1188,12 @@ SELECT 'policy', namespace.nspname, class.relname || '.' || policy.polname, NULL
    AND coalesce(pg_catalog.pg_get_expr(coalesce(policy.polwithcheck, policy.polqual), 0), '') = 'true';
 
 -- sec_view_bypass --
--- Views, open to others than their owner, that read tables with policies as their owner does.
-SELECT DISTINCT 'view', namespace.nspname, class.relname, NULL::float8, 'warning',
-       pg_catalog.jsonb_build_object('table', below.relname),
+-- Views, open to others than their owner, that read tables with policies as their owner does. One made for those who
+-- may not read the table is a window; for those who may, it is a way around the policies.
+SELECT 'view', namespace.nspname, class.relname, NULL::float8,
+       CASE WHEN bool_or(given.grantee = 0 OR pg_catalog.has_table_privilege(given.grantee, below.oid, 'SELECT'))
+            THEN 'warning' ELSE 'info' END,
+       pg_catalog.jsonb_build_object('tables', pg_catalog.string_agg(DISTINCT below.relname, ', ')),
        ARRAY[[pg_catalog.format('ALTER VIEW %%I.%%I SET (security_invoker = true)', namespace.nspname, class.relname),
               'ACCESS EXCLUSIVE']]
   FROM pg_catalog.pg_rewrite AS rule
@@ -1151,13 +1204,16 @@ SELECT DISTINCT 'view', namespace.nspname, class.relname, NULL::float8, 'warning
    AND link.refclassid = 'pg_catalog.pg_class'::regclass
   JOIN pg_catalog.pg_class AS below ON below.oid = link.refobjid AND below.relrowsecurity
   JOIN pg_catalog.pg_roles AS owner ON owner.oid = class.relowner
+ CROSS JOIN LATERAL pg_catalog.aclexplode(class.relacl) AS given
  WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_options_to_table(class.reloptions)
-                    WHERE option_name = 'security_invoker' AND option_value::boolean)
+                    -- One that is a barrier is made to let some of the rows through.
+                    WHERE option_name IN ('security_invoker', 'security_barrier') AND option_value::boolean)
    -- The policies hold for the owner of the view where neither he, nor what he owns, is passed by.
    AND (owner.rolsuper OR owner.rolbypassrls
         OR below.relowner = class.relowner AND NOT below.relforcerowsecurity)
-   AND EXISTS (SELECT FROM pg_catalog.aclexplode(class.relacl) AS given
-                WHERE given.grantee <> class.relowner AND given.privilege_type = 'SELECT');
+   AND given.grantee <> class.relowner
+   AND given.privilege_type = 'SELECT'
+ GROUP BY namespace.nspname, class.relname;
 
 -- sec_public_grants --
 -- Tables that everybody may read or write; critical where a column is said to be personal.
