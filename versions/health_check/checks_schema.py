@@ -97,7 +97,7 @@ VACUUM: Final = (
 INDEXES: Final = (
     Check(
         "idx.parent_invalid", "indexes of partitioned tables that a partition is missing from",
-        "The planner counts on it in no partition but those that have it; behind a constraint, nothing is unique.",
+        "Only some partitions have a part of it; behind a constraint, it keeps nothing unique.",
         "index {name} on {table} has no part in {partitions} partitions",
     ),
     Check(
