@@ -175,7 +175,6 @@ OWN_TABLES = (
     Fault(
         "part.retention_overdue",
         (
-            "UPDATE ops.partition_policy SET keep_for = interval '1 month' WHERE table_name = 'public.analytics'",
             "ALTER TABLE analytics DETACH PARTITION analytics_legacy",
             "CREATE TABLE analytics_old PARTITION OF analytics FOR VALUES FROM ('2001-01-01') TO ('2001-02-01')",
         ),
@@ -189,7 +188,7 @@ OWN_TABLES = (
             "INSERT INTO ops.partition_archives (table_name, partition_name, partition_oid, detached_at)"
             " VALUES ('public.analytics', 'gone', 'gone'::regclass::oid::bigint, clock_timestamp() - interval '40 days')",
         ),
-        State.WARNING, "partition gone", "partition gone of public.analytics was detached 40 days ago",
+        State.CRITICAL, "partition gone", "partition gone of public.analytics should have been dropped 33 days ago",
         mended=("DROP TABLE gone",),
     ),
 )  # fmt: skip

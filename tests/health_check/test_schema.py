@@ -262,6 +262,52 @@ def test_what_only_looks_like_a_fault_is_none(empty_url: str, check: str, made: 
     assert found(empty_url, check) == ()
 
 
+def test_an_index_without_a_row_of_its_table_is_corrupt(empty_url: str) -> None:
+    rows(empty_url, "CREATE EXTENSION amcheck")
+    rows(empty_url, "CREATE FUNCTION f(a integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT a'")
+    rows(empty_url, "CREATE TABLE t (a integer PRIMARY KEY)")
+    rows(empty_url, "CREATE INDEX i ON t (f(a))")
+    rows(empty_url, "INSERT INTO t VALUES (1), (2)")
+    assert found(empty_url, "idx.corrupt") == ()
+    # As an upgrade of the library that sorts text does.
+    rows(
+        empty_url,
+        "CREATE OR REPLACE FUNCTION f(a integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT -a'",
+    )
+    (one,) = found(empty_url, "idx.corrupt")
+    assert (one.state, one.summary) == (State.CRITICAL, "index public.i: it is corrupt: XX001")
+    for fix in one.fixes:
+        rows(empty_url, fix.sql)
+    assert found(empty_url, "idx.corrupt") == ()
+
+
+@pytest.mark.parametrize(
+    ("check", "summary"),
+    [
+        ("vac.table_bloat", "86 % of t hold nothing"),
+        ("vac.index_bloat", "97 % of the leaves of i hold nothing"),
+    ],
+)
+def test_what_is_mostly_empty_is_measured_and_written_anew(
+    empty_url: str, monkeypatch: pytest.MonkeyPatch, check: str, summary: str
+) -> None:
+    rows(empty_url, "CREATE EXTENSION pgstattuple")
+    rows(empty_url, FILLED)
+    rows(empty_url, "CREATE INDEX i ON t (a)")
+    rows(empty_url, "ANALYZE t")
+    lower(monkeypatch, check, {"least_bytes": 100_000})
+    assert found(empty_url, check) == ()
+    # In each page a few rows stay.
+    rows(empty_url, "DELETE FROM t WHERE a % 30 <> 0")
+    rows(empty_url, "VACUUM t")
+    (one,) = found(empty_url, check)
+    assert (one.state, one.summary) == (State.WARNING, summary)
+    for fix in one.fixes:
+        rows(empty_url, fix.sql)
+    rows(empty_url, "ANALYZE t")
+    assert found(empty_url, check) == ()
+
+
 def test_an_index_is_not_called_unused_before_the_server_has_counted_for_long(
     empty_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

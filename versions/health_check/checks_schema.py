@@ -47,6 +47,13 @@ VACUUM: Final = (
         deep=True, probed=True, extension="pgstattuple", settings={"least_bytes": 1 << 30},
     ),
     Check(
+        "vac.index_bloat", "indexes that are mostly empty",
+        "What is read, cached and saved is mostly nothing.",
+        "{percent} % of the leaves of {name} hold nothing",
+        warning=0.6, unit="of the index", needs="GRANT pg_stat_scan_tables TO the login",
+        deep=True, probed=True, extension="pgstattuple", settings={"least_bytes": 500 << 20},
+    ),
+    Check(
         "stats.never_analyzed", "tables that were never analyzed",
         "The planner guesses how many rows there are and of what kind.",
         "{name} has {rows} rows and was never analyzed",
@@ -158,13 +165,13 @@ NUMBERS: Final = (
         "seq.behind_max", "sequences behind the numbers in their column",
         "The next INSERT takes a number that is there, and fails; so it is after a restore or a load.",
         "sequence {name} is {behind} behind {column} of {table}",
-        needs=_READ, probed=True,
+        needs=_READ, probed=True, roles=PRIMARY,
     ),
     Check(
         "int.pk_no_sequence", "small keys that the application numbers",
         "Behind the last number every INSERT fails.",
         "{column} of {table} has come to {percent} % of {highest}",
-        warning=0.75, critical=0.9, unit="of the numbers", needs=_READ, probed=True,
+        warning=0.75, critical=0.9, unit="of the numbers", needs=_READ, probed=True, roles=PRIMARY,
     ),
     Check(
         "int.narrow_identity", "numbered keys of a small type",
@@ -221,12 +228,13 @@ PARTITIONS: Final = (
         "What should not be kept any more is kept.",
         "the oldest partition of {name} ended at {until}, and is kept for {keep_for}",
         warning=1, critical=3, unit="periods", table="ops.partition_policy",
+        needs="GRANT SELECT ON public.retention_policies TO the login",
     ),
     Check(
         "part.drop_overdue", "partitions detached and still there",
         "It was to be dropped after its time of grace; no query of the table shows it.",
-        "partition {name} of {table} was detached {days} days ago",
-        warning=30, unit="days", table="ops.partition_archives",
+        "partition {name} of {table} should have been dropped {days} days ago",
+        warning=1, critical=30, unit="days", needs="GRANT SELECT ON ops.partition_policy TO the login", table="ops.partition_archives",
     ),
     Check(
         "part.too_many", "tables with very many partitions",

@@ -27,7 +27,8 @@ def probed(
 ) -> Iterator[Raw]:
     """Yield the rows that the questions of *targets* give; what cannot be asked is unknown, and says why.
 
-    A target is kind, schema, name, question and cure; the question is NULL where the login may not ask it.
+    A target is kind, schema, name, question, cure, and what mends it where it is corrupt; the question is NULL
+    where the login may not ask it.
     """
     until = time.monotonic() + most_s
     asked = [target for target in targets if target[3] is not None]
@@ -53,7 +54,7 @@ def _one(
         return _rows(session, [target], until)
     except psycopg2.Error as error:
         if error.pgcode in _CORRUPT:
-            return [_unknown(target, f"it is corrupt: {error.pgcode}", state="critical")]
+            return [_corrupt(target, str(error.pgcode))]
         return [_unknown(target, reason(check, error))]
 
 
@@ -64,7 +65,11 @@ def _rows(session: Session, targets: Sequence[Raw], until: float) -> Sequence[Ra
     return session.rows("\nUNION ALL\n".join(str(target[3]) for target in targets), most_s=left_s)
 
 
-def _unknown(target: Raw, why: str, *, state: str = "unknown") -> Raw:
-    kind, schema, name, _, cure = target
-    values = {"reason": why} if cure is None or state != "unknown" else {"reason": why, "cure": cure}
-    return kind, schema, name, None, state, values, None
+def _unknown(target: Raw, why: str) -> Raw:
+    kind, schema, name, _, cure, *_ = target
+    return kind, schema, name, None, "unknown", {"reason": why} | ({"cure": cure} if cure else {}), None
+
+
+def _corrupt(target: Raw, code: str) -> Raw:
+    kind, schema, name, _, _, *fixes = target
+    return kind, schema, name, None, "critical", {"reason": f"it is corrupt: {code}"}, *(fixes or [None])

@@ -242,26 +242,30 @@ SELECT 'trigger', namespace.nspname, class.relname || '.' || trigger.tgname, NUL
 
 -- seq_exhaustion --
 -- How much of a sequence is given out, or of the column that it numbers where that holds less.
-WITH numbered AS (
-    SELECT namespace.nspname, class.relname, sequence.*, owned.atttypid AS column_type,
+WITH columns AS (
+    SELECT link.objid AS sequence, link.refobjid AS relation, link.refobjsubid AS attnum
+      FROM pg_catalog.pg_depend AS link
+     WHERE link.classid = 'pg_catalog.pg_class'::regclass AND link.refclassid = 'pg_catalog.pg_class'::regclass
+       AND link.deptype IN ('a', 'i') AND link.refobjsubid > 0
+    UNION ALL
+    SELECT link.refobjid, filled.adrelid, filled.adnum
+      FROM pg_catalog.pg_depend AS link
+      JOIN pg_catalog.pg_attrdef AS filled ON filled.oid = link.objid
+     WHERE link.classid = 'pg_catalog.pg_attrdef'::regclass AND link.refclassid = 'pg_catalog.pg_class'::regclass
+), narrowest AS (
+    SELECT columns.sequence,
+           min(CASE attribute.atttypid WHEN 21 THEN 21 WHEN 23 THEN 23 ELSE 99 END) AS column_type
+      FROM columns
+      JOIN pg_catalog.pg_attribute AS attribute
+        ON attribute.attrelid = columns.relation AND attribute.attnum = columns.attnum
+     GROUP BY columns.sequence
+), numbered AS (
+    SELECT namespace.nspname, class.relname, sequence.*, narrowest.column_type,
            pg_catalog.has_sequence_privilege(class.oid, 'SELECT, USAGE') AS is_readable
       FROM pg_catalog.pg_sequence AS sequence
       JOIN pg_catalog.pg_class AS class ON class.oid = sequence.seqrelid
       JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
-      LEFT JOIN LATERAL (
-           SELECT (pg_catalog.array_agg(attribute.atttypid ORDER BY
-                      CASE attribute.atttypid WHEN 21 THEN 1 WHEN 23 THEN 2 ELSE 3 END))[1] AS atttypid
-             FROM pg_catalog.pg_depend AS link
-             LEFT JOIN pg_catalog.pg_attrdef AS filled
-               ON link.classid = 'pg_catalog.pg_attrdef'::regclass AND filled.oid = link.objid
-             JOIN pg_catalog.pg_attribute AS attribute
-               ON (attribute.attrelid, attribute.attnum) = (filled.adrelid, filled.adnum)
-               OR (link.classid = 'pg_catalog.pg_class'::regclass AND link.objid = class.oid
-                   AND link.deptype IN ('a', 'i')
-                   AND (attribute.attrelid, attribute.attnum) = (link.refobjid, link.refobjsubid))
-            WHERE (link.refclassid = 'pg_catalog.pg_class'::regclass AND link.refobjid = class.oid)
-               OR (link.classid = 'pg_catalog.pg_class'::regclass AND link.objid = class.oid)
-      ) AS owned ON true
+      LEFT JOIN narrowest ON narrowest.sequence = sequence.seqrelid
      WHERE NOT sequence.seqcycle
 ), given AS (
     SELECT numbered.*,
@@ -416,6 +420,28 @@ SELECT 'table', namespace.nspname, class.relname,
    AND class.relpages::bigint * 8192 >= %(least_bytes)s
  ORDER BY class.relpages DESC;
 
+-- vac_index_bloat --
+-- What to measure: btrees of some size, by the extension pgstattuple, which reads all of one.
+SELECT 'index', namespace.nspname, class.relname,
+       pg_catalog.format(
+           'SELECT ''index'', %%1$L, %%2$L, (1 - avg_leaf_density / 100)::float8, NULL::text,'
+           ' pg_catalog.jsonb_build_object(''percent'', (100 - avg_leaf_density)::bigint, ''bytes'', index_size),'
+           ' ARRAY[[%%3$L, ''SHARE UPDATE EXCLUSIVE'']]'
+           ' FROM %%4$I.pgstatindex(%%5$s::pg_catalog.oid::pg_catalog.regclass)',
+           namespace.nspname, class.relname,
+           pg_catalog.format('REINDEX INDEX CONCURRENTLY %%I.%%I', namespace.nspname, class.relname),
+           place.nspname, class.oid),
+       'GRANT pg_stat_scan_tables TO the login'
+  FROM pg_catalog.pg_index AS index
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid AND class.relkind = 'i'
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_am AS method ON method.oid = class.relam AND method.amname = 'btree'
+  JOIN pg_catalog.pg_extension AS extension ON extension.extname = 'pgstattuple'
+  JOIN pg_catalog.pg_namespace AS place ON place.oid = extension.extnamespace
+ WHERE index.indisvalid AND class.relpersistence <> 't'
+   AND class.relpages::bigint * 8192 >= %(least_bytes)s
+ ORDER BY class.relpages DESC;
+
 -- stats_never_analyzed --
 -- Tables with rows that nobody ever analyzed: the planner guesses.
 SELECT 'table', used.schemaname, used.relname, NULL::float8, 'warning',
@@ -544,7 +570,7 @@ SELECT 'index', used.schemaname, used.indexrelname, NULL::float8,
 
 -- idx_duplicate --
 -- Indexes that are the same as an older one of the table, with the same columns, conditions and options.
-WITH described AS (
+WITH described AS MATERIALIZED (
     SELECT index.indexrelid, index.indrelid, index.indisunique, index.indisprimary, class.relpages, class.relname,
            index.indisreplident, namespace.nspname, owner.relname AS table_name, class.relispartition,
            EXISTS (SELECT FROM pg_catalog.pg_constraint AS linked
@@ -558,27 +584,25 @@ WITH described AS (
       JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
      WHERE index.indisvalid AND namespace.nspname !~ '^(pg_|information_schema$)'
 )
-SELECT 'index', one.nspname, one.relname, NULL::float8,
+SELECT DISTINCT ON (one.indexrelid)
+       'index', one.nspname, one.relname, NULL::float8,
        CASE WHEN one.relpages::bigint * 8192 >= %(large_bytes)s THEN 'warning' ELSE 'info' END,
        pg_catalog.jsonb_build_object('table', one.table_name, 'same_as', other.relname,
                                      'bytes', one.relpages::bigint * 8192),
        ARRAY[[pg_catalog.format('DROP INDEX CONCURRENTLY %%I.%%I', one.nspname, one.relname),
               'SHARE UPDATE EXCLUSIVE']]
   FROM described AS one
- CROSS JOIN LATERAL (SELECT other.relname
-                       FROM described AS other
-                      WHERE other.indrelid = one.indrelid AND other.shape = one.shape
-                        AND other.indexrelid <> one.indexrelid
-                        AND other.indisunique >= one.indisunique
-                        AND (other.is_needed OR other.indisunique > one.indisunique
-                             OR other.indexrelid < one.indexrelid)
-                      ORDER BY other.is_needed DESC, other.indexrelid
-                      LIMIT 1) AS other
- WHERE NOT one.is_needed AND NOT one.indisreplident AND NOT one.relispartition;
+  JOIN described AS other
+    ON other.indrelid = one.indrelid AND other.shape = one.shape
+   AND other.indexrelid <> one.indexrelid
+   AND other.indisunique >= one.indisunique
+   AND (other.is_needed OR other.indisunique > one.indisunique OR other.indexrelid < one.indexrelid)
+ WHERE NOT one.is_needed AND NOT one.indisreplident AND NOT one.relispartition
+ ORDER BY one.indexrelid, other.is_needed DESC, other.indexrelid;
 
 -- idx_redundant_prefix --
 -- Indexes whose columns another one begins with.
-WITH described AS (
+WITH described AS MATERIALIZED (
     SELECT index.indexrelid, index.indrelid, index.indisunique, index.indisreplident, index.indnkeyatts,
            index.indnatts, class.relpages, class.relname, namespace.nspname, owner.relname AS table_name,
            class.relispartition, index.indpred::text AS predicate,
@@ -594,25 +618,25 @@ WITH described AS (
      WHERE index.indisvalid AND index.indexprs IS NULL
        AND namespace.nspname !~ '^(pg_|information_schema$)'
 )
-SELECT 'index', one.nspname, one.relname, NULL::float8, 'info',
+SELECT DISTINCT ON (one.indexrelid)
+       'index', one.nspname, one.relname, NULL::float8, 'info',
        pg_catalog.jsonb_build_object('table', one.table_name, 'covered_by', other.relname,
                                      'bytes', one.relpages::bigint * 8192),
        ARRAY[[pg_catalog.format('DROP INDEX CONCURRENTLY %%I.%%I', one.nspname, one.relname),
               'SHARE UPDATE EXCLUSIVE']]
   FROM described AS one
- CROSS JOIN LATERAL (SELECT other.relname
-                       FROM described AS other
-                      WHERE other.indrelid = one.indrelid
-                        AND other.indnkeyatts > one.indnkeyatts
-                        AND other.predicate IS NOT DISTINCT FROM one.predicate
-                        AND other.keys[1:one.indnkeyatts] = one.keys
-                        AND other.classes[1:one.indnkeyatts] = one.classes
-                        AND other.collations[1:one.indnkeyatts] = one.collations
-                        AND other.options[1:one.indnkeyatts] = one.options
-                      ORDER BY other.indnkeyatts
-                      LIMIT 1) AS other
+  JOIN described AS other
+    ON other.indrelid = one.indrelid
+   AND other.keys[1] = one.keys[1]
+   AND other.indnkeyatts > one.indnkeyatts
+   AND other.predicate IS NOT DISTINCT FROM one.predicate
+   AND other.keys[1:one.indnkeyatts] = one.keys
+   AND other.classes[1:one.indnkeyatts] = one.classes
+   AND other.collations[1:one.indnkeyatts] = one.collations
+   AND other.options[1:one.indnkeyatts] = one.options
  WHERE NOT one.indisunique AND NOT one.indisreplident AND NOT one.relispartition
-   AND one.indnatts = one.indnkeyatts;
+   AND one.indnatts = one.indnkeyatts
+ ORDER BY one.indexrelid, other.indnkeyatts;
 
 -- idx_fk_missing --
 -- Foreign keys that no index of the table begins with: each DELETE of a row they point at reads all of it.
@@ -718,7 +742,9 @@ SELECT 'index', namespace.nspname, class.relname,
            'SELECT ''index'', %%1$L, %%2$L, NULL::float8, ''ok'', ''{}''::jsonb, NULL::text[]'
            ' FROM %%3$I.bt_index_check(%%4$s::pg_catalog.oid::pg_catalog.regclass, true)',
            namespace.nspname, class.relname, place.nspname, class.oid),
-       NULL
+       NULL,
+       ARRAY[[pg_catalog.format('REINDEX INDEX CONCURRENTLY %%I.%%I', namespace.nspname, class.relname),
+              'SHARE UPDATE EXCLUSIVE']]
   FROM pg_catalog.pg_index AS index
   JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
@@ -779,8 +805,11 @@ SELECT 'sequence', namespace.nspname, class.relname,
   JOIN pg_catalog.pg_attribute AS attribute
     ON attribute.attrelid = numbered.relation AND attribute.attnum = numbered.attnum
    AND attribute.atttypid IN (20, 21, 23, 1700)
- -- A partition is asked with its table.
+  LEFT JOIN pg_catalog.pg_stat_user_tables AS used ON used.relid = owner.oid
+ -- A partition is asked with its table. Into one that nobody knows a row of nothing was inserted: no number can be
+ -- there twice, and to open it takes its time.
  WHERE NOT owner.relispartition
+   AND (owner.relkind = 'p' OR owner.relpages > 0 OR used.n_tup_ins > 0 OR used.n_live_tup > 0)
    AND EXISTS (SELECT FROM pg_catalog.pg_index AS index
                  JOIN pg_catalog.pg_class AS built ON built.oid = index.indexrelid
                  JOIN pg_catalog.pg_am AS method ON method.oid = built.relam AND method.amname = 'btree'
@@ -806,11 +835,13 @@ SELECT 'column', namespace.nspname, class.relname || '.' || attribute.attname,
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
   JOIN pg_catalog.pg_attribute AS attribute
     ON attribute.attrelid = index.indrelid AND attribute.attnum = index.indkey[0] AND attribute.atttypid IN (21, 23)
+  LEFT JOIN pg_catalog.pg_stat_user_tables AS used ON used.relid = class.oid
  WHERE index.indisprimary AND index.indisvalid AND index.indnkeyatts = 1
    AND NOT class.relispartition AND class.relpersistence <> 't'
    AND namespace.nspname !~ '^(pg_|information_schema$)'
    AND attribute.attidentity = ''
    AND NOT attribute.atthasdef
+   AND (class.relkind = 'p' OR class.relpages > 0 OR used.n_tup_ins > 0 OR used.n_live_tup > 0)
    -- One that points at another table is not longer than that.
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS linked
                     WHERE linked.conrelid = class.oid AND linked.contype = 'f'
@@ -1052,11 +1083,13 @@ SELECT 'table', namespace.nspname, class.relname, NULL::float8,
 -- By how many periods the oldest partition is past what its policy keeps, unless something holds it.
 WITH kept AS (
     SELECT pg_catalog.to_regclass(policy.table_name) AS relation,
-           -- Whoever reads no rules is told of what a policy says itself only.
-           policy.keep_for,
+           coalesce(policy.keep_for, rule.keep_for) AS keep_for,
            CASE policy.period WHEN 'quarter' THEN INTERVAL '3 months' ELSE ('1 ' || policy.period)::interval END AS period
       FROM ops.partition_policy AS policy
-     WHERE policy.hold IS NULL AND policy.keep_for IS NOT NULL
+      LEFT JOIN public.retention_policies AS rule
+        ON policy.table_name IN (rule.table_name, 'public.' || rule.table_name)
+       AND rule.rule = policy.rule
+     WHERE policy.hold IS NULL AND coalesce(policy.keep_for, rule.keep_for) IS NOT NULL
 ), oldest AS (
     SELECT kept.relation, kept.keep_for, kept.period, min(bound.found[2]::timestamptz) AS until
       FROM kept
@@ -1077,15 +1110,16 @@ SELECT 'table', namespace.nspname, class.relname,
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace;
 
 -- part_drop_overdue --
--- Partitions that were detached and should be dropped by now.
-SELECT 'partition', NULL, archive.partition_name,
-       pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - archive.detached_at) / 86400, NULL,
+-- Partitions that were detached, and for how long they should have been dropped.
+SELECT 'partition', NULL, archive.partition_name, late.days, NULL,
        pg_catalog.jsonb_build_object(
-           'table', archive.table_name, 'archived', archive.archived_at IS NOT NULL,
-           'days', (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - archive.detached_at) / 86400)::int),
+           'table', archive.table_name, 'archived', archive.archived_at IS NOT NULL, 'days', late.days::int),
        NULL::text[]
   FROM ops.partition_archives AS archive
   JOIN pg_catalog.pg_class AS class ON class.oid = archive.partition_oid
+  JOIN ops.partition_policy AS policy ON policy.table_name = archive.table_name AND policy.hold IS NULL
+ CROSS JOIN LATERAL (SELECT pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()
+                                                          - (archive.detached_at + policy.grace)) / 86400 AS days) AS late
  WHERE archive.dropped_at IS NULL;
 
 -- part_too_many --
