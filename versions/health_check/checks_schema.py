@@ -234,7 +234,8 @@ PARTITIONS: Final = (
         "part.drop_overdue", "partitions detached and still there",
         "It was to be dropped after its time of grace; no query of the table shows it.",
         "partition {name} of {table} should have been dropped {days} days ago",
-        warning=1, critical=30, unit="days", needs="GRANT SELECT ON ops.partition_policy TO the login", table="ops.partition_archives",
+        warning=1, critical=30, unit="days", table="ops.partition_archives",
+        needs="GRANT SELECT ON ops.partition_policy TO the login",
     ),
     Check(
         "part.too_many", "tables with very many partitions",

@@ -27,8 +27,8 @@ def probed(
 ) -> Iterator[Raw]:
     """Yield the rows that the questions of *targets* give; what cannot be asked is unknown, and says why.
 
-    A target is kind, schema, name, question, cure, and what mends it where it is corrupt; the question is NULL
-    where the login may not ask it.
+    A target is kind, schema, name, question, cure, and what mends it where it is corrupt; the question is
+    NULL where the login may not ask it.
     """
     until = time.monotonic() + most_s
     asked = [target for target in targets if target[3] is not None]

@@ -782,8 +782,7 @@ SELECT 'sequence', namespace.nspname, class.relname,
                ' ''behind'', pg_catalog.abs(found.most - given.last)),'
                ' ARRAY[[%%6$L, ''none'']]'
                ' FROM (SELECT %%7$s(%%5$I)::numeric AS most FROM %%3$I.%%4$I) AS found,'
-               ' (SELECT CASE WHEN is_called THEN last_value ELSE last_value - %%8$s END::numeric AS last'
-               ' FROM %%1$I.%%2$I) AS given',
+               ' %%8$s AS given',
                namespace.nspname, class.relname, above.nspname, owner.relname, attribute.attname,
                pg_catalog.format(
                    'SELECT pg_catalog.setval(%%L, (SELECT %%s(%%I) FROM %%I.%%I))',
@@ -791,7 +790,13 @@ SELECT 'sequence', namespace.nspname, class.relname,
                    CASE WHEN sequence.seqincrement > 0 THEN 'max' ELSE 'min' END,
                    attribute.attname, above.nspname, owner.relname),
                CASE WHEN sequence.seqincrement > 0 THEN 'max' ELSE 'min' END,
-               sequence.seqincrement,
+               -- To read a sequence as a table takes longer, and is needed only where it never gave a number out.
+               CASE WHEN pg_catalog.pg_sequence_last_value(class.oid) IS NULL THEN
+                   pg_catalog.format(
+                       '(SELECT CASE WHEN is_called THEN last_value ELSE last_value - %%s END::numeric AS last FROM %%I.%%I)',
+                       sequence.seqincrement, namespace.nspname, class.relname)
+               ELSE pg_catalog.format('(SELECT pg_catalog.pg_sequence_last_value(%%s)::numeric AS last)', class.oid)
+               END,
                CASE WHEN sequence.seqincrement > 0 THEN '' ELSE '-' END)
        END,
        pg_catalog.format('GRANT SELECT ON %%I.%%I, %%I.%%I TO the login', above.nspname, owner.relname,
