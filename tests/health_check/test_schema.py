@@ -114,6 +114,12 @@ FAULTS = (
         State.WARNING, "constraint public.u.c", "a of u is integer, and c points at bigint",
     ),
     Fault(
+        "idx.null_heavy",
+        (FILLED, "UPDATE t SET a = NULL WHERE a > 5000", "CREATE INDEX i ON t (a)", "ANALYZE t"), State.INFO,
+        "index public.i", "75 % of a of t is NULL, and i holds all of it in …", {"least_bytes": 8_192},
+        mended=("DROP INDEX i",),
+    ),
+    Fault(
         "idx.array_btree", ("CREATE TABLE t (a text[])", "CREATE INDEX i ON t (a)"), State.INFO, "index public.i",
         "index i on t finds a only as a whole", mended=("DROP INDEX i",),
     ),
@@ -137,6 +143,19 @@ FAULTS = (
             "INSERT INTO t VALUES (DEFAULT), (-4)",
         ),
         State.CRITICAL, "sequence public.s", "sequence s is 3 behind a of t",
+    ),
+    Fault(
+        "seq.exhaustion",
+        ("CREATE TABLE t (a serial PRIMARY KEY)", "SELECT setval('t_a_seq', 2100000000)"), State.CRITICAL,
+        "sequence public.t_a_seq", "sequence t_a_seq has given out 2100000000 of 1 to 2147483647",
+    ),
+    Fault(
+        "seq.exhaustion",
+        (
+            "CREATE TABLE t (a smallint GENERATED ALWAYS AS IDENTITY (INCREMENT -1))",
+            "SELECT setval('t_a_seq', -26000)",
+        ),
+        State.WARNING, "sequence public.t_a_seq", "sequence t_a_seq has given out -26000 of -32768 to -1",
     ),
     Fault(
         "int.pk_no_sequence",

@@ -59,6 +59,16 @@ SECURITY: Final = (
         "policy {policy} of {table} lets everybody write any row",
     ),
     Check(
+        "sec.rls_not_forced", "policies that do not hold for a login that owns the table",
+        "Whoever logs in as the owner sees and writes every row.",
+        "{owner} owns {name}, and its policies do not hold for the owner",
+    ),
+    Check(
+        "sec.policies_overlap", "policies that overlap",
+        "A row passes by any of them, which is easily overlooked, and each is asked for each row.",
+        "{policies} permissive policies of {name} hold for the same role and command",
+    ),
+    Check(
         "sec.view_bypass", "views that pass by policies",
         "Whoever may read the view sees the rows that its owner sees.",
         "view {name} reads {tables} as its owner, and passes by the policies",

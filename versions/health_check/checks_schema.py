@@ -136,6 +136,12 @@ INDEXES: Final = (
         "{column} of {table} is {type}, and {constraint} points at {other}",
     ),
     Check(
+        "idx.null_heavy", "indexes that mostly hold nothing",
+        "With a condition it would hold what is looked for only, and be a part as large.",
+        "{percent} % of {column} of {table} is NULL, and {name} holds all of it in {bytes} bytes",
+        settings={"least_bytes": 10 << 20, "most_null": 0.5},
+    ),
+    Check(
         "idx.array_btree", "indexes that compare lists and documents as a whole",
         "It helps no query that looks for something inside; GIN does.",
         "index {name} on {table} finds {column} only as a whole",

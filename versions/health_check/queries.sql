@@ -254,13 +254,20 @@ WITH columns AS (
      WHERE link.classid = 'pg_catalog.pg_attrdef'::regclass AND link.refclassid = 'pg_catalog.pg_class'::regclass
 ), narrowest AS (
     SELECT columns.sequence,
-           min(CASE attribute.atttypid WHEN 21 THEN 21 WHEN 23 THEN 23 ELSE 99 END) AS column_type
+           min(CASE attribute.atttypid WHEN 21 THEN 21 WHEN 23 THEN 23 ELSE 99 END) AS column_type,
+           pg_catalog.array_agg(ARRAY[
+               pg_catalog.format('ALTER TABLE %%I.%%I ALTER COLUMN %%I TYPE bigint', above.nspname, owner.relname,
+                                 attribute.attname),
+               'ACCESS EXCLUSIVE, while the table is written anew; columns that point at it follow'])
+               FILTER (WHERE attribute.atttypid IN (21, 23)) AS fixes
       FROM columns
       JOIN pg_catalog.pg_attribute AS attribute
         ON attribute.attrelid = columns.relation AND attribute.attnum = columns.attnum
+      JOIN pg_catalog.pg_class AS owner ON owner.oid = columns.relation AND NOT owner.relispartition
+      JOIN pg_catalog.pg_namespace AS above ON above.oid = owner.relnamespace
      GROUP BY columns.sequence
 ), numbered AS (
-    SELECT namespace.nspname, class.relname, sequence.*, narrowest.column_type,
+    SELECT namespace.nspname, class.relname, sequence.*, narrowest.column_type, narrowest.fixes,
            pg_catalog.has_sequence_privilege(class.oid, 'SELECT, USAGE') AS is_readable
       FROM pg_catalog.pg_sequence AS sequence
       JOIN pg_catalog.pg_class AS class ON class.oid = sequence.seqrelid
@@ -285,8 +292,11 @@ SELECT 'sequence', nspname, relname,
        CASE WHEN NOT is_readable THEN 'unknown' END,
        pg_catalog.jsonb_build_object('last', last_value, 'highest', highest, 'lowest', lowest)
            || CASE WHEN is_readable THEN '{}' ELSE pg_catalog.jsonb_build_object('cure',
-                  pg_catalog.format('GRANT SELECT ON SEQUENCE %%I.%%I TO the login', nspname, relname)) END,
-       NULL::text[]
+                  pg_catalog.format('GRANT SELECT ON SEQUENCE %%I.%%I TO the login', nspname, relname),
+                  'reason', 'the login may not read it') END,
+       CASE WHEN is_readable AND fixes IS NOT NULL THEN
+           fixes || ARRAY[[pg_catalog.format('ALTER SEQUENCE %%I.%%I AS bigint', nspname, relname),
+                           'SHARE ROW EXCLUSIVE']] END
   FROM given;
 
 -- Vacuum and statistics ----------------------------------------------------------------------------------
@@ -691,6 +701,33 @@ SELECT 'constraint', namespace.nspname, class.relname || '.' || linked.conname, 
    -- A domain holds what its own type does.
    AND coalesce(nullif(near_type.typbasetype, 0), near_type.oid)
        <> coalesce(nullif(far_type.typbasetype, 0), far_type.oid);
+
+-- idx_null_heavy --
+-- Indexes of some size on a column that is mostly NULL, with an entry for each of those.
+SELECT 'index', namespace.nspname, class.relname, NULL::float8,
+       CASE WHEN pg_catalog.has_column_privilege(owner.oid, attribute.attnum, 'SELECT') THEN 'info'
+            ELSE 'unknown' END,
+       pg_catalog.jsonb_build_object('table', owner.relname, 'column', attribute.attname,
+                                     'percent', (100 * known.null_frac)::int,
+                                     'bytes', class.relpages::bigint * 8192)
+           || CASE WHEN pg_catalog.has_column_privilege(owner.oid, attribute.attnum, 'SELECT') THEN '{}'::jsonb
+                   ELSE pg_catalog.jsonb_build_object('reason', 'what is known of its columns is hidden from the login',
+                        'cure', pg_catalog.format('GRANT SELECT ON %%I.%%I TO the login', namespace.nspname,
+                                                  owner.relname)) END,
+       NULL::text[]
+  FROM pg_catalog.pg_index AS index
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid AND class.relkind = 'i'
+  JOIN pg_catalog.pg_class AS owner ON owner.oid = index.indrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = owner.relnamespace
+  JOIN pg_catalog.pg_attribute AS attribute ON attribute.attrelid = owner.oid AND attribute.attnum = index.indkey[0]
+  LEFT JOIN pg_catalog.pg_stats AS known
+    ON known.schemaname = namespace.nspname AND known.tablename = owner.relname AND known.attname = attribute.attname
+ WHERE index.indpred IS NULL AND index.indnkeyatts = 1 AND NOT index.indisunique AND NOT class.relispartition
+   AND class.relpages::bigint * 8192 >= %(least_bytes)s
+   AND namespace.nspname !~ '^(pg_|information_schema$)'
+   AND NOT attribute.attnotnull
+   AND (known.null_frac > %(most_null)s
+        OR NOT pg_catalog.has_column_privilege(owner.oid, attribute.attnum, 'SELECT'));
 
 -- idx_array_btree --
 -- Indexes on arrays or documents of a kind that only compares them as a whole.
@@ -1225,6 +1262,34 @@ SELECT 'policy', namespace.nspname, class.relname || '.' || policy.polname, NULL
  WHERE policy.polpermissive AND policy.polcmd <> 'r'
    AND policy.polroles = '{0}'
    AND coalesce(pg_catalog.pg_get_expr(coalesce(policy.polwithcheck, policy.polqual), 0), '') = 'true';
+
+-- sec_rls_not_forced --
+-- Tables with policies that a login owns: the owner passes by them.
+SELECT 'table', namespace.nspname, class.relname, NULL::float8, 'info',
+       pg_catalog.jsonb_build_object('owner', owner.rolname),
+       ARRAY[[pg_catalog.format('ALTER TABLE %%I.%%I FORCE ROW LEVEL SECURITY', namespace.nspname, class.relname),
+              'ACCESS EXCLUSIVE']]
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_roles AS owner ON owner.oid = class.relowner
+ WHERE class.relrowsecurity AND NOT class.relforcerowsecurity
+   -- Whoever passes by every policy is told of by other checks; a role that nobody logs in as owns on purpose.
+   AND owner.rolcanlogin AND NOT owner.rolsuper AND NOT owner.rolbypassrls;
+
+-- sec_policies_overlap --
+-- Tables of which several permissive policies hold for the same role and command: a row takes any, and each is asked.
+SELECT 'table', namespace.nspname, class.relname, NULL::float8, 'info',
+       pg_catalog.jsonb_build_object('policies', found.policies), NULL::text[]
+  FROM (SELECT polrelid, max(policies) AS policies
+          FROM (SELECT policy.polrelid, role.oid, policy.polcmd, count(*) AS policies
+                  FROM pg_catalog.pg_policy AS policy
+                 CROSS JOIN LATERAL pg_catalog.unnest(policy.polroles) AS role (oid)
+                 WHERE policy.polpermissive
+                 GROUP BY policy.polrelid, role.oid, policy.polcmd) AS counted
+         GROUP BY polrelid) AS found
+  JOIN pg_catalog.pg_class AS class ON class.oid = found.polrelid AND class.relrowsecurity
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE found.policies > 1 AND NOT class.relispartition;
 
 -- sec_view_bypass --
 -- Views, open to others than their owner, that read tables with policies as their owner does. One made for those who
