@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 
+import psycopg2
 import pytest
 
 from faults import COUNTED, Fault, found, held, lower
@@ -168,6 +171,18 @@ FAULTS = (
         State.WARNING, "column public.t.a", "a of t is smallint, and 1 rows were inserted",
     ),
     Fault(
+        "con.not_valid", ("CREATE TABLE t (a integer)", "ALTER TABLE t ADD CONSTRAINT c NOT NULL a NOT VALID"),
+        State.WARNING, "constraint public.t.c", "constraint c of t holds for new rows only", since=180_000,
+    ),
+    Fault(
+        "trg.disabled",
+        (
+            "CREATE TABLE t (a integer PRIMARY KEY)", "CREATE TABLE u (a integer CONSTRAINT c REFERENCES t)",
+            "ALTER TABLE u DISABLE TRIGGER ALL",
+        ),
+        State.CRITICAL, "trigger public.u.c", "trigger c of u is disabled",
+    ),
+    Fault(
         "con.domain_not_valid", ("CREATE DOMAIN d AS integer", "ALTER DOMAIN d ADD CONSTRAINT c CHECK (VALUE > 0) NOT VALID"),
         State.INFO, "domain public.d.c", "constraint c of domain d holds for new values only",
     ),
@@ -279,6 +294,44 @@ def test_what_only_looks_like_a_fault_is_none(empty_url: str, check: str, made: 
     for statement in made:
         rows(empty_url, statement)
     assert found(empty_url, check) == ()
+
+
+def test_a_partition_detached_in_part_is_found_and_finished(empty_url: str) -> None:
+    rows(empty_url, DAYS)
+    rows(empty_url, _day("t1", 0, 1))
+    with connected(empty_url, autocommit=False) as reader, connected(empty_url) as other:
+        reader.cursor().execute("SELECT FROM t")
+        other.cursor().execute("SET statement_timeout = '300ms'")
+        with pytest.raises(psycopg2.errors.QueryCanceled):
+            other.cursor().execute("ALTER TABLE t DETACH PARTITION t1 CONCURRENTLY")
+    (one,) = found(empty_url, "part.detach_pending")
+    assert (one.state, one.summary) == (State.WARNING, "partition t1 of t is detached in part")
+    for fix in one.fixes:
+        rows(empty_url, fix.sql)
+    assert found(empty_url, "part.detach_pending") == ()
+
+
+def test_an_index_that_is_being_built_is_not_called_invalid(
+    empty_url: str, login: Callable[..., str]
+) -> None:
+    rows(empty_url, "CREATE TABLE t (a integer)")
+    with connected(empty_url, autocommit=False) as reader, connected(empty_url) as builder:
+        # The build waits for whoever may write.
+        reader.cursor().execute("LOCK TABLE t IN ROW EXCLUSIVE MODE")
+        building = threading.Thread(
+            target=builder.cursor().execute, args=("CREATE INDEX CONCURRENTLY i ON t (a)",)
+        )
+        building.start()
+        while not rows(
+            empty_url, "SELECT FROM pg_index WHERE indexrelid = to_regclass('i') AND NOT indisvalid"
+        ):
+            time.sleep(0.01)
+        seen = found(empty_url, "idx.invalid")
+        (hidden,) = found(login(), "idx.invalid")
+        reader.rollback()
+        building.join()
+    assert (seen, hidden.state, hidden.cure) == ((), State.UNKNOWN, "GRANT pg_monitor TO the login")
+    assert found(login(), "idx.invalid") == ()
 
 
 def test_an_index_without_a_row_of_its_table_is_corrupt(empty_url: str) -> None:

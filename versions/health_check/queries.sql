@@ -227,10 +227,11 @@ SELECT 'setting', NULL, name, NULL::float8, 'warning',
  WHERE pending_restart;
 
 -- trg_disabled --
--- Triggers that do not fire; those of foreign keys let anything in.
-SELECT 'trigger', namespace.nspname, class.relname || '.' || trigger.tgname, NULL::float8,
+-- Triggers that do not fire; those of foreign keys, which let anything in then, under the name of the key.
+SELECT DISTINCT
+       'trigger', namespace.nspname, class.relname || '.' || coalesce(linked.conname, trigger.tgname), NULL::float8,
        CASE WHEN trigger.tgisinternal THEN 'critical' ELSE 'warning' END,
-       pg_catalog.jsonb_build_object('table', class.relname, 'trigger', trigger.tgname),
+       pg_catalog.jsonb_build_object('table', class.relname, 'trigger', coalesce(linked.conname, trigger.tgname)),
        ARRAY[[pg_catalog.format('ALTER TABLE %%I.%%I ENABLE TRIGGER %%s', namespace.nspname, class.relname,
                                 CASE WHEN trigger.tgisinternal THEN 'ALL'
                                      ELSE pg_catalog.quote_ident(trigger.tgname) END),
@@ -238,6 +239,7 @@ SELECT 'trigger', namespace.nspname, class.relname || '.' || trigger.tgname, NUL
   FROM pg_catalog.pg_trigger AS trigger
   JOIN pg_catalog.pg_class AS class ON class.oid = trigger.tgrelid
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  LEFT JOIN pg_catalog.pg_constraint AS linked ON linked.oid = trigger.tgconstraint AND trigger.tgisinternal
  WHERE trigger.tgenabled = 'D';
 
 -- seq_exhaustion --
