@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable
 
 import psycopg2
@@ -309,29 +307,6 @@ def test_a_partition_detached_in_part_is_found_and_finished(empty_url: str) -> N
     for fix in one.fixes:
         rows(empty_url, fix.sql)
     assert found(empty_url, "part.detach_pending") == ()
-
-
-def test_an_index_that_is_being_built_is_not_called_invalid(
-    empty_url: str, login: Callable[..., str]
-) -> None:
-    rows(empty_url, "CREATE TABLE t (a integer)")
-    with connected(empty_url, autocommit=False) as reader, connected(empty_url) as builder:
-        # The build waits for whoever may write.
-        reader.cursor().execute("LOCK TABLE t IN ROW EXCLUSIVE MODE")
-        building = threading.Thread(
-            target=builder.cursor().execute, args=("CREATE INDEX CONCURRENTLY i ON t (a)",)
-        )
-        building.start()
-        while not rows(
-            empty_url, "SELECT FROM pg_index WHERE indexrelid = to_regclass('i') AND NOT indisvalid"
-        ):
-            time.sleep(0.01)
-        seen = found(empty_url, "idx.invalid")
-        (hidden,) = found(login(), "idx.invalid")
-        reader.rollback()
-        building.join()
-    assert (seen, hidden.state, hidden.cure) == ((), State.UNKNOWN, "GRANT pg_monitor TO the login")
-    assert found(login(), "idx.invalid") == ()
 
 
 def test_an_index_without_a_row_of_its_table_is_corrupt(empty_url: str) -> None:
