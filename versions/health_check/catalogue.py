@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.health_check.check import PRIMARY, Check
+from spotify_ai_agent_migrations.versions.health_check.checks_access import ACCESS_CHECKS
 from spotify_ai_agent_migrations.versions.health_check.checks_replication import REPLICATION
+from spotify_ai_agent_migrations.versions.health_check.checks_schema import SCHEMA_CHECKS
 from spotify_ai_agent_migrations.versions.health_check.checks_server import SERVER
 
 _MONITOR: Final = "GRANT pg_monitor TO the login"
@@ -92,4 +94,6 @@ CHECKS: Final = (
     ),
     *SERVER,
     *REPLICATION,
+    *SCHEMA_CHECKS,
+    *ACCESS_CHECKS,
 )  # fmt: skip

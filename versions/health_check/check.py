@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from spotify_ai_agent_migrations.versions.health_check.finding import Finding, Fix, State, Subject
@@ -21,10 +21,14 @@ class Check:
     Its statement, named as its id with `_` for the point, gives rows of `kind`, `schema`, `name`, `measure`,
     `state`, `values` and `fixes`: no row is ok. A `state` that is not NULL is the finding's; else `measure`
     is compared with the limits, above which (or below which, where `falling`) it is worse. `fixes` are pairs
-    of SQL and lock. `values` holds numbers and names, never a value of a row.
+    of SQL and lock. `values` holds numbers and names, never a value of a row. `settings` are parameters of
+    the statement beside `warning` and `critical`.
 
     One that is `watching` others would see a part only without pg_read_all_stats, and is not run then. Below
     the version `renamed` the statement is the one with `_older` behind its name.
+
+    One that is `probed` asks first what to ask: rows of kind, schema, name, a question, and what would cure
+    that the login may not ask it. One of a `table`, or an `extension`, is skipped where there is none.
     """
 
     id: str
@@ -41,6 +45,10 @@ class Check:
     deep: bool = False
     watching: bool = False
     renamed: int = 0
+    settings: Mapping[str, object] = field(default_factory=dict)
+    probed: bool = False
+    table: str = ""
+    extension: str = ""
 
     @property
     def statement(self) -> str:
@@ -77,7 +85,7 @@ def _finding(check: Check, row: Row, evidence_sql: str) -> Finding:
         check.id,
         State(row.state) if row.state is not None else judged(check, row.measure),
         Subject(row.kind, row.schema, row.name),
-        check.summary.format(name=row.name, schema=row.schema, measure=row.measure, **row.values),
+        _summary(check, row),
         row.values,
         row.measure,
         check.warning,
@@ -87,6 +95,12 @@ def _finding(check: Check, row: Row, evidence_sql: str) -> Finding:
         tuple(Fix(sql, lock) for sql, lock in row.fixes),
         str(row.values["cure"]) if "cure" in row.values else None,
     )
+
+
+def _summary(check: Check, row: Row) -> str:
+    if "reason" in row.values:
+        return f"{Subject(row.kind, row.schema, row.name)}: {row.values['reason']}"
+    return check.summary.format(name=row.name, schema=row.schema, measure=row.measure, **row.values)
 
 
 def judged(check: Check, measure: float | None) -> State:

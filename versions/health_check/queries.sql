@@ -6,6 +6,18 @@ SELECT pg_catalog.pg_is_in_recovery(),
        pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE'),
        pg_catalog.quote_ident(current_user);
 
+-- subject --
+-- Whether the login may read the table of a check, or use its extension; NULL where there is none.
+SELECT CASE WHEN %(extension)s = '' THEN
+           (SELECT pg_catalog.has_schema_privilege(namespace.oid, 'USAGE')
+                   AND pg_catalog.has_table_privilege(class.oid, 'SELECT')
+              FROM pg_catalog.pg_class AS class
+              JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+             WHERE namespace.nspname = pg_catalog.split_part(%(table)s, '.', 1)
+               AND class.relname = pg_catalog.split_part(%(table)s, '.', 2))
+       ELSE (SELECT true FROM pg_catalog.pg_extension AS extension WHERE extension.extname = %(extension)s)
+       END;
+
 -- conn_usage --
 -- Clients beside the slots that they may take, those that are kept for superusers left out.
 SELECT 'server', NULL, 'connections',
@@ -110,6 +122,13 @@ SELECT 'constraint', namespace.nspname, class.relname || '.' || linked.conname, 
            ARRAY[[pg_catalog.format('ALTER TABLE %%I.%%I ALTER CONSTRAINT %%I ENFORCED',
                                     namespace.nspname, class.relname, linked.conname),
                   'SHARE ROW EXCLUSIVE']]
+            -- No statement begins to enforce a CHECK: it is made anew.
+            ELSE
+           ARRAY[[pg_catalog.format('ALTER TABLE %%I.%%I DROP CONSTRAINT %%I, ADD CONSTRAINT %%I %%s',
+                                    namespace.nspname, class.relname, linked.conname, linked.conname,
+                                    pg_catalog.regexp_replace(pg_catalog.pg_get_constraintdef(linked.oid),
+                                                              ' NOT ENFORCED$', '')),
+                  'ACCESS EXCLUSIVE, while all rows are read']]
        END
   FROM pg_catalog.pg_constraint AS linked
   JOIN pg_catalog.pg_class AS class ON class.oid = linked.conrelid
@@ -141,6 +160,9 @@ SELECT 'index', namespace.nspname, class.relname, NULL::float8,
        CASE WHEN linked.oid IS NULL AND NOT progress.hidden THEN
            ARRAY[[pg_catalog.format('DROP INDEX CONCURRENTLY %%I.%%I', namespace.nspname, class.relname),
                   'SHARE UPDATE EXCLUSIVE']]
+            WHEN NOT progress.hidden THEN
+           ARRAY[[pg_catalog.format('REINDEX INDEX CONCURRENTLY %%I.%%I', namespace.nspname, class.relname),
+                  'SHARE UPDATE EXCLUSIVE']]
        END
   FROM pg_catalog.pg_index AS index
   JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
@@ -156,6 +178,42 @@ SELECT 'index', namespace.nspname, class.relname, NULL::float8,
  WHERE NOT index.indisvalid
    AND class.relkind = 'i'
    AND NOT progress.mine;
+
+-- idx_parent_invalid --
+-- Indexes of whole partitioned tables that some partition has no part of.
+SELECT 'index', namespace.nspname, class.relname, NULL::float8,
+       CASE WHEN linked.oid IS NULL THEN 'warning' ELSE 'critical' END,
+       pg_catalog.jsonb_build_object('table', owner.relname, 'partitions', missing.partitions),
+       missing.fixes
+  FROM pg_catalog.pg_index AS index
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid AND class.relkind = 'I'
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_class AS owner ON owner.oid = index.indrelid
+  LEFT JOIN pg_catalog.pg_constraint AS linked ON linked.conindid = class.oid AND linked.contype IN ('p', 'u', 'x')
+ CROSS JOIN LATERAL (
+       SELECT count(*) AS partitions,
+              pg_catalog.array_agg(ARRAY[
+                  pg_catalog.format('ALTER INDEX %%I.%%I ATTACH PARTITION %%I.%%I', namespace.nspname, class.relname,
+                                    alike.nspname, alike.relname),
+                  'ACCESS EXCLUSIVE on the index, SHARE on the partition']) FILTER (WHERE alike.relname IS NOT NULL)
+                  AS fixes
+         FROM pg_catalog.pg_inherits AS below
+         LEFT JOIN LATERAL (
+              SELECT there.nspname, built.relname
+                FROM pg_catalog.pg_index AS own
+                JOIN pg_catalog.pg_class AS built ON built.oid = own.indexrelid
+                JOIN pg_catalog.pg_namespace AS there ON there.oid = built.relnamespace
+               WHERE own.indrelid = below.inhrelid AND own.indisvalid AND NOT built.relispartition
+                 AND own.indisunique = index.indisunique
+                 -- Columns of a partition may have other numbers: they are the same by name.
+                 AND pg_catalog.regexp_replace(pg_catalog.pg_get_indexdef(own.indexrelid), '^.*? USING ', '')
+                     = pg_catalog.regexp_replace(pg_catalog.pg_get_indexdef(class.oid), '^.*? USING ', '')
+               LIMIT 1) AS alike ON true
+        WHERE below.inhparent = index.indrelid
+          AND NOT EXISTS (SELECT FROM pg_catalog.pg_index AS own
+                            JOIN pg_catalog.pg_inherits AS part ON part.inhrelid = own.indexrelid
+                           WHERE own.indrelid = below.inhrelid AND part.inhparent = class.oid)) AS missing
+ WHERE NOT index.indisvalid;
 
 -- set_durability --
 -- Settings without which a crash loses or breaks what was committed: of the server, of a database, of a role.
@@ -191,10 +249,11 @@ SELECT 'setting', NULL, name, NULL::float8, 'warning',
  WHERE pending_restart;
 
 -- trg_disabled --
--- Triggers that do not fire; those of foreign keys let anything in.
-SELECT 'trigger', namespace.nspname, class.relname || '.' || trigger.tgname, NULL::float8,
+-- Triggers that do not fire; those of foreign keys, which let anything in then, under the name of the key.
+SELECT DISTINCT
+       'trigger', namespace.nspname, class.relname || '.' || coalesce(linked.conname, trigger.tgname), NULL::float8,
        CASE WHEN trigger.tgisinternal THEN 'critical' ELSE 'warning' END,
-       pg_catalog.jsonb_build_object('table', class.relname, 'trigger', trigger.tgname),
+       pg_catalog.jsonb_build_object('table', class.relname, 'trigger', coalesce(linked.conname, trigger.tgname)),
        ARRAY[[pg_catalog.format('ALTER TABLE %%I.%%I ENABLE TRIGGER %%s', namespace.nspname, class.relname,
                                 CASE WHEN trigger.tgisinternal THEN 'ALL'
                                      ELSE pg_catalog.quote_ident(trigger.tgname) END),
@@ -202,30 +261,42 @@ SELECT 'trigger', namespace.nspname, class.relname || '.' || trigger.tgname, NUL
   FROM pg_catalog.pg_trigger AS trigger
   JOIN pg_catalog.pg_class AS class ON class.oid = trigger.tgrelid
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  LEFT JOIN pg_catalog.pg_constraint AS linked ON linked.oid = trigger.tgconstraint AND trigger.tgisinternal
  WHERE trigger.tgenabled = 'D';
 
 -- seq_exhaustion --
 -- How much of a sequence is given out, or of the column that it numbers where that holds less.
-WITH numbered AS (
-    SELECT namespace.nspname, class.relname, sequence.*, owned.atttypid AS column_type,
+WITH columns AS (
+    SELECT link.objid AS sequence, link.refobjid AS relation, link.refobjsubid AS attnum
+      FROM pg_catalog.pg_depend AS link
+     WHERE link.classid = 'pg_catalog.pg_class'::regclass AND link.refclassid = 'pg_catalog.pg_class'::regclass
+       AND link.deptype IN ('a', 'i') AND link.refobjsubid > 0
+    UNION ALL
+    SELECT link.refobjid, filled.adrelid, filled.adnum
+      FROM pg_catalog.pg_depend AS link
+      JOIN pg_catalog.pg_attrdef AS filled ON filled.oid = link.objid
+     WHERE link.classid = 'pg_catalog.pg_attrdef'::regclass AND link.refclassid = 'pg_catalog.pg_class'::regclass
+), narrowest AS (
+    SELECT columns.sequence,
+           min(CASE attribute.atttypid WHEN 21 THEN 21 WHEN 23 THEN 23 ELSE 99 END) AS column_type,
+           pg_catalog.array_agg(ARRAY[
+               pg_catalog.format('ALTER TABLE %%I.%%I ALTER COLUMN %%I TYPE bigint', above.nspname, owner.relname,
+                                 attribute.attname),
+               'ACCESS EXCLUSIVE, while the table is written anew; columns that point at it follow'])
+               FILTER (WHERE attribute.atttypid IN (21, 23)) AS fixes
+      FROM columns
+      JOIN pg_catalog.pg_attribute AS attribute
+        ON attribute.attrelid = columns.relation AND attribute.attnum = columns.attnum
+      JOIN pg_catalog.pg_class AS owner ON owner.oid = columns.relation AND NOT owner.relispartition
+      JOIN pg_catalog.pg_namespace AS above ON above.oid = owner.relnamespace
+     GROUP BY columns.sequence
+), numbered AS (
+    SELECT namespace.nspname, class.relname, sequence.*, narrowest.column_type, narrowest.fixes,
            pg_catalog.has_sequence_privilege(class.oid, 'SELECT, USAGE') AS is_readable
       FROM pg_catalog.pg_sequence AS sequence
       JOIN pg_catalog.pg_class AS class ON class.oid = sequence.seqrelid
       JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
-      LEFT JOIN LATERAL (
-           SELECT (pg_catalog.array_agg(attribute.atttypid ORDER BY
-                      CASE attribute.atttypid WHEN 21 THEN 1 WHEN 23 THEN 2 ELSE 3 END))[1] AS atttypid
-             FROM pg_catalog.pg_depend AS link
-             LEFT JOIN pg_catalog.pg_attrdef AS filled
-               ON link.classid = 'pg_catalog.pg_attrdef'::regclass AND filled.oid = link.objid
-             JOIN pg_catalog.pg_attribute AS attribute
-               ON (attribute.attrelid, attribute.attnum) = (filled.adrelid, filled.adnum)
-               OR (link.classid = 'pg_catalog.pg_class'::regclass AND link.objid = class.oid
-                   AND link.deptype IN ('a', 'i')
-                   AND (attribute.attrelid, attribute.attnum) = (link.refobjid, link.refobjsubid))
-            WHERE (link.refclassid = 'pg_catalog.pg_class'::regclass AND link.refobjid = class.oid)
-               OR (link.classid = 'pg_catalog.pg_class'::regclass AND link.objid = class.oid)
-      ) AS owned ON true
+      LEFT JOIN narrowest ON narrowest.sequence = sequence.seqrelid
      WHERE NOT sequence.seqcycle
 ), given AS (
     SELECT numbered.*,
@@ -245,11 +316,12 @@ SELECT 'sequence', nspname, relname,
        CASE WHEN NOT is_readable THEN 'unknown' END,
        pg_catalog.jsonb_build_object('last', last_value, 'highest', highest, 'lowest', lowest)
            || CASE WHEN is_readable THEN '{}' ELSE pg_catalog.jsonb_build_object('cure',
-                  pg_catalog.format('GRANT SELECT ON SEQUENCE %%I.%%I TO the login', nspname, relname)) END,
-       NULL::text[]
+                  pg_catalog.format('GRANT SELECT ON SEQUENCE %%I.%%I TO the login', nspname, relname),
+                  'reason', 'the login may not read it') END,
+       CASE WHEN is_readable AND fixes IS NOT NULL THEN
+           fixes || ARRAY[[pg_catalog.format('ALTER SEQUENCE %%I.%%I AS bigint', nspname, relname),
+                           'SHARE ROW EXCLUSIVE']] END
   FROM given;
-
--- Availability, connections, locks.
 
 -- avail_connect --
 -- How long it took to be let in, as whoever asks has measured it.
@@ -521,8 +593,6 @@ SELECT 'database', NULL, counted.datname, counted.deadlocks / since.hours, NULL,
        SELECT greatest(1, pg_catalog.date_part('epoch',
                   pg_catalog.now() - greatest(counted.stats_reset, writer.stats_reset)) / 3600) AS hours) AS since
  WHERE counted.datname IS NOT NULL;
-
--- Replication, slots, WAL, archiving.
 
 -- repl_lag_bytes --
 -- How much of what was written each standby has yet to replay.
@@ -822,8 +892,6 @@ SELECT 'server', NULL, 'notify', queue.taken, NULL,
        pg_catalog.jsonb_build_object('taken', pg_catalog.round(queue.taken::numeric, 3)), NULL::text[]
   FROM (SELECT pg_catalog.pg_notification_queue_usage() AS taken) AS queue;
 
--- Wraparound, settings, checksums, collations, resources.
-
 -- xid_table --
 -- The tables of this database that hold the oldest transactions.
 SELECT 'table', namespace.nspname, class.relname, oldest.age::float8, NULL,
@@ -1060,3 +1128,1202 @@ SELECT 'database', NULL, counted.datname, counted.xact_rollback::float8 / (count
        NULL::text[]
   FROM pg_catalog.pg_stat_database AS counted
  WHERE counted.datname IS NOT NULL AND counted.xact_rollback > 100;
+
+-- vac_dead_tuples --
+-- Rows that are dead, beside the number from which autovacuum should come to the table.
+WITH counted AS (
+    SELECT used.schemaname, used.relname, used.n_dead_tup, used.relid,
+           least(
+               coalesce((SELECT option_value::float8 FROM pg_catalog.pg_options_to_table(class.reloptions)
+                          WHERE option_name = 'autovacuum_vacuum_threshold'),
+                        pg_catalog.current_setting('autovacuum_vacuum_threshold')::float8)
+               + coalesce((SELECT option_value::float8 FROM pg_catalog.pg_options_to_table(class.reloptions)
+                            WHERE option_name = 'autovacuum_vacuum_scale_factor'),
+                          pg_catalog.current_setting('autovacuum_vacuum_scale_factor')::float8)
+                 * greatest(class.reltuples, 0),
+               nullif(coalesce((SELECT option_value::float8 FROM pg_catalog.pg_options_to_table(class.reloptions)
+                                 WHERE option_name = 'autovacuum_vacuum_max_threshold'),
+                               pg_catalog.current_setting('autovacuum_vacuum_max_threshold', true)::float8), -1)
+           ) AS trigger
+      FROM pg_catalog.pg_stat_user_tables AS used
+      JOIN pg_catalog.pg_class AS class ON class.oid = used.relid
+     WHERE used.n_dead_tup > %(least_rows)s
+)
+SELECT 'table', schemaname, relname, n_dead_tup / greatest(1, trigger), NULL,
+       pg_catalog.jsonb_build_object('dead', n_dead_tup, 'trigger', trigger::bigint),
+       ARRAY[[pg_catalog.format('VACUUM %%I.%%I', schemaname, relname), 'SHARE UPDATE EXCLUSIVE']]
+  FROM counted;
+
+-- vac_not_running --
+-- Tables with more dead rows than autovacuum waits for, and how long ago anything vacuumed them.
+WITH counted AS (
+    SELECT used.*,
+           coalesce((SELECT option_value::float8 FROM pg_catalog.pg_options_to_table(class.reloptions)
+                      WHERE option_name = 'autovacuum_vacuum_threshold'),
+                    pg_catalog.current_setting('autovacuum_vacuum_threshold')::float8)
+           + coalesce((SELECT option_value::float8 FROM pg_catalog.pg_options_to_table(class.reloptions)
+                        WHERE option_name = 'autovacuum_vacuum_scale_factor'),
+                      pg_catalog.current_setting('autovacuum_vacuum_scale_factor')::float8)
+             * greatest(class.reltuples, 0) AS trigger,
+           -- Before that nobody counted: a crash forgets when a table was vacuumed last.
+           greatest(used.last_vacuum, used.last_autovacuum, here.stats_reset, writer.stats_reset) AS since
+      FROM pg_catalog.pg_stat_user_tables AS used
+      JOIN pg_catalog.pg_class AS class ON class.oid = used.relid
+     CROSS JOIN pg_catalog.pg_stat_bgwriter AS writer
+      JOIN pg_catalog.pg_stat_database AS here ON here.datname = pg_catalog.current_database()
+     WHERE used.n_dead_tup > %(least_rows)s
+)
+SELECT 'table', schemaname, relname,
+       pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - since), NULL,
+       pg_catalog.jsonb_build_object(
+           'dead', n_dead_tup,
+           'hours', (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - since) / 3600)::bigint),
+       ARRAY[[pg_catalog.format('VACUUM %%I.%%I', schemaname, relname), 'SHARE UPDATE EXCLUSIVE']]
+  FROM counted
+ WHERE n_dead_tup > trigger;
+
+-- vac_autovacuum_off --
+-- Where autovacuum does not come: on the whole server, or to a table.
+SELECT 'setting', NULL, name, NULL::float8, 'critical',
+       pg_catalog.jsonb_build_object('where', 'the server'),
+       ARRAY[[pg_catalog.format('ALTER SYSTEM SET %%I = on', name), 'none'],
+             ['SELECT pg_catalog.pg_reload_conf()', 'none']]
+  FROM pg_catalog.pg_settings
+ WHERE name IN ('autovacuum', 'track_counts') AND setting = 'off'
+UNION ALL
+SELECT 'table', namespace.nspname, class.relname, NULL, 'warning',
+       pg_catalog.jsonb_build_object('where', option.prefix || class.relname),
+       ARRAY[[pg_catalog.format('ALTER TABLE %%I.%%I RESET (%%sautovacuum_enabled)',
+                                namespace.nspname, class.relname, option.prefix),
+              'SHARE UPDATE EXCLUSIVE']]
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  LEFT JOIN pg_catalog.pg_class AS toast ON toast.oid = class.reltoastrelid
+ CROSS JOIN LATERAL (VALUES ('', class.reloptions), ('toast.', toast.reloptions)) AS option (prefix, reloptions)
+ WHERE class.relkind IN ('r', 'm')
+   AND EXISTS (SELECT FROM pg_catalog.pg_options_to_table(option.reloptions)
+                WHERE option_name = 'autovacuum_enabled' AND NOT option_value::boolean);
+
+-- vac_saturated --
+-- How long the workers of autovacuum have all been at work: tables beside those wait.
+SELECT 'server', NULL, 'autovacuum',
+       CASE WHEN may.see AND busy.workers >= busy.most THEN busy.seconds WHEN may.see THEN 0 END,
+       CASE WHEN NOT may.see THEN 'unknown' END,
+       pg_catalog.jsonb_build_object('workers', busy.workers, 'seconds', busy.seconds::bigint)
+           || CASE WHEN may.see THEN '{}'::jsonb
+                   ELSE '{"cure": "GRANT pg_monitor TO the login",
+                          "reason": "what the workers do is hidden from the login"}'::jsonb END,
+       NULL::text[]
+  FROM (SELECT count(*) AS workers, pg_catalog.current_setting('autovacuum_max_workers')::int AS most,
+               coalesce(max(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - xact_start)), 0) AS seconds
+          FROM pg_catalog.pg_stat_activity
+         WHERE backend_type = 'autovacuum worker') AS busy,
+       (SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS see) AS may;
+
+-- vac_wraparound_running --
+-- How long autovacuum has been at a table because of the age of its transactions: it gives way to nobody.
+SELECT 'session', NULL, activity.pid::text, NULL::float8,
+       CASE WHEN may.see THEN 'info' ELSE 'unknown' END,
+       pg_catalog.jsonb_build_object(
+           'pid', activity.pid,
+           'seconds', pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - activity.xact_start)::bigint)
+           || CASE WHEN may.see THEN '{}'::jsonb
+                   ELSE '{"cure": "GRANT pg_monitor TO the login",
+                          "reason": "what the workers do is hidden from the login"}'::jsonb END,
+       NULL::text[]
+  FROM (SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS see) AS may
+  LEFT JOIN pg_catalog.pg_stat_activity AS activity
+    ON activity.backend_type = 'autovacuum worker'
+   AND activity.query LIKE '%%(to prevent wraparound)'
+   AND activity.xact_start < pg_catalog.clock_timestamp() - %(after_s)s * INTERVAL '1 second'
+ WHERE activity.pid IS NOT NULL OR NOT may.see;
+
+-- vac_table_bloat --
+-- What to measure: tables of some size, by the extension pgstattuple, which reads the pages that hold anything new.
+SELECT 'table', namespace.nspname, class.relname,
+       pg_catalog.format(
+           'SELECT ''table'', %%1$L, %%2$L, (dead_tuple_percent + approx_free_percent) / 100, NULL::text,'
+           ' pg_catalog.jsonb_build_object(''percent'', (dead_tuple_percent + approx_free_percent)::bigint,'
+           ' ''bytes'', table_len),'
+           ' ARRAY[[%%3$L, ''ACCESS EXCLUSIVE, while the table is written anew'']]'
+           ' FROM %%4$I.pgstattuple_approx(%%5$s::pg_catalog.oid::pg_catalog.regclass)',
+           namespace.nspname, class.relname,
+           pg_catalog.format('VACUUM (FULL) %%I.%%I', namespace.nspname, class.relname), place.nspname, class.oid),
+       'GRANT pg_stat_scan_tables TO the login'
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_extension AS extension ON extension.extname = 'pgstattuple'
+  JOIN pg_catalog.pg_namespace AS place ON place.oid = extension.extnamespace
+ WHERE class.relkind IN ('r', 'm') AND class.relpersistence <> 't'
+   AND class.relpages::bigint * 8192 >= %(least_bytes)s
+ ORDER BY class.relpages DESC;
+
+-- vac_index_bloat --
+-- What to measure: btrees of some size, by the extension pgstattuple, which reads all of one.
+SELECT 'index', namespace.nspname, class.relname,
+       pg_catalog.format(
+           'SELECT ''index'', %%1$L, %%2$L, (1 - avg_leaf_density / 100)::float8, NULL::text,'
+           ' pg_catalog.jsonb_build_object(''percent'', (100 - avg_leaf_density)::bigint, ''bytes'', index_size),'
+           ' ARRAY[[%%3$L, ''SHARE UPDATE EXCLUSIVE'']]'
+           ' FROM %%4$I.pgstatindex(%%5$s::pg_catalog.oid::pg_catalog.regclass)',
+           namespace.nspname, class.relname,
+           pg_catalog.format('REINDEX INDEX CONCURRENTLY %%I.%%I', namespace.nspname, class.relname),
+           place.nspname, class.oid),
+       'GRANT pg_stat_scan_tables TO the login'
+  FROM pg_catalog.pg_index AS index
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid AND class.relkind = 'i'
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_am AS method ON method.oid = class.relam AND method.amname = 'btree'
+  JOIN pg_catalog.pg_extension AS extension ON extension.extname = 'pgstattuple'
+  JOIN pg_catalog.pg_namespace AS place ON place.oid = extension.extnamespace
+ WHERE index.indisvalid AND class.relpersistence <> 't'
+   AND class.relpages::bigint * 8192 >= %(least_bytes)s
+ ORDER BY class.relpages DESC;
+
+-- stats_never_analyzed --
+-- Tables with rows that nobody ever analyzed: the planner guesses.
+SELECT 'table', used.schemaname, used.relname, NULL::float8, 'warning',
+       pg_catalog.jsonb_build_object('rows', used.n_live_tup),
+       ARRAY[[pg_catalog.format('ANALYZE %%I.%%I', used.schemaname, used.relname), 'SHARE UPDATE EXCLUSIVE']]
+  FROM pg_catalog.pg_stat_user_tables AS used
+  JOIN pg_catalog.pg_class AS class ON class.oid = used.relid
+ WHERE used.last_analyze IS NULL
+   AND used.last_autoanalyze IS NULL
+   AND used.n_live_tup > %(least_rows)s
+   AND class.relkind <> 'p';
+
+-- stats_stale --
+-- How much of a table changed since it was analyzed.
+SELECT 'table', used.schemaname, used.relname,
+       used.n_mod_since_analyze::float8 / greatest(1, used.n_live_tup), NULL,
+       pg_catalog.jsonb_build_object('changed', used.n_mod_since_analyze, 'rows', used.n_live_tup),
+       ARRAY[[pg_catalog.format('ANALYZE %%I.%%I', used.schemaname, used.relname), 'SHARE UPDATE EXCLUSIVE']]
+  FROM pg_catalog.pg_stat_user_tables AS used
+ WHERE used.n_mod_since_analyze > %(least_rows)s
+   AND coalesce(used.last_analyze, used.last_autoanalyze) IS NOT NULL;
+
+-- stats_partitioned_parent --
+-- Partitioned tables with rows that were never analyzed as a whole, which autovacuum never does.
+SELECT 'table', namespace.nspname, class.relname, NULL::float8, 'info',
+       pg_catalog.jsonb_build_object('rows', below.tuples::bigint),
+       ARRAY[[pg_catalog.format('ANALYZE %%I.%%I', namespace.nspname, class.relname),
+              'SHARE UPDATE EXCLUSIVE on it and on its partitions, one after another']]
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ CROSS JOIN LATERAL (SELECT sum(greatest(part.reltuples, 0)) AS tuples
+                       FROM pg_catalog.pg_inherits AS link
+                       JOIN pg_catalog.pg_class AS part ON part.oid = link.inhrelid AND part.relkind = 'r'
+                      WHERE link.inhparent = class.oid) AS below
+ WHERE class.relkind = 'p' AND class.reltuples < 0 AND below.tuples > %(least_rows)s;
+
+-- stats_track_off --
+-- What the server does not count or show, and so cannot be checked, nor vacuumed in time.
+SELECT 'setting', NULL, name, NULL::float8, 'warning', '{}'::jsonb,
+       ARRAY[[pg_catalog.format('ALTER SYSTEM SET %%I = on', name), 'none'],
+             ['SELECT pg_catalog.pg_reload_conf()', 'none']]
+  FROM pg_catalog.pg_settings
+ WHERE name IN ('track_counts', 'track_activities') AND setting = 'off';
+
+-- tbl_unlogged --
+-- Tables with rows that a crash empties, and that no standby has.
+SELECT 'table', namespace.nspname, class.relname, NULL::float8, 'warning',
+       pg_catalog.jsonb_build_object('rows', used.n_live_tup),
+       ARRAY[[pg_catalog.format('ALTER TABLE %%I.%%I SET LOGGED', namespace.nspname, class.relname),
+              'ACCESS EXCLUSIVE, while the table is written anew']]
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_stat_user_tables AS used ON used.relid = class.oid
+ WHERE class.relpersistence = 'u' AND class.relkind = 'r' AND (used.n_live_tup > 0 OR class.relpages > 0);
+
+-- tbl_hot_updates --
+-- Tables whose updates hardly ever stay on their page, so that every index is written too.
+SELECT 'table', used.schemaname, used.relname, NULL::float8, 'info',
+       pg_catalog.jsonb_build_object(
+           'updates', used.n_tup_upd, 'percent', (100.0 * used.n_tup_hot_upd / used.n_tup_upd)::bigint),
+       NULL::text[]
+  FROM pg_catalog.pg_stat_user_tables AS used
+  JOIN pg_catalog.pg_class AS class ON class.oid = used.relid
+ WHERE used.n_tup_upd > %(least_rows)s
+   AND class.relhasindex
+   AND used.n_tup_hot_upd < %(least_ratio)s * used.n_tup_upd;
+
+-- tbl_large_objects_orphan --
+-- Large objects in a database of which no column can point at one.
+SELECT 'database', NULL, pg_catalog.current_database()::text, NULL::float8, 'info',
+       pg_catalog.jsonb_build_object('objects', found.objects),
+       ARRAY[['SELECT pg_catalog.lo_unlink(oid) FROM pg_catalog.pg_largeobject_metadata', 'the objects']]
+  FROM (SELECT count(*) AS objects FROM pg_catalog.pg_largeobject_metadata) AS found
+ WHERE found.objects > 0
+   AND NOT EXISTS (SELECT
+                     FROM pg_catalog.pg_attribute AS attribute
+                     JOIN pg_catalog.pg_type AS type ON type.oid = attribute.atttypid
+                    -- The first number that a user may give an object.
+                    WHERE attribute.attrelid >= 16384 AND attribute.attnum > 0
+                      AND type.typname IN ('oid', 'lo', '_oid'));
+
+-- tbl_temp_orphans --
+-- Temporary tables whose session is gone, and how old their oldest transaction is.
+SELECT 'table', namespace.nspname, class.relname, pg_catalog.age(class.relfrozenxid)::float8, NULL,
+       pg_catalog.jsonb_build_object('age', pg_catalog.age(class.relfrozenxid)),
+       ARRAY[[pg_catalog.format('DROP TABLE %%I.%%I', namespace.nspname, class.relname), 'ACCESS EXCLUSIVE']]
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE class.relpersistence = 't' AND class.relkind = 'r'
+   AND namespace.nspname ~ '^pg_temp_[0-9]+$'
+   AND pg_catalog.substr(namespace.nspname, 9)::int NOT IN (SELECT pg_catalog.pg_stat_get_backend_idset());
+
+-- idx_unused --
+-- Indexes of some size that keep nothing and that no query of this server has used since it counts.
+WITH counted AS (
+    SELECT greatest(here.stats_reset, writer.stats_reset) AS since
+      FROM pg_catalog.pg_stat_database AS here, pg_catalog.pg_stat_bgwriter AS writer
+     WHERE here.datname = pg_catalog.current_database()
+)
+SELECT 'index', used.schemaname, used.indexrelname, NULL::float8,
+       CASE WHEN counted.since <= pg_catalog.clock_timestamp() - %(window_days)s * INTERVAL '1 day'
+            THEN 'info' ELSE 'unknown' END,
+       pg_catalog.jsonb_build_object('table', used.relname, 'bytes', class.relpages::bigint * 8192)
+           || CASE WHEN counted.since <= pg_catalog.clock_timestamp() - %(window_days)s * INTERVAL '1 day'
+                   THEN '{}'::jsonb
+                   ELSE '{"reason": "it was not used yet, and the server has not counted for long enough"}'::jsonb END,
+       CASE WHEN counted.since <= pg_catalog.clock_timestamp() - %(window_days)s * INTERVAL '1 day' THEN
+           ARRAY[[pg_catalog.format('DROP INDEX CONCURRENTLY %%I.%%I', used.schemaname, used.indexrelname),
+                  'SHARE UPDATE EXCLUSIVE; ask the standbys first, they count for themselves']] END
+  FROM pg_catalog.pg_stat_user_indexes AS used
+  JOIN pg_catalog.pg_index AS index ON index.indexrelid = used.indexrelid
+  JOIN pg_catalog.pg_class AS class ON class.oid = used.indexrelid
+ CROSS JOIN counted
+ WHERE used.idx_scan = 0
+   AND index.indisvalid
+   AND NOT index.indisunique AND NOT index.indisprimary AND NOT index.indisexclusion AND NOT index.indisreplident
+   AND class.relpages::bigint * 8192 >= %(least_bytes)s
+   -- One that belongs to an index of the whole table goes with that only.
+   AND NOT class.relispartition
+   -- One that keeps a DELETE of the parent from reading the whole table is used when that comes.
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS linked
+                    WHERE linked.contype = 'f' AND linked.conrelid = index.indrelid
+                      AND index.indkey[0] = ANY (linked.conkey));
+
+-- idx_duplicate --
+-- Indexes that are the same as an older one of the table, with the same columns, conditions and options.
+WITH described AS MATERIALIZED (
+    SELECT index.indexrelid, index.indrelid, index.indisunique, index.indisprimary, class.relpages, class.relname,
+           index.indisreplident, namespace.nspname, owner.relname AS table_name, class.relispartition,
+           EXISTS (SELECT FROM pg_catalog.pg_constraint AS linked
+                    WHERE linked.conindid = index.indexrelid) AS is_needed,
+           ROW(class.relam, index.indkey::text, index.indclass::text, index.indcollation::text,
+               index.indoption::text, index.indnkeyatts, index.indpred::text, index.indexprs::text,
+               pg_catalog.to_jsonb(index) ->> 'indnullsnotdistinct')::text AS shape
+      FROM pg_catalog.pg_index AS index
+      JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+      JOIN pg_catalog.pg_class AS owner ON owner.oid = index.indrelid
+      JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+     WHERE index.indisvalid AND namespace.nspname !~ '^(pg_|information_schema$)'
+)
+SELECT DISTINCT ON (one.indexrelid)
+       'index', one.nspname, one.relname, NULL::float8,
+       CASE WHEN one.relpages::bigint * 8192 >= %(large_bytes)s THEN 'warning' ELSE 'info' END,
+       pg_catalog.jsonb_build_object('table', one.table_name, 'same_as', other.relname,
+                                     'bytes', one.relpages::bigint * 8192),
+       ARRAY[[pg_catalog.format('DROP INDEX CONCURRENTLY %%I.%%I', one.nspname, one.relname),
+              'SHARE UPDATE EXCLUSIVE']]
+  FROM described AS one
+  JOIN described AS other
+    ON other.indrelid = one.indrelid AND other.shape = one.shape
+   AND other.indexrelid <> one.indexrelid
+   AND other.indisunique >= one.indisunique
+   AND (other.is_needed OR other.indisunique > one.indisunique OR other.indexrelid < one.indexrelid)
+ WHERE NOT one.is_needed AND NOT one.indisreplident AND NOT one.relispartition
+ ORDER BY one.indexrelid, other.is_needed DESC, other.indexrelid;
+
+-- idx_redundant_prefix --
+-- Indexes whose columns another one begins with.
+WITH described AS MATERIALIZED (
+    SELECT index.indexrelid, index.indrelid, index.indisunique, index.indisreplident, index.indnkeyatts,
+           index.indnatts, class.relpages, class.relname, namespace.nspname, owner.relname AS table_name,
+           class.relispartition, index.indpred::text AS predicate,
+           pg_catalog.string_to_array(index.indkey::text, ' ') AS keys,
+           pg_catalog.string_to_array(index.indclass::text, ' ') AS classes,
+           pg_catalog.string_to_array(index.indcollation::text, ' ') AS collations,
+           pg_catalog.string_to_array(index.indoption::text, ' ') AS options
+      FROM pg_catalog.pg_index AS index
+      JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+      JOIN pg_catalog.pg_class AS owner ON owner.oid = index.indrelid
+      JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+      JOIN pg_catalog.pg_am AS method ON method.oid = class.relam AND method.amname = 'btree'
+     WHERE index.indisvalid AND index.indexprs IS NULL
+       AND namespace.nspname !~ '^(pg_|information_schema$)'
+)
+SELECT DISTINCT ON (one.indexrelid)
+       'index', one.nspname, one.relname, NULL::float8, 'info',
+       pg_catalog.jsonb_build_object('table', one.table_name, 'covered_by', other.relname,
+                                     'bytes', one.relpages::bigint * 8192),
+       ARRAY[[pg_catalog.format('DROP INDEX CONCURRENTLY %%I.%%I', one.nspname, one.relname),
+              'SHARE UPDATE EXCLUSIVE']]
+  FROM described AS one
+  JOIN described AS other
+    ON other.indrelid = one.indrelid
+   AND other.keys[1] = one.keys[1]
+   AND other.indnkeyatts > one.indnkeyatts
+   AND other.predicate IS NOT DISTINCT FROM one.predicate
+   AND other.keys[1:one.indnkeyatts] = one.keys
+   AND other.classes[1:one.indnkeyatts] = one.classes
+   AND other.collations[1:one.indnkeyatts] = one.collations
+   AND other.options[1:one.indnkeyatts] = one.options
+ WHERE NOT one.indisunique AND NOT one.indisreplident AND NOT one.relispartition
+   AND one.indnatts = one.indnkeyatts
+ ORDER BY one.indexrelid, other.indnkeyatts;
+
+-- idx_fk_missing --
+-- Foreign keys that no index of the table begins with: each DELETE of a row they point at reads all of it.
+SELECT 'constraint', namespace.nspname, class.relname || '.' || linked.conname, NULL::float8,
+       CASE WHEN greatest(class.reltuples, used.n_live_tup) > %(least_rows)s
+                 OR above.n_tup_del > 0 THEN 'warning' ELSE 'info' END,
+       pg_catalog.jsonb_build_object('table', class.relname, 'constraint', linked.conname, 'columns', keys.names),
+       ARRAY[[pg_catalog.format('CREATE INDEX%%s ON %%I.%%I (%%s)',
+                                CASE WHEN class.relkind = 'r' THEN ' CONCURRENTLY' ELSE '' END,
+                                namespace.nspname, class.relname, keys.names),
+              CASE WHEN class.relkind = 'r' THEN 'SHARE UPDATE EXCLUSIVE' ELSE 'SHARE on all partitions' END]]
+  FROM pg_catalog.pg_constraint AS linked
+  JOIN pg_catalog.pg_class AS class ON class.oid = linked.conrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  LEFT JOIN pg_catalog.pg_stat_user_tables AS used ON used.relid = linked.conrelid
+  LEFT JOIN pg_catalog.pg_stat_user_tables AS above ON above.relid = linked.confrelid
+ CROSS JOIN LATERAL (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(attribute.attname), ', '
+                                                  ORDER BY part.place) AS names
+                       FROM pg_catalog.unnest(linked.conkey) WITH ORDINALITY AS part (attnum, place)
+                       JOIN pg_catalog.pg_attribute AS attribute
+                         ON attribute.attrelid = linked.conrelid AND attribute.attnum = part.attnum) AS keys
+ WHERE linked.contype = 'f'
+   AND linked.conparentid = 0
+   AND namespace.nspname !~ '^(pg_|information_schema$)'
+   AND NOT EXISTS (SELECT
+                     FROM pg_catalog.pg_index AS index
+                    WHERE index.indrelid = linked.conrelid
+                      AND index.indisvalid AND index.indpred IS NULL
+                      AND index.indnkeyatts >= cardinality(linked.conkey)
+                      -- In whatever order: each of them is compared with a value.
+                      AND (pg_catalog.string_to_array(index.indkey::text, ' ')::int2[])[1:cardinality(linked.conkey)]
+                          @> linked.conkey);
+
+-- idx_fk_type_mismatch --
+-- Foreign keys whose column is of another type than the one they point at.
+SELECT 'constraint', namespace.nspname, class.relname || '.' || linked.conname, NULL::float8, 'warning',
+       pg_catalog.jsonb_build_object(
+           'table', class.relname, 'constraint', linked.conname, 'column', own.attname,
+           'type', pg_catalog.format_type(own.atttypid, NULL), 'other', pg_catalog.format_type(far.atttypid, NULL)),
+       ARRAY[[pg_catalog.format('ALTER TABLE %%I.%%I ALTER COLUMN %%I TYPE %%s', namespace.nspname, class.relname,
+                                own.attname, pg_catalog.format_type(far.atttypid, NULL)),
+              'ACCESS EXCLUSIVE, while the table is written anew']]
+  FROM pg_catalog.pg_constraint AS linked
+  JOIN pg_catalog.pg_class AS class ON class.oid = linked.conrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(linked.conkey), pg_catalog.unnest(linked.confkey)) AS part (own, far)
+  JOIN pg_catalog.pg_attribute AS own ON own.attrelid = linked.conrelid AND own.attnum = part.own
+  JOIN pg_catalog.pg_attribute AS far ON far.attrelid = linked.confrelid AND far.attnum = part.far
+  JOIN pg_catalog.pg_type AS near_type ON near_type.oid = own.atttypid
+  JOIN pg_catalog.pg_type AS far_type ON far_type.oid = far.atttypid
+ WHERE linked.contype = 'f' AND linked.conparentid = 0
+   -- A domain holds what its own type does.
+   AND coalesce(nullif(near_type.typbasetype, 0), near_type.oid)
+       <> coalesce(nullif(far_type.typbasetype, 0), far_type.oid);
+
+-- idx_null_heavy --
+-- Indexes of some size on a column that is mostly NULL, with an entry for each of those.
+SELECT 'index', namespace.nspname, class.relname, NULL::float8,
+       CASE WHEN pg_catalog.has_column_privilege(owner.oid, attribute.attnum, 'SELECT') THEN 'info'
+            ELSE 'unknown' END,
+       pg_catalog.jsonb_build_object('table', owner.relname, 'column', attribute.attname,
+                                     'percent', (100 * known.null_frac)::int,
+                                     'bytes', class.relpages::bigint * 8192)
+           || CASE WHEN pg_catalog.has_column_privilege(owner.oid, attribute.attnum, 'SELECT') THEN '{}'::jsonb
+                   ELSE pg_catalog.jsonb_build_object('reason', 'what is known of its columns is hidden from the login',
+                        'cure', pg_catalog.format('GRANT SELECT ON %%I.%%I TO the login', namespace.nspname,
+                                                  owner.relname)) END,
+       NULL::text[]
+  FROM pg_catalog.pg_index AS index
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid AND class.relkind = 'i'
+  JOIN pg_catalog.pg_class AS owner ON owner.oid = index.indrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = owner.relnamespace
+  JOIN pg_catalog.pg_attribute AS attribute ON attribute.attrelid = owner.oid AND attribute.attnum = index.indkey[0]
+  LEFT JOIN pg_catalog.pg_stats AS known
+    ON known.schemaname = namespace.nspname AND known.tablename = owner.relname AND known.attname = attribute.attname
+ WHERE index.indpred IS NULL AND index.indnkeyatts = 1 AND NOT index.indisunique AND NOT class.relispartition
+   AND class.relpages::bigint * 8192 >= %(least_bytes)s
+   AND namespace.nspname !~ '^(pg_|information_schema$)'
+   AND NOT attribute.attnotnull
+   AND (known.null_frac > %(most_null)s
+        OR NOT pg_catalog.has_column_privilege(owner.oid, attribute.attnum, 'SELECT'));
+
+-- idx_array_btree --
+-- Indexes on arrays or documents of a kind that only compares them as a whole.
+SELECT 'index', namespace.nspname, class.relname, NULL::float8, 'info',
+       pg_catalog.jsonb_build_object('table', owner.relname, 'column', attribute.attname), NULL::text[]
+  FROM pg_catalog.pg_index AS index
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_am AS method ON method.oid = class.relam AND method.amname = 'btree'
+  JOIN pg_catalog.pg_class AS owner ON owner.oid = index.indrelid
+  JOIN pg_catalog.pg_attribute AS attribute ON attribute.attrelid = index.indrelid AND attribute.attnum = index.indkey[0]
+  JOIN pg_catalog.pg_type AS type ON type.oid = attribute.atttypid
+ WHERE namespace.nspname !~ '^(pg_|information_schema$)'
+   AND NOT index.indisunique AND NOT class.relispartition
+   AND (type.typcategory = 'A' OR type.typname = 'jsonb');
+
+-- tbl_no_pk --
+-- Tables that nothing tells the rows of apart; where they are published, an UPDATE of them fails.
+SELECT 'table', namespace.nspname, class.relname, NULL::float8,
+       CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_publication_tables AS sent
+                          WHERE sent.schemaname = namespace.nspname AND sent.tablename = class.relname)
+            THEN 'warning' ELSE 'info' END,
+       '{}'::jsonb, NULL::text[]
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE class.relkind IN ('r', 'p') AND NOT class.relispartition AND class.relpersistence <> 't'
+   AND namespace.nspname !~ '^(pg_|information_schema$|rollback_[0-9a-f]{12}$)'
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_index AS index
+                    WHERE index.indrelid = class.oid AND index.indisprimary)
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS link
+                    WHERE link.classid = 'pg_catalog.pg_class'::regclass
+                      AND link.objid = class.oid AND link.deptype = 'e');
+
+-- tbl_seq_scan_heavy --
+-- Large tables that are read as a whole more often than by an index.
+SELECT 'table', used.schemaname, used.relname, NULL::float8, 'info',
+       pg_catalog.jsonb_build_object('rows', used.n_live_tup, 'scans', used.seq_scan,
+                                     'by_index', coalesce(used.idx_scan, 0)),
+       NULL::text[]
+  FROM pg_catalog.pg_stat_user_tables AS used
+ WHERE used.n_live_tup > %(least_rows)s
+   AND used.seq_scan > %(least_scans)s
+   AND used.seq_scan > coalesce(used.idx_scan, 0);
+
+-- idx_corrupt --
+-- What to read: every btree, by the extension amcheck, beside all the rows that should be in it.
+SELECT 'index', namespace.nspname, class.relname,
+       pg_catalog.format(
+           'SELECT ''index'', %%1$L, %%2$L, NULL::float8, ''ok'', ''{}''::jsonb, NULL::text[]'
+           ' FROM %%3$I.bt_index_check(%%4$s::pg_catalog.oid::pg_catalog.regclass, true)',
+           namespace.nspname, class.relname, place.nspname, class.oid),
+       NULL,
+       ARRAY[[pg_catalog.format('REINDEX INDEX CONCURRENTLY %%I.%%I', namespace.nspname, class.relname),
+              'SHARE UPDATE EXCLUSIVE']]
+  FROM pg_catalog.pg_index AS index
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_am AS method ON method.oid = class.relam AND method.amname = 'btree'
+  JOIN pg_catalog.pg_extension AS extension ON extension.extname = 'amcheck'
+  JOIN pg_catalog.pg_namespace AS place ON place.oid = extension.extnamespace
+ WHERE index.indisvalid AND index.indisready AND class.relkind = 'i' AND class.relpersistence = 'p'
+   AND namespace.nspname !~ '^(pg_catalog|information_schema)$'
+ ORDER BY class.relpages;
+
+-- seq_behind_max --
+-- What to ask: of each column that a sequence numbers and an index begins with, whether it is past its sequence.
+WITH numbered AS (
+    SELECT link.objid AS sequence, link.refobjid AS relation, link.refobjsubid AS attnum
+      FROM pg_catalog.pg_depend AS link
+     WHERE link.classid = 'pg_catalog.pg_class'::regclass AND link.refclassid = 'pg_catalog.pg_class'::regclass
+       AND link.deptype IN ('a', 'i') AND link.refobjsubid > 0
+    UNION
+    SELECT link.refobjid, filled.adrelid, filled.adnum
+      FROM pg_catalog.pg_depend AS link
+      JOIN pg_catalog.pg_attrdef AS filled ON filled.oid = link.objid
+     WHERE link.classid = 'pg_catalog.pg_attrdef'::regclass AND link.refclassid = 'pg_catalog.pg_class'::regclass
+)
+SELECT 'sequence', namespace.nspname, class.relname,
+       CASE WHEN pg_catalog.has_table_privilege(owner.oid, 'SELECT')
+             AND pg_catalog.has_sequence_privilege(class.oid, 'SELECT')
+             AND pg_catalog.has_schema_privilege(namespace.oid, 'USAGE')
+             AND pg_catalog.has_schema_privilege(above.oid, 'USAGE') THEN
+           pg_catalog.format(
+               'SELECT ''sequence'', %%1$L, %%2$L, NULL::float8,'
+               ' CASE WHEN %%9$s (found.most - given.last) > 0 THEN ''critical'' ELSE ''ok'' END,'
+               ' pg_catalog.jsonb_build_object(''table'', %%4$L, ''column'', %%5$L,'
+               ' ''behind'', pg_catalog.abs(found.most - given.last)),'
+               ' ARRAY[[%%6$L, ''none'']]'
+               ' FROM (SELECT %%7$s(%%5$I)::numeric AS most FROM %%3$I.%%4$I) AS found,'
+               ' %%8$s AS given',
+               namespace.nspname, class.relname, above.nspname, owner.relname, attribute.attname,
+               pg_catalog.format(
+                   'SELECT pg_catalog.setval(%%L, (SELECT %%s(%%I) FROM %%I.%%I))',
+                   pg_catalog.format('%%I.%%I', namespace.nspname, class.relname),
+                   CASE WHEN sequence.seqincrement > 0 THEN 'max' ELSE 'min' END,
+                   attribute.attname, above.nspname, owner.relname),
+               CASE WHEN sequence.seqincrement > 0 THEN 'max' ELSE 'min' END,
+               -- To read a sequence as a table takes longer, and is needed only where it never gave a number out.
+               CASE WHEN pg_catalog.pg_sequence_last_value(class.oid) IS NULL THEN
+                   pg_catalog.format(
+                       '(SELECT CASE WHEN is_called THEN last_value ELSE last_value - %%s END::numeric AS last FROM %%I.%%I)',
+                       sequence.seqincrement, namespace.nspname, class.relname)
+               ELSE pg_catalog.format('(SELECT pg_catalog.pg_sequence_last_value(%%s)::numeric AS last)', class.oid)
+               END,
+               CASE WHEN sequence.seqincrement > 0 THEN '' ELSE '-' END)
+       END,
+       pg_catalog.format('GRANT SELECT ON %%I.%%I, %%I.%%I TO the login', above.nspname, owner.relname,
+                         namespace.nspname, class.relname)
+  FROM numbered
+  JOIN pg_catalog.pg_sequence AS sequence ON sequence.seqrelid = numbered.sequence AND NOT sequence.seqcycle
+  JOIN pg_catalog.pg_class AS class ON class.oid = sequence.seqrelid AND class.relpersistence = 'p'
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_class AS owner ON owner.oid = numbered.relation AND owner.relkind IN ('r', 'p')
+  JOIN pg_catalog.pg_namespace AS above ON above.oid = owner.relnamespace
+  JOIN pg_catalog.pg_attribute AS attribute
+    ON attribute.attrelid = numbered.relation AND attribute.attnum = numbered.attnum
+   AND attribute.atttypid IN (20, 21, 23, 1700)
+  LEFT JOIN pg_catalog.pg_stat_user_tables AS used ON used.relid = owner.oid
+ -- A partition is asked with its table. Into one that nobody knows a row of nothing was inserted: no number can be
+ -- there twice, and to open it takes its time.
+ WHERE NOT owner.relispartition
+   AND (owner.relkind = 'p' OR owner.relpages > 0 OR used.n_tup_ins > 0 OR used.n_live_tup > 0)
+   AND EXISTS (SELECT FROM pg_catalog.pg_index AS index
+                 JOIN pg_catalog.pg_class AS built ON built.oid = index.indexrelid
+                 JOIN pg_catalog.pg_am AS method ON method.oid = built.relam AND method.amname = 'btree'
+                WHERE index.indrelid = owner.oid AND index.indisvalid AND index.indpred IS NULL
+                  AND index.indkey[0] = attribute.attnum);
+
+-- int_pk_no_sequence --
+-- What to ask: how far small keys that no sequence numbers have come.
+SELECT 'column', namespace.nspname, class.relname || '.' || attribute.attname,
+       CASE WHEN pg_catalog.has_table_privilege(class.oid, 'SELECT')
+             AND pg_catalog.has_schema_privilege(namespace.oid, 'USAGE') THEN
+           pg_catalog.format(
+               'SELECT ''column'', %%1$L, %%2$L, coalesce(max(%%3$I), 0)::float8 / %%4$s, NULL::text,'
+               ' pg_catalog.jsonb_build_object(''table'', %%5$L, ''column'', %%3$L, ''highest'', %%4$s,'
+               ' ''percent'', (100.0 * coalesce(max(%%3$I), 0) / %%4$s)::int), NULL::text[]'
+               ' FROM %%6$I.%%5$I',
+               namespace.nspname, class.relname || '.' || attribute.attname, attribute.attname,
+               CASE attribute.atttypid WHEN 21 THEN '32767' ELSE '2147483647' END, class.relname, namespace.nspname)
+       END,
+       pg_catalog.format('GRANT SELECT ON %%I.%%I TO the login', namespace.nspname, class.relname)
+  FROM pg_catalog.pg_index AS index
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indrelid AND class.relkind IN ('r', 'p')
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_attribute AS attribute
+    ON attribute.attrelid = index.indrelid AND attribute.attnum = index.indkey[0] AND attribute.atttypid IN (21, 23)
+  LEFT JOIN pg_catalog.pg_stat_user_tables AS used ON used.relid = class.oid
+ WHERE index.indisprimary AND index.indisvalid AND index.indnkeyatts = 1
+   AND NOT class.relispartition AND class.relpersistence <> 't'
+   AND namespace.nspname !~ '^(pg_|information_schema$)'
+   AND attribute.attidentity = ''
+   AND NOT attribute.atthasdef
+   AND (class.relkind = 'p' OR class.relpages > 0 OR used.n_tup_ins > 0 OR used.n_live_tup > 0)
+   -- One that points at another table is not longer than that.
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS linked
+                    WHERE linked.conrelid = class.oid AND linked.contype = 'f'
+                      AND attribute.attnum = ANY (linked.conkey));
+
+-- int_narrow_identity --
+-- Numbered keys of a type that a table of many rows uses up.
+SELECT 'column', namespace.nspname, class.relname || '.' || attribute.attname, NULL::float8,
+       CASE attribute.atttypid WHEN 21 THEN 'warning' ELSE 'info' END,
+       pg_catalog.jsonb_build_object('table', class.relname, 'column', attribute.attname,
+                                     'type', pg_catalog.format_type(attribute.atttypid, NULL),
+                                     'inserted', used.n_tup_ins),
+       ARRAY[[pg_catalog.format('ALTER TABLE %%I.%%I ALTER COLUMN %%I TYPE bigint', namespace.nspname, class.relname,
+                                attribute.attname),
+              'ACCESS EXCLUSIVE, while the table is written anew']]
+  FROM pg_catalog.pg_attribute AS attribute
+  JOIN pg_catalog.pg_class AS class ON class.oid = attribute.attrelid AND class.relkind IN ('r', 'p')
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  LEFT JOIN pg_catalog.pg_stat_user_tables AS used ON used.relid = class.oid
+ WHERE attribute.attnum > 0 AND NOT attribute.attisdropped AND NOT class.relispartition
+   AND namespace.nspname !~ '^(pg_|information_schema$)'
+   AND (attribute.atttypid = 21 AND used.n_tup_ins > 0
+        OR attribute.atttypid = 23 AND used.n_tup_ins > %(many_rows)s)
+   AND (attribute.attidentity <> ''
+        OR EXISTS (SELECT FROM pg_catalog.pg_attrdef AS filled
+                     JOIN pg_catalog.pg_depend AS link
+                       ON link.classid = 'pg_catalog.pg_attrdef'::regclass AND link.objid = filled.oid
+                     JOIN pg_catalog.pg_sequence AS sequence ON sequence.seqrelid = link.refobjid
+                    WHERE filled.adrelid = class.oid AND filled.adnum = attribute.attnum));
+
+-- con_domain_not_valid --
+-- Constraints of domains that hold for new values only.
+SELECT 'domain', namespace.nspname, type.typname || '.' || linked.conname, NULL::float8, 'info',
+       pg_catalog.jsonb_build_object('domain', type.typname, 'constraint', linked.conname),
+       ARRAY[[pg_catalog.format('ALTER DOMAIN %%I.%%I VALIDATE CONSTRAINT %%I', namespace.nspname, type.typname,
+                                linked.conname),
+              'SHARE on the tables that use it']]
+  FROM pg_catalog.pg_constraint AS linked
+  JOIN pg_catalog.pg_type AS type ON type.oid = linked.contypid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = type.typnamespace
+ WHERE NOT linked.convalidated;
+
+-- trg_replication_role --
+-- Logins, or databases, whose sessions fire no trigger and check no foreign key.
+SELECT 'setting', NULL, 'session_replication_role', NULL::float8, 'critical',
+       pg_catalog.jsonb_build_object('of', coalesce(role.rolname, database.datname), 'setting', split.setting),
+       ARRAY[[CASE WHEN role.oid IS NULL THEN
+                  pg_catalog.format('ALTER DATABASE %%I RESET session_replication_role', database.datname)
+              WHEN database.oid IS NULL THEN
+                  pg_catalog.format('ALTER ROLE %%I RESET session_replication_role', role.rolname)
+              ELSE pg_catalog.format('ALTER ROLE %%I IN DATABASE %%I RESET session_replication_role', role.rolname,
+                                     database.datname)
+              END, 'none; sessions that are open keep it']]
+  FROM pg_catalog.pg_db_role_setting AS preset
+  LEFT JOIN pg_catalog.pg_roles AS role ON role.oid = preset.setrole
+  LEFT JOIN pg_catalog.pg_database AS database ON database.oid = preset.setdatabase
+ CROSS JOIN LATERAL pg_catalog.unnest(preset.setconfig) AS option (text)
+ CROSS JOIN LATERAL (SELECT pg_catalog.split_part(option.text, '=', 1) AS name,
+                            pg_catalog.split_part(option.text, '=', 2) AS setting) AS split
+ WHERE split.name = 'session_replication_role' AND split.setting = 'replica'
+   AND (preset.setdatabase = 0 OR database.datname = pg_catalog.current_database());
+
+-- con_fk_orphans --
+-- What to read: of each foreign key, whether a row points at none.
+SELECT 'constraint', namespace.nspname, class.relname || '.' || linked.conname,
+       CASE WHEN pg_catalog.has_table_privilege(class.oid, 'SELECT')
+             AND pg_catalog.has_table_privilege(far.oid, 'SELECT')
+             AND pg_catalog.has_schema_privilege(namespace.oid, 'USAGE')
+             AND pg_catalog.has_schema_privilege(there.oid, 'USAGE') THEN
+           pg_catalog.format(
+               'SELECT ''constraint'', %%1$L, %%2$L, NULL::float8,'
+               ' CASE WHEN EXISTS (SELECT FROM %%3$s%%4$I.%%5$I AS own WHERE %%6$s'
+               ' AND NOT EXISTS (SELECT FROM %%7$s%%8$I.%%9$I AS far WHERE %%10$s))'
+               ' THEN ''critical'' ELSE ''ok'' END,'
+               ' pg_catalog.jsonb_build_object(''table'', %%5$L, ''constraint'', %%11$L), NULL::text[]',
+               namespace.nspname, class.relname || '.' || linked.conname,
+               CASE class.relkind WHEN 'r' THEN 'ONLY ' ELSE '' END, namespace.nspname, class.relname, keys.known,
+               CASE far.relkind WHEN 'r' THEN 'ONLY ' ELSE '' END, there.nspname, far.relname, keys.alike,
+               linked.conname)
+       END,
+       pg_catalog.format('GRANT SELECT ON %%I.%%I, %%I.%%I TO the login', namespace.nspname, class.relname,
+                         there.nspname, far.relname)
+  FROM pg_catalog.pg_constraint AS linked
+  JOIN pg_catalog.pg_class AS class ON class.oid = linked.conrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_class AS far ON far.oid = linked.confrelid
+  JOIN pg_catalog.pg_namespace AS there ON there.oid = far.relnamespace
+ CROSS JOIN LATERAL (
+       SELECT pg_catalog.string_agg(pg_catalog.format('own.%%I IS NOT NULL', near.attname), ' AND ') AS known,
+              pg_catalog.string_agg(pg_catalog.format('far.%%I OPERATOR(pg_catalog.=) own.%%I', other.attname,
+                                                      near.attname), ' AND ') AS alike
+         FROM ROWS FROM (pg_catalog.unnest(linked.conkey), pg_catalog.unnest(linked.confkey)) AS part (own, far)
+         JOIN pg_catalog.pg_attribute AS near ON near.attrelid = linked.conrelid AND near.attnum = part.own
+         JOIN pg_catalog.pg_attribute AS other ON other.attrelid = linked.confrelid AND other.attnum = part.far) AS keys
+ WHERE linked.contype = 'f' AND linked.conparentid = 0
+   AND coalesce(pg_catalog.to_jsonb(linked) ->> 'conperiod', 'false') = 'false'
+ ORDER BY class.relpages;
+
+-- part_future_missing --
+-- How many spans of time there are partitions for from now on, of tables that are parted by time.
+WITH bounds AS (
+    SELECT link.inhparent,
+           -- No relation is said: a bound names no column, and so nothing is locked to show it.
+           pg_catalog.regexp_match(pg_catalog.pg_get_expr(part.relpartbound, 0),
+                                   '^FOR VALUES FROM \(''([^'']+)''\) TO \(''([^'']+)''\)$') AS found
+      FROM pg_catalog.pg_inherits AS link
+      JOIN pg_catalog.pg_class AS part ON part.oid = link.inhrelid AND part.relpartbound IS NOT NULL
+      JOIN pg_catalog.pg_partitioned_table AS split
+        ON split.partrelid = link.inhparent AND split.partstrat = 'r' AND split.partnatts = 1
+      JOIN pg_catalog.pg_attribute AS attribute
+        ON attribute.attrelid = split.partrelid AND attribute.attnum = split.partattrs[0]
+       AND attribute.atttypid IN (1082, 1114, 1184)
+     WHERE NOT link.inhdetachpending
+), latest AS (
+    SELECT DISTINCT ON (inhparent) inhparent, found[1]::timestamptz AS since, found[2]::timestamptz AS until
+      FROM bounds
+     WHERE found IS NOT NULL AND pg_catalog.isfinite(found[2]::timestamptz)
+     ORDER BY inhparent, found[2]::timestamptz DESC
+), unbounded AS (
+    -- Whatever comes has its place.
+    SELECT link.inhparent
+      FROM pg_catalog.pg_inherits AS link
+      JOIN pg_catalog.pg_class AS part ON part.oid = link.inhrelid
+     WHERE pg_catalog.pg_get_expr(part.relpartbound, 0) ~ 'TO \((MAXVALUE|''infinity'')\)$'
+)
+SELECT 'table', namespace.nspname, class.relname, ahead.spans, NULL,
+       pg_catalog.jsonb_build_object('spans', pg_catalog.round(ahead.spans::numeric, 1), 'until', latest.until),
+       (SELECT pg_catalog.array_agg(ARRAY[
+                   pg_catalog.format(
+                       'CREATE TABLE %%1$I.%%2$I PARTITION OF %%1$I.%%3$I FOR VALUES FROM (%%4$L) TO (%%5$L)',
+                       namespace.nspname,
+                       pg_catalog.format('%%s_p%%s', class.relname,
+                                         pg_catalog.to_char(next.since, 'YYYYMMDD"_"HH24MI')),
+                       class.relname, next.since::text, (next.since + span.length)::text),
+                   'ACCESS EXCLUSIVE'] ORDER BY next.since)
+          FROM (SELECT latest.until + step.number * span.length AS since
+                  FROM pg_catalog.generate_series(0, least(50, 2 + pg_catalog.ceil(-ahead.spans)::int)) AS step (number)
+               ) AS next)
+  FROM latest
+  JOIN pg_catalog.pg_class AS class ON class.oid = latest.inhparent
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ -- A month is as long as it is; what is shorter than one is counted in seconds.
+ CROSS JOIN LATERAL (SELECT CASE WHEN latest.until - latest.since >= INTERVAL '28 days'
+                                 THEN pg_catalog.age(latest.until, latest.since)
+                                 ELSE latest.until - latest.since END AS length) AS span
+ CROSS JOIN LATERAL (SELECT pg_catalog.date_part('epoch', latest.until - pg_catalog.clock_timestamp())
+                            / pg_catalog.date_part('epoch', latest.until - latest.since) AS spans) AS ahead
+ WHERE latest.inhparent NOT IN (SELECT inhparent FROM unbounded);
+
+-- part_default_rows --
+-- What to ask: whether the partition for what has no other holds rows.
+SELECT 'partition', namespace.nspname, class.relname,
+       CASE WHEN pg_catalog.has_table_privilege(class.oid, 'SELECT')
+             AND pg_catalog.has_schema_privilege(namespace.oid, 'USAGE') THEN
+           pg_catalog.format(
+               'SELECT ''partition'', %%1$L, %%2$L, NULL::float8,'
+               ' CASE WHEN NOT EXISTS (SELECT FROM %%1$I.%%2$I) THEN ''ok'' WHEN %%4$s THEN ''critical'''
+               ' ELSE ''warning'' END,'
+               ' pg_catalog.jsonb_build_object(''parent'', %%3$L), NULL::text[]',
+               namespace.nspname, class.relname, parent.relname,
+               CASE WHEN next.until IS NULL THEN 'false' ELSE
+                   pg_catalog.format('EXISTS (SELECT FROM %%I.%%I WHERE %%I >= %%L AND %%I < %%L)', namespace.nspname,
+                                     class.relname, next.key, next.until::text, next.key,
+                                     (next.until + next.span)::text)
+               END)
+       END,
+       pg_catalog.format('GRANT SELECT ON %%I.%%I TO the login', namespace.nspname, class.relname)
+  FROM pg_catalog.pg_partitioned_table AS split
+  JOIN pg_catalog.pg_class AS class ON class.oid = split.partdefid AND class.relkind IN ('r', 'p')
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_class AS parent ON parent.oid = split.partrelid
+  LEFT JOIN LATERAL (
+       -- The span behind the last one: a partition for it cannot be made while rows of it are here.
+       SELECT attribute.attname AS key, bound.found[2]::timestamptz AS until,
+              bound.found[2]::timestamptz - bound.found[1]::timestamptz AS span
+         FROM pg_catalog.pg_inherits AS link
+         JOIN pg_catalog.pg_class AS part ON part.oid = link.inhrelid
+         JOIN pg_catalog.pg_attribute AS attribute
+           ON attribute.attrelid = split.partrelid AND attribute.attnum = split.partattrs[0]
+          AND attribute.atttypid IN (1082, 1114, 1184)
+        CROSS JOIN LATERAL (SELECT pg_catalog.regexp_match(
+                                       pg_catalog.pg_get_expr(part.relpartbound, 0),
+                                       '^FOR VALUES FROM \(''([^'']+)''\) TO \(''([^'']+)''\)$') AS found) AS bound
+        WHERE link.inhparent = split.partrelid AND split.partstrat = 'r' AND split.partnatts = 1
+          AND bound.found IS NOT NULL AND pg_catalog.isfinite(bound.found[2]::timestamptz)
+        ORDER BY bound.found[2]::timestamptz DESC
+        LIMIT 1) AS next ON true;
+
+-- part_gap --
+-- Spans of time between two partitions for which there is none.
+WITH bounds AS (
+    SELECT link.inhparent, attribute.atttypid,
+           pg_catalog.regexp_match(pg_catalog.pg_get_expr(part.relpartbound, 0),
+                                   '^FOR VALUES FROM \(''([^'']+)''\) TO \(''([^'']+)''\)$') AS found
+      FROM pg_catalog.pg_inherits AS link
+      JOIN pg_catalog.pg_class AS part ON part.oid = link.inhrelid AND part.relpartbound IS NOT NULL
+      JOIN pg_catalog.pg_partitioned_table AS split
+        ON split.partrelid = link.inhparent AND split.partstrat = 'r' AND split.partnatts = 1
+      JOIN pg_catalog.pg_attribute AS attribute
+        ON attribute.attrelid = split.partrelid AND attribute.attnum = split.partattrs[0]
+       AND attribute.atttypid IN (1082, 1114, 1184)
+), spans AS (
+    SELECT inhparent, found[2]::timestamptz AS until,
+           lead(found[1]::timestamptz) OVER (PARTITION BY inhparent ORDER BY found[1]::timestamptz) AS next
+      FROM bounds
+     WHERE found IS NOT NULL
+)
+SELECT 'table', namespace.nspname, class.relname, NULL::float8,
+       CASE WHEN spans.next > pg_catalog.clock_timestamp() THEN 'critical' ELSE 'warning' END,
+       pg_catalog.jsonb_build_object('since', spans.until, 'until', spans.next),
+       ARRAY[[pg_catalog.format('CREATE TABLE %%1$I.%%2$I PARTITION OF %%1$I.%%3$I FOR VALUES FROM (%%4$L) TO (%%5$L)',
+                                namespace.nspname,
+                                pg_catalog.format('%%s_p%%s', class.relname,
+                                                  pg_catalog.to_char(spans.until, 'YYYYMMDD"_"HH24MI')),
+                                class.relname, spans.until::text, spans.next::text),
+              'ACCESS EXCLUSIVE']]
+  FROM spans
+  JOIN pg_catalog.pg_class AS class ON class.oid = spans.inhparent
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE spans.next > spans.until;
+
+-- part_no_partitions --
+-- Partitioned tables without a partition: no row has a place.
+SELECT 'table', namespace.nspname, class.relname, NULL::float8,
+       -- A list grows with what there is: one that is empty may just have begun.
+       CASE split.partstrat WHEN 'l' THEN 'info' ELSE 'critical' END,
+       '{}'::jsonb, NULL::text[]
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_partitioned_table AS split ON split.partrelid = class.oid
+ WHERE class.relkind = 'p'
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits AS link WHERE link.inhparent = class.oid);
+
+-- part_retention_overdue --
+-- By how many periods the oldest partition is past what its policy keeps, unless something holds it.
+WITH kept AS (
+    SELECT pg_catalog.to_regclass(policy.table_name) AS relation,
+           coalesce(policy.keep_for, rule.keep_for) AS keep_for,
+           CASE policy.period WHEN 'quarter' THEN INTERVAL '3 months' ELSE ('1 ' || policy.period)::interval END AS period
+      FROM ops.partition_policy AS policy
+      LEFT JOIN public.retention_policies AS rule
+        ON policy.table_name IN (rule.table_name, 'public.' || rule.table_name)
+       AND rule.rule = policy.rule
+     WHERE policy.hold IS NULL AND coalesce(policy.keep_for, rule.keep_for) IS NOT NULL
+), oldest AS (
+    SELECT kept.relation, kept.keep_for, kept.period, min(bound.found[2]::timestamptz) AS until
+      FROM kept
+      JOIN pg_catalog.pg_inherits AS link ON link.inhparent = kept.relation
+      JOIN pg_catalog.pg_class AS part ON part.oid = link.inhrelid
+     CROSS JOIN LATERAL (SELECT pg_catalog.regexp_match(
+                                    pg_catalog.pg_get_expr(part.relpartbound, 0),
+                                    '^FOR VALUES FROM \((?:''([^'']+)''|MINVALUE)\) TO \(''([^'']+)''\)$') AS found) AS bound
+     WHERE bound.found IS NOT NULL
+     GROUP BY kept.relation, kept.keep_for, kept.period
+)
+SELECT 'table', namespace.nspname, class.relname,
+       pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - (oldest.until + oldest.keep_for))
+       / pg_catalog.date_part('epoch', oldest.period), NULL,
+       pg_catalog.jsonb_build_object('until', oldest.until, 'keep_for', oldest.keep_for), NULL::text[]
+  FROM oldest
+  JOIN pg_catalog.pg_class AS class ON class.oid = oldest.relation
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace;
+
+-- part_drop_overdue --
+-- Partitions that were detached, and for how long they should have been dropped.
+SELECT 'partition', NULL, archive.partition_name, late.days, NULL,
+       pg_catalog.jsonb_build_object(
+           'table', archive.table_name, 'archived', archive.archived_at IS NOT NULL, 'days', late.days::int),
+       NULL::text[]
+  FROM ops.partition_archives AS archive
+  JOIN pg_catalog.pg_class AS class ON class.oid = archive.partition_oid
+  JOIN ops.partition_policy AS policy ON policy.table_name = archive.table_name AND policy.hold IS NULL
+ CROSS JOIN LATERAL (SELECT pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()
+                                                          - (archive.detached_at + policy.grace)) / 86400 AS days) AS late
+ WHERE archive.dropped_at IS NULL;
+
+-- part_too_many --
+-- Partitioned tables with so many partitions that planning takes long.
+SELECT 'table', namespace.nspname, class.relname, NULL::float8, 'info',
+       pg_catalog.jsonb_build_object('partitions', below.partitions), NULL::text[]
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ CROSS JOIN LATERAL (SELECT count(*) AS partitions FROM pg_catalog.pg_inherits AS link
+                      WHERE link.inhparent = class.oid) AS below
+ WHERE class.relkind = 'p' AND below.partitions > %(most)s;
+
+-- sec_public_create --
+-- Schemas in which everybody may create: a function there is called in place of another one.
+SELECT 'schema', NULL, namespace.nspname, NULL::float8, 'critical', '{}'::jsonb,
+       ARRAY[[pg_catalog.format('REVOKE CREATE ON SCHEMA %%I FROM PUBLIC', namespace.nspname), 'none']]
+  FROM pg_catalog.pg_namespace AS namespace
+ CROSS JOIN LATERAL pg_catalog.aclexplode(
+       coalesce(namespace.nspacl, pg_catalog.acldefault('n', namespace.nspowner))) AS given
+ WHERE given.grantee = 0 AND given.privilege_type = 'CREATE'
+   AND namespace.nspname !~ '^pg_(temp|toast_temp)_';
+
+-- sec_secdef_search_path --
+-- Functions that run as their owner and find what they call where the caller says.
+SELECT 'function', namespace.nspname, routine.oid::pg_catalog.regprocedure::text, NULL::float8,
+       CASE WHEN pg_catalog.has_function_privilege('public', routine.oid, 'EXECUTE') THEN 'critical'
+            ELSE 'warning' END,
+       pg_catalog.jsonb_build_object('owner', pg_catalog.pg_get_userbyid(routine.proowner)),
+       ARRAY[[pg_catalog.format('ALTER ROUTINE %%I.%%I(%%s) SET search_path = pg_catalog, pg_temp', namespace.nspname,
+                                routine.proname, pg_catalog.pg_get_function_identity_arguments(routine.oid)), 'none']]
+  FROM pg_catalog.pg_proc AS routine
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = routine.pronamespace
+ WHERE routine.prosecdef
+   AND namespace.nspname !~ '^(pg_|information_schema$)'
+   AND NOT EXISTS (SELECT FROM pg_catalog.unnest(routine.proconfig) AS option (text)
+                    WHERE pg_catalog.starts_with(option.text, 'search_path='))
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS link
+                    WHERE link.classid = 'pg_catalog.pg_proc'::regclass
+                      AND link.objid = routine.oid AND link.deptype = 'e');
+
+-- sec_superusers --
+-- Logins beside the first one that may do anything.
+SELECT 'role', NULL, rolname, NULL::float8, 'warning', '{}'::jsonb,
+       ARRAY[[pg_catalog.format('ALTER ROLE %%I NOSUPERUSER', rolname), 'none']]
+  FROM pg_catalog.pg_roles
+ -- The role that initdb makes.
+ WHERE rolsuper AND rolcanlogin AND oid <> 10;
+
+-- sec_role_powers --
+-- Logins that may reach beyond what is granted on tables, by an attribute or by a role they are in.
+SELECT 'role', NULL, role.rolname, NULL::float8,
+       CASE WHEN power.is_grave THEN 'critical' ELSE 'warning' END,
+       pg_catalog.jsonb_build_object('power', power.name),
+       ARRAY[[power.cure, 'none']]
+  FROM pg_catalog.pg_roles AS role
+ CROSS JOIN LATERAL (
+       SELECT 'BYPASSRLS' AS name, false AS is_grave,
+              pg_catalog.format('ALTER ROLE %%I NOBYPASSRLS', role.rolname) AS cure
+        WHERE role.rolbypassrls
+       UNION ALL
+       SELECT 'CREATEROLE', false, pg_catalog.format('ALTER ROLE %%I NOCREATEROLE', role.rolname)
+        WHERE role.rolcreaterole
+       UNION ALL
+       SELECT granted.rolname, granted.rolname <> 'pg_read_server_files',
+              pg_catalog.format('REVOKE %%I FROM %%I', granted.rolname, role.rolname)
+         FROM pg_catalog.pg_roles AS granted
+        WHERE granted.rolname IN ('pg_execute_server_program', 'pg_write_server_files', 'pg_read_server_files')
+          AND pg_catalog.pg_has_role(role.oid, granted.oid, 'MEMBER')) AS power
+ WHERE role.rolcanlogin AND NOT role.rolsuper;
+
+-- sec_rls_off --
+-- Tables with policies that nobody applies.
+SELECT 'table', namespace.nspname, class.relname, NULL::float8, 'critical',
+       pg_catalog.jsonb_build_object('policies', found.policies),
+       ARRAY[[pg_catalog.format('ALTER TABLE %%I.%%I ENABLE ROW LEVEL SECURITY', namespace.nspname, class.relname),
+              'ACCESS EXCLUSIVE']]
+  FROM (SELECT polrelid, count(*) AS policies FROM pg_catalog.pg_policy GROUP BY polrelid) AS found
+  JOIN pg_catalog.pg_class AS class ON class.oid = found.polrelid AND NOT class.relrowsecurity
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace;
+
+-- sec_rls_no_policy --
+-- Tables that show no row to anybody but their owner.
+SELECT 'table', namespace.nspname, class.relname, NULL::float8, 'info', '{}'::jsonb, NULL::text[]
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE class.relrowsecurity AND NOT class.relispartition
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_policy AS policy WHERE policy.polrelid = class.oid);
+
+-- sec_policy_always_true --
+-- Policies that let everybody write any row.
+SELECT 'policy', namespace.nspname, class.relname || '.' || policy.polname, NULL::float8, 'warning',
+       pg_catalog.jsonb_build_object('table', class.relname, 'policy', policy.polname), NULL::text[]
+  FROM pg_catalog.pg_policy AS policy
+  JOIN pg_catalog.pg_class AS class ON class.oid = policy.polrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE policy.polpermissive AND policy.polcmd <> 'r'
+   AND policy.polroles = '{0}'
+   AND coalesce(pg_catalog.pg_get_expr(coalesce(policy.polwithcheck, policy.polqual), 0), '') = 'true';
+
+-- sec_rls_not_forced --
+-- Tables with policies that a login owns: the owner passes by them.
+SELECT 'table', namespace.nspname, class.relname, NULL::float8, 'info',
+       pg_catalog.jsonb_build_object('owner', owner.rolname),
+       ARRAY[[pg_catalog.format('ALTER TABLE %%I.%%I FORCE ROW LEVEL SECURITY', namespace.nspname, class.relname),
+              'ACCESS EXCLUSIVE']]
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_roles AS owner ON owner.oid = class.relowner
+ WHERE class.relrowsecurity AND NOT class.relforcerowsecurity
+   -- Whoever passes by every policy is told of by other checks; a role that nobody logs in as owns on purpose.
+   AND owner.rolcanlogin AND NOT owner.rolsuper AND NOT owner.rolbypassrls;
+
+-- sec_policies_overlap --
+-- Tables of which several permissive policies hold for the same role and command: a row takes any, and each is asked.
+SELECT 'table', namespace.nspname, class.relname, NULL::float8, 'info',
+       pg_catalog.jsonb_build_object('policies', found.policies), NULL::text[]
+  FROM (SELECT polrelid, max(policies) AS policies
+          FROM (SELECT policy.polrelid, role.oid, policy.polcmd, count(*) AS policies
+                  FROM pg_catalog.pg_policy AS policy
+                 CROSS JOIN LATERAL pg_catalog.unnest(policy.polroles) AS role (oid)
+                 WHERE policy.polpermissive
+                 GROUP BY policy.polrelid, role.oid, policy.polcmd) AS counted
+         GROUP BY polrelid) AS found
+  JOIN pg_catalog.pg_class AS class ON class.oid = found.polrelid AND class.relrowsecurity
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE found.policies > 1 AND NOT class.relispartition;
+
+-- sec_view_bypass --
+-- Views, open to others than their owner, that read tables with policies as their owner does. One made for those who
+-- may not read the table is a window; for those who may, it is a way around the policies.
+SELECT 'view', namespace.nspname, class.relname, NULL::float8,
+       CASE WHEN bool_or(given.grantee = 0 OR pg_catalog.has_table_privilege(given.grantee, below.oid, 'SELECT'))
+            THEN 'warning' ELSE 'info' END,
+       pg_catalog.jsonb_build_object('tables', pg_catalog.string_agg(DISTINCT below.relname, ', ')),
+       ARRAY[[pg_catalog.format('ALTER VIEW %%I.%%I SET (security_invoker = true)', namespace.nspname, class.relname),
+              'ACCESS EXCLUSIVE']]
+  FROM pg_catalog.pg_rewrite AS rule
+  JOIN pg_catalog.pg_class AS class ON class.oid = rule.ev_class AND class.relkind = 'v'
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_depend AS link
+    ON link.classid = 'pg_catalog.pg_rewrite'::regclass AND link.objid = rule.oid
+   AND link.refclassid = 'pg_catalog.pg_class'::regclass
+  JOIN pg_catalog.pg_class AS below ON below.oid = link.refobjid AND below.relrowsecurity
+  JOIN pg_catalog.pg_roles AS owner ON owner.oid = class.relowner
+ CROSS JOIN LATERAL pg_catalog.aclexplode(class.relacl) AS given
+ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_options_to_table(class.reloptions)
+                    -- One that is a barrier is made to let some of the rows through.
+                    WHERE option_name IN ('security_invoker', 'security_barrier') AND option_value::boolean)
+   -- The policies hold for the owner of the view where neither he, nor what he owns, is passed by.
+   AND (owner.rolsuper OR owner.rolbypassrls
+        OR below.relowner = class.relowner AND NOT below.relforcerowsecurity)
+   AND given.grantee <> class.relowner
+   AND given.privilege_type = 'SELECT'
+ GROUP BY namespace.nspname, class.relname;
+
+-- sec_public_grants --
+-- Tables that everybody may read or write; critical where a column is said to be personal.
+SELECT 'table', namespace.nspname, class.relname, NULL::float8,
+       CASE WHEN personal.is_it THEN 'critical' ELSE 'warning' END,
+       pg_catalog.jsonb_build_object('privileges', given.privileges),
+       ARRAY[[pg_catalog.format('REVOKE ALL ON %%I.%%I FROM PUBLIC', namespace.nspname, class.relname), 'none']]
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ CROSS JOIN LATERAL (SELECT pg_catalog.string_agg(acl.privilege_type, ', ' ORDER BY acl.privilege_type) AS privileges
+                       FROM pg_catalog.aclexplode(class.relacl) AS acl
+                      WHERE acl.grantee = 0) AS given
+ CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM pg_catalog.pg_description AS said
+                                     WHERE said.objoid = class.oid
+                                       AND said.classoid = 'pg_catalog.pg_class'::regclass
+                                       AND said.objsubid > 0
+                                       AND said.description ~ '^[a-z_]+:'
+                                       AND said.description !~ '^none:') AS is_it) AS personal
+ WHERE class.relkind IN ('r', 'p', 'v', 'm', 'f')
+   AND namespace.nspname !~ '^(pg_|information_schema$)'
+   AND given.privileges IS NOT NULL
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS link
+                    WHERE link.classid = 'pg_catalog.pg_class'::regclass
+                      AND link.objid = class.oid AND link.deptype = 'e');
+
+-- sec_password_hash --
+-- How passwords that are set from now on are kept, where not by SCRAM.
+SELECT 'setting', NULL, name, NULL::float8, 'warning', pg_catalog.jsonb_build_object('setting', setting),
+       ARRAY[['ALTER SYSTEM SET password_encryption = ''scram-sha-256''', 'none'],
+             ['SELECT pg_catalog.pg_reload_conf()', 'none']]
+  FROM pg_catalog.pg_settings
+ WHERE name = 'password_encryption' AND setting <> 'scram-sha-256';
+
+-- sec_password_expiry --
+-- Logins whose password ends, and in how many days.
+SELECT 'role', NULL, rolname, pg_catalog.date_part('epoch', rolvaliduntil - pg_catalog.clock_timestamp()) / 86400, NULL,
+       pg_catalog.jsonb_build_object('until', rolvaliduntil), NULL::text[]
+  FROM pg_catalog.pg_roles
+ WHERE rolcanlogin AND pg_catalog.isfinite(rolvaliduntil);
+
+-- sec_hba_trust --
+-- Lines of pg_hba.conf by which somebody on the network gets in without a password, or shows it.
+SELECT 'line', NULL, rule.line_number::text, NULL::float8, 'critical',
+       pg_catalog.jsonb_build_object('line', rule.line_number, 'method', rule.auth_method), NULL::text[]
+  FROM pg_catalog.pg_hba_file_rules AS rule
+ WHERE rule.auth_method IN ('trust', 'password')
+   AND rule.type <> 'local'
+   AND NOT (rule.type = 'hostssl' AND rule.auth_method = 'password')
+   AND rule.address NOT IN ('127.0.0.1', '::1', 'localhost');
+
+-- sec_ssl_off --
+-- A server that others reach over the network, and that encrypts nothing.
+SELECT 'setting', NULL, 'ssl', NULL::float8, 'warning', pg_catalog.jsonb_build_object('addresses', listen.setting),
+       NULL::text[]
+  FROM pg_catalog.pg_settings AS crypt, pg_catalog.pg_settings AS listen
+ WHERE crypt.name = 'ssl' AND crypt.setting = 'off'
+   AND listen.name = 'listen_addresses'
+   AND EXISTS (SELECT FROM pg_catalog.regexp_split_to_table(listen.setting, '\s*,\s*') AS address (text)
+                WHERE address.text NOT IN ('', 'localhost', '127.0.0.1', '::1'));
+
+-- sec_ext_public --
+-- Extensions in schema public, where their functions stand beside the application's.
+SELECT 'extension', NULL, extension.extname, NULL::float8, 'info', '{}'::jsonb,
+       CASE WHEN extension.extrelocatable THEN
+           ARRAY[['CREATE SCHEMA IF NOT EXISTS extensions', 'none'],
+                 [pg_catalog.format('ALTER EXTENSION %%I SET SCHEMA extensions', extension.extname),
+                  'ACCESS EXCLUSIVE on what it has']] END
+  FROM pg_catalog.pg_extension AS extension
+ WHERE extension.extnamespace = pg_catalog.to_regnamespace('public');
+
+-- sec_reg_columns --
+-- Columns that hold numbers of the catalogue, which are others after an upgrade: pg_upgrade refuses them.
+SELECT 'column', namespace.nspname, class.relname || '.' || attribute.attname, NULL::float8, 'info',
+       pg_catalog.jsonb_build_object('table', class.relname, 'column', attribute.attname, 'type', type.typname),
+       ARRAY[[pg_catalog.format('ALTER TABLE %%I.%%I ALTER COLUMN %%I TYPE text', namespace.nspname, class.relname,
+                                attribute.attname),
+              'ACCESS EXCLUSIVE, while the table is written anew']]
+  FROM pg_catalog.pg_attribute AS attribute
+  JOIN pg_catalog.pg_class AS class ON class.oid = attribute.attrelid
+   AND class.relkind IN ('r', 'p', 'm') AND NOT class.relispartition AND class.relpersistence <> 't'
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_type AS type ON type.oid = attribute.atttypid
+ WHERE attribute.attnum > 0 AND NOT attribute.attisdropped
+   AND namespace.nspname !~ '^(pg_|information_schema$)'
+   AND type.oid IN (24, 2202, 2203, 2204, 3734, 3769, 4089, 4191);
+
+-- mig_version_table --
+-- A version table that does not say one revision.
+SELECT 'table', 'public', 'alembic_version', NULL::float8, 'critical',
+       pg_catalog.jsonb_build_object('rows', found.rows), NULL::text[]
+  FROM (SELECT count(*) AS rows FROM public.alembic_version) AS found
+ WHERE found.rows <> 1;
+
+-- mig_revision --
+-- Where the database is, unless that is where this build wants it.
+SELECT 'revision', NULL, version.version_num, NULL::float8,
+       CASE WHEN version.version_num = ANY (%(known)s::text[]) THEN 'warning'
+            WHEN version.version_num ~ '^[0-9]{3}$' AND version.version_num > %(head)s THEN 'info'
+            ELSE 'critical' END,
+       pg_catalog.jsonb_build_object(
+           'head', %(head)s::text,
+           'what', CASE WHEN version.version_num = ANY (%(known)s::text[]) THEN 'behind'
+                        WHEN version.version_num ~ '^[0-9]{3}$' AND version.version_num > %(head)s THEN 'ahead of'
+                        ELSE 'at a revision unknown to' END),
+       NULL::text[]
+  FROM public.alembic_version AS version
+ WHERE version.version_num <> %(head)s;
+
+-- mig_unfinished --
+-- The last entry of the journal, if it says that a migration broke, or not how it ended and nobody is at it.
+SELECT 'revision', NULL, coalesce(entry.revision, 'none'), NULL::float8,
+       CASE entry.state WHEN 'dirty' THEN 'critical' ELSE 'warning' END,
+       pg_catalog.jsonb_build_object('entry', entry.id, 'state', entry.state, 'direction', entry.direction),
+       NULL::text[]
+  FROM ops.migration_journal AS entry
+ WHERE entry.id = (SELECT max(id) FROM ops.migration_journal)
+   AND (entry.state IN ('dirty', 'failed')
+        OR entry.state = 'started'
+           AND entry.at < pg_catalog.clock_timestamp() - %(after_s)s * INTERVAL '1 second'
+           AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks AS held
+                            WHERE held.locktype = 'advisory'
+                              AND held.database = (SELECT oid FROM pg_catalog.pg_database
+                                                    WHERE datname = pg_catalog.current_database())));
+
+-- mig_journal_broken --
+-- Entries of the journal that do not follow on the one before.
+WITH linked AS (
+    SELECT entry.id, entry.previous_hash, lag(entry.hash) OVER (ORDER BY entry.id) AS before,
+           lag(entry.id, 1, 0::bigint) OVER (ORDER BY entry.id) AS previous_id
+      FROM ops.migration_journal AS entry
+)
+SELECT 'entry', NULL, id::text, NULL::float8, 'critical', pg_catalog.jsonb_build_object('entry', id), NULL::text[]
+  FROM linked
+ WHERE id <> previous_id + 1 OR before IS NOT NULL AND previous_hash <> before;
+
+-- mig_journal_end --
+-- An end of the journal that is not where it says that it ends.
+SELECT 'table', 'ops', 'migration_journal', NULL::float8, 'critical',
+       pg_catalog.jsonb_build_object('entries', found.entries, 'said', state.entries), NULL::text[]
+  FROM ops.migration_state AS state
+ CROSS JOIN (SELECT count(*) AS entries FROM ops.migration_journal) AS found
+ WHERE state.entries <> found.entries
+    OR state.entries > 0
+       AND NOT EXISTS (SELECT FROM ops.migration_journal AS entry
+                        WHERE entry.id = state.entries AND entry.hash = state.head);
+
+-- mig_leftovers --
+-- Tables that a migration makes for a while only.
+SELECT 'table', namespace.nspname, class.relname, NULL::float8, 'warning', '{}'::jsonb,
+       ARRAY[[pg_catalog.format('DROP TABLE %%I.%%I', namespace.nspname, class.relname), 'ACCESS EXCLUSIVE']]
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE class.relkind IN ('r', 'p') AND pg_catalog.starts_with(class.relname, '_alembic_tmp_');
+
+-- ext_outdated --
+-- Extensions of which a newer version is installed on the server.
+SELECT 'extension', NULL, name, NULL::float8, 'warning',
+       pg_catalog.jsonb_build_object('installed', installed_version, 'available', default_version),
+       ARRAY[[pg_catalog.format('ALTER EXTENSION %%I UPDATE', name), 'ACCESS EXCLUSIVE on what it changes']]
+  FROM pg_catalog.pg_available_extensions
+ WHERE installed_version IS NOT NULL AND installed_version <> default_version;
+
+-- ext_missing --
+-- Extensions whose files are not on the server any more.
+SELECT 'extension', NULL, extension.extname, NULL::float8, 'critical',
+       pg_catalog.jsonb_build_object('version', extension.extversion), NULL::text[]
+  FROM pg_catalog.pg_extension AS extension
+ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_available_extensions AS there WHERE there.name = extension.extname);
+
+-- app_import_unfinished --
+-- Imports that began and did not end, and for how long.
+SELECT 'import', NULL, job.id::text,
+       pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - job.started_at) / 3600, NULL,
+       pg_catalog.jsonb_build_object(
+           'table', job.table_name, 'loaded', job.loaded_count,
+           'hours', (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - job.started_at) / 3600)::bigint),
+       NULL::text[]
+  FROM ops.import_job AS job
+ WHERE job.finished_at IS NULL
+   -- One that a later one has finished is history.
+   AND NOT EXISTS (SELECT FROM ops.import_job AS later
+                    WHERE later.fingerprint = job.fingerprint AND later.id > job.id
+                      AND later.finished_at IS NOT NULL);
+
+-- app_import_rejects --
+-- Rows that an import could not load and that wait for somebody.
+SELECT 'import', NULL, job.id::text, NULL::float8, 'warning',
+       pg_catalog.jsonb_build_object('table', job.table_name, 'rejected', waiting.rejected),
+       NULL::text[]
+  FROM (SELECT reject.job_id, count(*) AS rejected FROM ops.import_reject AS reject GROUP BY reject.job_id) AS waiting
+  JOIN ops.import_job AS job ON job.id = waiting.job_id;

@@ -17,6 +17,7 @@ from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
 from spotify_ai_agent_migrations.versions.health_check.check import Check, Row, findings_of, worst
 from spotify_ai_agent_migrations.versions.health_check.finding import Finding, HealthReport, Ran, State
+from spotify_ai_agent_migrations.versions.health_check.probing import probed
 from spotify_ai_agent_migrations.versions.health_check.selection import chosen
 from spotify_ai_agent_migrations.versions.health_check.session import NoAnswerError, Session
 
@@ -37,6 +38,10 @@ class Asker:
     role: str
     login: str
     sees_others: bool
+
+    def granted(self, cure: str) -> str:
+        """Return *cure* with the login's name in it."""
+        return cure.replace("TO the login", f"TO {self.login}")
 
 
 def check_health(
@@ -99,37 +104,58 @@ def _ran(session: Session, check: Check, asker: Asker) -> Ran:
     if asker.role not in check.roles or session.server_version < check.since:
         return Ran(check.id, State.SKIPPED, 0.0, reason=f"not on a {asker.role} of this version")
     if check.watching and not asker.sees_others:
-        return _blind(check, asker)
+        cure = asker.granted("GRANT pg_monitor TO the login")
+        return _hidden(check, cure, "the login sees its own sessions only")
     began = time.monotonic()
     statement = SQL[check.statement + ("_older" if session.server_version < check.renamed else "")]
     try:
-        rows = session.rows(statement, _limits(check, session), most_s=_CHECK_MOST_S)
+        if (left_out := _left_out(session, check, asker)) is not None:
+            return left_out
+        rows = _rows(session, check, statement)
     except psycopg2.Error as error:
         return _refused(check, asker, error, time.monotonic() - began)
     found = findings_of(check, (_row(one) for one in rows), evidence_sql=statement)
     return Ran(check.id, worst(found), time.monotonic() - began, found)
 
 
+def _rows(session: Session, check: Check, statement: str) -> Sequence[tuple[object, ...]]:
+    most_s = session.left_s if check.deep else _CHECK_MOST_S
+    rows = session.rows(statement, _parameters(check, session), most_s=most_s)
+    return list(probed(session, check, rows, most_s=most_s, reason=_reason)) if check.probed else rows
+
+
+def _parameters(check: Check, session: Session) -> dict[str, object]:
+    measured = {"now": time.time(), "connected_s": session.connected_s}
+    return {**check.settings, "warning": check.warning, "critical": check.critical, **measured}
+
+
+def _left_out(session: Session, check: Check, asker: Asker) -> Ran | None:
+    """Say why a check of a table, or of an extension, cannot be run; None where it can."""
+    if not check.table and not check.extension:
+        return None
+    names = {"table": check.table, "extension": check.extension}
+    ((is_readable,),) = session.rows(SQL["subject"], names, most_s=_CHECK_MOST_S)
+    if is_readable is None:
+        missing = f"table {check.table}" if check.table else f"extension {check.extension}"
+        return Ran(check.id, State.SKIPPED, 0.0, reason=f"there is no {missing}")
+    if not is_readable:
+        schema = check.table.partition(".")[0]
+        needs = f"GRANT USAGE ON SCHEMA {schema} TO the login; GRANT SELECT ON {check.table} TO the login"
+        return _hidden(check, asker.granted(needs), "the login may not ask")
+    return None
+
+
 def _refused(check: Check, asker: Asker, error: psycopg2.Error, seconds: float) -> Ran:
     """Say why a check was refused, and which grant would let it be."""
-    found: tuple[Finding, ...] = ()
     if error.pgcode == _PRIVILEGE and check.needs:
-        cure = check.needs.replace("the login", asker.login)
-        said = f"{check.title}: the login may not ask"
-        found = (Finding(check.id, State.UNKNOWN, summary=said, cure=cure),)
-    return Ran(check.id, State.UNKNOWN, seconds, found, _reason(check, error))
+        return _hidden(check, asker.granted(check.needs), "the login may not ask", seconds=seconds)
+    return Ran(check.id, State.UNKNOWN, seconds, reason=_reason(check, error))
 
 
-def _blind(check: Check, asker: Asker) -> Ran:
-    """Say that the login sees a part only, which would look as if all were well."""
-    cure = f"GRANT pg_monitor TO {asker.login}"
-    said = f"{check.title}: the login sees its own sessions only"
-    return Ran(check.id, State.UNKNOWN, 0.0, (Finding(check.id, State.UNKNOWN, summary=said, cure=cure),))
-
-
-def _limits(check: Check, session: Session) -> dict[str, object]:
-    measured = {"now": time.time(), "connected_s": session.connected_s}
-    return {"warning": check.warning, "critical": check.critical, **measured}
+def _hidden(check: Check, cure: str, said: str, *, seconds: float = 0.0) -> Ran:
+    """Say that the login would see nothing, or a part only, which would look as if all were well."""
+    found = Finding(check.id, State.UNKNOWN, summary=f"{check.title}: {said}", cure=cure)
+    return Ran(check.id, State.UNKNOWN, seconds, (found,), f"{said}: {cure}")
 
 
 def _row(found: tuple[object, ...]) -> Row:
