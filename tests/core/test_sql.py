@@ -5,11 +5,25 @@ from __future__ import annotations
 import pytest
 
 from spotify_ai_agent_migrations.versions.core.sql import ends_transaction, queries, without_literals
+from support import ROOT
 
 PACKAGE = "spotify_ai_agent_migrations.versions"
 
 
-@pytest.mark.parametrize("room", ["core", "runner", "bulk_import_export", "docs"])
+def test_no_two_statements_of_a_room_have_one_name() -> None:
+    headings = {
+        file.parent.name: sum(
+            line.startswith("-- ") and line.endswith(" --")
+            for other in file.parent.glob("*.sql")
+            for line in other.read_text(encoding="utf-8").splitlines()
+        )
+        for file in (ROOT / "versions").glob("*/queries.sql")
+    }
+    assert headings == {room: len(queries(f"{PACKAGE}.{room}")) for room in headings}
+    assert headings["health_check"] > 100
+
+
+@pytest.mark.parametrize("room", ["core", "runner", "bulk_import_export", "docs", "health_check"])
 def test_every_statement_of_a_room_has_a_purpose_and_a_body(room: str) -> None:
     found = queries(f"{PACKAGE}.{room}")
     assert found

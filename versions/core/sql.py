@@ -1,9 +1,9 @@
-"""Read the named statements of a `queries.sql`, and take the literals out of a statement to be shown."""
+"""Read the named statements of `.sql` files, and take the literals out of a statement to be shown."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
@@ -27,13 +27,21 @@ _PARTS: Final = re.compile(
 
 @cache
 def queries(package: str) -> Mapping[str, str]:
-    """Return the statements of *package*'s `queries.sql` by name.
+    """Return the statements of *package*'s `.sql` files by name: `queries.sql`, and others where it has many.
 
     A statement begins at a line `-- name --`; comment lines right below it say what it is for.
     """
-    text = files(package).joinpath("queries.sql").read_text(encoding="utf-8")
+    texts = (
+        file.read_text(encoding="utf-8") for file in files(package).iterdir() if file.name.endswith(".sql")
+    )
+    found = (named for text in texts for named in _named(text))
+    return MappingProxyType(dict(found))
+
+
+def _named(text: str) -> Iterator[tuple[str, str]]:
     parts = _NAME.split(text)[1:]
-    return MappingProxyType({name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)})
+    for name, body in zip(parts[::2], parts[1::2], strict=True):
+        yield name, body.strip()
 
 
 def without_literals(statement: str, *, most: int = 200) -> str:

@@ -1,4 +1,4 @@
-"""The checks of roles and rights, of migrations, extensions and the package's own tables. No database."""
+"""Checks of roles and rights, of migrations, extensions and the package's own tables. No database."""
 
 from __future__ import annotations
 
@@ -8,11 +8,7 @@ from importlib.resources import files
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.health_check.check import PRIMARY, Check
-
-_HBA: Final = (
-    "GRANT SELECT ON pg_catalog.pg_hba_file_rules TO the login;"
-    " GRANT EXECUTE ON FUNCTION pg_catalog.pg_hba_file_rules() TO the login"
-)
+from spotify_ai_agent_migrations.versions.health_check.grants import HBA
 
 
 @cache
@@ -93,7 +89,7 @@ SECURITY: Final = (
         "sec.hba_trust", "networks that get in without a password, or show it",
         "Whoever reaches the port is in, or reads the password on its way.",
         "line {line} of pg_hba.conf lets others in by {method}",
-        needs=_HBA,
+        needs=HBA,
     ),
     Check(
         "sec.ssl_off", "connections that nobody encrypts",
@@ -149,6 +145,9 @@ MIGRATIONS: Final = (
         "{name} was left by a migration that did not end",
         roles=PRIMARY,
     ),
+)  # fmt: skip
+
+EXTENSIONS: Final = (
     Check(
         "ext.outdated", "extensions older than what is installed",
         "Its functions are those of the old version, with its faults.",
@@ -159,6 +158,9 @@ MIGRATIONS: Final = (
         "What needs one fails, and neither a restore nor an upgrade of the server works.",
         "the files of extension {name} {version} are not on the server",
     ),
+)  # fmt: skip
+
+APPLICATION: Final = (
     Check(
         "app.import_unfinished", "imports that did not end",
         "Part of the file is loaded and part not.",
@@ -173,4 +175,4 @@ MIGRATIONS: Final = (
     ),
 )  # fmt: skip
 
-ACCESS_CHECKS: Final = (*SECURITY, *MIGRATIONS)
+ACCESS: Final = (*SECURITY, *MIGRATIONS, *EXTENSIONS, *APPLICATION)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.health_check.check import PRIMARY, STANDBY, Check
+from spotify_ai_agent_migrations.versions.health_check.grants import MONITOR
 
-_MONITOR: Final = "GRANT pg_monitor TO the login"
 _GIB: Final = 1 << 30
 
 STREAMING: Final = (
@@ -26,7 +26,7 @@ STREAMING: Final = (
         "repl.receiver_down", "a standby that receives nothing",
         "It falls behind for as long as that lasts, and says that it has replayed all it has.",
         "the standby receives nothing from its primary",
-        roles=STANDBY, needs=_MONITOR,
+        roles=STANDBY, needs=MONITOR,
     ),
     Check(
         "repl.replay_paused", "a standby that was told to stop replaying",
@@ -72,15 +72,15 @@ SLOTS: Final = (
         "slot {name} holds what is up to {age} transactions old",
         warning=1_000_000, critical=100_000_000, unit="transactions",
     ),
-)  # fmt: skip
-
-LOGICAL: Final = (
     Check(
         "slot.spill", "what a slot's reader wrote to files",
         "Large transactions are written out and read again before they are sent.",
         "slot {name} wrote {size} to files an hour",
         warning=_GIB, unit="bytes an hour",
     ),
+)  # fmt: skip
+
+LOGICAL: Final = (
     Check(
         "sub.disabled", "subscriptions that are not enabled",
         "Nothing arrives, and the WAL is kept on the other side.",
@@ -114,7 +114,7 @@ WAL: Final = (
         "wal.archive_stalled", "WAL that waits to be archived",
         "A command that hangs fails never; what waits is lost with the disk.",
         "{files} files wait to be archived, the oldest for {seconds} s",
-        warning=600, critical=3_600, unit="seconds", needs=_MONITOR,
+        warning=600, critical=3_600, unit="seconds", needs=MONITOR,
     ),
     Check(
         "wal.archive_off", "whether WAL is archived",
@@ -126,7 +126,7 @@ WAL: Final = (
         "wal.dir_size", "the size of pg_wal",
         "Something keeps it: a slot, an archive that fails; and when the disk is full the server stops.",
         "pg_wal holds {size}, of {room} that it should",
-        warning=2, critical=5, unit="times what it should", needs=_MONITOR,
+        warning=2, critical=5, unit="times what it should", needs=MONITOR,
     ),
     Check(
         "wal.checkpoints_requested", "checkpoints before their time",

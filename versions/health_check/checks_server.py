@@ -5,19 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.health_check.check import PRIMARY, Check
+from spotify_ai_agent_migrations.versions.health_check.grants import FILES, HBA, MONITOR, STAT_FILE
 
-_FILES: Final = (
-    "GRANT SELECT ON pg_catalog.pg_file_settings TO the login; "
-    "GRANT EXECUTE ON FUNCTION pg_catalog.pg_show_all_file_settings() TO the login"
-)
-_HBA: Final = (
-    "GRANT SELECT ON pg_catalog.pg_hba_file_rules TO the login; "
-    "GRANT EXECUTE ON FUNCTION pg_catalog.pg_hba_file_rules() TO the login"
-)
-_STAT_FILE: Final = "GRANT EXECUTE ON FUNCTION pg_catalog.pg_stat_file(text, boolean) TO the login"
 _GIB: Final = 1 << 30
 
 AVAILABILITY: Final = (
+    Check(
+        "avail.invalid_database", "databases whose removal was interrupted",
+        "Nobody can connect to such a database; its files take space, and its age goes on growing.",
+        "database {name} was dropped in part",
+    ),
     Check(
         "avail.connect", "how long it takes to be let in",
         "Every client that begins waits for that, and a server that is slow at it is short of something.",
@@ -62,6 +59,18 @@ AVAILABILITY: Final = (
 )  # fmt: skip
 
 CONNECTIONS: Final = (
+    Check(
+        "conn.usage", "connections in use",
+        "At the limit every new client is refused, whoever mends that among them.",
+        "{clients} of {usable} connections are in use",
+        warning=0.8, critical=0.95, unit="of the slots", watching=True,
+    ),
+    Check(
+        "conn.idle_in_tx", "transactions in which nothing happens",
+        "What such a transaction may still see is kept in every table, and its locks are held.",
+        "session {pid} has been idle in a transaction for {seconds} s",
+        warning=60, critical=900, unit="seconds", watching=True,
+    ),
     Check(
         "conn.db_or_role_limit", "connections that a database or a role may have",
         "At its limit its clients are refused, while the server has room.",
@@ -108,6 +117,18 @@ CONNECTIONS: Final = (
 
 LOCKS: Final = (
     Check(
+        "lock.prepared_xacts", "transactions prepared and left",
+        "It holds its locks and the horizon of VACUUM across restarts, until somebody ends it.",
+        "transaction {name} was prepared {seconds} s ago",
+        warning=300, critical=3_600, unit="seconds",
+    ),
+    Check(
+        "lock.advisory_idle_holder", "advisory locks held by nobody at work",
+        "Whoever asks for the lock, a migration perhaps, waits for a session that does nothing.",
+        "session {pid} has held an advisory lock for {seconds} s, doing nothing; {waiting} wait for it",
+        warning=600, unit="seconds", watching=True,
+    ),
+    Check(
         "lock.blocked", "who stands at the head of a queue",
         "All behind it wait for this one session, however many there are.",
         "{waiting} sessions wait behind {pid}, one of them for {seconds} s",
@@ -135,16 +156,16 @@ LOCKS: Final = (
 
 WRAPAROUND: Final = (
     Check(
+        "xid.database", "transactions until the server refuses writes",
+        "Three million before the end the server refuses to give out another number, and so every write.",
+        "the oldest transaction that {name} may ask for is {age} back",
+        warning=500_000_000, critical=1_000_000_000, unit="transactions",
+    ),
+    Check(
         "xid.table", "tables that hold the oldest transactions",
         "The oldest of them says how old the database is.",
         "the oldest transaction of {name} is {age} back",
         warning=500_000_000, critical=1_000_000_000, unit="transactions",
-    ),
-    Check(
-        "mxid.database", "shared row locks until the server refuses them",
-        "At the end whatever locks a row that another one locks, a foreign key for one, is refused.",
-        "the oldest shared row lock of {name} is {age} back",
-        warning=500_000_000, critical=1_000_000_000, unit="multixacts",
     ),
     Check(
         "xid.autovacuum_emergency", "databases older than autovacuum lets them become",
@@ -158,9 +179,25 @@ WRAPAROUND: Final = (
         "{holder} holds what is up to {age} transactions old",
         warning=1_000_000, critical=50_000_000, unit="transactions", watching=True,
     ),
+    Check(
+        "mxid.database", "shared row locks until the server refuses them",
+        "At the end whatever locks a row that another one locks, a foreign key for one, is refused.",
+        "the oldest shared row lock of {name} is {age} back",
+        warning=500_000_000, critical=1_000_000_000, unit="multixacts",
+    ),
 )  # fmt: skip
 
 SETTINGS: Final = (
+    Check(
+        "set.durability", "settings that give up what was committed",
+        "After a crash what was committed may be gone, or the files unreadable.",
+        "{name} is {setting}",
+    ),
+    Check(
+        "set.pending_restart", "settings that wait for a restart",
+        "The next restart, planned or not, changes how the server behaves.",
+        "{name} waits for a restart",
+    ),
     Check(
         "set.corruption_masking", "settings that hide what is broken",
         "What cannot be read is taken for empty, and written so.",
@@ -170,13 +207,13 @@ SETTINGS: Final = (
         "set.conf_errors", "lines of the configuration that are not taken",
         "With such a line the next start fails, or nothing of what was changed applies.",
         "{name}: {error}",
-        needs=_FILES,
+        needs=FILES,
     ),
     Check(
         "set.hba_errors", "lines of pg_hba.conf that are not taken",
         "With such a line no change of the file applies, and the next start fails.",
         "line {line} of pg_hba.conf: {error}",
-        needs=_HBA,
+        needs=HBA,
     ),
     Check(
         "set.timeouts", "timeouts in which nothing can be done",
@@ -188,7 +225,7 @@ SETTINGS: Final = (
         "set.preload", "the record of statements",
         "Without it nobody can say afterwards which statement took the time.",
         "pg_stat_statements is not loaded",
-        watching=True, needs="GRANT pg_monitor TO the login",
+        watching=True, needs=MONITOR,
     ),
     Check(
         "set.huge_pages", "the pages of the server's memory",
@@ -213,7 +250,7 @@ CORRUPTION: Final = (
         "chk.missing_files", "files that are not there",
         "What was in it is gone; its size is said to be nothing.",
         "the file of {name} is not there",
-        needs=_STAT_FILE,
+        needs=STAT_FILE,
     ),
     Check(
         "coll.database", "databases sorted by another version",

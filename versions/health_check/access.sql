@@ -1,0 +1,335 @@
+-- The statements of the checks of roles and rights, of migrations, extensions and the package's own tables.
+
+-- sec_public_create --
+-- Schemas in which everybody may create: a function there is called in place of another one.
+SELECT 'schema', NULL, namespace.nspname, NULL::float8, 'critical', '{}'::jsonb,
+       ARRAY[[pg_catalog.format('REVOKE CREATE ON SCHEMA %%I FROM PUBLIC', namespace.nspname), 'none']]
+  FROM pg_catalog.pg_namespace AS namespace
+ CROSS JOIN LATERAL pg_catalog.aclexplode(
+       coalesce(namespace.nspacl, pg_catalog.acldefault('n', namespace.nspowner))) AS given
+ WHERE given.grantee = 0 AND given.privilege_type = 'CREATE'
+   AND namespace.nspname !~ '^pg_(temp|toast_temp)_';
+
+-- sec_secdef_search_path --
+-- Functions that run as their owner and find what they call where the caller says.
+SELECT 'function', namespace.nspname, routine.oid::pg_catalog.regprocedure::text, NULL::float8,
+       CASE WHEN pg_catalog.has_function_privilege('public', routine.oid, 'EXECUTE') THEN 'critical'
+            ELSE 'warning' END,
+       pg_catalog.jsonb_build_object('owner', pg_catalog.pg_get_userbyid(routine.proowner)),
+       ARRAY[[pg_catalog.format('ALTER ROUTINE %%I.%%I(%%s) SET search_path = pg_catalog, pg_temp', namespace.nspname,
+                                routine.proname, pg_catalog.pg_get_function_identity_arguments(routine.oid)), 'none']]
+  FROM pg_catalog.pg_proc AS routine
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = routine.pronamespace
+ WHERE routine.prosecdef
+   AND namespace.nspname !~ '^(pg_|information_schema$)'
+   AND NOT EXISTS (SELECT FROM pg_catalog.unnest(routine.proconfig) AS option (text)
+                    WHERE pg_catalog.starts_with(option.text, 'search_path='))
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS link
+                    WHERE link.classid = 'pg_catalog.pg_proc'::regclass
+                      AND link.objid = routine.oid AND link.deptype = 'e');
+
+-- sec_superusers --
+-- Logins beside the first one that may do anything.
+SELECT 'role', NULL, rolname, NULL::float8, 'warning', '{}'::jsonb,
+       ARRAY[[pg_catalog.format('ALTER ROLE %%I NOSUPERUSER', rolname), 'none']]
+  FROM pg_catalog.pg_roles
+ -- The role that initdb makes.
+ WHERE rolsuper AND rolcanlogin AND oid <> 10;
+
+-- sec_role_powers --
+-- Logins that may reach beyond what is granted on tables, by an attribute or by a role they are in.
+SELECT 'role', NULL, role.rolname, NULL::float8,
+       CASE WHEN power.is_grave THEN 'critical' ELSE 'warning' END,
+       pg_catalog.jsonb_build_object('power', power.name),
+       ARRAY[[power.cure, 'none']]
+  FROM pg_catalog.pg_roles AS role
+ CROSS JOIN LATERAL (
+       SELECT 'BYPASSRLS' AS name, false AS is_grave,
+              pg_catalog.format('ALTER ROLE %%I NOBYPASSRLS', role.rolname) AS cure
+        WHERE role.rolbypassrls
+       UNION ALL
+       SELECT 'CREATEROLE', false, pg_catalog.format('ALTER ROLE %%I NOCREATEROLE', role.rolname)
+        WHERE role.rolcreaterole
+       UNION ALL
+       SELECT granted.rolname, granted.rolname <> 'pg_read_server_files',
+              pg_catalog.format('REVOKE %%I FROM %%I', granted.rolname, role.rolname)
+         FROM pg_catalog.pg_roles AS granted
+        WHERE granted.rolname IN ('pg_execute_server_program', 'pg_write_server_files', 'pg_read_server_files')
+          AND pg_catalog.pg_has_role(role.oid, granted.oid, 'MEMBER')) AS power
+ WHERE role.rolcanlogin AND NOT role.rolsuper;
+
+-- sec_rls_off --
+-- Tables with policies that nobody applies.
+SELECT 'table', namespace.nspname, class.relname, NULL::float8, 'critical',
+       pg_catalog.jsonb_build_object('policies', found.policies),
+       ARRAY[[pg_catalog.format('ALTER TABLE %%I.%%I ENABLE ROW LEVEL SECURITY', namespace.nspname, class.relname),
+              'ACCESS EXCLUSIVE']]
+  FROM (SELECT polrelid, count(*) AS policies FROM pg_catalog.pg_policy GROUP BY polrelid) AS found
+  JOIN pg_catalog.pg_class AS class ON class.oid = found.polrelid AND NOT class.relrowsecurity
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace;
+
+-- sec_rls_no_policy --
+-- Tables that show no row to anybody but their owner.
+SELECT 'table', namespace.nspname, class.relname, NULL::float8, 'info', '{}'::jsonb, NULL::text[]
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE class.relrowsecurity AND NOT class.relispartition
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_policy AS policy WHERE policy.polrelid = class.oid);
+
+-- sec_policy_always_true --
+-- Policies that let everybody write any row.
+SELECT 'policy', namespace.nspname, class.relname || '.' || policy.polname, NULL::float8, 'warning',
+       pg_catalog.jsonb_build_object('table', class.relname, 'policy', policy.polname), NULL::text[]
+  FROM pg_catalog.pg_policy AS policy
+  JOIN pg_catalog.pg_class AS class ON class.oid = policy.polrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE policy.polpermissive AND policy.polcmd <> 'r'
+   AND policy.polroles = '{0}'
+   AND coalesce(pg_catalog.pg_get_expr(coalesce(policy.polwithcheck, policy.polqual), 0), '') = 'true';
+
+-- sec_rls_not_forced --
+-- Tables with policies that a login owns: the owner passes by them.
+SELECT 'table', namespace.nspname, class.relname, NULL::float8, 'info',
+       pg_catalog.jsonb_build_object('owner', owner.rolname),
+       ARRAY[[pg_catalog.format('ALTER TABLE %%I.%%I FORCE ROW LEVEL SECURITY', namespace.nspname, class.relname),
+              'ACCESS EXCLUSIVE']]
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_roles AS owner ON owner.oid = class.relowner
+ WHERE class.relrowsecurity AND NOT class.relforcerowsecurity
+   -- Whoever passes by every policy is told of by other checks; a role that nobody logs in as owns on purpose.
+   AND owner.rolcanlogin AND NOT owner.rolsuper AND NOT owner.rolbypassrls;
+
+-- sec_policies_overlap --
+-- Tables of which several permissive policies hold for the same role and command: a row takes any, and each is asked.
+SELECT 'table', namespace.nspname, class.relname, NULL::float8, 'info',
+       pg_catalog.jsonb_build_object('policies', found.policies), NULL::text[]
+  FROM (SELECT polrelid, max(policies) AS policies
+          FROM (SELECT policy.polrelid, role.oid, policy.polcmd, count(*) AS policies
+                  FROM pg_catalog.pg_policy AS policy
+                 CROSS JOIN LATERAL pg_catalog.unnest(policy.polroles) AS role (oid)
+                 WHERE policy.polpermissive
+                 GROUP BY policy.polrelid, role.oid, policy.polcmd) AS counted
+         GROUP BY polrelid) AS found
+  JOIN pg_catalog.pg_class AS class ON class.oid = found.polrelid AND class.relrowsecurity
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE found.policies > 1 AND NOT class.relispartition;
+
+-- sec_view_bypass --
+-- Views, open to others than their owner, that read tables with policies as their owner does. One made for those who
+-- may not read the table is a window; for those who may, it is a way around the policies.
+SELECT 'view', namespace.nspname, class.relname, NULL::float8,
+       CASE WHEN bool_or(given.grantee = 0 OR pg_catalog.has_table_privilege(given.grantee, below.oid, 'SELECT'))
+            THEN 'warning' ELSE 'info' END,
+       pg_catalog.jsonb_build_object('tables', pg_catalog.string_agg(DISTINCT below.relname, ', ')),
+       ARRAY[[pg_catalog.format('ALTER VIEW %%I.%%I SET (security_invoker = true)', namespace.nspname, class.relname),
+              'ACCESS EXCLUSIVE']]
+  FROM pg_catalog.pg_rewrite AS rule
+  JOIN pg_catalog.pg_class AS class ON class.oid = rule.ev_class AND class.relkind = 'v'
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_depend AS link
+    ON link.classid = 'pg_catalog.pg_rewrite'::regclass AND link.objid = rule.oid
+   AND link.refclassid = 'pg_catalog.pg_class'::regclass
+  JOIN pg_catalog.pg_class AS below ON below.oid = link.refobjid AND below.relrowsecurity
+  JOIN pg_catalog.pg_roles AS owner ON owner.oid = class.relowner
+ CROSS JOIN LATERAL pg_catalog.aclexplode(class.relacl) AS given
+ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_options_to_table(class.reloptions)
+                    -- One that is a barrier is made to let some of the rows through.
+                    WHERE option_name IN ('security_invoker', 'security_barrier') AND option_value::boolean)
+   -- The policies hold for the owner of the view where neither he, nor what he owns, is passed by.
+   AND (owner.rolsuper OR owner.rolbypassrls
+        OR below.relowner = class.relowner AND NOT below.relforcerowsecurity)
+   AND given.grantee <> class.relowner
+   AND given.privilege_type = 'SELECT'
+ GROUP BY namespace.nspname, class.relname;
+
+-- sec_public_grants --
+-- Tables that everybody may read or write; critical where a column is said to be personal.
+SELECT 'table', namespace.nspname, class.relname, NULL::float8,
+       CASE WHEN personal.is_it THEN 'critical' ELSE 'warning' END,
+       pg_catalog.jsonb_build_object('privileges', given.privileges),
+       ARRAY[[pg_catalog.format('REVOKE ALL ON %%I.%%I FROM PUBLIC', namespace.nspname, class.relname), 'none']]
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ CROSS JOIN LATERAL (SELECT pg_catalog.string_agg(acl.privilege_type, ', ' ORDER BY acl.privilege_type) AS privileges
+                       FROM pg_catalog.aclexplode(class.relacl) AS acl
+                      WHERE acl.grantee = 0) AS given
+ CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM pg_catalog.pg_description AS said
+                                     WHERE said.objoid = class.oid
+                                       AND said.classoid = 'pg_catalog.pg_class'::regclass
+                                       AND said.objsubid > 0
+                                       AND said.description ~ '^[a-z_]+:'
+                                       AND said.description !~ '^none:') AS is_it) AS personal
+ WHERE class.relkind IN ('r', 'p', 'v', 'm', 'f')
+   AND namespace.nspname !~ '^(pg_|information_schema$)'
+   AND given.privileges IS NOT NULL
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS link
+                    WHERE link.classid = 'pg_catalog.pg_class'::regclass
+                      AND link.objid = class.oid AND link.deptype = 'e');
+
+-- sec_password_hash --
+-- How passwords that are set from now on are kept, where not by SCRAM.
+SELECT 'setting', NULL, name, NULL::float8, 'warning', pg_catalog.jsonb_build_object('setting', setting),
+       ARRAY[['ALTER SYSTEM SET password_encryption = ''scram-sha-256''', 'none'],
+             ['SELECT pg_catalog.pg_reload_conf()', 'none']]
+  FROM pg_catalog.pg_settings
+ WHERE name = 'password_encryption' AND setting <> 'scram-sha-256';
+
+-- sec_password_expiry --
+-- Logins whose password ends, and in how many days.
+SELECT 'role', NULL, rolname, pg_catalog.date_part('epoch', rolvaliduntil - pg_catalog.clock_timestamp()) / 86400, NULL,
+       pg_catalog.jsonb_build_object('until', rolvaliduntil), NULL::text[]
+  FROM pg_catalog.pg_roles
+ WHERE rolcanlogin AND pg_catalog.isfinite(rolvaliduntil);
+
+-- sec_hba_trust --
+-- Lines of pg_hba.conf by which somebody on the network gets in without a password, or shows it.
+SELECT 'line', NULL, rule.line_number::text, NULL::float8, 'critical',
+       pg_catalog.jsonb_build_object('line', rule.line_number, 'method', rule.auth_method), NULL::text[]
+  FROM pg_catalog.pg_hba_file_rules AS rule
+ WHERE rule.auth_method IN ('trust', 'password')
+   AND rule.type <> 'local'
+   AND NOT (rule.type = 'hostssl' AND rule.auth_method = 'password')
+   AND rule.address NOT IN ('127.0.0.1', '::1', 'localhost');
+
+-- sec_ssl_off --
+-- A server that others reach over the network, and that encrypts nothing.
+SELECT 'setting', NULL, 'ssl', NULL::float8, 'warning', pg_catalog.jsonb_build_object('addresses', listen.setting),
+       NULL::text[]
+  FROM pg_catalog.pg_settings AS crypt, pg_catalog.pg_settings AS listen
+ WHERE crypt.name = 'ssl' AND crypt.setting = 'off'
+   AND listen.name = 'listen_addresses'
+   AND EXISTS (SELECT FROM pg_catalog.regexp_split_to_table(listen.setting, '\s*,\s*') AS address (text)
+                WHERE address.text NOT IN ('', 'localhost', '127.0.0.1', '::1'));
+
+-- sec_ext_public --
+-- Extensions in schema public, where their functions stand beside the application's.
+SELECT 'extension', NULL, extension.extname, NULL::float8, 'info', '{}'::jsonb,
+       CASE WHEN extension.extrelocatable THEN
+           ARRAY[['CREATE SCHEMA IF NOT EXISTS extensions', 'none'],
+                 [pg_catalog.format('ALTER EXTENSION %%I SET SCHEMA extensions', extension.extname),
+                  'ACCESS EXCLUSIVE on what it has']] END
+  FROM pg_catalog.pg_extension AS extension
+ WHERE extension.extnamespace = pg_catalog.to_regnamespace('public');
+
+-- sec_reg_columns --
+-- Columns that hold numbers of the catalogue, which are others after an upgrade: pg_upgrade refuses them.
+SELECT 'column', namespace.nspname, class.relname || '.' || attribute.attname, NULL::float8, 'info',
+       pg_catalog.jsonb_build_object('table', class.relname, 'column', attribute.attname, 'type', type.typname),
+       ARRAY[[pg_catalog.format('ALTER TABLE %%I.%%I ALTER COLUMN %%I TYPE text', namespace.nspname, class.relname,
+                                attribute.attname),
+              'ACCESS EXCLUSIVE, while the table is written anew']]
+  FROM pg_catalog.pg_attribute AS attribute
+  JOIN pg_catalog.pg_class AS class ON class.oid = attribute.attrelid
+   AND class.relkind IN ('r', 'p', 'm') AND NOT class.relispartition AND class.relpersistence <> 't'
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_type AS type ON type.oid = attribute.atttypid
+ WHERE attribute.attnum > 0 AND NOT attribute.attisdropped
+   AND namespace.nspname !~ '^(pg_|information_schema$)'
+   AND type.oid IN (24, 2202, 2203, 2204, 3734, 3769, 4089, 4191);
+
+-- mig_version_table --
+-- A version table that does not say one revision.
+SELECT 'table', 'public', 'alembic_version', NULL::float8, 'critical',
+       pg_catalog.jsonb_build_object('rows', found.rows), NULL::text[]
+  FROM (SELECT count(*) AS rows FROM public.alembic_version) AS found
+ WHERE found.rows <> 1;
+
+-- mig_revision --
+-- Where the database is, unless that is where this build wants it.
+SELECT 'revision', NULL, version.version_num, NULL::float8,
+       CASE WHEN version.version_num = ANY (%(known)s::text[]) THEN 'warning'
+            WHEN version.version_num ~ '^[0-9]{3}$' AND version.version_num > %(head)s THEN 'info'
+            ELSE 'critical' END,
+       pg_catalog.jsonb_build_object(
+           'head', %(head)s::text,
+           'what', CASE WHEN version.version_num = ANY (%(known)s::text[]) THEN 'behind'
+                        WHEN version.version_num ~ '^[0-9]{3}$' AND version.version_num > %(head)s THEN 'ahead of'
+                        ELSE 'at a revision unknown to' END),
+       NULL::text[]
+  FROM public.alembic_version AS version
+ WHERE version.version_num <> %(head)s;
+
+-- mig_unfinished --
+-- The last entry of the journal, if it says that a migration broke, or not how it ended and nobody is at it.
+SELECT 'revision', NULL, coalesce(entry.revision, 'none'), NULL::float8,
+       CASE entry.state WHEN 'dirty' THEN 'critical' ELSE 'warning' END,
+       pg_catalog.jsonb_build_object('entry', entry.id, 'state', entry.state, 'direction', entry.direction),
+       NULL::text[]
+  FROM ops.migration_journal AS entry
+ WHERE entry.id = (SELECT max(id) FROM ops.migration_journal)
+   AND (entry.state IN ('dirty', 'failed')
+        OR entry.state = 'started'
+           AND entry.at < pg_catalog.clock_timestamp() - %(after_s)s * INTERVAL '1 second'
+           AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks AS held
+                            WHERE held.locktype = 'advisory'
+                              AND held.database = (SELECT oid FROM pg_catalog.pg_database
+                                                    WHERE datname = pg_catalog.current_database())));
+
+-- mig_journal_broken --
+-- Entries of the journal that do not follow on the one before.
+WITH linked AS (
+    SELECT entry.id, entry.previous_hash, lag(entry.hash) OVER (ORDER BY entry.id) AS before,
+           lag(entry.id, 1, 0::bigint) OVER (ORDER BY entry.id) AS previous_id
+      FROM ops.migration_journal AS entry
+)
+SELECT 'entry', NULL, id::text, NULL::float8, 'critical', pg_catalog.jsonb_build_object('entry', id), NULL::text[]
+  FROM linked
+ WHERE id <> previous_id + 1 OR before IS NOT NULL AND previous_hash <> before;
+
+-- mig_journal_end --
+-- An end of the journal that is not where it says that it ends.
+SELECT 'table', 'ops', 'migration_journal', NULL::float8, 'critical',
+       pg_catalog.jsonb_build_object('entries', found.entries, 'said', state.entries), NULL::text[]
+  FROM ops.migration_state AS state
+ CROSS JOIN (SELECT count(*) AS entries FROM ops.migration_journal) AS found
+ WHERE state.entries <> found.entries
+    OR state.entries > 0
+       AND NOT EXISTS (SELECT FROM ops.migration_journal AS entry
+                        WHERE entry.id = state.entries AND entry.hash = state.head);
+
+-- mig_leftovers --
+-- Tables that a migration makes for a while only.
+SELECT 'table', namespace.nspname, class.relname, NULL::float8, 'warning', '{}'::jsonb,
+       ARRAY[[pg_catalog.format('DROP TABLE %%I.%%I', namespace.nspname, class.relname), 'ACCESS EXCLUSIVE']]
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE class.relkind IN ('r', 'p') AND pg_catalog.starts_with(class.relname, '_alembic_tmp_');
+
+-- ext_outdated --
+-- Extensions of which a newer version is installed on the server.
+SELECT 'extension', NULL, name, NULL::float8, 'warning',
+       pg_catalog.jsonb_build_object('installed', installed_version, 'available', default_version),
+       ARRAY[[pg_catalog.format('ALTER EXTENSION %%I UPDATE', name), 'ACCESS EXCLUSIVE on what it changes']]
+  FROM pg_catalog.pg_available_extensions
+ WHERE installed_version IS NOT NULL AND installed_version <> default_version;
+
+-- ext_missing --
+-- Extensions whose files are not on the server any more.
+SELECT 'extension', NULL, extension.extname, NULL::float8, 'critical',
+       pg_catalog.jsonb_build_object('version', extension.extversion), NULL::text[]
+  FROM pg_catalog.pg_extension AS extension
+ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_available_extensions AS there WHERE there.name = extension.extname);
+
+-- app_import_unfinished --
+-- Imports that began and did not end, and for how long.
+SELECT 'import', NULL, job.id::text,
+       pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - job.started_at) / 3600, NULL,
+       pg_catalog.jsonb_build_object(
+           'table', job.table_name, 'loaded', job.loaded_count,
+           'hours', (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - job.started_at) / 3600)::bigint),
+       NULL::text[]
+  FROM ops.import_job AS job
+ WHERE job.finished_at IS NULL
+   -- One that a later one has finished is history.
+   AND NOT EXISTS (SELECT FROM ops.import_job AS later
+                    WHERE later.fingerprint = job.fingerprint AND later.id > job.id
+                      AND later.finished_at IS NOT NULL);
+
+-- app_import_rejects --
+-- Rows that an import could not load and that wait for somebody.
+SELECT 'import', NULL, job.id::text, NULL::float8, 'warning',
+       pg_catalog.jsonb_build_object('table', job.table_name, 'rejected', waiting.rejected),
+       NULL::text[]
+  FROM (SELECT reject.job_id, count(*) AS rejected FROM ops.import_reject AS reject GROUP BY reject.job_id) AS waiting
+  JOIN ops.import_job AS job ON job.id = waiting.job_id;
