@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from faults import role_of
 from spotify_ai_agent_migrations import SettingsError
 from spotify_ai_agent_migrations.versions.health_check import State, check_health
 from support import connected, rows
@@ -44,7 +45,7 @@ def test_a_server_that_is_frozen_is_said_to_be_by_the_deadline(empty_url: str) -
 
 def test_a_role_that_is_given_a_millisecond_can_still_ask(empty_url: str, login: Callable[..., str]) -> None:
     url = login()
-    role = url.split("//")[1].split(":")[0]
+    role = role_of(url)
     with connected(empty_url) as connection, connection.cursor() as cursor:
         cursor.execute(f"ALTER ROLE {role} SET statement_timeout = '1ms'")
         cursor.execute(f"GRANT pg_monitor TO {role}")
@@ -58,8 +59,10 @@ def test_what_a_login_may_not_see_is_unknown_and_says_what_would_cure_it(
     empty_url: str, login: Callable[..., str]
 ) -> None:
     rows(empty_url, "CREATE SEQUENCE s; SELECT setval('s', 9223372036854775807)")
-    (found,) = check_health(url=login(), only=["seq.exhaustion"]).findings
-    assert (found.state, found.cure) == (State.UNKNOWN, "GRANT SELECT ON SEQUENCE public.s TO the login")
+    url = login()
+    role = role_of(url)
+    (found,) = check_health(url=url, only=["seq.exhaustion"]).findings
+    assert (found.state, found.cure) == (State.UNKNOWN, f"GRANT SELECT ON SEQUENCE public.s TO {role}")
     (seen,) = check_health(url=empty_url, only=["seq"]).findings
     assert seen.state is State.CRITICAL
 

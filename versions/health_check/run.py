@@ -17,7 +17,7 @@ from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
 from spotify_ai_agent_migrations.versions.health_check.check import Check, Row, findings_of, worst
 from spotify_ai_agent_migrations.versions.health_check.finding import Finding, HealthReport, Ran, State
-from spotify_ai_agent_migrations.versions.health_check.probing import probed
+from spotify_ai_agent_migrations.versions.health_check.probing import Probe
 from spotify_ai_agent_migrations.versions.health_check.selection import chosen
 from spotify_ai_agent_migrations.versions.health_check.session import NoAnswerError, Session
 
@@ -68,7 +68,8 @@ def check_health(
         raise SettingsError(
             f'there is no check "{name}" to be given limits', hint="say its whole id: conn.usage"
         )
-    checks = [_limited(one, limits) for one in chosen(CHECKS, only=only, exclude=exclude, deep=deep)]
+    wanted = chosen(CHECKS, only=only, exclude=exclude, deep=deep)
+    checks = [_limited(one, limits, deep=deep) for one in wanted]
     settings = resolve_settings(url)
     began = time.monotonic()
     with closing(Session(settings, deadline=began + deadline_s)) as session:
@@ -76,9 +77,11 @@ def check_health(
     return HealthReport(tuple(ran), time.monotonic() - began, settings.shown_url, version, role)
 
 
-def _limited(check: Check, limits: Limits) -> Check:
+def _limited(check: Check, limits: Limits, *, deep: bool) -> Check:
+    """Return *check* with the limits that it was given, and all the time there is where that is wanted."""
     warning, critical = limits.get(check.id, (check.warning, check.critical))
-    return replace(check, warning=warning, critical=critical)
+    is_patient = check.deep or (deep and check.probed)
+    return replace(check, warning=warning, critical=critical, most_s=None if is_patient else check.most_s)
 
 
 def _asked(session: Session, checks: Sequence[Check]) -> tuple[list[Ran], int | None, str]:
@@ -107,21 +110,30 @@ def _ran(session: Session, check: Check, asker: Asker) -> Ran:
         cure = asker.granted("GRANT pg_monitor TO the login")
         return _hidden(check, cure, "the login sees its own sessions only")
     began = time.monotonic()
-    statement = SQL[check.statement + ("_older" if session.server_version < check.renamed else "")]
     try:
         if (left_out := _left_out(session, check, asker)) is not None:
             return left_out
-        rows = _rows(session, check, statement)
+        rows = _rows(session, check, asker)
     except psycopg2.Error as error:
         return _refused(check, asker, error, time.monotonic() - began)
-    found = findings_of(check, (_row(one) for one in rows), evidence_sql=statement)
+    found = findings_of(check, rows)
     return Ran(check.id, worst(found), time.monotonic() - began, found)
 
 
-def _rows(session: Session, check: Check, statement: str) -> Sequence[tuple[object, ...]]:
-    most_s = session.left_s if check.deep else _CHECK_MOST_S
-    rows = session.rows(statement, _parameters(check, session), most_s=most_s)
-    return list(probed(session, check, rows, most_s=most_s, reason=_reason)) if check.probed else rows
+def shown(session: Session, check: Check) -> str:
+    """Return what *check* asks as it is sent, its parameters in it: a person can ask it again."""
+    name = check.statement + ("_older" if session.server_version < check.renamed else "")
+    return session.shown(SQL[name], _parameters(check, session))
+
+
+def _rows(session: Session, check: Check, asker: Asker) -> list[Row]:
+    statement = shown(session, check)
+    found = session.rows(statement, most_s=session.left_s if check.most_s is None else _CHECK_MOST_S)
+    if not check.probed:
+        return [_row(one, asker, statement) for one in found]
+    most_s = session.left_s if check.most_s is None else check.most_s
+    probe = Probe(session, check, time.monotonic() + most_s, _reason)
+    return [_row(one, asker, question or statement) for one, question in probe.answers(found)]
 
 
 def _parameters(check: Check, session: Session) -> dict[str, object]:
@@ -158,13 +170,16 @@ def _hidden(check: Check, cure: str, said: str, *, seconds: float = 0.0) -> Ran:
     return Ran(check.id, State.UNKNOWN, seconds, (found,), f"{said}: {cure}")
 
 
-def _row(found: tuple[object, ...]) -> Row:
+def _row(found: tuple[object, ...], asker: Asker, evidence_sql: str) -> Row:
     kind, schema, name, measure, state, values, fixes = found
     assert isinstance(values, dict)
+    if "cure" in values:
+        values = {**values, "cure": asker.granted(values["cure"])}
     return Row(
         str(kind), None if schema is None else str(schema), str(name or ""),
         None if measure is None else float(str(measure)), None if state is None else str(state), values,
         tuple((str(sql), str(lock)) for sql, lock in fixes or ()),  # type: ignore[attr-defined]
+        evidence_sql,
     )  # fmt: skip
 
 

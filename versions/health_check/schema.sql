@@ -2,46 +2,56 @@
 
 -- seq_exhaustion --
 -- How much of a sequence is given out, or of the column that it numbers where that holds less.
-WITH columns AS (
-    SELECT link.objid AS sequence, link.refobjid AS relation, link.refobjsubid AS attnum
-      FROM pg_catalog.pg_depend AS link
-     WHERE link.classid = 'pg_catalog.pg_class'::regclass AND link.refclassid = 'pg_catalog.pg_class'::regclass
-       AND link.deptype IN ('a', 'i') AND link.refobjsubid > 0
-    UNION ALL
-    SELECT link.refobjid, filled.adrelid, filled.adnum
-      FROM pg_catalog.pg_depend AS link
-      JOIN pg_catalog.pg_attrdef AS filled ON filled.oid = link.objid
-     WHERE link.classid = 'pg_catalog.pg_attrdef'::regclass AND link.refclassid = 'pg_catalog.pg_class'::regclass
-), narrowest AS (
-    SELECT columns.sequence,
-           min(CASE attribute.atttypid WHEN 21 THEN 21 WHEN 23 THEN 23 ELSE 99 END) AS column_type,
-           pg_catalog.array_agg(ARRAY[
-               pg_catalog.format('ALTER TABLE %%I.%%I ALTER COLUMN %%I TYPE bigint', above.nspname, owner.relname,
-                                 attribute.attname),
-               'ACCESS EXCLUSIVE, while the table is written anew; columns that point at it follow'])
-               FILTER (WHERE attribute.atttypid IN (21, 23)) AS fixes
-      FROM columns
-      JOIN pg_catalog.pg_attribute AS attribute
-        ON attribute.attrelid = columns.relation AND attribute.attnum = columns.attnum
-      JOIN pg_catalog.pg_class AS owner ON owner.oid = columns.relation AND NOT owner.relispartition
-      JOIN pg_catalog.pg_namespace AS above ON above.oid = owner.relnamespace
-     GROUP BY columns.sequence
-), numbered AS (
-    SELECT namespace.nspname, class.relname, sequence.*, narrowest.column_type, narrowest.fixes,
-           pg_catalog.has_sequence_privilege(class.oid, 'SELECT, USAGE') AS is_readable
+WITH given AS MATERIALIZED (
+    SELECT namespace.nspname, class.relname, sequence.*,
+           CASE WHEN seen.is_readable THEN pg_catalog.pg_sequence_last_value(class.oid) END AS last_value,
+           seen.is_readable
       FROM pg_catalog.pg_sequence AS sequence
       JOIN pg_catalog.pg_class AS class ON class.oid = sequence.seqrelid
       JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
-      LEFT JOIN narrowest ON narrowest.sequence = sequence.seqrelid
+     CROSS JOIN LATERAL (
+           SELECT pg_catalog.has_sequence_privilege(class.oid, 'SELECT, USAGE') AS is_readable) AS seen
      WHERE NOT sequence.seqcycle
-), given AS (
-    SELECT numbered.*,
-           CASE WHEN is_readable THEN pg_catalog.pg_sequence_last_value(seqrelid) END AS last_value,
+), far AS MATERIALIZED (
+    SELECT given.*
+      FROM given
+     -- What would be left of the smallest type: most are far from the end even of that, and no more is looked up.
+     CROSS JOIN LATERAL (
+           SELECT CASE WHEN seqincrement > 0 THEN least(seqmax, 32767)::float8 - seqstart
+                       ELSE seqstart - greatest(seqmin, -32768)::float8 END AS numbers) AS least
+     WHERE NOT is_readable
+        OR least.numbers <= 0
+        OR pg_catalog.abs(last_value::float8 - seqstart) / least.numbers
+           >= least(%(warning)s::float8, %(critical)s::float8)
+), known AS (
+    SELECT far.*, fixes,
            least(seqmax, CASE column_type WHEN 21 THEN 32767 WHEN 23 THEN 2147483647
                                           ELSE 9223372036854775807 END) AS highest,
            greatest(seqmin, CASE column_type WHEN 21 THEN -32768 WHEN 23 THEN -2147483648
                                              ELSE -9223372036854775808 END) AS lowest
-      FROM numbered
+      FROM far
+     CROSS JOIN LATERAL (
+           SELECT min(CASE attribute.atttypid WHEN 21 THEN 21 WHEN 23 THEN 23 ELSE 99 END) AS column_type,
+                  pg_catalog.array_agg(ARRAY[
+                      pg_catalog.format('ALTER TABLE %%I.%%I ALTER COLUMN %%I TYPE bigint', above.nspname,
+                                        owner.relname, attribute.attname),
+                      'ACCESS EXCLUSIVE, while the table is written anew; columns that point at it follow'])
+                      FILTER (WHERE attribute.atttypid IN (21, 23) AND NOT owner.relispartition) AS fixes
+             FROM (SELECT link.refobjid AS relation, link.refobjsubid AS attnum
+                     FROM pg_catalog.pg_depend AS link
+                    WHERE link.classid = 'pg_catalog.pg_class'::regclass AND link.objid = far.seqrelid
+                      AND link.refclassid = 'pg_catalog.pg_class'::regclass
+                      AND link.deptype IN ('a', 'i') AND link.refobjsubid > 0
+                   UNION
+                   SELECT filled.adrelid, filled.adnum
+                     FROM pg_catalog.pg_depend AS link
+                     JOIN pg_catalog.pg_attrdef AS filled ON filled.oid = link.objid
+                    WHERE link.classid = 'pg_catalog.pg_attrdef'::regclass
+                      AND link.refclassid = 'pg_catalog.pg_class'::regclass AND link.refobjid = far.seqrelid) AS numbered
+             JOIN pg_catalog.pg_attribute AS attribute
+               ON attribute.attrelid = numbered.relation AND attribute.attnum = numbered.attnum
+             JOIN pg_catalog.pg_class AS owner ON owner.oid = numbered.relation
+             JOIN pg_catalog.pg_namespace AS above ON above.oid = owner.relnamespace) AS narrowest
 )
 SELECT 'sequence', nspname, relname,
        CASE WHEN NOT is_readable THEN NULL
@@ -57,7 +67,7 @@ SELECT 'sequence', nspname, relname,
        CASE WHEN is_readable AND fixes IS NOT NULL THEN
            fixes || ARRAY[[pg_catalog.format('ALTER SEQUENCE %%I.%%I AS bigint', nspname, relname),
                            'SHARE ROW EXCLUSIVE']] END
-  FROM given;
+  FROM known;
 
 -- seq_behind_max --
 -- What to ask: of each column that a sequence numbers and an index begins with, whether it is past its sequence.
@@ -73,10 +83,7 @@ WITH numbered AS (
      WHERE link.classid = 'pg_catalog.pg_attrdef'::regclass AND link.refclassid = 'pg_catalog.pg_class'::regclass
 )
 SELECT 'sequence', namespace.nspname, class.relname,
-       CASE WHEN pg_catalog.has_table_privilege(owner.oid, 'SELECT')
-             AND pg_catalog.has_sequence_privilege(class.oid, 'SELECT')
-             AND pg_catalog.has_schema_privilege(namespace.oid, 'USAGE')
-             AND pg_catalog.has_schema_privilege(above.oid, 'USAGE') THEN
+       CASE WHEN given.is_readable THEN
            pg_catalog.format(
                'SELECT ''sequence'', %%1$L, %%2$L, NULL::float8,'
                ' CASE WHEN %%9$s (found.most - given.last) > 0 THEN ''critical'' ELSE ''ok'' END,'
@@ -93,7 +100,7 @@ SELECT 'sequence', namespace.nspname, class.relname,
                    attribute.attname, above.nspname, owner.relname),
                CASE WHEN sequence.seqincrement > 0 THEN 'max' ELSE 'min' END,
                -- To read a sequence as a table takes longer, and is needed only where it never gave a number out.
-               CASE WHEN pg_catalog.pg_sequence_last_value(class.oid) IS NULL THEN
+               CASE WHEN given.last IS NULL THEN
                    pg_catalog.format(
                        '(SELECT CASE WHEN is_called THEN last_value ELSE last_value - %%s END::numeric AS last FROM %%I.%%I)',
                        sequence.seqincrement, namespace.nspname, class.relname)
@@ -113,6 +120,15 @@ SELECT 'sequence', namespace.nspname, class.relname,
     ON attribute.attrelid = numbered.relation AND attribute.attnum = numbered.attnum
    AND attribute.atttypid IN (20, 21, 23, 1700)
   LEFT JOIN pg_catalog.pg_stat_user_tables AS used ON used.relid = owner.oid
+ CROSS JOIN LATERAL (
+       SELECT pg_catalog.has_table_privilege(owner.oid, 'SELECT')
+              AND pg_catalog.has_sequence_privilege(class.oid, 'SELECT')
+              AND pg_catalog.has_schema_privilege(namespace.oid, 'USAGE')
+              AND pg_catalog.has_schema_privilege(above.oid, 'USAGE') AS is_readable) AS may
+ CROSS JOIN LATERAL (
+       SELECT may.is_readable,
+              CASE WHEN may.is_readable THEN pg_catalog.pg_sequence_last_value(class.oid) END AS last
+       OFFSET 0) AS given
  -- A partition is asked with its table. Into one that nobody knows a row of nothing was inserted: no number can be
  -- there twice, and to open it takes its time.
  WHERE NOT owner.relispartition
@@ -121,7 +137,10 @@ SELECT 'sequence', namespace.nspname, class.relname,
                  JOIN pg_catalog.pg_class AS built ON built.oid = index.indexrelid
                  JOIN pg_catalog.pg_am AS method ON method.oid = built.relam AND method.amname = 'btree'
                 WHERE index.indrelid = owner.oid AND index.indisvalid AND index.indpred IS NULL
-                  AND index.indkey[0] = attribute.attnum);
+                  AND index.indkey[0] = attribute.attnum)
+ -- Where there are more rows than numbers were given out, some have numbers from elsewhere: these come first.
+ ORDER BY coalesce((given.last::float8 - sequence.seqstart) / sequence.seqincrement + 1, 0)
+          - greatest(owner.reltuples, used.n_live_tup, 0);
 
 -- int_pk_no_sequence --
 -- What to ask: how far small keys that no sequence numbers have come.
@@ -152,7 +171,9 @@ SELECT 'column', namespace.nspname, class.relname || '.' || attribute.attname,
    -- One that points at another table is not longer than that.
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS linked
                     WHERE linked.conrelid = class.oid AND linked.contype = 'f'
-                      AND attribute.attnum = ANY (linked.conkey));
+                      AND attribute.attnum = ANY (linked.conkey))
+ ORDER BY greatest(class.reltuples, used.n_live_tup, 0)
+          / CASE attribute.atttypid WHEN 21 THEN 32767 ELSE 2147483647 END DESC;
 
 -- int_narrow_identity --
 -- Numbered keys of a type that a table of many rows uses up.

@@ -550,9 +550,9 @@ SELECT CASE class.relkind WHEN 'i' THEN 'index' WHEN 'S' THEN 'sequence' ELSE 't
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
  WHERE class.relkind IN ('r', 'i', 'S', 't', 'm')
    AND class.relpersistence <> 't'
-   AND (pg_catalog.pg_stat_file(pg_catalog.pg_relation_filepath(class.oid), true)).size IS NULL
    -- One that has been dropped meanwhile has no path any more.
-   AND pg_catalog.pg_relation_filepath(class.oid) IS NOT NULL;
+   AND CASE WHEN (pg_catalog.pg_stat_file(pg_catalog.pg_relation_filepath(class.oid), true)).size IS NULL
+            THEN pg_catalog.pg_relation_filepath(class.oid) IS NOT NULL ELSE false END;
 
 -- coll_database --
 -- Databases that another version of the library sorted: their indexes may be in an order that is not theirs.
