@@ -69,7 +69,8 @@ def check_health(
             f'there is no check "{name}" to be given limits', hint="say its whole id: conn.usage"
         )
     wanted = chosen(CHECKS, only=only, exclude=exclude, deep=deep)
-    checks = [_limited(one, limits, deep=deep) for one in wanted]
+    # What takes all the time that it is given comes last.
+    checks = sorted((_limited(one, limits, deep=deep) for one in wanted), key=lambda one: one.most_s is None)
     settings = resolve_settings(url)
     began = time.monotonic()
     with closing(Session(settings, deadline=began + deadline_s)) as session:
@@ -89,17 +90,18 @@ def _asked(session: Session, checks: Sequence[Check]) -> tuple[list[Ran], int | 
         session.open()
         ((in_recovery, sees_others, login),) = session.rows(SQL["role"], most_s=_CHECK_MOST_S)
     except (NoAnswerError, psycopg2.Error) as error:
-        reason = "the server did not answer" if isinstance(error, NoAnswerError) else "no connection"
+        reason = str(error) if isinstance(error, NoAnswerError) else "no connection"
         return _unanswered(checks, reason), None, "unknown"
-    role = "standby" if in_recovery else "primary"
+    role, version = "standby" if in_recovery else "primary", session.server_version
     asker = Asker(role, login, sees_others)
     ran: list[Ran] = []
     for place, check in enumerate(checks):
         try:
             ran.append(_ran(session, check, asker))
-        except NoAnswerError:
-            return [*ran, *_unanswered(checks[place:], "the server did not answer")], None, role
-    return ran, session.server_version, role
+        except NoAnswerError as error:
+            ran += _unanswered(checks[place:], str(error))
+            break
+    return ran, version, role
 
 
 def _ran(session: Session, check: Check, asker: Asker) -> Ran:
