@@ -72,6 +72,21 @@ def test_what_a_login_may_not_see_is_unknown_and_says_what_would_cure_it(
     assert seen.state is State.CRITICAL
 
 
+@pytest.mark.parametrize("check", ["seq.exhaustion", "seq.behind_max"])
+def test_many_things_that_a_login_may_not_see_are_said_once_with_one_cure(
+    empty_url: str, login: Callable[..., str], check: str
+) -> None:
+    for number in range(21):
+        rows(empty_url, f"CREATE TABLE t{number} (a serial PRIMARY KEY)")
+        rows(empty_url, f"INSERT INTO t{number} DEFAULT VALUES")
+    url = login()
+    (one,) = check_health(url=url, only=[check]).findings
+    assert one.summary.endswith(": the login may not read 21 of them")
+    assert (one.state, one.cure) == (State.UNKNOWN, f"GRANT pg_read_all_data TO {role_of(url)}")
+    rows(empty_url, str(one.cure))
+    assert check_health(url=url, only=[check]).state is State.OK
+
+
 def test_what_there_was_no_time_to_ask_is_said_and_a_deep_run_asks_it(
     empty_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

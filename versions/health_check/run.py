@@ -16,7 +16,13 @@ from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
 from spotify_ai_agent_migrations.versions.health_check.check import Check, Row, findings_of, worst
-from spotify_ai_agent_migrations.versions.health_check.finding import Finding, HealthReport, Ran, State
+from spotify_ai_agent_migrations.versions.health_check.finding import (
+    Finding,
+    HealthReport,
+    Ran,
+    State,
+    Subject,
+)
 from spotify_ai_agent_migrations.versions.health_check.probing import Probe
 from spotify_ai_agent_migrations.versions.health_check.selection import chosen
 from spotify_ai_agent_migrations.versions.health_check.session import NoAnswerError, Session
@@ -24,6 +30,7 @@ from spotify_ai_agent_migrations.versions.health_check.session import NoAnswerEr
 SQL: Final = queries("spotify_ai_agent_migrations.versions.health_check")
 DEADLINE_S: Final = 10.0
 _CHECK_MOST_S: Final = 2.0
+_MANY: Final = 20
 _PRIVILEGE: Final = "42501"
 _CANCELLED: Final = "57014"
 _LOCKED: Final = "55P03"
@@ -118,8 +125,23 @@ def _ran(session: Session, check: Check, asker: Asker) -> Ran:
         rows = _rows(session, check, asker)
     except psycopg2.Error as error:
         return _refused(check, asker, error, time.monotonic() - began)
-    found = findings_of(check, rows)
+    found = _gathered(check, asker, findings_of(check, rows))
     return Ran(check.id, worst(found), time.monotonic() - began, found)
+
+
+def _gathered(check: Check, asker: Asker, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Say once, instead of for each thing, that the login may not read it, where there are many."""
+    hidden = [one for one in found if _is_hidden(one)]
+    if not check.needs or len(hidden) <= _MANY:
+        return found
+    said = f"{check.title}: the login may not read {len(hidden)} of them"
+    subject, cure = Subject("check", None, check.id), asker.granted(check.needs)
+    once = Finding(check.id, State.UNKNOWN, subject, said, cure=cure)
+    return (*(one for one in found if not _is_hidden(one)), once)
+
+
+def _is_hidden(one: Finding) -> bool:
+    return one.state is State.UNKNOWN and one.cure is not None
 
 
 def shown(session: Session, check: Check) -> str:
