@@ -23,12 +23,14 @@ from spotify_ai_agent_migrations.versions.health_check.finding import (
     State,
     Subject,
 )
+from spotify_ai_agent_migrations.versions.health_check.meter import Tell
 from spotify_ai_agent_migrations.versions.health_check.probing import Probe
 from spotify_ai_agent_migrations.versions.health_check.selection import chosen
 from spotify_ai_agent_migrations.versions.health_check.session import NoAnswerError, Session
 
 SQL: Final = queries("spotify_ai_agent_migrations.versions.health_check")
 DEADLINE_S: Final = 10.0
+DEEP_DEADLINE_S: Final = 600.0
 _CHECK_MOST_S: Final = 2.0
 _MANY: Final = 20
 _PRIVILEGE: Final = "42501"
@@ -59,12 +61,14 @@ def check_health(
     deep: bool = False,
     deadline_s: float = DEADLINE_S,
     limits: Limits = NO_LIMITS,
+    tell: Tell | None = None,
 ) -> HealthReport:
     """Ask the server how it is, and return what was found; an unhealthy server raises nothing.
 
     only, exclude: checks by id, or by group (`conn`), or by pattern (`idx.*`).
     deep: also what reads the data: amcheck, orphans of foreign keys, exact bloat.
     limits: from where on a check, by id, is a warning, and critical, instead of its own limits.
+    tell: is told before each check which it is, how many are done, and how many there are.
 
     Locks: ACCESS SHARE on catalogs. Time: *deadline_s* at the most, whatever the server does.
 
@@ -81,7 +85,7 @@ def check_health(
     settings = resolve_settings(url)
     began = time.monotonic()
     with closing(Session(settings, deadline=began + deadline_s)) as session:
-        ran, version, role = _asked(session, checks)
+        ran, version, role = _asked(session, checks, tell)
     return HealthReport(tuple(ran), time.monotonic() - began, settings.shown_url, version, role)
 
 
@@ -92,7 +96,7 @@ def _limited(check: Check, limits: Limits, *, deep: bool) -> Check:
     return replace(check, warning=warning, critical=critical, most_s=None if is_patient else check.most_s)
 
 
-def _asked(session: Session, checks: Sequence[Check]) -> tuple[list[Ran], int | None, str]:
+def _asked(session: Session, checks: Sequence[Check], tell: Tell | None) -> tuple[list[Ran], int | None, str]:
     try:
         session.open()
         ((in_recovery, sees_others, login),) = session.rows(SQL["role"], most_s=_CHECK_MOST_S)
@@ -103,6 +107,8 @@ def _asked(session: Session, checks: Sequence[Check]) -> tuple[list[Ran], int | 
     asker = Asker(role, login, sees_others)
     ran: list[Ran] = []
     for place, check in enumerate(checks):
+        if tell is not None:
+            tell(check.id, place, len(checks))
         try:
             ran.append(_ran(session, check, asker))
         except NoAnswerError as error:
