@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Final
@@ -10,10 +11,11 @@ from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
 from spotify_ai_agent_migrations.versions.health_check.check import BOTH, Check
-from spotify_ai_agent_migrations.versions.health_check.outputs.words import CHECK_OF, number
+from spotify_ai_agent_migrations.versions.health_check.outputs.words import CHECK_OF, amount
 
 _PACKAGE: Final = "spotify_ai_agent_migrations.versions.health_check"
 _OLDEST: Final = 15
+_PARAMETER: Final = re.compile(r"%(?:\((\w+)\)s|%)")
 
 
 def page(name: str) -> str:
@@ -50,7 +52,7 @@ def _facts(check: Check) -> Iterator[tuple[str, str]]:
 def _bounds(check: Check) -> str:
     limits = (("warning", check.warning), ("critical", check.critical))
     way = "down to" if check.falling else "from"
-    return ", ".join(f"{name} {way} {number(limit)}" for name, limit in limits if limit is not None)
+    return ", ".join(f"{name} {way} {amount(limit)}" for name, limit in limits if limit is not None)
 
 
 def _limits(check: Check) -> str:
@@ -82,13 +84,30 @@ def _cost(check: Check) -> str:
     if check.deep:
         return "reads the data, for as long as --deadline lets it"
     if check.probed and check.most_s is not None:
-        return f"asks objects one by one, for {number(check.most_s)} s at the most; what is left is unknown"
+        return f"asks objects one by one, for {amount(check.most_s)} s at the most; what is left is unknown"
     return "one statement; reads catalogs and statistics"
 
 
 def _statements(check: Check) -> Iterator[str]:
     every = queries(_PACKAGE)
-    yield every[check.statement]
+    yield _filled(check, every[check.statement])
     if check.renamed:
         yield f"\n-- below PostgreSQL {check.renamed // 10_000}"
-        yield every[f"{check.statement}_older"]
+        yield _filled(check, every[f"{check.statement}_older"])
+
+
+def _filled(check: Check, statement: str) -> str:
+    """Return *statement* with its parameters in it, so that a person can ask it."""
+    known = {**check.settings, "warning": check.warning, "critical": check.critical, "connected_s": 0.0}
+    literals = {name: _literal(value) for name, value in known.items()}
+    literals["now"] = "extract(epoch FROM pg_catalog.clock_timestamp())"
+    return _PARAMETER.sub(lambda found: literals[found[1]] if found[1] else "%", statement)
+
+
+def _literal(value: object) -> str:
+    """Return a number, a text of ours, or a list of such, as SQL writes it."""
+    if isinstance(value, list):
+        return f"ARRAY[{', '.join(map(_literal, value))}]"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return "NULL" if value is None else str(value)

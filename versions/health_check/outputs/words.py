@@ -76,8 +76,13 @@ def silent(report: HealthReport, state: State = State.UNKNOWN) -> Iterator[tuple
 
 
 def number(value: float) -> str:
-    """Return *value* with four digits at the most behind the point, and none where there are none."""
+    """Return *value* as a program reads it: four digits at the most behind the point, none where none are."""
     return f"{value:.4f}".rstrip("0").rstrip(".") if value % 1 else f"{value:.0f}"
+
+
+def amount(value: float) -> str:
+    """Return *value* as a person reads it, with commas between thousands."""
+    return f"{value:,.4f}".rstrip("0").rstrip(".") if value % 1 else f"{value:,.0f}"
 
 
 def measured(found: Finding) -> str:
@@ -85,5 +90,5 @@ def measured(found: Finding) -> str:
     if found.measure is None:
         return ""
     limits = (("warning", found.warning), ("critical", found.critical))
-    shown = [f"{name} at {number(limit)}" for name, limit in limits if limit is not None]
-    return "; ".join([f"{number(found.measure)} {found.unit}".strip(), *shown])
+    shown = [f"{name} at {amount(limit)}" for name, limit in limits if limit is not None]
+    return "; ".join([f"{amount(found.measure)} {found.unit}".strip(), *shown])
