@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from spotify_ai_agent_migrations.versions.core.errors import SettingsError
+from spotify_ai_agent_migrations.versions.core.errors import FileError, SettingsError
 from spotify_ai_agent_migrations.versions.health_check.finding import HealthReport
 from spotify_ai_agent_migrations.versions.health_check.meter import shown_progress
 from spotify_ai_agent_migrations.versions.health_check.outputs import FORMATS, Extra
@@ -171,10 +171,17 @@ def _shown(report: HealthReport, written: Format | None, *, is_for_file: bool) -
 
 
 def _put(content: str, output: Path | None) -> None:
-    if output is None:
-        typer.echo(content, nl=False)
-    else:
+    if output is not None:
         placed(output, content)
+        return
+    try:
+        typer.echo(content, nl=False)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise FileError(
+            f"standard output cannot be written: {error.strerror}", hint="name a file by --output"
+        ) from error
 
 
 # `python versions/009_health_check.py`: the check, and both directions of the revision beside it.
