@@ -89,7 +89,7 @@ class Probe:
                 rows = self._rows(some, lock_ms=_TOGETHER_LOCK_MS)
             except psycopg2.Error:
                 # One that is locked, or broken, hides no other.
-                yield from (([target], rows) for target in some if (rows := self._alone(target)) is not None)
+                yield from (([target], alone) for target in some if (alone := self._alone(target)) is not None)
             else:
                 yield some, rows
 
