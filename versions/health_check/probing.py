@@ -89,7 +89,8 @@ class Probe:
                 rows = self._rows(some, lock_ms=_TOGETHER_LOCK_MS)
             except psycopg2.Error:
                 # One that is locked, or broken, hides no other.
-                yield from (([target], alone) for target in some if (alone := self._alone(target)) is not None)
+                answered = ((target, self._alone(target)) for target in some)
+                yield from (([target], alone) for target, alone in answered if alone is not None)
             else:
                 yield some, rows
 
