@@ -33,7 +33,7 @@ class Asker:
 
     def granted(self, cure: str) -> str:
         """Return *cure* with the login's name in it."""
-        return cure.replace("TO the login", f"TO {self.login}")
+        return cure.replace("the login", self.login)
 
 
 def ran(session: Session, check: Check, asker: Asker) -> Ran:
