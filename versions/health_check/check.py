@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from spotify_ai_agent_migrations.versions.health_check.finding import Finding, Fix, State, Subject
+from spotify_ai_agent_migrations.versions.health_check.finding import (
+    Finding,
+    Fix,
+    Measured,
+    State,
+    Subject,
+)
 
 Summary = Callable[[Mapping[str, Any]], str]
 PRIMARY: Final = frozenset({"primary"})
@@ -81,6 +87,24 @@ def findings_of(check: Check, rows: Iterable[Row]) -> tuple[Finding, ...]:
     """Return what *rows* say, but for what is within the limits."""
     found = (_finding(check, row) for row in rows)
     return tuple(one for one in found if one.state is not State.OK)
+
+
+def measured_of(check: Check, rows: Iterable[Row]) -> tuple[Measured, ...]:
+    """Return every number among *rows*, also what is within the limits."""
+    return tuple(
+        Measured(
+            check.id,
+            Subject(row.kind, row.schema, row.name),
+            row.measure,
+            check.unit,
+            State(row.state) if row.state is not None else judged(check, row.measure),
+            check.warning,
+            check.critical,
+            check.falling,
+        )
+        for row in rows
+        if row.measure is not None
+    )
 
 
 def _finding(check: Check, row: Row) -> Finding:

@@ -15,7 +15,13 @@ from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
-from spotify_ai_agent_migrations.versions.health_check.check import Check, Row, findings_of, worst
+from spotify_ai_agent_migrations.versions.health_check.check import (
+    Check,
+    Row,
+    findings_of,
+    measured_of,
+    worst,
+)
 from spotify_ai_agent_migrations.versions.health_check.finding import Finding, HealthReport, Ran, State
 from spotify_ai_agent_migrations.versions.health_check.probing import Probe
 from spotify_ai_agent_migrations.versions.health_check.selection import chosen
@@ -117,7 +123,8 @@ def _ran(session: Session, check: Check, asker: Asker) -> Ran:
     except psycopg2.Error as error:
         return _refused(check, asker, error, time.monotonic() - began)
     found = findings_of(check, rows)
-    return Ran(check.id, worst(found), time.monotonic() - began, found)
+    measured = measured_of(check, rows)
+    return Ran(check.id, worst(found), time.monotonic() - began, found, measured=measured)
 
 
 def shown(session: Session, check: Check) -> str:
