@@ -36,6 +36,10 @@ class Check:
     One that is `probed` asks first what to ask: rows of kind, schema, name, a question, and what would cure
     that the login may not ask it; these questions may take `most_s`, or where that is None all the time that
     is left. One of a `table`, or an `extension`, is skipped where there is none.
+
+    One that `follows` another asks what that one asks, and says what becomes of it if it goes on as it did.
+    One that `wants` what a run is given beside the server is skipped where it was not. One that is `on_disk`
+    is told by the server where to look, and looks there itself.
     """
 
     id: str
@@ -57,11 +61,19 @@ class Check:
     probed: bool = False
     table: str = ""
     extension: str = ""
+    follows: str = ""
+    wants: str = ""
+    on_disk: bool = False
 
     @property
     def statement(self) -> str:
         """The name of its statement."""
-        return self.id.replace(".", "_")
+        return (self.follows or self.id).replace(".", "_")
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its statement says all that it says: nothing beside the server is looked at."""
+        return not (self.follows or self.wants or self.on_disk)
 
     @property
     def group(self) -> str:

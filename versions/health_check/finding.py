@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final
@@ -55,7 +56,8 @@ class Fix:
 class Finding:
     """One thing that one check found; `values` and `evidence_sql` hold no value of a row.
 
-    `measure` is what was compared with `warning` and `critical`, in `unit`.
+    `measure` is what was compared with `warning` and `critical`, in `unit`. `first_seen` is since when it has
+    been there without a break, where a history tells.
     """
 
     check: str
@@ -70,6 +72,7 @@ class Finding:
     evidence_sql: str = ""
     fixes: tuple[Fix, ...] = ()
     cure: str | None = None
+    first_seen: datetime | None = None
 
     @property
     def group(self) -> str:

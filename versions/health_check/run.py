@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import Final
 
@@ -22,14 +23,20 @@ from spotify_ai_agent_migrations.versions.health_check.check import (
     measured_of,
     worst,
 )
+from spotify_ai_agent_migrations.versions.health_check.disks import looked
 from spotify_ai_agent_migrations.versions.health_check.finding import Finding, HealthReport, Ran, State
+from spotify_ai_agent_migrations.versions.health_check.given import Given
+from spotify_ai_agent_migrations.versions.health_check.history import of_database, with_first_seen
+from spotify_ai_agent_migrations.versions.health_check.past import Past
 from spotify_ai_agent_migrations.versions.health_check.probing import Probe
 from spotify_ai_agent_migrations.versions.health_check.selection import chosen
 from spotify_ai_agent_migrations.versions.health_check.session import NoAnswerError, Session
+from spotify_ai_agent_migrations.versions.health_check.trends import LEAST, trended
 
 SQL: Final = queries("spotify_ai_agent_migrations.versions.health_check")
 DEADLINE_S: Final = 10.0
 _CHECK_MOST_S: Final = 2.0
+_DISK_MOST_S: Final = 0.5
 _PRIVILEGE: Final = "42501"
 _CANCELLED: Final = "57014"
 _LOCKED: Final = "55P03"
@@ -44,6 +51,14 @@ class Asker:
     role: str
     login: str
     sees_others: bool
+    given: Given
+    database: str = ""
+    now: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+
+    @property
+    def past(self) -> list[Past]:
+        """What was measured of this database before."""
+        return of_database(self.given.history or (), self.database)
 
     def granted(self, cure: str) -> str:
         """Return *cure* with the login's name in it."""
@@ -58,12 +73,16 @@ def check_health(
     deep: bool = False,
     deadline_s: float = DEADLINE_S,
     limits: Limits = NO_LIMITS,
+    history: Sequence[Past] | None = None,
+    expected: Mapping[str, str] | None = None,
 ) -> HealthReport:
     """Ask the server how it is, and return what was found; an unhealthy server raises nothing.
 
     only, exclude: checks by id, or by group (`conn`), or by pattern (`idx.*`).
     deep: also what reads the data: amcheck, orphans of foreign keys, exact bloat.
     limits: from where on a check, by id, is a warning, and critical, instead of its own limits.
+    history: what earlier runs measured, none perhaps; with it days left, growth, and since when.
+    expected: settings by name, and what they should be.
 
     Locks: ACCESS SHARE on catalogs. Time: *deadline_s* at the most, whatever the server does.
 
@@ -75,12 +94,16 @@ def check_health(
             f'there is no check "{name}" to be given limits', hint="say its whole id: conn.usage"
         )
     wanted = chosen(CHECKS, only=only, exclude=exclude, deep=deep)
-    checks = [_limited(one, limits, deep=deep) for one in wanted]
+    given = Given(history, expected)
+    checks = [given.told(_limited(one, limits, deep=deep)) for one in wanted]
     settings = resolve_settings(url)
     began = time.monotonic()
     with closing(Session(settings, deadline=began + deadline_s)) as session:
-        ran, version, role = _asked(session, checks)
-    return HealthReport(tuple(ran), time.monotonic() - began, settings.shown_url, version, role)
+        ran, version, asker = _asked(session, checks, given)
+    report = HealthReport(
+        tuple(ran), time.monotonic() - began, settings.shown_url, version, asker.role, asker.database
+    )
+    return report if history is None else with_first_seen(report, history, now=asker.now)
 
 
 def _limited(check: Check, limits: Limits, *, deep: bool) -> Check:
@@ -90,22 +113,31 @@ def _limited(check: Check, limits: Limits, *, deep: bool) -> Check:
     return replace(check, warning=warning, critical=critical, most_s=None if is_patient else check.most_s)
 
 
-def _asked(session: Session, checks: Sequence[Check]) -> tuple[list[Ran], int | None, str]:
+def _asked(session: Session, checks: Sequence[Check], given: Given) -> tuple[list[Ran], int | None, Asker]:
     try:
         session.open()
         ((in_recovery, sees_others, login),) = session.rows(SQL["role"], most_s=_CHECK_MOST_S)
+        database = "" if given.history is None else _identity(session)
     except (NoAnswerError, psycopg2.Error) as error:
         reason = "the server did not answer" if isinstance(error, NoAnswerError) else "no connection"
-        return _unanswered(checks, reason), None, "unknown"
-    role = "standby" if in_recovery else "primary"
-    asker = Asker(role, login, sees_others)
+        return _unanswered(checks, reason), None, Asker("unknown", "", sees_others=False, given=given)
+    asker = Asker("standby" if in_recovery else "primary", login, sees_others, given, database)
     ran: list[Ran] = []
     for place, check in enumerate(checks):
         try:
             ran.append(_ran(session, check, asker))
         except NoAnswerError:
-            return [*ran, *_unanswered(checks[place:], "the server did not answer")], None, role
-    return ran, session.server_version, role
+            return [*ran, *_unanswered(checks[place:], "the server did not answer")], None, asker
+    return ran, session.server_version, asker
+
+
+def _identity(session: Session) -> str:
+    """Return what the history calls this database."""
+    try:
+        ((database,),) = session.rows(SQL["identity"], most_s=_CHECK_MOST_S)
+    except psycopg2.Error:
+        ((database,),) = session.rows(SQL["identity_hidden"], most_s=_CHECK_MOST_S)
+    return str(database)
 
 
 def _ran(session: Session, check: Check, asker: Asker) -> Ran:
@@ -115,6 +147,8 @@ def _ran(session: Session, check: Check, asker: Asker) -> Ran:
     if check.watching and not asker.sees_others:
         cure = asker.granted("GRANT pg_monitor TO the login")
         return _hidden(check, cure, "the login sees its own sessions only")
+    if reason := asker.given.lacks(check):
+        return Ran(check.id, State.SKIPPED, 0.0, reason=reason)
     began = time.monotonic()
     try:
         if (left_out := _left_out(session, check, asker)) is not None:
@@ -122,9 +156,22 @@ def _ran(session: Session, check: Check, asker: Asker) -> Ran:
         rows = _rows(session, check, asker)
     except psycopg2.Error as error:
         return _refused(check, asker, error, time.monotonic() - began)
-    found = findings_of(check, rows)
-    measured = measured_of(check, rows)
-    return Ran(check.id, worst(found), time.monotonic() - began, found, measured=measured)
+    return _judged(check, rows, asker, time.monotonic() - began)
+
+
+def _judged(check: Check, rows: Sequence[Row], asker: Asker, seconds: float) -> Ran:
+    """Say what *rows* come to, or what they will, where that is the question."""
+    if not check.follows:
+        found = findings_of(check, rows)
+        return Ran(check.id, worst(found), seconds, found, measured=measured_of(check, rows))
+    (source,) = (one for one in CHECKS if one.id == check.follows)
+    measured = measured_of(source, rows)
+    to_come = trended(check, rows, asker.past, now=asker.now)
+    if to_come is None:
+        reason = f"nothing was measured {LEAST.total_seconds() / 3600:.0f} h ago or before, in two weeks"
+        return Ran(check.id, State.UNKNOWN, seconds, reason=reason, measured=measured)
+    found = findings_of(check, to_come)
+    return Ran(check.id, worst(found), seconds, found, measured=measured)
 
 
 def shown(session: Session, check: Check) -> str:
@@ -137,7 +184,8 @@ def _rows(session: Session, check: Check, asker: Asker) -> list[Row]:
     statement = shown(session, check)
     found = session.rows(statement, most_s=session.left_s if check.most_s is None else _CHECK_MOST_S)
     if not check.probed:
-        return [_row(one, asker, statement) for one in found]
+        rows = [_row(one, asker, statement) for one in found]
+        return looked(check, rows, most_s=min(_DISK_MOST_S, session.left_s)) if check.on_disk else rows
     most_s = session.left_s if check.most_s is None else check.most_s
     probe = Probe(session, check, time.monotonic() + most_s, _reason)
     return [_row(one, asker, question or statement) for one, question in probe.answers(found)]
