@@ -24,7 +24,6 @@ def test_every_statement_goes_into_psql_as_it_is_shown(url: str, tmp_path: pathl
     with closing(Session(resolve_settings(url), deadline=time.monotonic() + 60)) as session:
         session.open()
         shown = [run.shown(session, check) for check in asked]
-    assert not any("%(" in statement for statement in shown)
     script = tmp_path / "shown.sql"
     script.write_text("\n".join(["BEGIN READ ONLY;", *shown, "COMMIT;"]), encoding="utf-8")
     done = started(client("psql", url), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", script)

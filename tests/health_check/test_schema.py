@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 
 from faults import COUNTED, Fault, found, held, lower, role_of
-from spotify_ai_agent_migrations.versions.health_check import State, check_health
+from spotify_ai_agent_migrations.versions.health_check import Finding, State, check_health
 from support import connected, rows
 
 # Nothing but the test comes to the table.
@@ -343,16 +343,21 @@ def test_what_is_mostly_empty_is_measured_and_written_anew(
     rows(empty_url, "CREATE INDEX i ON t (a)")
     rows(empty_url, "ANALYZE t")
     lower(monkeypatch, check, {"least_bytes": 100_000})
-    assert found(empty_url, check) == ()
+
+    def seen() -> list[Finding]:
+        # Catalogs that all databases share are what the tests beside have left of them.
+        return [one for one in found(empty_url, check) if one.subject.schema == "public"]
+
+    assert seen() == []
     # In each page a few rows stay.
     rows(empty_url, "DELETE FROM t WHERE a % 30 <> 0")
     rows(empty_url, "VACUUM t")
-    (one,) = found(empty_url, check)
+    (one,) = seen()
     assert (one.state, one.summary) == (State.WARNING, summary)
     for fix in one.fixes:
         rows(empty_url, fix.sql)
     rows(empty_url, "ANALYZE t")
-    assert found(empty_url, check) == ()
+    assert seen() == []
 
 
 def test_an_index_is_not_called_unused_before_the_server_has_counted_for_long(

@@ -19,6 +19,7 @@ _BETWEEN: Final = "\nUNION ALL\n"
 # Who waits for the lock of one table asks no other meanwhile.
 _TOGETHER_LOCK_MS: Final = 20
 _ALONE_LOCK_MS: Final = 100
+_LEAST_S: Final = 0.01
 _CORRUPT: Final = frozenset({"XX001", "XX002"})
 
 
@@ -78,14 +79,14 @@ class Probe:
     def _asked(self, targets: Sequence[Target]) -> Iterator[tuple[Sequence[Target], Sequence[Raw]]]:
         """Yield one part of the targets after another with what was answered, until there is no time left."""
         for first in range(0, len(targets), _TOGETHER):
+            if self.left_s <= 0:
+                return
             some = targets[first : first + _TOGETHER]
             try:
                 yield some, self._rows(some, lock_ms=_TOGETHER_LOCK_MS)
             except psycopg2.Error:
                 # One that is locked, or broken, hides no other.
                 yield from (([target], rows) for target in some if (rows := self._alone(target)) is not None)
-            if self.left_s <= 0:
-                return
 
     def _alone(self, target: Target) -> Sequence[Raw] | None:
         if self.left_s <= 0:
@@ -109,7 +110,7 @@ class Probe:
 
     def _rows(self, targets: Sequence[Target], *, lock_ms: int) -> Sequence[Raw]:
         asked = _BETWEEN.join(str(target.question) for target in targets)
-        return self.session.rows(asked, most_s=self.left_s, lock_ms=lock_ms)
+        return self.session.rows(asked, most_s=max(self.left_s, _LEAST_S), lock_ms=lock_ms)
 
 
 def _questions(targets: Sequence[Target]) -> Mapping[Raw, str]:

@@ -24,7 +24,13 @@ from spotify_ai_agent_migrations.versions.health_check.check import (
     worst,
 )
 from spotify_ai_agent_migrations.versions.health_check.disks import looked
-from spotify_ai_agent_migrations.versions.health_check.finding import Finding, HealthReport, Ran, State
+from spotify_ai_agent_migrations.versions.health_check.finding import (
+    Finding,
+    HealthReport,
+    Ran,
+    State,
+    Subject,
+)
 from spotify_ai_agent_migrations.versions.health_check.given import Given
 from spotify_ai_agent_migrations.versions.health_check.history import of_database, with_first_seen
 from spotify_ai_agent_migrations.versions.health_check.past import Past
@@ -37,6 +43,7 @@ SQL: Final = queries("spotify_ai_agent_migrations.versions.health_check")
 DEADLINE_S: Final = 10.0
 _CHECK_MOST_S: Final = 2.0
 _DISK_MOST_S: Final = 0.5
+_MANY: Final = 20
 _PRIVILEGE: Final = "42501"
 _CANCELLED: Final = "57014"
 _LOCKED: Final = "55P03"
@@ -95,7 +102,9 @@ def check_health(
         )
     wanted = chosen(CHECKS, only=only, exclude=exclude, deep=deep)
     given = Given(history, expected)
-    checks = [given.told(_limited(one, limits, deep=deep)) for one in wanted]
+    limited = (given.told(_limited(one, limits, deep=deep)) for one in wanted)
+    # What takes all the time that it is given comes last.
+    checks = sorted(limited, key=lambda one: one.most_s is None)
     settings = resolve_settings(url)
     began = time.monotonic()
     with closing(Session(settings, deadline=began + deadline_s)) as session:
@@ -119,16 +128,18 @@ def _asked(session: Session, checks: Sequence[Check], given: Given) -> tuple[lis
         ((in_recovery, sees_others, login),) = session.rows(SQL["role"], most_s=_CHECK_MOST_S)
         database = "" if given.history is None else _identity(session)
     except (NoAnswerError, psycopg2.Error) as error:
-        reason = "the server did not answer" if isinstance(error, NoAnswerError) else "no connection"
+        reason = str(error) if isinstance(error, NoAnswerError) else "no connection"
         return _unanswered(checks, reason), None, Asker("unknown", "", sees_others=False, given=given)
-    asker = Asker("standby" if in_recovery else "primary", login, sees_others, given, database)
+    role, version = "standby" if in_recovery else "primary", session.server_version
+    asker = Asker(role, login, sees_others, given, database)
     ran: list[Ran] = []
     for place, check in enumerate(checks):
         try:
             ran.append(_ran(session, check, asker))
-        except NoAnswerError:
-            return [*ran, *_unanswered(checks[place:], "the server did not answer")], None, asker
-    return ran, session.server_version, asker
+        except NoAnswerError as error:
+            ran += _unanswered(checks[place:], str(error))
+            break
+    return ran, version, asker
 
 
 def _identity(session: Session) -> str:
@@ -162,7 +173,7 @@ def _ran(session: Session, check: Check, asker: Asker) -> Ran:
 def _judged(check: Check, rows: Sequence[Row], asker: Asker, seconds: float) -> Ran:
     """Say what *rows* come to, or what they will, where that is the question."""
     if not check.follows:
-        found = findings_of(check, rows)
+        found = _gathered(check, asker, findings_of(check, rows))
         return Ran(check.id, worst(found), seconds, found, measured=measured_of(check, rows))
     (source,) = (one for one in CHECKS if one.id == check.follows)
     measured = measured_of(source, rows)
@@ -170,8 +181,23 @@ def _judged(check: Check, rows: Sequence[Row], asker: Asker, seconds: float) -> 
     if to_come is None:
         reason = f"nothing was measured {LEAST.total_seconds() / 3600:.0f} h ago or before, in two weeks"
         return Ran(check.id, State.UNKNOWN, seconds, reason=reason, measured=measured)
-    found = findings_of(check, to_come)
+    found = _gathered(check, asker, findings_of(check, to_come))
     return Ran(check.id, worst(found), seconds, found, measured=measured)
+
+
+def _gathered(check: Check, asker: Asker, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Say once, instead of for each thing, that the login may not read it, where there are many."""
+    hidden = [one for one in found if _is_hidden(one)]
+    if not check.needs or len(hidden) <= _MANY:
+        return found
+    said = f"{check.title}: the login may not read {len(hidden)} of them"
+    subject, cure = Subject("check", None, check.id), asker.granted(check.needs)
+    once = Finding(check.id, State.UNKNOWN, subject, said, cure=cure)
+    return (*(one for one in found if not _is_hidden(one)), once)
+
+
+def _is_hidden(one: Finding) -> bool:
+    return one.state is State.UNKNOWN and one.cure is not None
 
 
 def shown(session: Session, check: Check) -> str:

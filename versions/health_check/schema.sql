@@ -71,7 +71,7 @@ SELECT 'sequence', nspname, relname,
 
 -- seq_behind_max --
 -- What to ask: of each column that a sequence numbers and an index begins with, whether it is past its sequence.
-WITH numbered AS (
+WITH linked AS (
     SELECT link.objid AS sequence, link.refobjid AS relation, link.refobjsubid AS attnum
       FROM pg_catalog.pg_depend AS link
      WHERE link.classid = 'pg_catalog.pg_class'::regclass AND link.refclassid = 'pg_catalog.pg_class'::regclass
@@ -81,6 +81,10 @@ WITH numbered AS (
       FROM pg_catalog.pg_depend AS link
       JOIN pg_catalog.pg_attrdef AS filled ON filled.oid = link.objid
      WHERE link.classid = 'pg_catalog.pg_attrdef'::regclass AND link.refclassid = 'pg_catalog.pg_class'::regclass
+), numbered AS MATERIALIZED (
+    SELECT linked.relation, linked.attnum, sequence.*
+      FROM linked
+      JOIN pg_catalog.pg_sequence AS sequence ON sequence.seqrelid = linked.sequence AND NOT sequence.seqcycle
 )
 SELECT 'sequence', namespace.nspname, class.relname,
        CASE WHEN given.is_readable THEN
@@ -96,30 +100,28 @@ SELECT 'sequence', namespace.nspname, class.relname,
                pg_catalog.format(
                    'SELECT pg_catalog.setval(%%L, (SELECT %%s(%%I) FROM %%I.%%I))',
                    pg_catalog.format('%%I.%%I', namespace.nspname, class.relname),
-                   CASE WHEN sequence.seqincrement > 0 THEN 'max' ELSE 'min' END,
+                   CASE WHEN numbered.seqincrement > 0 THEN 'max' ELSE 'min' END,
                    attribute.attname, above.nspname, owner.relname),
-               CASE WHEN sequence.seqincrement > 0 THEN 'max' ELSE 'min' END,
+               CASE WHEN numbered.seqincrement > 0 THEN 'max' ELSE 'min' END,
                -- To read a sequence as a table takes longer, and is needed only where it never gave a number out.
                CASE WHEN given.last IS NULL THEN
                    pg_catalog.format(
                        '(SELECT CASE WHEN is_called THEN last_value ELSE last_value - %%s END::numeric AS last FROM %%I.%%I)',
-                       sequence.seqincrement, namespace.nspname, class.relname)
+                       numbered.seqincrement, namespace.nspname, class.relname)
                ELSE pg_catalog.format('(SELECT pg_catalog.pg_sequence_last_value(%%s)::numeric AS last)', class.oid)
                END,
-               CASE WHEN sequence.seqincrement > 0 THEN '' ELSE '-' END)
+               CASE WHEN numbered.seqincrement > 0 THEN '' ELSE '-' END)
        END,
        pg_catalog.format('GRANT SELECT ON %%I.%%I, %%I.%%I TO the login', above.nspname, owner.relname,
                          namespace.nspname, class.relname)
   FROM numbered
-  JOIN pg_catalog.pg_sequence AS sequence ON sequence.seqrelid = numbered.sequence AND NOT sequence.seqcycle
-  JOIN pg_catalog.pg_class AS class ON class.oid = sequence.seqrelid AND class.relpersistence = 'p'
+  JOIN pg_catalog.pg_class AS class ON class.oid = numbered.seqrelid AND class.relpersistence = 'p'
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
   JOIN pg_catalog.pg_class AS owner ON owner.oid = numbered.relation AND owner.relkind IN ('r', 'p')
   JOIN pg_catalog.pg_namespace AS above ON above.oid = owner.relnamespace
   JOIN pg_catalog.pg_attribute AS attribute
     ON attribute.attrelid = numbered.relation AND attribute.attnum = numbered.attnum
    AND attribute.atttypid IN (20, 21, 23, 1700)
-  LEFT JOIN pg_catalog.pg_stat_user_tables AS used ON used.relid = owner.oid
  CROSS JOIN LATERAL (
        SELECT pg_catalog.has_table_privilege(owner.oid, 'SELECT')
               AND pg_catalog.has_sequence_privilege(class.oid, 'SELECT')
@@ -132,15 +134,16 @@ SELECT 'sequence', namespace.nspname, class.relname,
  -- A partition is asked with its table. Into one that nobody knows a row of nothing was inserted: no number can be
  -- there twice, and to open it takes its time.
  WHERE NOT owner.relispartition
-   AND (owner.relkind = 'p' OR owner.relpages > 0 OR used.n_tup_ins > 0 OR used.n_live_tup > 0)
+   AND (owner.relkind = 'p' OR owner.relpages > 0 OR pg_catalog.pg_stat_get_tuples_inserted(owner.oid) > 0
+        OR pg_catalog.pg_stat_get_live_tuples(owner.oid) > 0)
    AND EXISTS (SELECT FROM pg_catalog.pg_index AS index
                  JOIN pg_catalog.pg_class AS built ON built.oid = index.indexrelid
                  JOIN pg_catalog.pg_am AS method ON method.oid = built.relam AND method.amname = 'btree'
                 WHERE index.indrelid = owner.oid AND index.indisvalid AND index.indpred IS NULL
                   AND index.indkey[0] = attribute.attnum)
  -- Where there are more rows than numbers were given out, some have numbers from elsewhere: these come first.
- ORDER BY coalesce((given.last::float8 - sequence.seqstart) / sequence.seqincrement + 1, 0)
-          - greatest(owner.reltuples, used.n_live_tup, 0);
+ ORDER BY coalesce((given.last::float8 - numbered.seqstart) / numbered.seqincrement + 1, 0)
+          - greatest(owner.reltuples, pg_catalog.pg_stat_get_live_tuples(owner.oid), 0);
 
 -- int_pk_no_sequence --
 -- What to ask: how far small keys that no sequence numbers have come.
@@ -161,18 +164,18 @@ SELECT 'column', namespace.nspname, class.relname || '.' || attribute.attname,
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
   JOIN pg_catalog.pg_attribute AS attribute
     ON attribute.attrelid = index.indrelid AND attribute.attnum = index.indkey[0] AND attribute.atttypid IN (21, 23)
-  LEFT JOIN pg_catalog.pg_stat_user_tables AS used ON used.relid = class.oid
  WHERE index.indisprimary AND index.indisvalid AND index.indnkeyatts = 1
    AND NOT class.relispartition AND class.relpersistence <> 't'
    AND namespace.nspname !~ '^(pg_|information_schema$)'
    AND attribute.attidentity = ''
    AND NOT attribute.atthasdef
-   AND (class.relkind = 'p' OR class.relpages > 0 OR used.n_tup_ins > 0 OR used.n_live_tup > 0)
+   AND (class.relkind = 'p' OR class.relpages > 0 OR pg_catalog.pg_stat_get_tuples_inserted(class.oid) > 0
+        OR pg_catalog.pg_stat_get_live_tuples(class.oid) > 0)
    -- One that points at another table is not longer than that.
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS linked
                     WHERE linked.conrelid = class.oid AND linked.contype = 'f'
                       AND attribute.attnum = ANY (linked.conkey))
- ORDER BY greatest(class.reltuples, used.n_live_tup, 0)
+ ORDER BY greatest(class.reltuples, pg_catalog.pg_stat_get_live_tuples(class.oid), 0)
           / CASE attribute.atttypid WHEN 21 THEN 32767 ELSE 2147483647 END DESC;
 
 -- int_narrow_identity --
@@ -181,18 +184,18 @@ SELECT 'column', namespace.nspname, class.relname || '.' || attribute.attname, N
        CASE attribute.atttypid WHEN 21 THEN 'warning' ELSE 'info' END,
        pg_catalog.jsonb_build_object('table', class.relname, 'column', attribute.attname,
                                      'type', pg_catalog.format_type(attribute.atttypid, NULL),
-                                     'inserted', used.n_tup_ins),
+                                     'inserted', used.inserted),
        ARRAY[[pg_catalog.format('ALTER TABLE %%I.%%I ALTER COLUMN %%I TYPE bigint', namespace.nspname, class.relname,
                                 attribute.attname),
               'ACCESS EXCLUSIVE, while the table is written anew']]
   FROM pg_catalog.pg_attribute AS attribute
   JOIN pg_catalog.pg_class AS class ON class.oid = attribute.attrelid AND class.relkind IN ('r', 'p')
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
-  LEFT JOIN pg_catalog.pg_stat_user_tables AS used ON used.relid = class.oid
+ CROSS JOIN LATERAL (SELECT pg_catalog.pg_stat_get_tuples_inserted(class.oid) AS inserted) AS used
  WHERE attribute.attnum > 0 AND NOT attribute.attisdropped AND NOT class.relispartition
    AND namespace.nspname !~ '^(pg_|information_schema$)'
-   AND (attribute.atttypid = 21 AND used.n_tup_ins > 0
-        OR attribute.atttypid = 23 AND used.n_tup_ins > %(many_rows)s)
+   AND (attribute.atttypid = 21 AND used.inserted > 0
+        OR attribute.atttypid = 23 AND used.inserted > %(many_rows)s)
    AND (attribute.attidentity <> ''
         OR EXISTS (SELECT FROM pg_catalog.pg_attrdef AS filled
                      JOIN pg_catalog.pg_depend AS link

@@ -26,7 +26,7 @@ _BEGIN: Final = (
 
 
 class NoAnswerError(Exception):
-    """The server did not answer in time, and the connection is of no use any more."""
+    """The server did not answer in time, or none was left to ask it; what it says is which."""
 
 
 class Session:
@@ -95,13 +95,13 @@ class Session:
         lock_ms: for how long it may wait for a lock.
 
         Raises:
-            NoAnswerError: nothing was answered in *most_s*, or before the deadline.
+            NoAnswerError: nothing was answered in *most_s*, or before the deadline, or that is over.
             psycopg2.Error: the server refused it, or took longer than it was given.
         """
         assert self._connection is not None
         given_s = min(most_s, self.left_s)
         if given_s <= 0:
-            raise NoAnswerError
+            raise NoAnswerError("there was no time left")
         until = time.monotonic() + given_s + _GRACE_S
         with self._connection.cursor() as cursor:
             cursor.execute(_BEGIN, (f"{max(_LEAST_MS, int(1000 * given_s))}ms", f"{lock_ms}ms"))
@@ -147,4 +147,4 @@ class Session:
             writing = [place] if state == POLL_WRITE else []
             if left_s <= 0 or not any(select.select(reading, writing, [], left_s)):
                 self.close()
-                raise NoAnswerError
+                raise NoAnswerError("the server did not answer")

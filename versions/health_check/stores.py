@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -66,7 +66,7 @@ class FileStore:
             FileError: it cannot be read, or a line of it is no record of a run.
         """
         del now, deadline_s
-        return [past for _, record in self._records() for past in _pasts(record)]
+        return [past for _, _, pasts in self._records() for past in pasts]
 
     def add(self, pasts: Sequence[Past], *, now: datetime) -> None:
         """Keep *pasts*, and forget of earlier ones what is not worth its room any more.
@@ -77,7 +77,7 @@ class FileStore:
         if not pasts:
             return
         with _translated(self.path), self._locked():
-            lines = [(at, json.dumps(record)) for at, record in self._records()]
+            lines = [(at, line) for at, line, _ in self._records()]
             kept = thinned((at for at, _ in lines), now=now, keep_days=self.keep_days)
             staying = [line for at, line in lines if at in kept]
             if self._is_torn() or len(lines) - len(staying) > len(lines) // _WORTH:
@@ -85,13 +85,13 @@ class FileStore:
             else:
                 self._append(_lines(pasts))
 
-    def _records(self) -> Iterator[tuple[datetime, Mapping[str, Any]]]:
+    def _records(self) -> Iterator[tuple[datetime, str, tuple[Past, ...]]]:
         with _translated(self.path):
             text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
         for number, line in enumerate(text.splitlines(keepends=True), start=1):
             try:
                 record = json.loads(line)
-                yield datetime.fromisoformat(record["taken_at"]), record
+                yield _time(record), line.rstrip("\n"), tuple(_pasts(record))
             except (ValueError, KeyError, TypeError) as error:
                 # A run that was killed while it wrote has left the beginning of a line, at the end.
                 if not line.endswith("\n"):
@@ -121,7 +121,7 @@ class FileStore:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Keep other processes from writing; a file of its own is locked, as the history is replaced by another."""
+        """Keep other processes from writing, by a file of its own: the history itself is replaced."""
         until = time.monotonic() + _WAIT_S
         with self.path.with_name(f".{self.path.name}.lock").open("a") as opened:
             while True:
@@ -203,12 +203,16 @@ def _lines(pasts: Iterable[Past]) -> Iterator[str]:
 
 
 def _pasts(record: Mapping[str, Any]) -> Iterator[Past]:
-    taken_at = datetime.fromisoformat(record["taken_at"])
+    taken_at = _time(record)
     for check, kind, schema, name, state, measure, unit in record["rows"]:
         one = Finding(check, State(state), Subject(kind, schema, name))
         yield Past(
             taken_at, check, one.subject, measure, one.state, one.fingerprint, record["database"], unit
         )
+
+
+def _time(record: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(record["taken_at"]).astimezone(timezone.utc)
 
 
 @contextmanager
