@@ -182,7 +182,7 @@ def _judged(check: Check, rows: Sequence[Row], asker: Asker, seconds: float) -> 
         reason = f"nothing was measured {LEAST.total_seconds() / 3600:.0f} h ago or before, in two weeks"
         return Ran(check.id, State.UNKNOWN, seconds, reason=reason, measured=measured)
     found = _gathered(check, asker, findings_of(check, to_come))
-    return Ran(check.id, worst(found), seconds, found, measured=measured)
+    return Ran(check.id, worst(found), seconds, found, measured=(*measured, *measured_of(check, to_come)))
 
 
 def _gathered(check: Check, asker: Asker, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
