@@ -72,7 +72,7 @@ def _head(report: HealthReport) -> Element:
 
 
 def _top(report: HealthReport, extra: Extra) -> Element:
-    asked = f"{words.version(report.server_version)}, {report.role}, {len(report.checks)} checks"
+    asked = f"{words.version(report)}, {len(report.checks)} checks"
     counts = (element("li", _state(state), f" {number}") for state, number in words.counts(report).items())
     return element(
         "header",
@@ -87,9 +87,7 @@ def _findings(report: HealthReport, extra: Extra) -> Iterator[Element]:
     """Yield what is to be done, and then what is only to be known."""
     of_check = groupby(report.findings, key=lambda one: (one.state.rank, one.check))
     cards = [(state, _card(list(found), extra)) for (state, _), found in of_check]
-    silent = [
-        _silent(reason, checks) for state, reason, checks in words.silent(report) if state is State.UNKNOWN
-    ]
+    silent = [_silent(reason, checks) for reason, checks in words.silent(report)]
     wrong = [card for rank, card in cards if rank < State.INFO.rank] + silent
     known = [card for rank, card in cards if rank >= State.INFO.rank]
     if not wrong:
@@ -121,7 +119,7 @@ def _found(one: Finding, extra: Extra) -> Element:
     said = [words.measured(one), f"since {moment(since)}" if since else ""]
     return element(
         "section",
-        element("p", one.summary or str(one.subject)),
+        element("p", words.said(one)),
         element("p", "; ".join(filter(None, said)), class_="dim") if any(said) else None,
         *(
             element("div", element("pre", fix.sql), element("small", f"lock: {fix.lock}"))
