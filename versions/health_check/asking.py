@@ -137,7 +137,8 @@ def _rows(session: Session, check: Check, asker: Asker) -> list[Row]:
 
 def _parameters(check: Check, session: Session) -> dict[str, object]:
     measured = {"now": time.time(), "connected_s": session.connected_s}
-    return {**check.settings, "warning": check.warning, "critical": check.critical, **measured}
+    # What follows another has limits of its own, which are none of what it asks.
+    return {"warning": check.warning, "critical": check.critical, **measured, **check.settings}
 
 
 def _left_out(session: Session, check: Check, asker: Asker) -> Ran | None:

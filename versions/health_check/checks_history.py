@@ -48,7 +48,8 @@ NUMBERS: Final = (
         "Behind the last number every INSERT fails, and to widen a large table takes weeks to plan.",
         "sequence {name} has no number left in {days} days, by what it gave out in {hours} h",
         warning=90, critical=30, falling=True, unit="days",
-        follows="seq.exhaustion", wants=HISTORY, settings={"full": 1.0, "is_counter": True},
+        follows="seq.exhaustion", wants=HISTORY,
+        settings={"full": 1.0, "is_counter": True, "warning": 0.1, "critical": None},
     ),
     # Below the age at which autovacuum freezes what it can, growing is what an age does.
     Check(

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
 
 from spotify_ai_agent_migrations.versions.health_check.check import Check
 from spotify_ai_agent_migrations.versions.health_check.checks_history import EXPECTED, HISTORY
 from spotify_ai_agent_migrations.versions.health_check.past import Past
+
+_VERB: Final = MappingProxyType({HISTORY: "was", EXPECTED: "were"})
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class Given:
     def lacks(self, check: Check) -> str:
         """Say what *check* wants and was not given; nothing where it has all that it wants."""
         missing = {HISTORY: self.history is None, EXPECTED: self.expected is None}
-        return f"no {check.wants} was given" if missing.get(check.wants) else ""
+        return f"no {check.wants} {_VERB[check.wants]} given" if missing.get(check.wants) else ""
 
     def told(self, check: Check) -> Check:
         """Return *check* with what it has to be told of this."""

@@ -81,7 +81,6 @@ class _Known:
 
     def __init__(self, history: Iterable[Past], database: str, now: datetime) -> None:
         name, _, _ = database.rpartition("@")
-        self._now = now
         self._answered: dict[datetime, frozenset[str]] = {}
         self._found: defaultdict[str, set[datetime]] = defaultdict(set)
         for past in history:
@@ -93,10 +92,10 @@ class _Known:
                 self._found[past.fingerprint].add(past.taken_at)
         self._runs = sorted(self._answered, reverse=True)
 
-    def since(self, one: Finding) -> datetime:
-        """Return the first run of those that found *one* with none between them that did not."""
+    def since(self, one: Finding) -> datetime | None:
+        """Return the first run that found *one* with none since that did not; None where it is new."""
         found = self._found.get(one.fingerprint, set())
-        since = self._now
+        since = None
         for at in self._runs:
             if at in found:
                 since = at

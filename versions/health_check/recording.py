@@ -37,8 +37,8 @@ class Recording:
         return report, (*(past or ()), *(() if past is None else remembered(report, now=self.now)))
 
     def keep(self, report: HealthReport) -> None:
-        """Add what *report* measured to the history."""
-        if self.store is not None:
+        """Add what *report* measured to the history, where that could be read."""
+        if self.store is not None and not self.problems:
             try:
                 self.store.add(remembered(report, now=self.now), now=self.now)
             except MigrationError as error:

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import psycopg2
+from psycopg2.errors import UndefinedTable
+from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from spotify_ai_agent_migrations.versions.core.database import connect, translate
-from spotify_ai_agent_migrations.versions.core.errors import FileError
+from spotify_ai_agent_migrations.versions.core.errors import FileError, MigrationError, TableError
 from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
 from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.health_check.finding import Finding, State, Subject
@@ -164,7 +166,7 @@ class TableStore:
             except NoAnswerError:
                 return []
             except psycopg2.Error as error:
-                raise translate(error, doing="reading ops.health_history") from error
+                raise _refused(error) from error
         return [
             Past(at, check, Subject(kind, schema, name), measure, State(state), mark, database, unit or "")
             for at, check, kind, schema, name, measure, state, mark, database, unit in rows
@@ -185,11 +187,26 @@ class TableStore:
              one.state.value, one.fingerprint, one.database, one.unit) for one in pasts
         ]  # fmt: skip
         with connect(self.settings, purpose=PURPOSE) as connection, connection.cursor() as cursor:
-            cursor.execute(SQL["history_times"])
-            times = {at for (at,) in cursor.fetchall()}
-            forgotten = times - thinned(times, now=now, keep_days=self.keep_days)
-            cursor.execute(SQL["history_forget"], {"times": sorted(forgotten)})
-            execute_values(cursor, SQL["history_add"], values, page_size=1_000)
+            try:
+                self._forget(cursor, now)
+                execute_values(cursor, SQL["history_add"], values, page_size=1_000)
+            except psycopg2.Error as error:
+                raise _refused(error) from error
+
+    def _forget(self, cursor: Cursor, now: datetime) -> None:
+        cursor.execute(SQL["history_times"])
+        times = {at for (at,) in cursor.fetchall()}
+        forgotten = times - thinned(times, now=now, keep_days=self.keep_days)
+        cursor.execute(SQL["history_forget"], {"times": sorted(forgotten)})
+
+
+def _refused(error: psycopg2.Error) -> MigrationError:
+    if isinstance(error, UndefinedTable):
+        return TableError(
+            'there is no table "ops.health_history"',
+            hint="`alembic upgrade head` makes it; or say --history FILE",
+        )
+    return translate(error, doing="the history in ops.health_history")
 
 
 def _lines(pasts: Iterable[Past]) -> Iterator[str]:

@@ -24,6 +24,7 @@ __all__ = ["FORMATS", "Extra"]
 FORMATS: Final[Mapping[str, Callable[[HealthReport, Extra], str]]] = MappingProxyType(
     {
         "table": table, "text": text, "json": as_json, "health+json": health_json, "prometheus": prometheus,
-        "openmetrics": openmetrics, "nagios": nagios, "junit": junit, "sarif": sarif, "markdown": markdown, "html": html,
+        "openmetrics": openmetrics, "nagios": nagios, "junit": junit, "sarif": sarif, "markdown": markdown,
+        "html": html,
     }
 )  # fmt: skip

@@ -21,4 +21,4 @@ class Extra:
 
     def first_seen(self, finding: Finding) -> datetime | None:
         """Return since when *finding* is there; None where it is new, or there is no history."""
-        return finding.first_seen if finding.first_seen != self.now else None
+        return finding.first_seen
