@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
@@ -15,6 +16,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from spotify_ai_agent_migrations.versions.core.errors import FileError, SettingsError
+from spotify_ai_agent_migrations.versions.health_check.expected import expected_settings
 from spotify_ai_agent_migrations.versions.health_check.finding import HealthReport
 from spotify_ai_agent_migrations.versions.health_check.meter import shown_progress
 from spotify_ai_agent_migrations.versions.health_check.outputs import FORMATS, Extra
@@ -23,8 +25,10 @@ from spotify_ai_agent_migrations.versions.health_check.outputs.exits import Fail
 from spotify_ai_agent_migrations.versions.health_check.outputs.explain import listing, page
 from spotify_ai_agent_migrations.versions.health_check.outputs.failure import failure
 from spotify_ai_agent_migrations.versions.health_check.outputs.placing import placed
+from spotify_ai_agent_migrations.versions.health_check.recording import Recording
 from spotify_ai_agent_migrations.versions.health_check.run import DEADLINE_S, DEEP_DEADLINE_S, check_health
 from spotify_ai_agent_migrations.versions.health_check.selection import limits_of
+from spotify_ai_agent_migrations.versions.health_check.stores import store
 
 EXIT_CODES = (
     "Exit codes: 0 ok, 1 warning, 2 critical, 3 unknown and nothing worse, 64 usage or settings, "
@@ -45,6 +49,7 @@ class Format(str, Enum):
     JUNIT = "junit"
     SARIF = "sarif"
     MARKDOWN = "markdown"
+    HTML = "html"
 
 
 @contextmanager
@@ -134,6 +139,13 @@ def check(
     fail_on: Annotated[
         FailOn, typer.Option(help="From which state on the exit code is not 0.")
     ] = FailOn.WARNING,
+    history: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Keep there what is measured; `table` is ops.health_history."),
+    ] = None,
+    settings: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What settings should be, as in postgresql.conf.")
+    ] = None,
     url: Annotated[
         str | None, typer.Option("--url", metavar="URL", help="The database; else DATABASE_URL, else .env.")
     ] = None,
@@ -150,24 +162,33 @@ def check(
         if explain is not None or list_ or schema_:
             _put(page(explain) if explain is not None else listing() if list_ else schema(), output)
             return
+        now = datetime.now(timezone.utc)
+        recording = Recording(store(history, url=url) if history else None, now)
+        expected = expected_settings(settings) if settings else None
         with shown_progress(wanted=deep) as tell:
-            report = check_health(
-                url=url, only=only, exclude=exclude or (), deep=deep, limits=limits_of(limit or ()),
-                deadline_s=deadline_s or (DEEP_DEADLINE_S if deep else DEADLINE_S), tell=tell,
+            report, measured = recording.asked(
+                lambda past, left_s: check_health(
+                    url=url, only=only, exclude=exclude or (), deep=deep, limits=limits_of(limit or ()),
+                    deadline_s=left_s, tell=tell, history=past, expected=expected,
+                ),
+                deadline_s=deadline_s or (DEEP_DEADLINE_S if deep else DEADLINE_S),
             )  # fmt: skip
-        _put(_shown(report, written, is_for_file=output is not None), output)
+        _put(_shown(report, written, Extra(now, measured), is_for_file=output is not None), output)
+        recording.keep(report)
+        for problem in recording.problems:
+            typer.echo(f"warning: {problem.problem}\nHint: {problem.hint}", err=True)
     raise typer.Exit(exit_code(report, fail_on))
 
 
-def _shown(report: HealthReport, written: Format | None, *, is_for_file: bool) -> str:
+def _shown(report: HealthReport, written: Format | None, extra: Extra, *, is_for_file: bool) -> str:
     from rich.console import Console  # late: `agentdb` is more than this
 
     console = Console()
     is_seen = console.is_terminal and not is_for_file
     chosen = written or (Format.TABLE if is_seen else Format.TEXT)
     is_colored = is_seen and not console.no_color
-    extra = Extra(datetime.now(timezone.utc), width_columns=console.width, is_colored=is_colored)
-    return FORMATS[chosen.value](report, extra)
+    seen = replace(extra, width_columns=console.width, is_colored=is_colored)
+    return FORMATS[chosen.value](report, seen)
 
 
 def _put(content: str, output: Path | None) -> None:

@@ -75,7 +75,8 @@ class Probe:
             place += len(some)
             questions = _questions(some)
             for row in rows:
-                yield row, questions[row[:3]] + ";"
+                # The answers to one question may be of many things.
+                yield row, questions.get(row[:3], str(some[0].question)) + ";"
         if place < len(asked):
             yield self._unasked(len(asked) - place, len(asked)), None
 
