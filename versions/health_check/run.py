@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -14,6 +14,7 @@ import psycopg2
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.core.sql import queries
+from spotify_ai_agent_migrations.versions.health_check.answering import not_reached, stopped
 from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
 from spotify_ai_agent_migrations.versions.health_check.check import Check, Row, findings_of, worst
 from spotify_ai_agent_migrations.versions.health_check.finding import Finding, HealthReport, Ran, State
@@ -86,16 +87,15 @@ def _asked(session: Session, checks: Sequence[Check]) -> tuple[list[Ran], int | 
         session.open()
         ((in_recovery, sees_others, login),) = session.rows(SQL["role"], most_s=_CHECK_MOST_S)
     except (NoAnswerError, psycopg2.Error) as error:
-        reason = "the server did not answer" if isinstance(error, NoAnswerError) else "no connection"
-        return _unanswered(checks, reason), None, "unknown"
+        return not_reached(checks, session, error), None, "unknown"
     role = "standby" if in_recovery else "primary"
     asker = Asker(role, login, sees_others)
     ran: list[Ran] = []
-    for place, check in enumerate(checks):
+    for check in checks:
         try:
             ran.append(_ran(session, check, asker))
-        except NoAnswerError:
-            return [*ran, *_unanswered(checks[place:], "the server did not answer")], None, role
+        except NoAnswerError as error:
+            return stopped(checks, ran, session, error), None, role
     return ran, session.server_version, role
 
 
@@ -177,7 +177,3 @@ def _reason(check: Check, error: psycopg2.Error) -> str:
     if error.pgcode == _LOCKED:
         return "a table that it reads is locked"
     return f"the server refused it: {error.pgcode}"
-
-
-def _unanswered(checks: Iterable[Check], reason: str) -> list[Ran]:
-    return [Ran(check.id, State.UNKNOWN, 0.0, reason=reason) for check in checks]

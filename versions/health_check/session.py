@@ -25,6 +25,10 @@ class NoAnswerError(Exception):
     """The server did not answer in time, and the connection is of no use any more."""
 
 
+class NoTimeError(NoAnswerError):
+    """The deadline was over before the server was asked."""
+
+
 class Session:
     """One connection, read-only, that waits for nothing longer than it was told.
 
@@ -36,6 +40,11 @@ class Session:
         self._deadline = deadline
         self._connection: Connection | None = None
         self.connected_s = 0.0
+
+    @property
+    def conninfo(self) -> Mapping[str, str]:
+        """The parameters that it connects with, the password among them."""
+        return self._settings.conninfo
 
     @property
     def left_s(self) -> float:
@@ -90,7 +99,7 @@ class Session:
         assert self._connection is not None
         given_s = min(most_s, self.left_s)
         if given_s <= 0:
-            raise NoAnswerError
+            raise NoTimeError
         until = time.monotonic() + given_s + _GRACE_S
         with self._connection.cursor() as cursor:
             cursor.execute(
