@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import pytest
+from psycopg2.extensions import parse_dsn
 
 from spotify_ai_agent_migrations.versions.health_check import Finding, State, check_health, run
 from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
@@ -52,6 +53,17 @@ def found(url: str, check: str) -> tuple[Finding, ...]:
     return ran.findings
 
 
+def role_of(url: str) -> str:
+    """The role that a URL logs in as."""
+    return str(parse_dsn(url)["user"])
+
+
+def shows(url: str, one: Finding) -> bool:
+    """Tell whether the evidence of a finding, asked again by a session like any other, is of its subject."""
+    subject = (one.subject.kind, one.subject.schema, one.subject.name)
+    return subject in {(row[0], row[1], row[2] or "") for row in rows(url, one.evidence_sql)}
+
+
 def held(url: str, fault: Fault) -> None:
     """Hold that the fault is not found, then made and found as it is, then mended and not found."""
     with connected(url) as connection:
@@ -67,6 +79,7 @@ def held(url: str, fault: Fault) -> None:
     begun, ends = summary.removesuffix("…"), not summary.endswith("…")
     said = one.summary if ends else one.summary[: len(begun)]
     assert (one.state, str(one.subject), said) == (fault.state, subject, begun)
+    assert shows(url, one)
     assert bool(one.fixes) != bool(fault.mended)
     assert all(fix.lock for fix in one.fixes)
     for statement in fault.mended or [fix.sql for fix in one.fixes]:

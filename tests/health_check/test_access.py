@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from faults import Fault, found, held
+from faults import Fault, found, held, role_of
 from spotify_ai_agent_migrations.versions.health_check import State, check_health
 from support import BEFORE_HEAD, HEAD, NEXT, rows
 
@@ -26,12 +26,12 @@ FAULTS = (
         "everybody may create in schema public",
     ),
     Fault(
-        "sec.secdef_search_path", (SECDEF,), State.CRITICAL, "function public.public.f(integer)",
-        "public.f(integer) runs as postgres with the search path of its caller",
+        "sec.secdef_search_path", (SECDEF,), State.CRITICAL, "function public.f(integer)",
+        "f(integer) runs as postgres with the search path of its caller",
     ),
     Fault(
         "sec.secdef_search_path", (SECDEF, "REVOKE EXECUTE ON FUNCTION f FROM PUBLIC"), State.WARNING,
-        "function public.public.f(integer)", "public.f(integer) runs as postgres with the search path of its caller",
+        "function public.f(integer)", "f(integer) runs as postgres with the search path of its caller",
     ),
     Fault(
         "sec.rls_off", ("CREATE TABLE t (a integer)", "CREATE POLICY p ON t USING (a > 0)"), State.CRITICAL,
@@ -235,15 +235,19 @@ def test_tables_of_this_package_that_the_login_may_not_read_are_unknown(
 ) -> None:
     rows(empty_url, "CREATE SCHEMA ops")
     rows(empty_url, "CREATE TABLE ops.import_job ()")
-    (ran,) = check_health(url=login(), only=["app.import_unfinished"]).checks
-    cure = "GRANT USAGE ON SCHEMA ops TO the login; GRANT SELECT ON ops.import_job TO the login"
-    assert (ran.state, ran.reason) == (State.UNKNOWN, f"the login may not: {cure}")
+    url = login()
+    role = role_of(url)
+    (ran,) = check_health(url=url, only=["app.import_unfinished"]).checks
+    cure = f"GRANT USAGE ON SCHEMA ops TO {role}; GRANT SELECT ON ops.import_job TO {role}"
+    assert (ran.state, ran.reason) == (State.UNKNOWN, f"the login may not ask: {cure}")
+    (one,) = ran.findings
+    assert (one.state, one.cure) == (State.UNKNOWN, cure)
 
 
 def test_a_login_that_owns_a_table_with_policies_passes_by_them(
     empty_url: str, login: Callable[..., str]
 ) -> None:
-    role = login().split("//")[1].split(":")[0]
+    role = role_of(login())
     rows(empty_url, "CREATE TABLE t (a integer)")
     rows(empty_url, "ALTER TABLE t ENABLE ROW LEVEL SECURITY")
     assert found(empty_url, "sec.rls_not_forced") == ()
@@ -283,7 +287,7 @@ def test_a_login_that_may_much_or_ends_soon_is_found(
     state: State,
     said: str,
 ) -> None:
-    role = login(attributes, grants=grants).split("//")[1].split(":")[0]
+    role = role_of(login(attributes, grants=grants))
     (one,) = [each for each in found(empty_url, check) if each.subject.name == role]
     assert (one.state, said in one.summary) == (state, True)
     for fix in one.fixes or ():
@@ -297,10 +301,12 @@ def test_rules_of_access_that_the_login_may_not_read_are_unknown_until_it_is_gra
     empty_url: str, login: Callable[..., str]
 ) -> None:
     url = login()
-    (ran,) = check_health(url=url, only=["sec.hba_trust"]).checks
-    assert (ran.state, ran.reason.startswith("the login may not: GRANT")) == (State.UNKNOWN, True)
-    role = url.split("//")[1].split(":")[0]
-    rows(empty_url, ran.reason.removeprefix("the login may not: ").replace("the login", role))
+    (one,) = check_health(url=url, only=["sec.hba_trust"]).findings
+    assert (one.state, one.summary) == (
+        State.UNKNOWN,
+        "networks that get in without a password, or show it: the login may not ask",
+    )
+    rows(empty_url, str(one.cure))
     (again,) = check_health(url=url, only=["sec.hba_trust"]).checks
     assert again.state is State.OK
 
@@ -326,8 +332,10 @@ def test_a_setting_of_the_database_is_found(
 
 @pytest.mark.parametrize("check", ["vac.saturated", "vac.wraparound_running"])
 def test_what_autovacuum_does_is_unknown_to_who_may_not_see_it(login: Callable[..., str], check: str) -> None:
-    (one,) = found(login(), check)
-    assert (one.state, one.cure) == (State.UNKNOWN, "GRANT pg_monitor TO the login")
+    url = login()
+    (one,) = found(url, check)
+    role = role_of(url)
+    assert (one.state, one.cure) == (State.UNKNOWN, f"GRANT pg_monitor TO {role}")
     assert found(login(grants=("GRANT pg_monitor TO {role}",)), check) == ()
 
 

@@ -6,12 +6,18 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from faults import role_of
 from spotify_ai_agent_migrations import SettingsError
-from spotify_ai_agent_migrations.versions.health_check import State, check_health
+from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
+from spotify_ai_agent_migrations.versions.health_check import State, check_health, run
+from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
+from spotify_ai_agent_migrations.versions.health_check.session import Session
 from support import connected, rows
 
 # The servers of the tests leave their files to the system, have just been made, and archive nothing; and what
@@ -44,7 +50,7 @@ def test_a_server_that_is_frozen_is_said_to_be_by_the_deadline(empty_url: str) -
 
 def test_a_role_that_is_given_a_millisecond_can_still_ask(empty_url: str, login: Callable[..., str]) -> None:
     url = login()
-    role = url.split("//")[1].split(":")[0]
+    role = role_of(url)
     with connected(empty_url) as connection, connection.cursor() as cursor:
         cursor.execute(f"ALTER ROLE {role} SET statement_timeout = '1ms'")
         cursor.execute(f"GRANT pg_monitor TO {role}")
@@ -58,10 +64,55 @@ def test_what_a_login_may_not_see_is_unknown_and_says_what_would_cure_it(
     empty_url: str, login: Callable[..., str]
 ) -> None:
     rows(empty_url, "CREATE SEQUENCE s; SELECT setval('s', 9223372036854775807)")
-    (found,) = check_health(url=login(), only=["seq.exhaustion"]).findings
-    assert (found.state, found.cure) == (State.UNKNOWN, "GRANT SELECT ON SEQUENCE public.s TO the login")
+    url = login()
+    role = role_of(url)
+    (found,) = check_health(url=url, only=["seq.exhaustion"]).findings
+    assert (found.state, found.cure) == (State.UNKNOWN, f"GRANT SELECT ON SEQUENCE public.s TO {role}")
     (seen,) = check_health(url=empty_url, only=["seq"]).findings
     assert seen.state is State.CRITICAL
+
+
+@pytest.mark.parametrize("check", ["seq.exhaustion", "seq.behind_max"])
+def test_many_things_that_a_login_may_not_see_are_said_once_with_one_cure(
+    empty_url: str, login: Callable[..., str], check: str
+) -> None:
+    for number in range(21):
+        rows(empty_url, f"CREATE TABLE t{number} (a serial PRIMARY KEY)")
+        rows(empty_url, f"INSERT INTO t{number} DEFAULT VALUES")
+    url = login()
+    (one,) = check_health(url=url, only=[check]).findings
+    assert one.summary.endswith(": the login may not read 21 of them")
+    assert (one.state, one.cure) == (State.UNKNOWN, f"GRANT pg_read_all_data TO {role_of(url)}")
+    rows(empty_url, str(one.cure))
+    assert check_health(url=url, only=[check]).state is State.OK
+
+
+def test_what_there_was_no_time_to_ask_is_said_and_a_deep_run_asks_it(
+    empty_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("t", "u"):
+        rows(empty_url, f"CREATE TABLE {name} (a serial PRIMARY KEY)")
+        rows(empty_url, f"INSERT INTO {name} VALUES (7)")
+    monkeypatch.setattr(run, "CHECKS", tuple(replace(one, most_s=0.0) for one in CHECKS))
+    hurried = check_health(url=empty_url, only=["seq.behind_max"])
+    (one,) = hurried.findings
+    said = "check seq.behind_max: there was no time to ask 2 of 2; a deep run asks all"
+    assert (hurried.state, one.summary, one.values["unasked"]) == (State.INFO, said, 2)
+    patient = check_health(url=empty_url, only=["seq.behind_max"], deep=True)
+    assert [found.state for found in patient.findings] == [State.CRITICAL, State.CRITICAL]
+
+
+def test_a_table_with_more_rows_than_numbers_given_out_is_asked_first(empty_url: str) -> None:
+    for name in ("a", "b", "c"):
+        rows(empty_url, f"CREATE TABLE {name} (id serial PRIMARY KEY, at integer)")
+        rows(empty_url, f"INSERT INTO {name} (at) SELECT 1 FROM generate_series(1, 100)")
+    rows(empty_url, "INSERT INTO b SELECT n, 1 FROM generate_series(1001, 1100) AS n")
+    rows(empty_url, "ANALYZE")
+    (check,) = (one for one in CHECKS if one.id == "seq.behind_max")
+    with closing(Session(resolve_settings(empty_url), deadline=time.monotonic() + 10)) as session:
+        session.open()
+        asked = [row[2] for row in session.rows(run.shown(session, check), most_s=5)]
+    assert (asked[0], sorted(asked)) == ("b_id_seq", ["a_id_seq", "b_id_seq", "c_id_seq"])
 
 
 def test_a_check_that_is_none_is_refused_with_the_groups() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import psycopg2
 import pytest
 
+from faults import shows
 from spotify_ai_agent_migrations.versions.health_check import Finding, State, check_health
 from support import connected, rows
 
@@ -101,6 +102,7 @@ def test_a_fault_is_found_and_what_mends_it_clears_it(empty_url: str, fault: Fau
     (found,) = _found(empty_url, fault.check)
     assert (found.state, str(found.subject), found.summary) == (fault.state, fault.subject, fault.summary)
     assert check_health(url=empty_url, only=[fault.check]).state is fault.state
+    assert shows(empty_url, found)
     if fault.mended is None:
         assert found.fixes
         assert all(fix.lock for fix in found.fixes)

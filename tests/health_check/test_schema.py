@@ -7,8 +7,8 @@ from collections.abc import Callable
 import psycopg2
 import pytest
 
-from faults import COUNTED, Fault, found, held, lower
-from spotify_ai_agent_migrations.versions.health_check import State, check_health
+from faults import COUNTED, Fault, found, held, lower, role_of
+from spotify_ai_agent_migrations.versions.health_check import Finding, State, check_health
 from support import connected, rows
 
 # Nothing but the test comes to the table.
@@ -343,16 +343,21 @@ def test_what_is_mostly_empty_is_measured_and_written_anew(
     rows(empty_url, "CREATE INDEX i ON t (a)")
     rows(empty_url, "ANALYZE t")
     lower(monkeypatch, check, {"least_bytes": 100_000})
-    assert found(empty_url, check) == ()
+
+    def seen() -> list[Finding]:
+        # Catalogs that all databases share are what the tests beside have left of them.
+        return [one for one in found(empty_url, check) if one.subject.schema == "public"]
+
+    assert seen() == []
     # In each page a few rows stay.
     rows(empty_url, "DELETE FROM t WHERE a % 30 <> 0")
     rows(empty_url, "VACUUM t")
-    (one,) = found(empty_url, check)
+    (one,) = seen()
     assert (one.state, one.summary) == (State.WARNING, summary)
     for fix in one.fixes:
         rows(empty_url, fix.sql)
     rows(empty_url, "ANALYZE t")
-    assert found(empty_url, check) == ()
+    assert seen() == []
 
 
 def test_an_index_is_not_called_unused_before_the_server_has_counted_for_long(
@@ -373,8 +378,10 @@ def test_a_table_that_the_login_may_not_read_is_unknown_with_its_cure(
 ) -> None:
     rows(empty_url, "CREATE TABLE t (a serial PRIMARY KEY)")
     rows(empty_url, "INSERT INTO t VALUES (7)")
-    (one,) = found(login(), "seq.behind_max")
-    assert (one.state, one.cure) == (State.UNKNOWN, "GRANT SELECT ON public.t, public.t_a_seq TO the login")
+    url = login()
+    role = role_of(url)
+    (one,) = found(url, "seq.behind_max")
+    assert (one.state, one.cure) == (State.UNKNOWN, f"GRANT SELECT ON public.t, public.t_a_seq TO {role}")
     assert one.summary == "sequence public.t_a_seq: the login may not read it"
     (seen,) = found(login(grants=("GRANT pg_read_all_data TO {role}",)), "seq.behind_max")
     assert seen.state is State.CRITICAL

@@ -12,7 +12,8 @@ SELECT 'schema', NULL, namespace.nspname, NULL::float8, 'critical', '{}'::jsonb,
 
 -- sec_secdef_search_path --
 -- Functions that run as their owner and find what they call where the caller says.
-SELECT 'function', namespace.nspname, routine.oid::pg_catalog.regprocedure::text, NULL::float8,
+SELECT 'function', namespace.nspname, routine.proname || '(' || pg_catalog.oidvectortypes(routine.proargtypes) || ')',
+       NULL::float8,
        CASE WHEN pg_catalog.has_function_privilege('public', routine.oid, 'EXECUTE') THEN 'critical'
             ELSE 'warning' END,
        pg_catalog.jsonb_build_object('owner', pg_catalog.pg_get_userbyid(routine.proowner)),

@@ -1,4 +1,4 @@
-"""Ask who answers at a server's address, below the driver: nobody, one that lets nobody in, or one that hangs.
+"""Ask who answers at an address, below the driver: nobody, one that lets nobody in, or one that hangs.
 
 The driver says in words, in the server's language, why it was not let in. The protocol says it in a code.
 https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP
@@ -180,9 +180,7 @@ class _Line:
 def _asked(line: _Line, place: Place, conninfo: Mapping[str, str]) -> Answer:
     mode = conninfo.get("sslmode", "prefer")
     if place.port and mode != "disable":
-        if conninfo.get("sslnegotiation") == "direct":
-            line.secure(_context(conninfo), place.name)
-        elif (said := _offers_tls(line)) == b"S":
+        if conninfo.get("sslnegotiation") == "direct" or (said := _offers_tls(line)) == b"S":
             line.secure(_context(conninfo), place.name)
         elif said == b"E":
             return Answer(str(place), Answers.REFUSES, _code(_body(line)))

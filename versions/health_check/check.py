@@ -28,7 +28,9 @@ class Check:
     the version `renamed` the statement is the one with `_older` behind its name.
 
     One that is `probed` asks first what to ask: rows of kind, schema, name, a question, and what would cure
-    that the login may not ask it. One of a `table`, or an `extension`, is skipped where there is none.
+    that the login may not ask it; these questions may take `most_s`, or where that is None all the time that
+    is left. One of a `table`, or an `extension`, is skipped where there is none; and one that is `told`
+    something, by one of its `settings`, where it was not.
     """
 
     id: str
@@ -43,12 +45,14 @@ class Check:
     since: int = 0
     needs: str = ""
     deep: bool = False
+    most_s: float | None = 0.3
     watching: bool = False
     renamed: int = 0
     settings: Mapping[str, object] = field(default_factory=dict)
     probed: bool = False
     table: str = ""
     extension: str = ""
+    told: str = ""
 
     @property
     def statement(self) -> str:
@@ -63,7 +67,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a check's statement."""
+    """One row of a check's statement, and the statement as it was sent."""
 
     kind: str
     schema: str | None
@@ -72,15 +76,16 @@ class Row:
     state: str | None
     values: Mapping[str, Any]
     fixes: tuple[tuple[str, str], ...]
+    evidence_sql: str
 
 
-def findings_of(check: Check, rows: Iterable[Row], *, evidence_sql: str) -> tuple[Finding, ...]:
+def findings_of(check: Check, rows: Iterable[Row]) -> tuple[Finding, ...]:
     """Return what *rows* say, but for what is within the limits."""
-    found = (_finding(check, row, evidence_sql) for row in rows)
+    found = (_finding(check, row) for row in rows)
     return tuple(one for one in found if one.state is not State.OK)
 
 
-def _finding(check: Check, row: Row, evidence_sql: str) -> Finding:
+def _finding(check: Check, row: Row) -> Finding:
     return Finding(
         check.id,
         State(row.state) if row.state is not None else judged(check, row.measure),
@@ -91,7 +96,7 @@ def _finding(check: Check, row: Row, evidence_sql: str) -> Finding:
         check.warning,
         check.critical,
         check.unit,
-        evidence_sql,
+        row.evidence_sql,
         tuple(Fix(sql, lock) for sql, lock in row.fixes),
         str(row.values["cure"]) if "cure" in row.values else None,
     )

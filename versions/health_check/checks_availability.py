@@ -20,7 +20,7 @@ ROLE: Final = Check(
     "avail.role_expected", "whether this is the primary, or the standby, that it should be",
     "Whoever writes is refused by a standby; and a standby that was promoted is a second primary.",
     "the server is a {is}, and should be a {expected}",
-    settings={"role": ""},
+    settings={"role": ""}, told="role",
 )  # fmt: skip
 
 AVAILABILITY: Final = (REFUSED, HANG, ROLE)

@@ -121,7 +121,7 @@ INDEXES: Final = (
         "idx.invalid", "indexes that are not valid",
         "No query uses it, every write pays for it, and one behind a constraint keeps nothing unique.",
         "index {name} on {table} is not valid",
-        needs=MONITOR,
+        roles=PRIMARY,
     ),
     Check(
         "idx.parent_invalid", "indexes of partitioned tables that a partition is missing from",

@@ -1,4 +1,4 @@
-"""Say where the driver would connect to: its parameters, its environment, its defaults. No connection here."""
+"""Say where the driver would connect to, by its parameters and its environment. No connection here."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PORT: Final = "5432"
 
 @dataclass(frozen=True)
 class Place:
-    """An address, its port (0 where it is the path of a socket), and the name that its certificate should have."""
+    """An address, its port (0 for the path of a socket), and the name that its certificate should have."""
 
     address: str
     port: int
@@ -32,7 +32,7 @@ class Place:
 
 
 def completed(conninfo: Mapping[str, str]) -> dict[str, str]:
-    """Return *conninfo* with what the environment says in place of what it does not, and the user at least."""
+    """Return *conninfo* with what the environment says where it says nothing, and with a user."""
     said = {name: os.environ[spoken] for name, spoken in _ENVIRONMENT.items() if os.environ.get(spoken)}
     given = {**said, **{name: value for name, value in conninfo.items() if value}}
     return {"user": getpass.getuser(), **given} if "user" not in given else given

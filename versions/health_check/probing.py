@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg2
@@ -14,62 +15,107 @@ from spotify_ai_agent_migrations.versions.health_check.session import Session
 Raw = tuple[Any, ...]
 # So many questions in one statement: one after another, they would wait for the network most of the time.
 _TOGETHER: Final = 50
+_BETWEEN: Final = "\nUNION ALL\n"
+# Who waits for the lock of one table asks no other meanwhile.
+_TOGETHER_LOCK_MS: Final = 20
+_ALONE_LOCK_MS: Final = 100
+_LEAST_S: Final = 0.01
 _CORRUPT: Final = frozenset({"XX001", "XX002"})
 
 
-def probed(
-    session: Session,
-    check: Check,
-    targets: Sequence[Raw],
-    *,
-    most_s: float,
-    reason: Callable[[Check, psycopg2.Error], str],
-) -> Iterator[Raw]:
-    """Yield the rows that the questions of *targets* give; what cannot be asked is unknown, and says why.
+@dataclass(frozen=True)
+class Target:
+    """A thing, what is asked of it, what would cure that it may not be, what mends it where it is corrupt."""
 
-    A target is kind, schema, name, question, cure, and what mends it where it is corrupt; the question is
-    NULL where the login may not ask it.
-    """
-    until = time.monotonic() + most_s
-    asked = [target for target in targets if target[3] is not None]
-    yield from (_unknown(target, "the login may not read it") for target in targets if target[3] is None)
-    for first in range(0, len(asked), _TOGETHER):
-        some = asked[first : first + _TOGETHER]
+    kind: str
+    schema: str
+    name: str
+    question: str | None
+    cure: str | None
+    fixes: Sequence[Sequence[str]] | None = None
+
+    @property
+    def subject(self) -> Raw:
+        """What its rows begin with."""
+        return self.kind, self.schema, self.name
+
+    def row(self, state: str, why: str, *, cure: str | None = None) -> Raw:
+        """Return a row that says *why* it is in a state."""
+        values = {"reason": why} | ({"cure": cure} if cure else {})
+        return *self.subject, None, state, values, self.fixes
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One check's questions, and until when, by the monotonic clock, they are asked."""
+
+    session: Session
+    check: Check
+    until: float
+    reason: Callable[[Check, psycopg2.Error], str]
+
+    @property
+    def left_s(self) -> float:
+        """How many seconds there are left."""
+        return self.until - time.monotonic()
+
+    def answers(self, found: Sequence[Raw]) -> Iterator[tuple[Raw, str | None]]:
+        """Yield the rows that the questions give, each with its question; what cannot be asked says why."""
+        targets = [Target(*one) for one in found]
+        for target in targets:
+            if target.question is None:
+                yield target.row("unknown", "the login may not read it", cure=target.cure), None
+        asked = [target for target in targets if target.question is not None]
+        place = 0
+        for some, rows in self._asked(asked):
+            place += len(some)
+            questions = _questions(some)
+            for row in rows:
+                yield row, questions[row[:3]] + ";"
+        if place < len(asked):
+            yield self._unasked(len(asked) - place, len(asked)), None
+
+    def _asked(self, targets: Sequence[Target]) -> Iterator[tuple[Sequence[Target], Sequence[Raw]]]:
+        """Yield one part of the targets after another with what was answered, until there is no time left."""
+        for first in range(0, len(targets), _TOGETHER):
+            if self.left_s <= 0:
+                return
+            some = targets[first : first + _TOGETHER]
+            try:
+                yield some, self._rows(some, lock_ms=_TOGETHER_LOCK_MS)
+            except psycopg2.Error:
+                # One that is locked, or broken, hides no other.
+                yield from (([target], rows) for target in some if (rows := self._alone(target)) is not None)
+
+    def _alone(self, target: Target) -> Sequence[Raw] | None:
+        if self.left_s <= 0:
+            return None
         try:
-            yield from _rows(session, some, until)
-        except psycopg2.Error:
-            # One that is locked, or broken, hides no other.
-            for target in some:
-                yield from _one(session, check, target, until, reason)
+            return self._rows([target], lock_ms=_ALONE_LOCK_MS)
+        except psycopg2.Error as error:
+            if error.pgcode in _CORRUPT:
+                return [target.row("critical", f"it is corrupt: {error.pgcode}")]
+            if self.left_s <= 0:
+                return None
+            return [target.row("unknown", self.reason(self.check, error), cure=target.cure)]
+
+    def _unasked(self, count: int, total: int) -> Raw:
+        """Say of how many nothing is known; to look at what the time allows may be the intent."""
+        reason = f"there was no time to ask {count} of {total}"
+        if self.check.most_s is None:
+            return "check", None, self.check.id, None, "unknown", {"reason": reason}, None
+        values = {"reason": f"{reason}; a deep run asks all", "unasked": count}
+        return "check", None, self.check.id, None, "info", values, None
+
+    def _rows(self, targets: Sequence[Target], *, lock_ms: int) -> Sequence[Raw]:
+        asked = _BETWEEN.join(str(target.question) for target in targets)
+        return self.session.rows(asked, most_s=max(self.left_s, _LEAST_S), lock_ms=lock_ms)
 
 
-def _one(
-    session: Session,
-    check: Check,
-    target: Raw,
-    until: float,
-    reason: Callable[[Check, psycopg2.Error], str],
-) -> Sequence[Raw]:
-    try:
-        return _rows(session, [target], until)
-    except psycopg2.Error as error:
-        if error.pgcode in _CORRUPT:
-            return [_corrupt(target, str(error.pgcode))]
-        return [_unknown(target, reason(check, error))]
-
-
-def _rows(session: Session, targets: Sequence[Raw], until: float) -> Sequence[Raw]:
-    left_s = until - time.monotonic()
-    if left_s <= 0:
-        return [_unknown(target, "there was no time left for it") for target in targets]
-    return session.rows("\nUNION ALL\n".join(str(target[3]) for target in targets), most_s=left_s)
-
-
-def _unknown(target: Raw, why: str) -> Raw:
-    kind, schema, name, _, cure, *_ = target
-    return kind, schema, name, None, "unknown", {"reason": why} | ({"cure": cure} if cure else {}), None
-
-
-def _corrupt(target: Raw, code: str) -> Raw:
-    kind, schema, name, _, _, *fixes = target
-    return kind, schema, name, None, "critical", {"reason": f"it is corrupt: {code}"}, *(fixes or [None])
+def _questions(targets: Sequence[Target]) -> Mapping[Raw, str]:
+    """Return what is asked of each subject, which may be that of two questions."""
+    found: dict[Raw, str] = {}
+    for target in targets:
+        before = found.get(target.subject)
+        found[target.subject] = _BETWEEN.join(filter(None, (before, target.question)))
+    return found

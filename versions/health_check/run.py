@@ -17,14 +17,27 @@ from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.health_check.answering import not_reached, stopped
 from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
 from spotify_ai_agent_migrations.versions.health_check.check import Check, Row, findings_of, worst
-from spotify_ai_agent_migrations.versions.health_check.finding import Finding, HealthReport, Ran, State
-from spotify_ai_agent_migrations.versions.health_check.probing import probed
+from spotify_ai_agent_migrations.versions.health_check.composed import COMPOSED
+from spotify_ai_agent_migrations.versions.health_check.expecting import (
+    NOTHING_EXPECTED,
+    Expected,
+    told_to,
+)
+from spotify_ai_agent_migrations.versions.health_check.finding import (
+    Finding,
+    HealthReport,
+    Ran,
+    State,
+    Subject,
+)
+from spotify_ai_agent_migrations.versions.health_check.probing import Probe
 from spotify_ai_agent_migrations.versions.health_check.selection import chosen
 from spotify_ai_agent_migrations.versions.health_check.session import NoAnswerError, Session
 
 SQL: Final = queries("spotify_ai_agent_migrations.versions.health_check")
 DEADLINE_S: Final = 10.0
 _CHECK_MOST_S: Final = 2.0
+_MANY: Final = 20
 _PRIVILEGE: Final = "42501"
 _CANCELLED: Final = "57014"
 _LOCKED: Final = "55P03"
@@ -53,12 +66,14 @@ def check_health(
     deep: bool = False,
     deadline_s: float = DEADLINE_S,
     limits: Limits = NO_LIMITS,
+    expected: Expected = NOTHING_EXPECTED,
 ) -> HealthReport:
     """Ask the server how it is, and return what was found; an unhealthy server raises nothing.
 
     only, exclude: checks by id, or by group (`conn`), or by pattern (`idx.*`).
     deep: also what reads the data: amcheck, orphans of foreign keys, exact bloat.
     limits: from where on a check, by id, is a warning, and critical, instead of its own limits.
+    expected: what a check, by id, is told beside them: `{"avail.role_expected": {"role": "primary"}}`.
 
     Locks: ACCESS SHARE on catalogs. Time: *deadline_s* at the most, whatever the server does.
 
@@ -69,7 +84,9 @@ def check_health(
         raise SettingsError(
             f'there is no check "{name}" to be given limits', hint="say its whole id: conn.usage"
         )
-    checks = [_limited(one, limits) for one in chosen(CHECKS, only=only, exclude=exclude, deep=deep)]
+    wanted = chosen(told_to(CHECKS, expected), only=only, exclude=exclude, deep=deep)
+    # What takes all the time that it is given comes last.
+    checks = sorted((_limited(one, limits, deep=deep) for one in wanted), key=lambda one: one.most_s is None)
     settings = resolve_settings(url)
     began = time.monotonic()
     with closing(Session(settings, deadline=began + deadline_s)) as session:
@@ -77,9 +94,11 @@ def check_health(
     return HealthReport(tuple(ran), time.monotonic() - began, settings.shown_url, version, role)
 
 
-def _limited(check: Check, limits: Limits) -> Check:
+def _limited(check: Check, limits: Limits, *, deep: bool) -> Check:
+    """Return *check* with the limits that it was given, and all the time there is where that is wanted."""
     warning, critical = limits.get(check.id, (check.warning, check.critical))
-    return replace(check, warning=warning, critical=critical)
+    is_patient = check.deep or (deep and check.probed)
+    return replace(check, warning=warning, critical=critical, most_s=None if is_patient else check.most_s)
 
 
 def _asked(session: Session, checks: Sequence[Check]) -> tuple[list[Ran], int | None, str]:
@@ -88,40 +107,69 @@ def _asked(session: Session, checks: Sequence[Check]) -> tuple[list[Ran], int | 
         ((in_recovery, sees_others, login),) = session.rows(SQL["role"], most_s=_CHECK_MOST_S)
     except (NoAnswerError, psycopg2.Error) as error:
         return not_reached(checks, session, error), None, "unknown"
-    role = "standby" if in_recovery else "primary"
+    role, version = "standby" if in_recovery else "primary", session.server_version
     asker = Asker(role, login, sees_others)
     ran: list[Ran] = []
     for check in checks:
         try:
             ran.append(_ran(session, check, asker))
         except NoAnswerError as error:
-            return stopped(checks, ran, session, error), None, role
-    return ran, session.server_version, role
+            return stopped(checks, ran, session, error), version, role
+    return ran, version, role
 
 
 def _ran(session: Session, check: Check, asker: Asker) -> Ran:
     """Run one check; what it may not, or cannot in time, is unknown."""
     if asker.role not in check.roles or session.server_version < check.since:
         return Ran(check.id, State.SKIPPED, 0.0, reason=f"not on a {asker.role} of this version")
+    if check.told and not check.settings[check.told]:
+        return Ran(check.id, State.SKIPPED, 0.0, reason=f"nobody said {check.id}.{check.told}")
     if check.watching and not asker.sees_others:
         cure = asker.granted("GRANT pg_monitor TO the login")
         return _hidden(check, cure, "the login sees its own sessions only")
     began = time.monotonic()
-    statement = SQL[check.statement + ("_older" if session.server_version < check.renamed else "")]
     try:
         if (left_out := _left_out(session, check, asker)) is not None:
             return left_out
-        rows = _rows(session, check, statement)
+        rows = _rows(session, check, asker)
     except psycopg2.Error as error:
         return _refused(check, asker, error, time.monotonic() - began)
-    found = findings_of(check, (_row(one) for one in rows), evidence_sql=statement)
+    found = _gathered(check, asker, findings_of(check, rows))
     return Ran(check.id, worst(found), time.monotonic() - began, found)
 
 
-def _rows(session: Session, check: Check, statement: str) -> Sequence[tuple[object, ...]]:
-    most_s = session.left_s if check.deep else _CHECK_MOST_S
-    rows = session.rows(statement, _parameters(check, session), most_s=most_s)
-    return list(probed(session, check, rows, most_s=most_s, reason=_reason)) if check.probed else rows
+def _gathered(check: Check, asker: Asker, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Say once, instead of for each thing, that the login may not read it, where there are many."""
+    hidden = [one for one in found if _is_hidden(one)]
+    if not check.needs or len(hidden) <= _MANY:
+        return found
+    said = f"{check.title}: the login may not read {len(hidden)} of them"
+    subject, cure = Subject("check", None, check.id), asker.granted(check.needs)
+    once = Finding(check.id, State.UNKNOWN, subject, said, cure=cure)
+    return (*(one for one in found if not _is_hidden(one)), once)
+
+
+def _is_hidden(one: Finding) -> bool:
+    return one.state is State.UNKNOWN and one.cure is not None
+
+
+def shown(session: Session, check: Check) -> str:
+    """Return what *check* asks as it is sent, its parameters in it: a person can ask it again."""
+    name = check.statement + ("_older" if session.server_version < check.renamed else "")
+    return session.shown(SQL[name], _parameters(check, session))
+
+
+def _rows(session: Session, check: Check, asker: Asker) -> list[Row]:
+    statement = shown(session, check)
+    most_s = session.left_s if check.most_s is None else _CHECK_MOST_S
+    if check.id in COMPOSED:
+        return [_row(one, asker, statement) for one in COMPOSED[check.id](session, most_s)]
+    found = session.rows(statement, most_s=most_s)
+    if not check.probed:
+        return [_row(one, asker, statement) for one in found]
+    most_s = session.left_s if check.most_s is None else check.most_s
+    probe = Probe(session, check, time.monotonic() + most_s, _reason)
+    return [_row(one, asker, question or statement) for one, question in probe.answers(found)]
 
 
 def _parameters(check: Check, session: Session) -> dict[str, object]:
@@ -158,13 +206,16 @@ def _hidden(check: Check, cure: str, said: str, *, seconds: float = 0.0) -> Ran:
     return Ran(check.id, State.UNKNOWN, seconds, (found,), f"{said}: {cure}")
 
 
-def _row(found: tuple[object, ...]) -> Row:
+def _row(found: tuple[object, ...], asker: Asker, evidence_sql: str) -> Row:
     kind, schema, name, measure, state, values, fixes = found
     assert isinstance(values, dict)
+    if "cure" in values:
+        values = {**values, "cure": asker.granted(values["cure"])}
     return Row(
         str(kind), None if schema is None else str(schema), str(name or ""),
         None if measure is None else float(str(measure)), None if state is None else str(state), values,
         tuple((str(sql), str(lock)) for sql, lock in fixes or ()),  # type: ignore[attr-defined]
+        evidence_sql,
     )  # fmt: skip
 
 

@@ -2,46 +2,56 @@
 
 -- seq_exhaustion --
 -- How much of a sequence is given out, or of the column that it numbers where that holds less.
-WITH columns AS (
-    SELECT link.objid AS sequence, link.refobjid AS relation, link.refobjsubid AS attnum
-      FROM pg_catalog.pg_depend AS link
-     WHERE link.classid = 'pg_catalog.pg_class'::regclass AND link.refclassid = 'pg_catalog.pg_class'::regclass
-       AND link.deptype IN ('a', 'i') AND link.refobjsubid > 0
-    UNION ALL
-    SELECT link.refobjid, filled.adrelid, filled.adnum
-      FROM pg_catalog.pg_depend AS link
-      JOIN pg_catalog.pg_attrdef AS filled ON filled.oid = link.objid
-     WHERE link.classid = 'pg_catalog.pg_attrdef'::regclass AND link.refclassid = 'pg_catalog.pg_class'::regclass
-), narrowest AS (
-    SELECT columns.sequence,
-           min(CASE attribute.atttypid WHEN 21 THEN 21 WHEN 23 THEN 23 ELSE 99 END) AS column_type,
-           pg_catalog.array_agg(ARRAY[
-               pg_catalog.format('ALTER TABLE %%I.%%I ALTER COLUMN %%I TYPE bigint', above.nspname, owner.relname,
-                                 attribute.attname),
-               'ACCESS EXCLUSIVE, while the table is written anew; columns that point at it follow'])
-               FILTER (WHERE attribute.atttypid IN (21, 23)) AS fixes
-      FROM columns
-      JOIN pg_catalog.pg_attribute AS attribute
-        ON attribute.attrelid = columns.relation AND attribute.attnum = columns.attnum
-      JOIN pg_catalog.pg_class AS owner ON owner.oid = columns.relation AND NOT owner.relispartition
-      JOIN pg_catalog.pg_namespace AS above ON above.oid = owner.relnamespace
-     GROUP BY columns.sequence
-), numbered AS (
-    SELECT namespace.nspname, class.relname, sequence.*, narrowest.column_type, narrowest.fixes,
-           pg_catalog.has_sequence_privilege(class.oid, 'SELECT, USAGE') AS is_readable
+WITH given AS MATERIALIZED (
+    SELECT namespace.nspname, class.relname, sequence.*,
+           CASE WHEN seen.is_readable THEN pg_catalog.pg_sequence_last_value(class.oid) END AS last_value,
+           seen.is_readable
       FROM pg_catalog.pg_sequence AS sequence
       JOIN pg_catalog.pg_class AS class ON class.oid = sequence.seqrelid
       JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
-      LEFT JOIN narrowest ON narrowest.sequence = sequence.seqrelid
+     CROSS JOIN LATERAL (
+           SELECT pg_catalog.has_sequence_privilege(class.oid, 'SELECT, USAGE') AS is_readable) AS seen
      WHERE NOT sequence.seqcycle
-), given AS (
-    SELECT numbered.*,
-           CASE WHEN is_readable THEN pg_catalog.pg_sequence_last_value(seqrelid) END AS last_value,
+), far AS MATERIALIZED (
+    SELECT given.*
+      FROM given
+     -- What would be left of the smallest type: most are far from the end even of that, and no more is looked up.
+     CROSS JOIN LATERAL (
+           SELECT CASE WHEN seqincrement > 0 THEN least(seqmax, 32767)::float8 - seqstart
+                       ELSE seqstart - greatest(seqmin, -32768)::float8 END AS numbers) AS least
+     WHERE NOT is_readable
+        OR least.numbers <= 0
+        OR pg_catalog.abs(last_value::float8 - seqstart) / least.numbers
+           >= least(%(warning)s::float8, %(critical)s::float8)
+), known AS (
+    SELECT far.*, fixes,
            least(seqmax, CASE column_type WHEN 21 THEN 32767 WHEN 23 THEN 2147483647
                                           ELSE 9223372036854775807 END) AS highest,
            greatest(seqmin, CASE column_type WHEN 21 THEN -32768 WHEN 23 THEN -2147483648
                                              ELSE -9223372036854775808 END) AS lowest
-      FROM numbered
+      FROM far
+     CROSS JOIN LATERAL (
+           SELECT min(CASE attribute.atttypid WHEN 21 THEN 21 WHEN 23 THEN 23 ELSE 99 END) AS column_type,
+                  pg_catalog.array_agg(ARRAY[
+                      pg_catalog.format('ALTER TABLE %%I.%%I ALTER COLUMN %%I TYPE bigint', above.nspname,
+                                        owner.relname, attribute.attname),
+                      'ACCESS EXCLUSIVE, while the table is written anew; columns that point at it follow'])
+                      FILTER (WHERE attribute.atttypid IN (21, 23) AND NOT owner.relispartition) AS fixes
+             FROM (SELECT link.refobjid AS relation, link.refobjsubid AS attnum
+                     FROM pg_catalog.pg_depend AS link
+                    WHERE link.classid = 'pg_catalog.pg_class'::regclass AND link.objid = far.seqrelid
+                      AND link.refclassid = 'pg_catalog.pg_class'::regclass
+                      AND link.deptype IN ('a', 'i') AND link.refobjsubid > 0
+                   UNION
+                   SELECT filled.adrelid, filled.adnum
+                     FROM pg_catalog.pg_depend AS link
+                     JOIN pg_catalog.pg_attrdef AS filled ON filled.oid = link.objid
+                    WHERE link.classid = 'pg_catalog.pg_attrdef'::regclass
+                      AND link.refclassid = 'pg_catalog.pg_class'::regclass AND link.refobjid = far.seqrelid) AS numbered
+             JOIN pg_catalog.pg_attribute AS attribute
+               ON attribute.attrelid = numbered.relation AND attribute.attnum = numbered.attnum
+             JOIN pg_catalog.pg_class AS owner ON owner.oid = numbered.relation
+             JOIN pg_catalog.pg_namespace AS above ON above.oid = owner.relnamespace) AS narrowest
 )
 SELECT 'sequence', nspname, relname,
        CASE WHEN NOT is_readable THEN NULL
@@ -57,11 +67,11 @@ SELECT 'sequence', nspname, relname,
        CASE WHEN is_readable AND fixes IS NOT NULL THEN
            fixes || ARRAY[[pg_catalog.format('ALTER SEQUENCE %%I.%%I AS bigint', nspname, relname),
                            'SHARE ROW EXCLUSIVE']] END
-  FROM given;
+  FROM known;
 
 -- seq_behind_max --
 -- What to ask: of each column that a sequence numbers and an index begins with, whether it is past its sequence.
-WITH numbered AS (
+WITH linked AS (
     SELECT link.objid AS sequence, link.refobjid AS relation, link.refobjsubid AS attnum
       FROM pg_catalog.pg_depend AS link
      WHERE link.classid = 'pg_catalog.pg_class'::regclass AND link.refclassid = 'pg_catalog.pg_class'::regclass
@@ -71,12 +81,13 @@ WITH numbered AS (
       FROM pg_catalog.pg_depend AS link
       JOIN pg_catalog.pg_attrdef AS filled ON filled.oid = link.objid
      WHERE link.classid = 'pg_catalog.pg_attrdef'::regclass AND link.refclassid = 'pg_catalog.pg_class'::regclass
+), numbered AS MATERIALIZED (
+    SELECT linked.relation, linked.attnum, sequence.*
+      FROM linked
+      JOIN pg_catalog.pg_sequence AS sequence ON sequence.seqrelid = linked.sequence AND NOT sequence.seqcycle
 )
 SELECT 'sequence', namespace.nspname, class.relname,
-       CASE WHEN pg_catalog.has_table_privilege(owner.oid, 'SELECT')
-             AND pg_catalog.has_sequence_privilege(class.oid, 'SELECT')
-             AND pg_catalog.has_schema_privilege(namespace.oid, 'USAGE')
-             AND pg_catalog.has_schema_privilege(above.oid, 'USAGE') THEN
+       CASE WHEN given.is_readable THEN
            pg_catalog.format(
                'SELECT ''sequence'', %%1$L, %%2$L, NULL::float8,'
                ' CASE WHEN %%9$s (found.most - given.last) > 0 THEN ''critical'' ELSE ''ok'' END,'
@@ -89,39 +100,50 @@ SELECT 'sequence', namespace.nspname, class.relname,
                pg_catalog.format(
                    'SELECT pg_catalog.setval(%%L, (SELECT %%s(%%I) FROM %%I.%%I))',
                    pg_catalog.format('%%I.%%I', namespace.nspname, class.relname),
-                   CASE WHEN sequence.seqincrement > 0 THEN 'max' ELSE 'min' END,
+                   CASE WHEN numbered.seqincrement > 0 THEN 'max' ELSE 'min' END,
                    attribute.attname, above.nspname, owner.relname),
-               CASE WHEN sequence.seqincrement > 0 THEN 'max' ELSE 'min' END,
+               CASE WHEN numbered.seqincrement > 0 THEN 'max' ELSE 'min' END,
                -- To read a sequence as a table takes longer, and is needed only where it never gave a number out.
-               CASE WHEN pg_catalog.pg_sequence_last_value(class.oid) IS NULL THEN
+               CASE WHEN given.last IS NULL THEN
                    pg_catalog.format(
                        '(SELECT CASE WHEN is_called THEN last_value ELSE last_value - %%s END::numeric AS last FROM %%I.%%I)',
-                       sequence.seqincrement, namespace.nspname, class.relname)
+                       numbered.seqincrement, namespace.nspname, class.relname)
                ELSE pg_catalog.format('(SELECT pg_catalog.pg_sequence_last_value(%%s)::numeric AS last)', class.oid)
                END,
-               CASE WHEN sequence.seqincrement > 0 THEN '' ELSE '-' END)
+               CASE WHEN numbered.seqincrement > 0 THEN '' ELSE '-' END)
        END,
        pg_catalog.format('GRANT SELECT ON %%I.%%I, %%I.%%I TO the login', above.nspname, owner.relname,
                          namespace.nspname, class.relname)
   FROM numbered
-  JOIN pg_catalog.pg_sequence AS sequence ON sequence.seqrelid = numbered.sequence AND NOT sequence.seqcycle
-  JOIN pg_catalog.pg_class AS class ON class.oid = sequence.seqrelid AND class.relpersistence = 'p'
+  JOIN pg_catalog.pg_class AS class ON class.oid = numbered.seqrelid AND class.relpersistence = 'p'
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
   JOIN pg_catalog.pg_class AS owner ON owner.oid = numbered.relation AND owner.relkind IN ('r', 'p')
   JOIN pg_catalog.pg_namespace AS above ON above.oid = owner.relnamespace
   JOIN pg_catalog.pg_attribute AS attribute
     ON attribute.attrelid = numbered.relation AND attribute.attnum = numbered.attnum
    AND attribute.atttypid IN (20, 21, 23, 1700)
-  LEFT JOIN pg_catalog.pg_stat_user_tables AS used ON used.relid = owner.oid
+ CROSS JOIN LATERAL (
+       SELECT pg_catalog.has_table_privilege(owner.oid, 'SELECT')
+              AND pg_catalog.has_sequence_privilege(class.oid, 'SELECT')
+              AND pg_catalog.has_schema_privilege(namespace.oid, 'USAGE')
+              AND pg_catalog.has_schema_privilege(above.oid, 'USAGE') AS is_readable) AS may
+ CROSS JOIN LATERAL (
+       SELECT may.is_readable,
+              CASE WHEN may.is_readable THEN pg_catalog.pg_sequence_last_value(class.oid) END AS last
+       OFFSET 0) AS given
  -- A partition is asked with its table. Into one that nobody knows a row of nothing was inserted: no number can be
  -- there twice, and to open it takes its time.
  WHERE NOT owner.relispartition
-   AND (owner.relkind = 'p' OR owner.relpages > 0 OR used.n_tup_ins > 0 OR used.n_live_tup > 0)
+   AND (owner.relkind = 'p' OR owner.relpages > 0 OR pg_catalog.pg_stat_get_tuples_inserted(owner.oid) > 0
+        OR pg_catalog.pg_stat_get_live_tuples(owner.oid) > 0)
    AND EXISTS (SELECT FROM pg_catalog.pg_index AS index
                  JOIN pg_catalog.pg_class AS built ON built.oid = index.indexrelid
                  JOIN pg_catalog.pg_am AS method ON method.oid = built.relam AND method.amname = 'btree'
                 WHERE index.indrelid = owner.oid AND index.indisvalid AND index.indpred IS NULL
-                  AND index.indkey[0] = attribute.attnum);
+                  AND index.indkey[0] = attribute.attnum)
+ -- Where there are more rows than numbers were given out, some have numbers from elsewhere: these come first.
+ ORDER BY coalesce((given.last::float8 - numbered.seqstart) / numbered.seqincrement + 1, 0)
+          - greatest(owner.reltuples, pg_catalog.pg_stat_get_live_tuples(owner.oid), 0);
 
 -- int_pk_no_sequence --
 -- What to ask: how far small keys that no sequence numbers have come.
@@ -142,17 +164,19 @@ SELECT 'column', namespace.nspname, class.relname || '.' || attribute.attname,
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
   JOIN pg_catalog.pg_attribute AS attribute
     ON attribute.attrelid = index.indrelid AND attribute.attnum = index.indkey[0] AND attribute.atttypid IN (21, 23)
-  LEFT JOIN pg_catalog.pg_stat_user_tables AS used ON used.relid = class.oid
  WHERE index.indisprimary AND index.indisvalid AND index.indnkeyatts = 1
    AND NOT class.relispartition AND class.relpersistence <> 't'
    AND namespace.nspname !~ '^(pg_|information_schema$)'
    AND attribute.attidentity = ''
    AND NOT attribute.atthasdef
-   AND (class.relkind = 'p' OR class.relpages > 0 OR used.n_tup_ins > 0 OR used.n_live_tup > 0)
+   AND (class.relkind = 'p' OR class.relpages > 0 OR pg_catalog.pg_stat_get_tuples_inserted(class.oid) > 0
+        OR pg_catalog.pg_stat_get_live_tuples(class.oid) > 0)
    -- One that points at another table is not longer than that.
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS linked
                     WHERE linked.conrelid = class.oid AND linked.contype = 'f'
-                      AND attribute.attnum = ANY (linked.conkey));
+                      AND attribute.attnum = ANY (linked.conkey))
+ ORDER BY greatest(class.reltuples, pg_catalog.pg_stat_get_live_tuples(class.oid), 0)
+          / CASE attribute.atttypid WHEN 21 THEN 32767 ELSE 2147483647 END DESC;
 
 -- int_narrow_identity --
 -- Numbered keys of a type that a table of many rows uses up.
@@ -160,18 +184,18 @@ SELECT 'column', namespace.nspname, class.relname || '.' || attribute.attname, N
        CASE attribute.atttypid WHEN 21 THEN 'warning' ELSE 'info' END,
        pg_catalog.jsonb_build_object('table', class.relname, 'column', attribute.attname,
                                      'type', pg_catalog.format_type(attribute.atttypid, NULL),
-                                     'inserted', used.n_tup_ins),
+                                     'inserted', used.inserted),
        ARRAY[[pg_catalog.format('ALTER TABLE %%I.%%I ALTER COLUMN %%I TYPE bigint', namespace.nspname, class.relname,
                                 attribute.attname),
               'ACCESS EXCLUSIVE, while the table is written anew']]
   FROM pg_catalog.pg_attribute AS attribute
   JOIN pg_catalog.pg_class AS class ON class.oid = attribute.attrelid AND class.relkind IN ('r', 'p')
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
-  LEFT JOIN pg_catalog.pg_stat_user_tables AS used ON used.relid = class.oid
+ CROSS JOIN LATERAL (SELECT pg_catalog.pg_stat_get_tuples_inserted(class.oid) AS inserted) AS used
  WHERE attribute.attnum > 0 AND NOT attribute.attisdropped AND NOT class.relispartition
    AND namespace.nspname !~ '^(pg_|information_schema$)'
-   AND (attribute.atttypid = 21 AND used.n_tup_ins > 0
-        OR attribute.atttypid = 23 AND used.n_tup_ins > %(many_rows)s)
+   AND (attribute.atttypid = 21 AND used.inserted > 0
+        OR attribute.atttypid = 23 AND used.inserted > %(many_rows)s)
    AND (attribute.attidentity <> ''
         OR EXISTS (SELECT FROM pg_catalog.pg_attrdef AS filled
                      JOIN pg_catalog.pg_depend AS link

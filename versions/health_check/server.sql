@@ -544,15 +544,25 @@ SELECT 'setting', NULL, 'data_checksums', NULL::float8, 'warning', '{}'::jsonb, 
 
 -- chk_missing_files --
 -- Tables and indexes of which the file is not there; their size is said to be nothing.
+WITH there AS MATERIALIZED (
+    SELECT file
+      FROM pg_catalog.pg_database AS here
+     CROSS JOIN LATERAL pg_catalog.pg_ls_dir('base/' || here.oid) AS file
+     -- In pg_default.
+     WHERE here.datname = pg_catalog.current_database() AND here.dattablespace = 1663
+)
 SELECT CASE class.relkind WHEN 'i' THEN 'index' WHEN 'S' THEN 'sequence' ELSE 'table' END, namespace.nspname,
        class.relname, NULL::float8, 'critical', '{}'::jsonb, NULL::text[]
   FROM pg_catalog.pg_class AS class
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
  WHERE class.relkind IN ('r', 'i', 'S', 't', 'm')
    AND class.relpersistence <> 't'
-   AND (pg_catalog.pg_stat_file(pg_catalog.pg_relation_filepath(class.oid), true)).size IS NULL
-   -- One that has been dropped meanwhile has no path any more.
-   AND pg_catalog.pg_relation_filepath(class.oid) IS NOT NULL;
+   -- To list a folder takes less than to ask for each file; what is not in it is asked for by itself. One that has
+   -- been dropped meanwhile has no path any more.
+   AND CASE WHEN class.reltablespace = 0 AND EXISTS (SELECT FROM there WHERE there.file = class.relfilenode::text)
+            THEN false
+            WHEN (pg_catalog.pg_stat_file(pg_catalog.pg_relation_filepath(class.oid), true)).size IS NULL
+            THEN pg_catalog.pg_relation_filepath(class.oid) IS NOT NULL ELSE false END;
 
 -- coll_database --
 -- Databases that another version of the library sorted: their indexes may be in an order that is not theirs.

@@ -19,10 +19,14 @@ LOCK_TIMEOUT_MS: Final = 300
 # What the way to the server and back may take beyond the time that the server was given.
 _GRACE_S: Final = 0.1
 _LEAST_MS: Final = 10
+_BEGIN: Final = (
+    "BEGIN READ ONLY; SELECT pg_catalog.set_config('statement_timeout', %s, true),"
+    " pg_catalog.set_config('lock_timeout', %s, true)"
+)
 
 
 class NoAnswerError(Exception):
-    """The server did not answer in time, and the connection is of no use any more."""
+    """The server did not answer in time, or none was left to ask it; what it says is which."""
 
 
 class NoTimeError(NoAnswerError):
@@ -88,24 +92,28 @@ class Session:
         self.connected_s = time.monotonic() - began
 
     def rows(
-        self, statement: str, values: Mapping[str, object] | None = None, *, most_s: float
+        self,
+        statement: str,
+        values: Mapping[str, object] | None = None,
+        *,
+        most_s: float,
+        lock_ms: int = LOCK_TIMEOUT_MS,
     ) -> Sequence[tuple[Any, ...]]:
         """Return the rows of *statement*, asked in a transaction of its own that is committed.
 
+        lock_ms: for how long it may wait for a lock.
+
         Raises:
-            NoAnswerError: nothing was answered in *most_s*, or before the deadline.
+            NoAnswerError: nothing was answered in *most_s*, or before the deadline, or that is over.
             psycopg2.Error: the server refused it, or took longer than it was given.
         """
         assert self._connection is not None
         given_s = min(most_s, self.left_s)
         if given_s <= 0:
-            raise NoTimeError
+            raise NoTimeError("there was no time left")
         until = time.monotonic() + given_s + _GRACE_S
         with self._connection.cursor() as cursor:
-            cursor.execute(
-                "BEGIN READ ONLY; SELECT pg_catalog.set_config('statement_timeout', %s, true)",
-                (f"{max(_LEAST_MS, int(1000 * given_s))}ms",),
-            )
+            cursor.execute(_BEGIN, (f"{max(_LEAST_MS, int(1000 * given_s))}ms", f"{lock_ms}ms"))
             self._wait(until)
             try:
                 cursor.execute(statement, values)
@@ -120,6 +128,12 @@ class Session:
             cursor.execute("COMMIT")
             self._wait(until)
             return found
+
+    def shown(self, statement: str, values: Mapping[str, object]) -> str:
+        """Return *statement* as it is sent: *values* as literals in their places."""
+        assert self._connection is not None
+        with self._connection.cursor() as cursor:
+            return cursor.mogrify(statement, values).decode()
 
     def close(self) -> None:
         """Close the connection, without a word to the server."""
@@ -142,4 +156,4 @@ class Session:
             writing = [place] if state == POLL_WRITE else []
             if left_s <= 0 or not any(select.select(reading, writing, [], left_s)):
                 self.close()
-                raise NoAnswerError
+                raise NoAnswerError("the server did not answer")

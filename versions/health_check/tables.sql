@@ -278,11 +278,15 @@ SELECT 'index', namespace.nspname, class.relname, NULL::float8,
             WHEN linked.oid IS NOT NULL THEN 'critical'
             ELSE 'warning' END,
        pg_catalog.jsonb_build_object('table', owner.relname, 'constraint', linked.conname)
-           || CASE WHEN progress.hidden THEN '{"cure": "GRANT pg_monitor TO the login"}'::jsonb ELSE '{}' END,
-       CASE WHEN linked.oid IS NULL AND NOT progress.hidden THEN
+           || CASE WHEN progress.hidden THEN
+                  '{"cure": "GRANT pg_monitor TO the login",
+                    "reason": "an index of its table is being built, and which is hidden from the login"}'::jsonb
+              ELSE '{}' END,
+       CASE WHEN progress.hidden THEN NULL
+            WHEN linked.oid IS NULL THEN
            ARRAY[[pg_catalog.format('DROP INDEX CONCURRENTLY %%I.%%I', namespace.nspname, class.relname),
                   'SHARE UPDATE EXCLUSIVE']]
-            WHEN NOT progress.hidden THEN
+            ELSE
            ARRAY[[pg_catalog.format('REINDEX INDEX CONCURRENTLY %%I.%%I', namespace.nspname, class.relname),
                   'SHARE UPDATE EXCLUSIVE']]
        END
@@ -292,10 +296,17 @@ SELECT 'index', namespace.nspname, class.relname, NULL::float8,
   JOIN pg_catalog.pg_class AS owner ON owner.oid = index.indrelid
   LEFT JOIN pg_catalog.pg_constraint AS linked ON linked.conindid = class.oid AND linked.contype IN ('p', 'u', 'x')
  CROSS JOIN LATERAL (
+       -- Who builds is seen by all, what only by some. A table built anew has all its new indexes at once.
        SELECT coalesce(bool_or(running.index_relid IS NULL), false) AS hidden,
-              coalesce(bool_or(running.index_relid = class.oid), false) AS mine
+              coalesce(bool_or(running.index_relid = class.oid
+                               OR running.command = 'REINDEX CONCURRENTLY'
+                                  AND class.relname ~ '_cc(new|old)[0-9]*$'), false) AS mine
          FROM pg_catalog.pg_stat_progress_create_index AS running
-        WHERE running.datid = (SELECT oid FROM pg_catalog.pg_database
+         -- It is held from the beginning of a build to its end.
+         JOIN pg_catalog.pg_locks AS held
+           ON held.pid = running.pid AND held.mode = 'ShareUpdateExclusiveLock' AND held.granted
+        WHERE held.relation = index.indrelid
+          AND held.database = (SELECT oid FROM pg_catalog.pg_database
                                 WHERE datname = pg_catalog.current_database())) AS progress
  WHERE NOT index.indisvalid
    AND class.relkind = 'i'
@@ -376,9 +387,8 @@ WITH described AS MATERIALIZED (
            index.indisreplident, namespace.nspname, owner.relname AS table_name, class.relispartition,
            EXISTS (SELECT FROM pg_catalog.pg_constraint AS linked
                     WHERE linked.conindid = index.indexrelid) AS is_needed,
-           ROW(class.relam, index.indkey::text, index.indclass::text, index.indcollation::text,
-               index.indoption::text, index.indnkeyatts, index.indpred::text, index.indexprs::text,
-               pg_catalog.to_jsonb(index) ->> 'indnullsnotdistinct')::text AS shape
+           index.indkey::text AS keys, class.relam, index.indclass, index.indcollation, index.indoption,
+           index.indnkeyatts, index.indpred, index.indexprs, index.indnullsnotdistinct
       FROM pg_catalog.pg_index AS index
       JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
       JOIN pg_catalog.pg_class AS owner ON owner.oid = index.indrelid
@@ -394,8 +404,12 @@ SELECT DISTINCT ON (one.indexrelid)
               'SHARE UPDATE EXCLUSIVE']]
   FROM described AS one
   JOIN described AS other
-    ON other.indrelid = one.indrelid AND other.shape = one.shape
+    ON other.indrelid = one.indrelid AND other.keys = one.keys
    AND other.indexrelid <> one.indexrelid
+   AND (other.relam, other.indclass, other.indcollation, other.indoption::text, other.indnkeyatts,
+        other.indnullsnotdistinct)
+       = (one.relam, one.indclass, one.indcollation, one.indoption::text, one.indnkeyatts, one.indnullsnotdistinct)
+   AND (other.indpred::text, other.indexprs::text) IS NOT DISTINCT FROM (one.indpred::text, one.indexprs::text)
    AND other.indisunique >= one.indisunique
    AND (other.is_needed OR other.indisunique > one.indisunique OR other.indexrelid < one.indexrelid)
  WHERE NOT one.is_needed AND NOT one.indisreplident AND NOT one.relispartition

@@ -1,4 +1,4 @@
-"""Decide what the checks say of a server that was not reached, or stopped answering. No database, no clock."""
+"""Decide what checks say of a server that was not reached, or answers no more. No database, no clock."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def hung(checks: Sequence[Check], ran: Sequence[Ran], answers: Iterable[Answer])
 def no_time(checks: Iterable[Check], ran: Sequence[Ran]) -> list[Ran]:
     """Return *ran*, and that there was no time for the rest of *checks*."""
     done = {one.check: one for one in ran}
-    reason = "there was no time left for it"
+    reason = "there was no time left"
     return [done.get(check.id) or Ran(check.id, State.UNKNOWN, 0.0, reason=reason) for check in checks]
 
 
@@ -100,8 +100,8 @@ def _finding(check: Check, answer: Answer) -> tuple[Finding, ...]:
     values = {"said": _said(answer), "place": answer.place, "code": answer.code, **cure}
     if check.id == _USAGE:
         values["reason"] = _said(answer)
-    row = Row("server", None, answer.place, None, _state(answer).value, values, ())
-    return findings_of(check, [row], evidence_sql="")
+    row = Row("server", None, answer.place, None, _state(answer).value, values, (), "")
+    return findings_of(check, [row])
 
 
 def _state(answer: Answer) -> State:

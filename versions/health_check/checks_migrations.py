@@ -1,0 +1,42 @@
+"""Checks of the schema beside what the journal and this build say of it. No database."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+from spotify_ai_agent_migrations.versions.health_check.check import PRIMARY, Check
+
+_SAYS: Final = re.compile(r'^(?P<what>revision|down_revision) = "(?P<number>\w+)"$', re.MULTILINE)
+
+
+@cache
+def heads() -> tuple[str, ...]:
+    """Return the revisions of this build that no other one follows, as their files say."""
+    named = re.compile(r"[0-9]{3}_\w+\.py")
+    texts = (
+        file.read_text(encoding="utf-8")
+        for file in files("spotify_ai_agent_migrations.versions").iterdir()
+        if named.fullmatch(file.name)
+    )
+    said = [{one["what"]: one["number"] for one in _SAYS.finditer(text)} for text in texts]
+    followed = {one.get("down_revision") for one in said}
+    return tuple(sorted(one["revision"] for one in said if one["revision"] not in followed))
+
+
+MIGRATIONS: Final = (
+    Check(
+        "mig.multiple_heads", "revisions of this build that no other one follows",
+        "No upgrade knows where it ends, and each deployment stops at that.",
+        "this build ends at {heads}, and should at one of them",
+        settings={"heads": list(heads())},
+    ),
+    Check(
+        "mig.drift", "what was changed beside the migrations",
+        "The next migration meets a schema that it was not written for, and a new server gets another one.",
+        "{name} {how}",
+        table="ops.migration_state", deep=True, most_s=None, roles=PRIMARY,
+    ),
+)  # fmt: skip
