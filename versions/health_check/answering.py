@@ -9,11 +9,10 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from typing import Any, Final
+from typing import Final
 
 import psycopg2
 
@@ -21,8 +20,14 @@ from spotify_ai_agent_migrations.versions.health_check.answer import Answer, Ans
 from spotify_ai_agent_migrations.versions.health_check.check import Check
 from spotify_ai_agent_migrations.versions.health_check.finding import Ran
 from spotify_ai_agent_migrations.versions.health_check.places import Place, completed, places
-from spotify_ai_agent_migrations.versions.health_check.session import NoAnswerError, NoTimeError, Session
-from spotify_ai_agent_migrations.versions.health_check.unreached import hung, no_time, refused
+from spotify_ai_agent_migrations.versions.health_check.resolving import addresses
+from spotify_ai_agent_migrations.versions.health_check.session import (
+    LostError,
+    NoAnswerError,
+    NoTimeError,
+    Session,
+)
+from spotify_ai_agent_migrations.versions.health_check.unreached import hung, lost, no_time, refused
 
 _PROTOCOL: Final = 196_608
 _TLS: Final = 80_877_103
@@ -53,6 +58,9 @@ def stopped(checks: Sequence[Check], ran: Sequence[Ran], session: Session, error
     """Return what *checks* say of a server that answered those that were *ran*, and then no more."""
     if isinstance(error, NoTimeError):
         return no_time(checks, ran)
+    if isinstance(error, LostError):
+        most_s = min(_MOST_S, max(_BEYOND_S, session.left_s))
+        return lost(checks, ran, ask(session.conninfo, most_s=most_s), words=str(error.__cause__))
     return hung(checks, ran, ask(session.conninfo, most_s=_BEYOND_S))
 
 
@@ -106,34 +114,6 @@ def _connected(place: Place, until: float) -> socket.socket:
         else:
             return line
     raise ConnectionRefusedError
-
-
-def addresses(place: Place, until: float) -> list[tuple[socket.AddressFamily, Any]]:
-    """Return the addresses of *place*; a resolver that does not answer is left behind at *until*.
-
-    Raises:
-        TimeoutError: it did not.
-        OSError: there is none.
-    """
-    if not place.port:
-        return [(socket.AF_UNIX, place.address)]
-    found: list[Any] = []
-    # Nothing bounds the system's resolver, and nothing ends a thread that is in it.
-    asking = threading.Thread(target=_resolve, args=(place, found), name="resolver", daemon=True)
-    asking.start()
-    asking.join(max(_LEAST_S, until - time.monotonic()))
-    if not found:
-        raise TimeoutError
-    if isinstance(found[0], OSError):
-        raise found[0]
-    return [(family, address) for family, _, _, _, address in found[0]]
-
-
-def _resolve(place: Place, found: list[Any]) -> None:
-    try:
-        found.append(socket.getaddrinfo(place.address, place.port, type=socket.SOCK_STREAM))
-    except OSError as error:
-        found.append(error)
 
 
 def _why(error: OSError) -> str:

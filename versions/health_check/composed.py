@@ -31,7 +31,9 @@ def _drift(session: Session, most_s: float) -> Sequence[Raw]:
     live = lasting(sorted(SchemaObject(*map(str, row)) for row in _objects(session, most_s)))
     if kept == hashed(live):
         return []
-    return [_row(one, repair) for one, repair in repairs(differences(_kept(session, most_s), live))]
+    found = repairs(differences(_kept(session, most_s), live))
+    # What is undone with another one, a column with its table, is none of its own.
+    return [_row(one, repair) for one, repair in found if repair]
 
 
 def _objects(session: Session, most_s: float) -> Sequence[Raw]:

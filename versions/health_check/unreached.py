@@ -47,6 +47,8 @@ _WORDS: Final = (
     (re.compile("the database system is"), "57P03"),
 )
 
+_OTHERS: Final = "did not answer this session in time, and answers others"
+
 
 def refused(checks: Sequence[Check], answers: Iterable[Answer], *, words: str) -> list[Ran]:
     """Return what *checks* say of a server that let nobody in; *words* are what the driver said."""
@@ -67,12 +69,17 @@ def hung(checks: Sequence[Check], ran: Sequence[Ran], answers: Iterable[Answer])
     gone = [answer for answer in heard if answer.kind is Answers.NOBODY]
     if gone and len(gone) == len(heard) and not ran:
         return refused(checks, gone, words="")
-    hanging = [Answer(answer.place, Answers.HANGS) for answer in heard if answer not in gone]
     done = {one.check: one for one in ran if one.check != HANG.id}
     reason = "the server did not answer"
     return [
-        done.get(check.id) or _ran(check, hanging if check.id == HANG.id else [], reason) for check in checks
+        done.get(check.id) or _ran(check, heard if check.id == HANG.id else [], reason) for check in checks
     ]
+
+
+def lost(checks: Sequence[Check], ran: Sequence[Ran], answers: Iterable[Answer], *, words: str) -> list[Ran]:
+    """Return what *checks* say of a server that ended the session, after those that were *ran*."""
+    done = {one.check: one for one in ran if one.check != REFUSED.id}
+    return [done.get(one.check, one) for one in refused(checks, answers, words=words)]
 
 
 def no_time(checks: Iterable[Check], ran: Sequence[Ran]) -> list[Ran]:
@@ -97,10 +104,13 @@ def _ran(check: Check, answers: Sequence[Answer], reason: str) -> Ran:
 
 def _finding(check: Check, answer: Answer) -> tuple[Finding, ...]:
     cure = {"cure": _CURES[answer.code]} if answer.code in _CURES else {}
-    values = {"said": _said(answer), "place": answer.place, "code": answer.code, **cure}
+    others = answer.kind in {Answers.ADMITS, Answers.ASKS}
+    said = f"{answer.place} {_OTHERS}" if check.id == HANG.id and others else _said(answer)
+    values = {"said": said, "place": answer.place, "code": answer.code, **cure}
     if check.id == _USAGE:
-        values["reason"] = _said(answer)
-    row = Row("server", None, answer.place, None, _state(answer).value, values, (), "")
+        values["reason"] = said
+    state = State.CRITICAL if check.id == HANG.id else _state(answer)
+    row = Row("server", None, answer.place, None, state.value, values, (), "")
     return findings_of(check, [row])
 
 
@@ -117,7 +127,7 @@ def _said(answer: Answer) -> str:
         means = _MEANS.get(answer.code, (State.UNKNOWN, f"refuses: {answer.code or 'it does not say why'}"))
         return f"{answer.place} {means[1]}"
     return {
-        Answers.ADMITS: f"{answer.place} let others in and refused this session",
+        Answers.ADMITS: f"{answer.place} lets others in, and not this session",
         Answers.ASKS: f"{answer.place} asks who it is",
         Answers.HANGS: f"{answer.place} takes connections and says nothing",
         Answers.NOBODY: f"{answer.place} does not answer: {answer.code}",
