@@ -18,6 +18,7 @@ import psycopg2
 
 from spotify_ai_agent_migrations.versions.health_check.answer import Answer, Answers
 from spotify_ai_agent_migrations.versions.health_check.check import Check
+from spotify_ai_agent_migrations.versions.health_check.checks_availability import HANG, REFUSED
 from spotify_ai_agent_migrations.versions.health_check.finding import Ran
 from spotify_ai_agent_migrations.versions.health_check.places import Place, completed, places
 from spotify_ai_agent_migrations.versions.health_check.resolving import addresses
@@ -62,6 +63,12 @@ def stopped(checks: Sequence[Check], ran: Sequence[Ran], session: Session, error
         most_s = min(_MOST_S, max(_BEYOND_S, session.left_s))
         return lost(checks, ran, ask(session.conninfo, most_s=most_s), words=str(error.__cause__))
     return hung(checks, ran, ask(session.conninfo, most_s=_BEYOND_S))
+
+
+def why_not(session: Session, error: Exception) -> list[str]:
+    """Return why *session* could not be had, one line an address."""
+    ran = not_reached((HANG, REFUSED), session, error)
+    return sorted({one.summary for check in ran for one in check.findings}) or ["it does not answer"]
 
 
 def ask(conninfo: Mapping[str, str], *, most_s: float) -> Iterator[Answer]:
