@@ -33,7 +33,7 @@ def _names() -> list[str]:
     return sorted(file.name for file in files(_HOME).iterdir() if _FILE.fullmatch(file.name))
 
 
-MIGRATIONS: Final = (
+SCHEMA_STATE: Final = (
     Check(
         "mig.multiple_heads", "revisions of this build that no other one follows",
         "No upgrade knows where it ends, and each deployment stops at that.",
