@@ -16,5 +16,6 @@ from spotify_ai_agent_migrations.versions.health_check.checks_server import SERV
 from spotify_ai_agent_migrations.versions.health_check.checks_tables import TABLES
 
 CHECKS: Final = (
-    *AVAILABILITY, *SERVER, *REPLICATION, *TABLES, *SCHEMA, *ACCESS, *APPLICATION, *SCHEMA_STATE, *DECLARED, *DUTIES,
+    *AVAILABILITY, *SERVER, *REPLICATION, *TABLES, *SCHEMA, *ACCESS, *APPLICATION, *SCHEMA_STATE, *DECLARED,
+    *DUTIES,
 )  # fmt: skip

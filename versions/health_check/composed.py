@@ -6,12 +6,14 @@ import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from spotify_ai_agent_migrations.versions.core.fingerprint import LAYOUT, SchemaObject, hashed, lasting
 from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.health_check.session import Session
-from spotify_ai_agent_migrations.versions.runner.drift import Difference, differences, repairs
+
+if TYPE_CHECKING:
+    from spotify_ai_agent_migrations.versions.runner.drift import Difference
 
 Raw = tuple[Any, ...]
 _CORE: Final = queries("spotify_ai_agent_migrations.versions.core")
@@ -21,6 +23,11 @@ _LOCK: Final = "up to ACCESS EXCLUSIVE on what it changes"
 
 def _drift(session: Session, most_s: float) -> Sequence[Raw]:
     """Return a row for each object that is not as the journal has it, compared by one hash at first."""
+    from spotify_ai_agent_migrations.versions.runner.drift import (
+        differences,
+        repairs,
+    )  # late: a probe needs none
+
     described_by, kept = session.rows(_RUNNER["kept_schema"], most_s=most_s)[0]
     here = f"{LAYOUT} on PostgreSQL {session.server_version // 10_000}"
     if kept is None:

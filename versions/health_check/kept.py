@@ -1,4 +1,4 @@
-"""Keep an answer for a while, and let one at a time find the next: who asks often costs the server nothing."""
+"""Keep an answer for a while, and let one at a time find the next, so that who asks often costs nothing."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ class Aged(Generic[T]):
 
 
 class Kept(Generic[T]):
-    """What *find* found last, for *fresh_s*; while somebody finds the next, others are given the last one.
+    """What *find* found last, given to all for *fresh_s*; then one finds the next, which takes *most_s*.
 
-    Who asks before there is a first one waits for it, *most_s* at the most.
+    Meanwhile others are given the last one, unless it is older than both together: an answer that is out of
+    date would be a false all-clear. They wait then, for *most_s* at the most.
     """
 
     def __init__(self, find: Callable[[], T], *, fresh_s: float, most_s: float) -> None:
@@ -33,21 +34,22 @@ class Kept(Generic[T]):
         self._last: tuple[T, float] | None = None
 
     def get(self) -> Aged[T] | None:
-        """Return the answer; None where nothing was found in time."""
-        if (fresh := self._aged()) is not None and fresh.age_s < self._fresh_s:
+        """Return the answer; None where none was found in time."""
+        if (fresh := self._younger_than(self._fresh_s)) is not None:
             return fresh
-        # Whoever has something to say does not wait for who finds something newer.
-        wait_s = 0.0 if self._last is not None else self._most_s
-        if not self._finding.acquire(timeout=wait_s or -1, blocking=bool(wait_s)):
-            return self._aged()
-        try:
-            aged = self._aged()
-            if aged is None or aged.age_s >= self._fresh_s:
+        usable_s = self._fresh_s + self._most_s
+        wait_s = 0.0 if self._younger_than(usable_s) is not None else self._most_s
+        if self._finding.acquire(timeout=wait_s):
+            try:
+                if (found := self._younger_than(self._fresh_s)) is not None:
+                    return found
                 self._last = (self._find(), time.monotonic())
-        finally:
-            self._finding.release()
-        return self._aged()
+            finally:
+                self._finding.release()
+        return self._younger_than(usable_s)
 
-    def _aged(self) -> Aged[T] | None:
+    def _younger_than(self, most_s: float) -> Aged[T] | None:
         last = self._last
-        return None if last is None else Aged(last[0], time.monotonic() - last[1])
+        if last is None or (age_s := time.monotonic() - last[1]) > most_s:
+            return None
+        return Aged(last[0], age_s)

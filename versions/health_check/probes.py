@@ -1,7 +1,7 @@
 """Tell an orchestrator whether this process lives, and whether its database is ready for it.
 
-Live asks nobody: a database that is away is no reason to restart what waits for it. Ready asks what this build
-needs and no more: a session, the role, and a schema at its revision or past it.
+Live asks nobody: a database that is away is no reason to restart what waits for it. Ready asks what this
+build needs and no more: a session, the role, and a schema at its revision or past it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve
 from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.health_check.answering import why_not
 from spotify_ai_agent_migrations.versions.health_check.checks_migrations import known
+from spotify_ai_agent_migrations.versions.health_check.expecting import Expected
 from spotify_ai_agent_migrations.versions.health_check.session import NoAnswerError, Session
 
 _SQL: Final = queries("spotify_ai_agent_migrations.versions.health_check")
@@ -42,6 +43,11 @@ class Probed:
     seconds: float = 0.0
 
 
+def role_of(expected: Expected) -> str | None:
+    """Return the role that *expected* tells the server to have; None where it tells none."""
+    return str(expected.get("avail.role_expected", {}).get("role", "")) or None
+
+
 def live() -> Probed:
     """Say that this process lives, which whoever hears it knows by that."""
     return Probed("live", is_ok=True, said="this process answers")
@@ -56,7 +62,8 @@ def ready(
 ) -> Probed:
     """Say whether the database is what this build needs; a server that is not raises nothing.
 
-    role: `primary` or `standby`, where it has to be that. revision: the one needed; else the last of this build.
+    role: `primary` or `standby`, where it has to be that.
+    revision: the one needed; else the last of this build.
 
     Locks: ACCESS SHARE on alembic_version. Time: *deadline_s* at the most, and 0.2 s to say so.
 

@@ -1,54 +1,51 @@
-"""Answer over HTTP: `/live`, `/ready`, `/metrics`, `/health`; however many ask, one session at a time asks the server.
+"""Answer over HTTP: `/live`, `/ready`, `/metrics` and `/health`, at a cost that does not grow with who asks.
 
-Four things bound it: an answer is kept for a while; one thread finds the next; so many connections are open at once,
-the oldest giving way; and none is open for longer than it takes.
+An answer is kept for a while, and one session at a time finds the next. So many connections are open at
+once: who takes long to say what it wants gives way to who comes, and has to hang up soon.
 """
 
 from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta, timezone
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from socketserver import ThreadingMixIn
 from typing import Any, Final
 
-from spotify_ai_agent_migrations.versions.core.errors import SettingsError
+from spotify_ai_agent_migrations.versions.core.errors import MigrationError, SettingsError
 from spotify_ai_agent_migrations.versions.health_check.finding import HealthReport, State
 from spotify_ai_agent_migrations.versions.health_check.kept import Kept
+from spotify_ai_agent_migrations.versions.health_check.outputs import FORMATS, Extra
 from spotify_ai_agent_migrations.versions.health_check.probes import Probed, live
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 HEALTH_JSON: Final = "application/health+json"
 JSON: Final = "application/json"
-_MOST_OPEN: Final = 32
-_MOST_OPEN_S: Final = 15.0
-_STEP_S: Final = 5.0
+MOST_OPEN: Final = 32
+# How long one may take to say what it wants, and how long between two bytes of that.
+_READING_MOST_S: Final = 5.0
+_STEP_S: Final = 2.0
 _BUSY: Final = b"HTTP/1.0 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-
-Written = Callable[[HealthReport, float], str]
+_NOBODY_KNOWS: Final = "nobody knows yet"
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What an endpoint asks, how it writes a report of an age, and for how long it keeps one.
-
-    `wait_s` is how long the first who asks may wait; both asking functions have bounds of their own.
-    """
+    """What an endpoint asks, for how long it keeps what it was told, and how long that takes at most."""
 
     report: Callable[[], HealthReport]
     ready: Callable[[], Probed]
-    prometheus: Written
-    openmetrics: Written
-    health_json: Written
     fresh_s: float = 30.0
+    report_most_s: float = 11.0
     ready_fresh_s: float = 1.0
-    wait_s: float = 15.0
+    ready_most_s: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -61,19 +58,19 @@ class Reply:
 
 
 class Endpoint(ThreadingMixIn, HTTPServer):
-    """A server of HTTP that cannot be kept busy; listens from its construction, answers in `serve_forever`."""
+    """A server of HTTP; listens from when it is made, and answers in `serve_forever`, a thread for each."""
 
     daemon_threads = True
     block_on_close = False
     request_queue_size = 64
 
     def __init__(self, address: tuple[str, int], asked: Asked) -> None:
-        self.asked = asked
-        self.reports = Kept(asked.report, fresh_s=asked.fresh_s, most_s=asked.wait_s)
-        self.readiness = Kept(asked.ready, fresh_s=asked.ready_fresh_s, most_s=asked.wait_s)
-        self._open: dict[socket.socket, float] = {}
-        self._opening = threading.Lock()
-        self.address_family = _family(address)
+        self.reports = Kept(asked.report, fresh_s=asked.fresh_s, most_s=asked.report_most_s)
+        self.readiness = Kept(asked.ready, fresh_s=asked.ready_fresh_s, most_s=asked.ready_most_s)
+        self._open: set[socket.socket] = set()
+        # In the order in which they came.
+        self._reading: dict[socket.socket, float] = {}
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, _Handler)
 
     @property
@@ -88,32 +85,47 @@ class Endpoint(ThreadingMixIn, HTTPServer):
         self.socket.bind(self.server_address)
         self.server_name, self.server_port = self.socket.getsockname()[:2]
 
+    def service_actions(self) -> None:
+        """End the connections that do not say what they want; this is called twice a second."""
+        before = time.monotonic() - _READING_MOST_S
+        for request, since in list(self._reading.items()):
+            if since < before:
+                self._hang_up(request)
+
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  (socketserver's own)
-        """Let a connection in where there is room, and send it away where there is none."""
-        with self._opening:
-            self._make_room()
-            if len(self._open) >= _MOST_OPEN:
-                _send_away(request)
+        """Let a connection in where there is room, or somebody who makes room."""
+        if len(self._open) >= MOST_OPEN:
+            slow = next(iter(self._reading), None)
+            if slow is None:
+                with suppress(OSError):
+                    request.settimeout(0)
+                    request.send(_BUSY)
                 self.shutdown_request(request)
                 return
-            self._open[request] = time.monotonic()
+            self._hang_up(slow)
+        self._open.add(request)
+        self._reading[request] = time.monotonic()
         super().process_request(request, client_address)
+
+    def has_read(self, request: socket.socket) -> None:
+        """Take note that a connection has said what it wants."""
+        self._reading.pop(request, None)
 
     def shutdown_request(self, request: Any) -> None:  # noqa: ANN401  (socketserver's own)
         """Close a connection, and forget it."""
-        self._open.pop(request, None)
+        self._reading.pop(request, None)
+        self._open.discard(request)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  (socketserver's own)
-        """Say nothing: whoever hangs up early is no fault of anybody here."""
+        """Say nothing: who hangs up before the answer is no fault of anybody here."""
 
-    def _make_room(self) -> None:
-        """End the connections that have been open for longer than any answer takes."""
-        before = time.monotonic() - _MOST_OPEN_S
-        for request, since in list(self._open.items()):
-            if since < before:
-                # Its thread meets the end of it, and closes it.
-                _hang_up(request)
+    def _hang_up(self, request: socket.socket) -> None:
+        """End a connection; its thread meets the end of it, and closes it."""
+        self._reading.pop(request, None)
+        self._open.discard(request)
+        with suppress(OSError):
+            request.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -124,11 +136,17 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
     timeout = _STEP_S
 
-    def do_GET(self) -> None:  # noqa: N802  (http.server's own)
+    def parse_request(self) -> bool:
+        """Read what is wanted."""
+        is_read = super().parse_request()
+        self.server.has_read(self.connection)
+        return is_read
+
+    def do_GET(self) -> None:
         """Answer."""
         self._send(with_body=True)
 
-    def do_HEAD(self) -> None:  # noqa: N802  (http.server's own)
+    def do_HEAD(self) -> None:
         """Answer without what it says."""
         self._send(with_body=False)
 
@@ -136,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
     def _send(self, *, with_body: bool) -> None:
-        reply = _reply(self.server, self.path.partition("?")[0], self.headers.get("Accept", ""))
+        reply = replied(self.server, self.path.partition("?")[0], self.headers.get("Accept", ""))
         body = reply.body.encode()
         self.send_response(reply.status)
         self.send_header("Content-Type", reply.kind)
@@ -148,25 +166,35 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
 
-def _reply(server: Endpoint, path: str, accepted: str) -> Reply:
-    if path == "/live":
-        return _probed(live())
-    if path == "/ready":
-        found = server.readiness.get()
-        return _probed(found.value if found else Probed("ready", is_ok=False, said="nobody knows yet"))
-    if path not in {"/metrics", "/health"}:
-        return Reply(HTTPStatus.NOT_FOUND, JSON, '{"paths": ["/live", "/ready", "/metrics", "/health"]}\n')
+def replied(server: Endpoint, path: str, accepted: str) -> Reply:
+    """Return the answer to a path; what keeps the server from being asked is one too."""
+    try:
+        if path == "/live":
+            return _probed(live())
+        if path == "/ready":
+            found = server.readiness.get()
+            return _probed(found.value if found else Probed("ready", is_ok=False, said=_NOBODY_KNOWS))
+        if path in {"/metrics", "/health"}:
+            return _reported(server, path, accepted)
+    except MigrationError as error:
+        return _said(HTTPStatus.SERVICE_UNAVAILABLE, error.problem)
+    return _said(HTTPStatus.NOT_FOUND, "there are /live, /ready, /metrics and /health")
+
+
+def _reported(server: Endpoint, path: str, accepted: str) -> Reply:
     aged = server.reports.get()
     if aged is None:
-        return Reply(HTTPStatus.SERVICE_UNAVAILABLE, JSON, '{"said": "nobody knows yet"}\n')
+        return _said(HTTPStatus.SERVICE_UNAVAILABLE, _NOBODY_KNOWS)
+    report = aged.value
+    extra = Extra(datetime.now(timezone.utc) - timedelta(seconds=aged.age_s))
     if path == "/health":
-        bad = aged.value.state is State.CRITICAL
-        status = HTTPStatus.SERVICE_UNAVAILABLE if bad else HTTPStatus.OK
-        return Reply(status, HEALTH_JSON, server.asked.health_json(aged.value, aged.age_s))
-    # A scrape that fails for what it is to tell of tells nothing.
+        is_bad = report.state is State.CRITICAL
+        status = HTTPStatus.SERVICE_UNAVAILABLE if is_bad else HTTPStatus.OK
+        return Reply(status, HEALTH_JSON, FORMATS["health+json"](report, extra))
+    # A scrape that fails when the server does would tell nothing of it.
     if "application/openmetrics-text" in accepted:
-        return Reply(HTTPStatus.OK, OPENMETRICS, server.asked.openmetrics(aged.value, aged.age_s))
-    return Reply(HTTPStatus.OK, TEXT, server.asked.prometheus(aged.value, aged.age_s))
+        return Reply(HTTPStatus.OK, OPENMETRICS, FORMATS["openmetrics"](report, extra))
+    return Reply(HTTPStatus.OK, TEXT, FORMATS["prometheus"](report, extra))
 
 
 def _probed(found: Probed) -> Reply:
@@ -174,48 +202,24 @@ def _probed(found: Probed) -> Reply:
     return Reply(status, JSON, json.dumps(asdict(found)) + "\n")
 
 
-def _send_away(request: socket.socket) -> None:
-    try:
-        request.settimeout(0)
-        request.send(_BUSY)
-    except OSError:
-        return
+def _said(status: HTTPStatus, what: str) -> Reply:
+    return Reply(status, JSON, json.dumps({"said": what}) + "\n")
 
 
-def _hang_up(request: socket.socket) -> None:
-    try:
-        request.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return
-
-
-def _family(address: tuple[str, int]) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-
-
-def listening_place(spoken: str) -> tuple[str, int]:
-    """Return the host and the port that HOST:PORT names; `:PORT` is this machine alone.
+def listening(spoken: str, asked: Asked) -> Endpoint:
+    """Return an endpoint that listens at HOST:PORT; without a host, to this machine alone.
 
     Raises:
-        SettingsError: it is written otherwise.
+        SettingsError: it is written otherwise, or nobody can listen there.
     """
     host, colon, port = spoken.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > 65_535 or (":" in host and host[:1] != "["):
+    is_written = colon and port.isdecimal() and int(port) <= 65_535 and (":" not in host or host[:1] == "[")
+    if not is_written:
         raise SettingsError(f'"{spoken}" is no place to listen at', hint="say 127.0.0.1:8009, or [::1]:8009")
-    return host.strip("[]") or "127.0.0.1", int(port)
-
-
-def listening(place: str, asked: Asked) -> Endpoint:
-    """Return an endpoint that listens at *place*, HOST:PORT.
-
-    Raises:
-        SettingsError: nobody can listen there.
-    """
-    address = listening_place(place)
     try:
-        return Endpoint(address, asked)
+        return Endpoint((host.strip("[]") or "127.0.0.1", int(port)), asked)
     except OSError as error:
         raise SettingsError(
-            f'nobody can listen at "{place}": {error.strerror or type(error).__name__}',
+            f'nobody can listen at "{spoken}": {error.strerror or type(error).__name__}',
             hint="name another port, or an address of this machine",
         ) from error
