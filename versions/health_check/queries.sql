@@ -18,3 +18,13 @@ SELECT CASE WHEN %(extension)s = '' THEN
                AND class.relname = pg_catalog.split_part(%(table)s, '.', 2))
        ELSE (SELECT true FROM pg_catalog.pg_extension AS extension WHERE extension.extname = %(extension)s)
        END;
+
+-- publish --
+-- Makes the checks that functions ask in SQL those of this build.
+DELETE FROM ops.health_checks;
+INSERT INTO ops.health_checks (
+    check_id, since, title, why, summary, statement, warning, critical, unit, falling, on_primary, on_standby, watching,
+    probed, most_s, needs, table_name)
+SELECT check_id, since, title, why, summary, statement, warning, critical, unit, falling, on_primary, on_standby, watching,
+       probed, most_s, needs, table_name
+  FROM pg_catalog.jsonb_populate_recordset(NULL::ops.health_checks, $checks$%(checks)s$checks$);
