@@ -123,7 +123,7 @@ $revision$
 """
 
 # What only an administrator may grant; a check that lacks it is unknown, and says which grant would cure it.
-# The three are functions that show what the server reads of its own files, and how large a file is.
+# The four are functions that show what the server reads of its own files, and which files there are.
 _GRANT_MONITOR = """
 DO $revision$
 DECLARE
@@ -143,7 +143,7 @@ BEGIN
     IF may_grant THEN
         GRANT SELECT ON pg_catalog.pg_hba_file_rules, pg_catalog.pg_file_settings TO agent_monitor;
         GRANT EXECUTE ON FUNCTION pg_catalog.pg_hba_file_rules(), pg_catalog.pg_show_all_file_settings(),
-              pg_catalog.pg_stat_file(text, boolean) TO agent_monitor;
+              pg_catalog.pg_stat_file(text, boolean), pg_catalog.pg_ls_dir(text) TO agent_monitor;
     ELSE
         RAISE NOTICE 'what the configuration files say is for an administrator to grant to agent_monitor';
     END IF;
@@ -157,7 +157,7 @@ BEGIN
     IF (SELECT role.rolsuper FROM pg_catalog.pg_roles AS role WHERE role.rolname = current_user) THEN
         REVOKE SELECT ON pg_catalog.pg_hba_file_rules, pg_catalog.pg_file_settings FROM agent_monitor;
         REVOKE EXECUTE ON FUNCTION pg_catalog.pg_hba_file_rules(), pg_catalog.pg_show_all_file_settings(),
-               pg_catalog.pg_stat_file(text, boolean) FROM agent_monitor;
+               pg_catalog.pg_stat_file(text, boolean), pg_catalog.pg_ls_dir(text) FROM agent_monitor;
     END IF;
 END
 $revision$
@@ -212,8 +212,13 @@ BEGIN
                      JOIN pg_am AS method ON method.oid = built.relam AND method.amname = 'btree'
                     WHERE index.indrelid = class.oid AND index.indisvalid AND index.indpred IS NULL
                       AND index.indkey[0] = attribute.attnum)
-       AND (attribute.attidentity <> ''
-            -- What numbers a column is a sequence, which its default names; what is counted as a key alone is one.
+       -- A sequence of its own, or one that its default names; or a key by itself.
+       AND (EXISTS (SELECT
+                      FROM pg_depend AS link
+                      JOIN pg_sequence AS sequence ON sequence.seqrelid = link.objid
+                     WHERE link.classid = 'pg_class'::regclass AND link.refclassid = 'pg_class'::regclass
+                       AND link.refobjid = class.oid AND link.refobjsubid = attribute.attnum
+                       AND link.deptype IN ('a', 'i'))
             OR EXISTS (SELECT
                          FROM pg_attrdef AS filled
                          JOIN pg_depend AS link
@@ -335,14 +340,16 @@ BEGIN
         RETURN QUERY EXECUTE format(shape, asked.statement) USING asked.warning, asked.critical;
         RETURN;
     END IF;
-    FOR target IN EXECUTE format('SELECT * FROM (%s) AS found (kind, schema_name, name, question, cure)', asked.statement)
+    -- The types are said: they differ between checks, and the plan of what follows is kept.
+    FOR target IN EXECUTE format('SELECT kind::text, schema_name::text, name::text, question::text, cure::text'
+                                 ' FROM (%s) AS found (kind, schema_name, name, question, cure)', asked.statement)
                     USING asked.warning, asked.critical LOOP
         targets := targets + 1;
         IF clock_timestamp() > until THEN
             unasked := unasked + 1;
         ELSE
-            RETURN QUERY SELECT target.kind::text, target.schema_name::text, target.name::text,
-                                answer.measure, answer.state, answer.details, answer.fixes
+            RETURN QUERY SELECT target.kind, target.schema_name, target.name, answer.measure, answer.state,
+                                answer.details, answer.fixes
                            FROM ops.health_answer_v1(target.question, target.cure) AS answer;
         END IF;
     END LOOP;

@@ -11,7 +11,7 @@ SELECT pg_catalog.pg_is_in_recovery(),
 -- Whether the login may read the table of a check, or use its extension; NULL where there is none.
 SELECT CASE WHEN %(extension)s = '' THEN
            (SELECT pg_catalog.has_schema_privilege(namespace.oid, 'USAGE')
-                   AND pg_catalog.has_table_privilege(class.oid, 'SELECT')
+                   AND pg_catalog.has_any_column_privilege(class.oid, 'SELECT')
               FROM pg_catalog.pg_class AS class
               JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
              WHERE namespace.nspname = pg_catalog.split_part(%(table)s, '.', 1)
