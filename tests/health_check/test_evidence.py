@@ -7,7 +7,7 @@ import time
 from contextlib import closing
 
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
-from spotify_ai_agent_migrations.versions.health_check import check_health, run
+from spotify_ai_agent_migrations.versions.health_check import asking, check_health
 from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
 from spotify_ai_agent_migrations.versions.health_check.session import Session
 from support import client, rows
@@ -23,7 +23,7 @@ def test_every_statement_goes_into_psql_as_it_is_shown(url: str, tmp_path: pathl
     assert len(asked) > 120
     with closing(Session(resolve_settings(url), deadline=time.monotonic() + 60)) as session:
         session.open()
-        shown = [run.shown(session, check) for check in asked]
+        shown = [asking.shown(session, check) for check in asked]
     script = tmp_path / "shown.sql"
     script.write_text("\n".join(["BEGIN READ ONLY;", *shown, "COMMIT;"]), encoding="utf-8")
     done = started(client("psql", url), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", script)

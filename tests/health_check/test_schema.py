@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import psycopg2
 import pytest
 
-from faults import COUNTED, Fault, found, held, lower, role_of
-from spotify_ai_agent_migrations.versions.health_check import Finding, State, check_health
+from faults import COUNTED, Fault, found, held, lower
+from spotify_ai_agent_migrations.versions.health_check import Finding, State
 from support import connected, rows
 
 # Nothing but the test comes to the table.
@@ -371,53 +369,3 @@ def test_an_index_is_not_called_unused_before_the_server_has_counted_for_long(
     assert (
         one.summary == "index public.i: it was not used yet, and the server has not counted for long enough"
     )
-
-
-def test_a_table_that_the_login_may_not_read_is_unknown_with_its_cure(
-    empty_url: str, login: Callable[..., str]
-) -> None:
-    rows(empty_url, "CREATE TABLE t (a serial PRIMARY KEY)")
-    rows(empty_url, "INSERT INTO t VALUES (7)")
-    url = login()
-    role = role_of(url)
-    (one,) = found(url, "seq.behind_max")
-    assert (one.state, one.cure) == (State.UNKNOWN, f"GRANT SELECT ON public.t, public.t_a_seq TO {role}")
-    assert one.summary == "sequence public.t_a_seq: the login may not read it"
-    (seen,) = found(login(grants=("GRANT pg_read_all_data TO {role}",)), "seq.behind_max")
-    assert seen.state is State.CRITICAL
-
-
-def test_a_table_that_is_locked_hides_none_beside_it(empty_url: str) -> None:
-    for name in ("t", "u"):
-        rows(empty_url, f"CREATE TABLE {name} (a serial PRIMARY KEY)")
-        rows(empty_url, f"INSERT INTO {name} VALUES (7)")
-    with connected(empty_url, autocommit=False) as connection, connection.cursor() as cursor:
-        cursor.execute("LOCK TABLE t")
-        one, other = sorted(found(empty_url, "seq.behind_max"), key=lambda each: each.state.rank)
-    assert (one.state, one.subject.name) == (State.CRITICAL, "u_a_seq")
-    assert (other.state, other.summary) == (
-        State.UNKNOWN,
-        "sequence public.t_a_seq: a table that it reads is locked",
-    )
-
-
-def test_a_policy_hides_no_row_from_a_check(empty_url: str, login: Callable[..., str]) -> None:
-    rows(empty_url, "CREATE TABLE t (a serial PRIMARY KEY)")
-    rows(empty_url, "INSERT INTO t VALUES (7)")
-    rows(empty_url, "ALTER TABLE t ENABLE ROW LEVEL SECURITY")
-    (one,) = found(login(grants=("GRANT pg_read_all_data TO {role}",)), "seq.behind_max")
-    assert one.state is State.UNKNOWN
-
-
-def test_no_table_under_an_exclusive_lock_keeps_a_check_from_its_answer(empty_url: str) -> None:
-    rows(empty_url, "CREATE TABLE t (a serial PRIMARY KEY, at timestamptz) PARTITION BY RANGE (a)")
-    rows(empty_url, "CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (1) TO (9)")
-    rows(empty_url, "CREATE INDEX i ON t (at)")
-    with connected(empty_url, autocommit=False) as connection, connection.cursor() as cursor:
-        cursor.execute("LOCK TABLE t")
-        report = check_health(
-            url=empty_url,
-            only=["vac", "stats", "tbl", "idx", "con", "trg", "part", "sec"],
-            exclude=["*.corrupt", "*_bloat", "*orphans"],
-        )
-    assert [ran.check for ran in report.checks if ran.state is State.UNKNOWN] == []

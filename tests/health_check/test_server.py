@@ -13,7 +13,6 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from spotify_ai_agent_migrations import SettingsError
 from spotify_ai_agent_migrations.versions.health_check import Finding, State, check_health
 from support import connected, rows
 
@@ -326,38 +325,6 @@ def test_what_is_rolled_back_and_what_goes_to_files_are_counted(empty_url: str) 
     assert (back.state, files.state) == (State.WARNING, State.INFO)
 
 
-@pytest.mark.parametrize(
-    ("check", "warning", "state"),
-    [
-        ("avail.connect", 0.0, State.WARNING),
-        ("avail.restart", 1e9, State.INFO),
-        ("avail.version_eol", 1e6, State.WARNING),
-        ("avail.clock_skew", 0.0, State.WARNING),
-        ("conn.usage", 0.0, State.WARNING),
-        ("lock.table_fill", 0.0, State.WARNING),
-        ("xid.database", 0.0, State.WARNING),
-        ("xid.table", 0.0, State.WARNING),
-        ("mxid.database", 0.0, State.WARNING),
-        ("xid.autovacuum_emergency", 0.0, State.WARNING),
-        ("wal.dir_size", 0.0, State.WARNING),
-        ("notify.queue", 0.0, State.WARNING),
-    ],
-)
-def test_a_measure_is_compared_with_the_limits_that_are_given(
-    empty_url: str, check: str, warning: float, state: State
-) -> None:
-    rows(empty_url, "CREATE TABLE t (a integer)")
-    assert {one.state for one in _found(empty_url, check, warning, None)} == {state}
-    if check != "avail.restart":
-        assert _found(empty_url, check) == ()
-
-
-def test_limits_of_a_check_that_is_none_are_refused(empty_url: str) -> None:
-    with pytest.raises(SettingsError) as caught:
-        check_health(url=empty_url, limits={"conn": (0.1, 0.2)})
-    assert caught.value.problem == 'there is no check "conn" to be given limits'
-
-
 def test_what_is_not_archived_is_said(empty_url: str) -> None:
     (seen,) = _found(empty_url, "wal.archive_off")
     assert (seen.state, seen.summary) == (State.INFO, "no WAL is archived")
@@ -392,18 +359,3 @@ def test_sessions_of_which_the_client_vanished_are_counted(empty_url: str) -> No
     with connected(empty_url) as connection, socket.socket(fileno=os.dup(connection.fileno())) as line:
         line.shutdown(socket.SHUT_RDWR)
     _eventually(lambda: _of(_found(empty_url, check, *ANY), name) if abandoned() > before else None)
-
-
-def test_what_a_monitor_may_not_read_is_unknown_with_the_grants(
-    empty_url: str, login: Callable[..., str]
-) -> None:
-    url = login(grants=("GRANT pg_monitor TO {role}",))
-    ((role,),) = rows(url, "SELECT current_user")
-    only = ["set.conf_errors", "set.hba_errors", "chk.missing_files"]
-    blind = check_health(url=url, only=only)
-    assert {ran.state for ran in blind.checks} == {State.UNKNOWN}
-    for ran in blind.checks:
-        assert ran.findings[0].cure is not None
-        rows(empty_url, ran.findings[0].cure)
-    assert {ran.state for ran in check_health(url=url, only=only).checks} == {State.OK}
-    assert str(role) in str(blind.findings[0].cure)

@@ -12,7 +12,7 @@ NUMBERS: Final = (
         "seq.exhaustion", "numbers that a sequence, or its column, has left",
         "Behind the last number every INSERT fails.",
         "sequence {name} has given out {last} of {lowest} to {highest}",
-        warning=0.75, critical=0.9, unit="of the numbers",
+        warning=0.75, critical=0.9, unit="of the numbers", needs=READ,
     ),
     Check(
         "seq.behind_max", "sequences behind the numbers in their column",

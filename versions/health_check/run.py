@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -13,35 +13,16 @@ import psycopg2
 
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
-from spotify_ai_agent_migrations.versions.core.sql import queries
+from spotify_ai_agent_migrations.versions.health_check.asking import CHECK_MOST_S, SQL, Asker, ran
 from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
-from spotify_ai_agent_migrations.versions.health_check.check import Check, Row, findings_of, worst
-from spotify_ai_agent_migrations.versions.health_check.finding import Finding, HealthReport, Ran, State
-from spotify_ai_agent_migrations.versions.health_check.probing import Probe
+from spotify_ai_agent_migrations.versions.health_check.check import Check
+from spotify_ai_agent_migrations.versions.health_check.finding import HealthReport, Ran, State
 from spotify_ai_agent_migrations.versions.health_check.selection import chosen
 from spotify_ai_agent_migrations.versions.health_check.session import NoAnswerError, Session
 
-SQL: Final = queries("spotify_ai_agent_migrations.versions.health_check")
 DEADLINE_S: Final = 10.0
-_CHECK_MOST_S: Final = 2.0
-_PRIVILEGE: Final = "42501"
-_CANCELLED: Final = "57014"
-_LOCKED: Final = "55P03"
 NO_LIMITS: Final[Mapping[str, tuple[float | None, float | None]]] = MappingProxyType({})
 Limits = Mapping[str, tuple[float | None, float | None]]
-
-
-@dataclass(frozen=True)
-class Asker:
-    """What the server is, which login asks, as SQL writes its name, and whether it sees others' sessions."""
-
-    role: str
-    login: str
-    sees_others: bool
-
-    def granted(self, cure: str) -> str:
-        """Return *cure* with the login's name in it."""
-        return cure.replace("TO the login", f"TO {self.login}")
 
 
 def check_health(
@@ -74,8 +55,8 @@ def check_health(
     settings = resolve_settings(url)
     began = time.monotonic()
     with closing(Session(settings, deadline=began + deadline_s)) as session:
-        ran, version, role = _asked(session, checks)
-    return HealthReport(tuple(ran), time.monotonic() - began, settings.shown_url, version, role)
+        found, version, role = _asked(session, checks)
+    return HealthReport(tuple(found), time.monotonic() - began, settings.shown_url, version, role)
 
 
 def _limited(check: Check, limits: Limits, *, deep: bool) -> Check:
@@ -88,112 +69,20 @@ def _limited(check: Check, limits: Limits, *, deep: bool) -> Check:
 def _asked(session: Session, checks: Sequence[Check]) -> tuple[list[Ran], int | None, str]:
     try:
         session.open()
-        ((in_recovery, sees_others, login),) = session.rows(SQL["role"], most_s=_CHECK_MOST_S)
+        ((in_recovery, sees_others, login),) = session.rows(SQL["role"], most_s=CHECK_MOST_S)
     except (NoAnswerError, psycopg2.Error) as error:
         reason = str(error) if isinstance(error, NoAnswerError) else "no connection"
         return _unanswered(checks, reason), None, "unknown"
     role, version = "standby" if in_recovery else "primary", session.server_version
     asker = Asker(role, login, sees_others)
-    ran: list[Ran] = []
+    found: list[Ran] = []
     for place, check in enumerate(checks):
         try:
-            ran.append(_ran(session, check, asker))
+            found.append(ran(session, check, asker))
         except NoAnswerError as error:
-            ran += _unanswered(checks[place:], str(error))
+            found += _unanswered(checks[place:], str(error))
             break
-    return ran, version, role
-
-
-def _ran(session: Session, check: Check, asker: Asker) -> Ran:
-    """Run one check; what it may not, or cannot in time, is unknown."""
-    if asker.role not in check.roles or session.server_version < check.since:
-        return Ran(check.id, State.SKIPPED, 0.0, reason=f"not on a {asker.role} of this version")
-    if check.watching and not asker.sees_others:
-        cure = asker.granted("GRANT pg_monitor TO the login")
-        return _hidden(check, cure, "the login sees its own sessions only")
-    began = time.monotonic()
-    try:
-        if (left_out := _left_out(session, check, asker)) is not None:
-            return left_out
-        rows = _rows(session, check, asker)
-    except psycopg2.Error as error:
-        return _refused(check, asker, error, time.monotonic() - began)
-    found = findings_of(check, rows)
-    return Ran(check.id, worst(found), time.monotonic() - began, found)
-
-
-def shown(session: Session, check: Check) -> str:
-    """Return what *check* asks as it is sent, its parameters in it: a person can ask it again."""
-    name = check.statement + ("_older" if session.server_version < check.renamed else "")
-    return session.shown(SQL[name], _parameters(check, session))
-
-
-def _rows(session: Session, check: Check, asker: Asker) -> list[Row]:
-    statement = shown(session, check)
-    found = session.rows(statement, most_s=session.left_s if check.most_s is None else _CHECK_MOST_S)
-    if not check.probed:
-        return [_row(one, asker, statement) for one in found]
-    most_s = session.left_s if check.most_s is None else check.most_s
-    probe = Probe(session, check, time.monotonic() + most_s, _reason)
-    return [_row(one, asker, question or statement) for one, question in probe.answers(found)]
-
-
-def _parameters(check: Check, session: Session) -> dict[str, object]:
-    measured = {"now": time.time(), "connected_s": session.connected_s}
-    return {**check.settings, "warning": check.warning, "critical": check.critical, **measured}
-
-
-def _left_out(session: Session, check: Check, asker: Asker) -> Ran | None:
-    """Say why a check of a table, or of an extension, cannot be run; None where it can."""
-    if not check.table and not check.extension:
-        return None
-    names = {"table": check.table, "extension": check.extension}
-    ((is_readable,),) = session.rows(SQL["subject"], names, most_s=_CHECK_MOST_S)
-    if is_readable is None:
-        missing = f"table {check.table}" if check.table else f"extension {check.extension}"
-        return Ran(check.id, State.SKIPPED, 0.0, reason=f"there is no {missing}")
-    if not is_readable:
-        schema = check.table.partition(".")[0]
-        needs = f"GRANT USAGE ON SCHEMA {schema} TO the login; GRANT SELECT ON {check.table} TO the login"
-        return _hidden(check, asker.granted(needs), "the login may not ask")
-    return None
-
-
-def _refused(check: Check, asker: Asker, error: psycopg2.Error, seconds: float) -> Ran:
-    """Say why a check was refused, and which grant would let it be."""
-    if error.pgcode == _PRIVILEGE and check.needs:
-        return _hidden(check, asker.granted(check.needs), "the login may not ask", seconds=seconds)
-    return Ran(check.id, State.UNKNOWN, seconds, reason=_reason(check, error))
-
-
-def _hidden(check: Check, cure: str, said: str, *, seconds: float = 0.0) -> Ran:
-    """Say that the login would see nothing, or a part only, which would look as if all were well."""
-    found = Finding(check.id, State.UNKNOWN, summary=f"{check.title}: {said}", cure=cure)
-    return Ran(check.id, State.UNKNOWN, seconds, (found,), f"{said}: {cure}")
-
-
-def _row(found: tuple[object, ...], asker: Asker, evidence_sql: str) -> Row:
-    kind, schema, name, measure, state, values, fixes = found
-    assert isinstance(values, dict)
-    if "cure" in values:
-        values = {**values, "cure": asker.granted(values["cure"])}
-    return Row(
-        str(kind), None if schema is None else str(schema), str(name or ""),
-        None if measure is None else float(str(measure)), None if state is None else str(state), values,
-        tuple((str(sql), str(lock)) for sql, lock in fixes or ()),  # type: ignore[attr-defined]
-        evidence_sql,
-    )  # fmt: skip
-
-
-def _reason(check: Check, error: psycopg2.Error) -> str:
-    """Say why a check could not be run, and what would cure it."""
-    if error.pgcode == _PRIVILEGE:
-        return f"the login may not: {check.needs or 'ask the owner'}"
-    if error.pgcode == _CANCELLED:
-        return "it took longer than it was given"
-    if error.pgcode == _LOCKED:
-        return "a table that it reads is locked"
-    return f"the server refused it: {error.pgcode}"
+    return found, version, role
 
 
 def _unanswered(checks: Iterable[Check], reason: str) -> list[Ran]:

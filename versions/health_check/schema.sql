@@ -192,7 +192,6 @@ SELECT 'column', namespace.nspname, class.relname || '.' || attribute.attname,
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
   JOIN pg_catalog.pg_attribute AS attribute
     ON attribute.attrelid = index.indrelid AND attribute.attnum = index.indkey[0] AND attribute.atttypid IN (21, 23)
-  LEFT JOIN pg_catalog.pg_stat_user_tables AS used ON used.relid = class.oid
  CROSS JOIN LATERAL (
        SELECT pg_catalog.has_table_privilege(class.oid, 'SELECT')
               AND pg_catalog.has_schema_privilege(namespace.oid, 'USAGE')
@@ -202,12 +201,13 @@ SELECT 'column', namespace.nspname, class.relname || '.' || attribute.attname,
    AND namespace.nspname !~ '^(pg_|information_schema$)'
    AND attribute.attidentity = ''
    AND NOT attribute.atthasdef
-   AND (class.relkind = 'p' OR class.relpages > 0 OR used.n_tup_ins > 0 OR used.n_live_tup > 0)
+   AND (class.relkind = 'p' OR class.relpages > 0 OR pg_catalog.pg_stat_get_tuples_inserted(class.oid) > 0
+        OR pg_catalog.pg_stat_get_live_tuples(class.oid) > 0)
    -- One that points at another table is not longer than that.
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS linked
                     WHERE linked.conrelid = class.oid AND linked.contype = 'f'
                       AND attribute.attnum = ANY (linked.conkey))
- ORDER BY greatest(class.reltuples, used.n_live_tup, 0)
+ ORDER BY greatest(class.reltuples, pg_catalog.pg_stat_get_live_tuples(class.oid), 0)
           / CASE attribute.atttypid WHEN 21 THEN 32767 ELSE 2147483647 END DESC;
 
 -- int_narrow_identity --
@@ -216,18 +216,18 @@ SELECT 'column', namespace.nspname, class.relname || '.' || attribute.attname, N
        CASE attribute.atttypid WHEN 21 THEN 'warning' ELSE 'info' END,
        pg_catalog.jsonb_build_object('table', class.relname, 'column', attribute.attname,
                                      'type', pg_catalog.format_type(attribute.atttypid, NULL),
-                                     'inserted', used.n_tup_ins),
+                                     'inserted', used.inserted),
        ARRAY[[pg_catalog.format('ALTER TABLE %%I.%%I ALTER COLUMN %%I TYPE bigint', namespace.nspname, class.relname,
                                 attribute.attname),
               'ACCESS EXCLUSIVE, while the table is written anew']]
   FROM pg_catalog.pg_attribute AS attribute
   JOIN pg_catalog.pg_class AS class ON class.oid = attribute.attrelid AND class.relkind IN ('r', 'p')
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
-  LEFT JOIN pg_catalog.pg_stat_user_tables AS used ON used.relid = class.oid
+ CROSS JOIN LATERAL (SELECT pg_catalog.pg_stat_get_tuples_inserted(class.oid) AS inserted) AS used
  WHERE attribute.attnum > 0 AND NOT attribute.attisdropped AND NOT class.relispartition
    AND namespace.nspname !~ '^(pg_|information_schema$)'
-   AND (attribute.atttypid = 21 AND used.n_tup_ins > 0
-        OR attribute.atttypid = 23 AND used.n_tup_ins > %(many_rows)s)
+   AND (attribute.atttypid = 21 AND used.inserted > 0
+        OR attribute.atttypid = 23 AND used.inserted > %(many_rows)s)
    AND (attribute.attidentity <> ''
         OR EXISTS (SELECT FROM pg_catalog.pg_attrdef AS filled
                      JOIN pg_catalog.pg_depend AS link

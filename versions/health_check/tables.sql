@@ -394,6 +394,9 @@ WITH described AS MATERIALIZED (
       JOIN pg_catalog.pg_class AS owner ON owner.oid = index.indrelid
       JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
      WHERE index.indisvalid AND namespace.nspname !~ '^(pg_|information_schema$)'
+       -- Of most tables no two indexes begin with the same column, and nothing else is looked at.
+       AND (index.indrelid, index.indkey[0]) IN (
+           SELECT alike.indrelid, alike.indkey[0] FROM pg_catalog.pg_index AS alike GROUP BY 1, 2 HAVING count(*) > 1)
 )
 SELECT DISTINCT ON (one.indexrelid)
        'index', one.nspname, one.relname, NULL::float8,
@@ -432,6 +435,8 @@ WITH described AS MATERIALIZED (
       JOIN pg_catalog.pg_am AS method ON method.oid = class.relam AND method.amname = 'btree'
      WHERE index.indisvalid AND index.indexprs IS NULL
        AND namespace.nspname !~ '^(pg_|information_schema$)'
+       AND (index.indrelid, index.indkey[0]) IN (
+           SELECT alike.indrelid, alike.indkey[0] FROM pg_catalog.pg_index AS alike GROUP BY 1, 2 HAVING count(*) > 1)
 )
 SELECT DISTINCT ON (one.indexrelid)
        'index', one.nspname, one.relname, NULL::float8, 'info',
