@@ -12,6 +12,7 @@ from support import Checkout, Databases, run
 COMMANDS = [
     ("check",),
     ("docs",),
+    ("health-check",),
     ("plan",),
     ("rollback", "plan"),
     ("rollback", "to"),

@@ -12,6 +12,7 @@ from spotify_ai_agent_migrations.versions.cli.report import reported, talk_on_st
 from spotify_ai_agent_migrations.versions.distribution import command as distribution
 from spotify_ai_agent_migrations.versions.docs import command as docs
 from spotify_ai_agent_migrations.versions.governance import command as governance
+from spotify_ai_agent_migrations.versions.health_check import command as health_check
 from spotify_ai_agent_migrations.versions.partitioning import command as partitioning
 from spotify_ai_agent_migrations.versions.rollback import command as rollback
 
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.command()(governance.check)
 app.command()(docs.docs)
 app.command()(plan)
+health_check.mounted(app)
 app.add_typer(governed.app, name="governance")
 app.add_typer(rollback.app, name="rollback")
 app.add_typer(db.app, name="db")

@@ -17,10 +17,12 @@ from spotify_ai_agent_migrations.versions.health_check.asking import CHECK_MOST_
 from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
 from spotify_ai_agent_migrations.versions.health_check.check import Check
 from spotify_ai_agent_migrations.versions.health_check.finding import HealthReport, Ran, State
+from spotify_ai_agent_migrations.versions.health_check.meter import Tell
 from spotify_ai_agent_migrations.versions.health_check.selection import chosen
 from spotify_ai_agent_migrations.versions.health_check.session import NoAnswerError, Session
 
 DEADLINE_S: Final = 10.0
+DEEP_DEADLINE_S: Final = 600.0
 NO_LIMITS: Final[Mapping[str, tuple[float | None, float | None]]] = MappingProxyType({})
 Limits = Mapping[str, tuple[float | None, float | None]]
 
@@ -33,12 +35,14 @@ def check_health(
     deep: bool = False,
     deadline_s: float = DEADLINE_S,
     limits: Limits = NO_LIMITS,
+    tell: Tell | None = None,
 ) -> HealthReport:
     """Ask the server how it is, and return what was found; an unhealthy server raises nothing.
 
     only, exclude: checks by id, or by group (`conn`), or by pattern (`idx.*`).
     deep: also what reads the data: amcheck, orphans of foreign keys, exact bloat.
     limits: from where on a check, by id, is a warning, and critical, instead of its own limits.
+    tell: is told before each check which it is, how many are done, and how many there are.
 
     Locks: ACCESS SHARE on catalogs. Time: *deadline_s* at the most, whatever the server does.
 
@@ -55,7 +59,7 @@ def check_health(
     settings = resolve_settings(url)
     began = time.monotonic()
     with closing(Session(settings, deadline=began + deadline_s)) as session:
-        found, version, role = _asked(session, checks)
+        found, version, role = _asked(session, checks, tell)
     return HealthReport(tuple(found), time.monotonic() - began, settings.shown_url, version, role)
 
 
@@ -66,7 +70,7 @@ def _limited(check: Check, limits: Limits, *, deep: bool) -> Check:
     return replace(check, warning=warning, critical=critical, most_s=None if is_patient else check.most_s)
 
 
-def _asked(session: Session, checks: Sequence[Check]) -> tuple[list[Ran], int | None, str]:
+def _asked(session: Session, checks: Sequence[Check], tell: Tell | None) -> tuple[list[Ran], int | None, str]:
     try:
         session.open()
         ((in_recovery, sees_others, login),) = session.rows(SQL["role"], most_s=CHECK_MOST_S)
@@ -77,6 +81,8 @@ def _asked(session: Session, checks: Sequence[Check]) -> tuple[list[Ran], int | 
     asker = Asker(role, login, sees_others)
     found: list[Ran] = []
     for place, check in enumerate(checks):
+        if tell is not None:
+            tell(check.id, place, len(checks))
         try:
             found.append(ran(session, check, asker))
         except NoAnswerError as error:

@@ -1,7 +1,8 @@
-"""Choose the checks of a run. No database."""
+"""Choose the checks of a run, and read limits as they are spoken. No database."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
@@ -28,6 +29,37 @@ def chosen(
         if (any(_means(name, check) for name in only) if only is not None else deep or not check.deep)
         and not any(_means(name, check) for name in exclude)
     )
+
+
+def limits_of(spoken: Iterable[str]) -> dict[str, tuple[float | None, float | None]]:
+    """Return the limits of each CHECK=WARN,CRIT, either of which may be empty.
+
+    Raises:
+        SettingsError: one is written otherwise.
+    """
+    return dict(map(_limits_of, spoken))
+
+
+def _limits_of(spoken: str) -> tuple[str, tuple[float | None, float | None]]:
+    name, _, limits = spoken.partition("=")
+    warning, comma, critical = limits.partition(",")
+    try:
+        both = (_limit(warning), _limit(critical))
+    except ValueError:
+        comma = ""
+    if not comma:
+        raise SettingsError(
+            f'"{spoken}" has no two limits', hint="say conn.usage=0.7,0.9; either of them may be empty"
+        )
+    return name.strip(), both
+
+
+def _limit(spoken: str) -> float | None:
+    if not spoken.strip():
+        return None
+    if not math.isfinite(limit := float(spoken)):
+        raise ValueError
+    return limit
 
 
 def _means(name: str, check: Check) -> bool:

@@ -1,0 +1,25 @@
+"""What some outputs need beside the report. Frozen, no database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from spotify_ai_agent_migrations.versions.health_check.finding import Finding
+from spotify_ai_agent_migrations.versions.health_check.past import Past
+
+
+@dataclass(frozen=True)
+class Extra:
+    """When the report was made, what earlier ones had measured, and how wide a terminal is that shows it."""
+
+    now: datetime
+    history: Sequence[Past] = ()
+    width_columns: int = 100
+    is_colored: bool = False
+
+    def first_seen(self, finding: Finding) -> datetime | None:
+        """Return when *finding* was first in the history; None where it is new, or there is none."""
+        times = (past.taken_at for past in self.history if past.fingerprint == finding.fingerprint)
+        return min(times, default=None)

@@ -1,0 +1,43 @@
+"""Put a report into a file, whole or not at all. No database."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from spotify_ai_agent_migrations.versions.core.errors import FileError
+
+
+def placed(file: Path, content: str) -> None:
+    """Write *content* to *file*: who reads it meanwhile sees the old one or the new one.
+
+    Raises:
+        FileError: it cannot be written; what was there is there.
+    """
+    try:
+        # A pipe or a device is written to; a link stays one.
+        if file.exists() and not file.is_file():
+            file.write_text(content, encoding="utf-8")
+        else:
+            _replaced(file.resolve(), content)
+    except OSError as error:
+        raise FileError(
+            f'"{file}" cannot be written: {error.strerror}', hint="name a file in a folder that exists"
+        ) from error
+
+
+def _replaced(file: Path, content: str) -> None:
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with beside.open("x", encoding="utf-8") as opened:
+            opened.write(content)
+            opened.flush()
+            os.fsync(opened.fileno())
+        beside.replace(file)
+    except FileExistsError:
+        raise
+    except BaseException:
+        with suppress(FileNotFoundError):
+            beside.unlink()
+        raise
