@@ -1,4 +1,4 @@
-"""Write the checks down as rows of `ops.health_checks`, for the functions that ask them in SQL. No database."""
+"""Write the checks down as rows of `ops.health_checks`, for functions that ask them in SQL. No database."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ def published() -> str:
 
 def is_published(check: Check) -> bool:
     """Tell whether *check* can be asked in SQL alone."""
-    return not check.deep and not check.extension and _OUTSIDE.isdisjoint(_PARAMETER.findall(SQL[check.statement]))
+    return (
+        not check.deep
+        and not check.extension
+        and _OUTSIDE.isdisjoint(_PARAMETER.findall(SQL[check.statement]))
+    )
 
 
 def _rows() -> Iterator[Mapping[str, Any]]:
@@ -41,7 +45,8 @@ def _rows() -> Iterator[Mapping[str, Any]]:
 
 def _row(check: Check, statement: str, *, since: int) -> Mapping[str, Any]:
     return {
-        "check_id": check.id, "since": since, "title": check.title, "why": check.why, "summary": check.summary,
+        "check_id": check.id, "since": since, "title": check.title, "why": check.why,
+        "summary": check.summary,
         "statement": _asked(check, SQL[statement]), "warning": check.warning, "critical": check.critical,
         "unit": check.unit, "falling": check.falling, "on_primary": "primary" in check.roles,
         "on_standby": "standby" in check.roles, "watching": check.watching, "probed": check.probed,

@@ -6,7 +6,7 @@ import json
 from importlib import resources
 from typing import Any, Final
 
-from spotify_ai_agent_migrations.versions.health_check.finding import Finding, HealthReport, Ran
+from spotify_ai_agent_migrations.versions.health_check.finding import Finding, HealthReport, Ran, Suppressed
 from spotify_ai_agent_migrations.versions.health_check.outputs import words
 from spotify_ai_agent_migrations.versions.health_check.outputs.exits import exit_code
 from spotify_ai_agent_migrations.versions.health_check.outputs.extra import Extra
@@ -52,6 +52,10 @@ def _check(ran: Ran) -> dict[str, Any]:
     }
 
 
+def _suppressed(one: Suppressed | None) -> dict[str, Any] | None:
+    return {"was": one.was.value, "reason": one.reason, "expires": one.expires.isoformat()} if one else None
+
+
 def _finding(found: Finding, extra: Extra) -> dict[str, Any]:
     since = extra.first_seen(found)
     return {
@@ -69,6 +73,7 @@ def _finding(found: Finding, extra: Extra) -> dict[str, Any]:
         "evidence_sql": found.evidence_sql,
         "fixes": [{"sql": fix.sql, "lock": fix.lock} for fix in found.fixes],
         "cure": found.cure,
+        "suppressed": _suppressed(found.suppressed),
         "fingerprint": found.fingerprint,
         "first_seen": since.isoformat() if since else None,
         "explain": words.explained(found.check),

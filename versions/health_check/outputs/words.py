@@ -11,9 +11,12 @@ from spotify_ai_agent_migrations.versions.governance.finding import visible
 from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
 from spotify_ai_agent_migrations.versions.health_check.check import Check
 from spotify_ai_agent_migrations.versions.health_check.finding import Finding, HealthReport, State
+from spotify_ai_agent_migrations.versions.health_check.suppressions import RULE_CHECKS
 
 TOOL: Final = "spotify-ai-agent-migrations"
-CHECK_OF: Final[Mapping[str, Check]] = MappingProxyType({check.id: check for check in CHECKS})
+CHECK_OF: Final[Mapping[str, Check]] = MappingProxyType(
+    {check.id: check for check in (*CHECKS, *RULE_CHECKS)}
+)
 
 
 def explained(check: str) -> str:
@@ -33,7 +36,13 @@ def why(check: str) -> str:
 
 def said(found: Finding) -> str:
     """Return on one line what *found* says, with nothing in it that a terminal would obey."""
-    return visible(found.summary or str(found.subject))
+    return visible(f"{found.summary or found.subject}{_allowed(found)}")
+
+
+def _allowed(found: Finding) -> str:
+    """Return what *found* would be, until when it is allowed and why; nothing where it is not."""
+    one = found.suppressed
+    return f" ({one.was.value}, allowed until {one.expires}: {one.reason})" if one is not None else ""
 
 
 def counts(report: HealthReport) -> dict[State, int]:
