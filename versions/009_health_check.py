@@ -186,9 +186,10 @@ $revision$
 
 # What may be asked of a table that the caller may not read ---------------------------------------------
 
-# A number of a key that a sequence gives out, whether a partition for the rest holds any row, how much of a column
-# is NULL: that, of tables of the owner role alone, in place of a grant to read them. A table of another owner could
-# have a policy, and that would run with the rights of this function.
+# A number of a key that a sequence gives out, whether a partition for the rest holds any row, when the oldest row is
+# from that a policy says to delete, how much of a column is NULL: that, of tables of the owner role alone, in place
+# of a grant to read them. A table of another owner could have row security, whose functions would run with the
+# rights of this one.
 _READERS = """
 CREATE FUNCTION ops.health_extreme_v1(relation regclass, column_name name, highest boolean) RETURNS numeric
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
@@ -268,6 +269,34 @@ END
 $function$;
 COMMENT ON FUNCTION ops.health_default_holds_v1(regclass, timestamptz, timestamptz) IS
     'Whether a default partition holds a row, or one of a span of time; the caller need not read it';
+
+CREATE FUNCTION ops.health_oldest_v1(relation regclass, column_name name) RETURNS timestamptz
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    spoken text;
+    oldest timestamptz;
+BEGIN
+    SELECT format('SELECT min(%I)::timestamptz FROM %I.%I', policy.time_column, namespace.nspname, class.relname)
+      INTO spoken
+      FROM pg_class AS class
+      JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+      JOIN public.retention_policies AS policy
+        ON policy.table_name IN (format('%s.%s', namespace.nspname, class.relname), class.relname)
+       AND policy.time_column = column_name
+     WHERE class.oid = relation
+       AND class.relkind IN ('r', 'p')
+       AND class.relowner = (SELECT role.oid FROM pg_roles AS role WHERE role.rolname = current_user)
+     LIMIT 1;
+    IF spoken IS NULL THEN
+        RAISE EXCEPTION 'no policy says how long rows of "%" are kept by "%"', relation, column_name
+              USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    EXECUTE spoken INTO oldest;
+    RETURN oldest;
+END
+$function$;
+COMMENT ON FUNCTION ops.health_oldest_v1(regclass, name) IS
+    'The time of the oldest row that a policy of retention is about; the caller need not read the table';
 
 CREATE FUNCTION ops.health_null_part_v1(relation regclass, column_name name) RETURNS real
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
@@ -498,7 +527,7 @@ GRANT USAGE ON SCHEMA ops TO agent_monitor;
 GRANT EXECUTE ON FUNCTION ops.health_v1(text[]), ops.health_rows_v1(ops.health_checks),
       ops.health_answer_v1(text, text), ops.health_left_out_v1(ops.health_checks), ops.health_summary_v1(text, jsonb),
       ops.health_extreme_v1(regclass, name, boolean), ops.health_default_holds_v1(regclass, timestamptz, timestamptz),
-      ops.health_null_part_v1(regclass, name) TO agent_monitor;
+      ops.health_null_part_v1(regclass, name), ops.health_oldest_v1(regclass, name) TO agent_monitor;
 GRANT SELECT ON ops.health_checks, ops.health_findings, ops.health_status, ops.partition_policy, ops.partition_archives,
       ops.import_job, public.retention_policies, public.alembic_version TO agent_monitor;
 GRANT SELECT (job_id, id, rejected_at) ON ops.import_reject TO agent_monitor;
@@ -541,6 +570,7 @@ DROP FUNCTION ops.health_answer_v1(text, text);
 DROP FUNCTION ops.health_rows_v1(ops.health_checks);
 DROP FUNCTION ops.health_left_out_v1(ops.health_checks);
 DROP FUNCTION ops.health_null_part_v1(regclass, name);
+DROP FUNCTION ops.health_oldest_v1(regclass, name);
 DROP FUNCTION ops.health_default_holds_v1(regclass, timestamptz, timestamptz);
 DROP FUNCTION ops.health_extreme_v1(regclass, name, boolean);
 DO $revision$
