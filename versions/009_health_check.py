@@ -426,7 +426,7 @@ EXCEPTION
                             jsonb_build_object('reason', 'the server refused it: ' || SQLSTATE, 'cure', may_cure), NULL::text[];
 END
 $function$;
-COMMENT ON FUNCTION ops.health_answer_v1(text, text) IS 'What one question of a check is answered; what fails hides no other';
+COMMENT ON FUNCTION ops.health_answer_v1(text, text) IS 'The answer to one question of a check; one that fails hides no other';
 """
 
 _HEALTH = """
@@ -502,6 +502,21 @@ SELECT found.state, found.check_id, found.kind, found.schema_name, found.name, f
  WHERE found.state NOT IN ('ok', 'skipped')
  ORDER BY array_position(ARRAY['critical', 'unknown', 'warning', 'info'], found.state), found.check_id;
 COMMENT ON VIEW ops.health_findings IS 'What the health checks find now, the worst first; each read asks all of them';
+COMMENT ON COLUMN ops.health_findings.state IS 'none: critical, unknown, warning or info';
+COMMENT ON COLUMN ops.health_findings.check_id IS 'none: group and name of the check';
+COMMENT ON COLUMN ops.health_findings.kind IS 'none: kind of what was found, such as a table or a sequence';
+COMMENT ON COLUMN ops.health_findings.schema_name IS 'none: schema of what was found, if it is in one';
+COMMENT ON COLUMN ops.health_findings.name IS 'none: name of what was found';
+COMMENT ON COLUMN ops.health_findings.summary IS 'none: what is wrong';
+COMMENT ON COLUMN ops.health_findings.measure IS 'none: what was measured';
+COMMENT ON COLUMN ops.health_findings.warning IS 'none: from where on it is a warning';
+COMMENT ON COLUMN ops.health_findings.critical IS 'none: from where on it is critical';
+COMMENT ON COLUMN ops.health_findings.unit IS 'none: of the measure and the limits';
+COMMENT ON COLUMN ops.health_findings.why IS 'none: why it matters';
+COMMENT ON COLUMN ops.health_findings.details IS 'none: numbers and names that go with it, never a value of a row';
+COMMENT ON COLUMN ops.health_findings.fixes IS 'none: pairs of SQL that mends it and the lock that this takes';
+COMMENT ON COLUMN ops.health_findings.cure IS 'none: grant without which it cannot be seen';
+COMMENT ON COLUMN ops.health_findings.fingerprint IS 'none: the same for the same thing in every run';
 
 CREATE VIEW ops.health_status WITH (security_invoker = true) AS
 SELECT found.check_id,
@@ -514,6 +529,11 @@ SELECT found.check_id,
  GROUP BY found.check_id
  ORDER BY found.check_id;
 COMMENT ON VIEW ops.health_status IS 'How each health check ends now; each read asks all of them';
+COMMENT ON COLUMN ops.health_status.check_id IS 'none: group and name of the check';
+COMMENT ON COLUMN ops.health_status.state IS 'none: worst of what it found, or ok, or skipped';
+COMMENT ON COLUMN ops.health_status.findings IS 'none: how many it found';
+COMMENT ON COLUMN ops.health_status.measure IS 'none: highest of what was measured';
+COMMENT ON COLUMN ops.health_status.unit IS 'none: of what was measured';
 """
 
 # What the monitoring role may ---------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from spotify_ai_agent_migrations.versions.core.database import engine as own_eng
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.health_check import State, check_health
 from spotify_ai_agent_migrations.versions.health_check.target import settings_of
+from support import connected
 
 
 def sqlalchemy_url(url: str) -> str:
