@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from psycopg2.extensions import parse_dsn
 
 from faults import role_of
 from spotify_ai_agent_migrations import SettingsError
@@ -24,13 +25,18 @@ from support import connected, rows
 # needs more than a monitor may do is shown elsewhere.
 UNSAFE = (
     "set.durability", "set.preload", "set.conf_errors", "set.hba_errors", "avail.restart", "wal.archive_off",
-    "wal.checkpoints_requested", "chk.disabled", "chk.missing_files", "disk.free",
+    "wal.checkpoints_requested", "chk.disabled", "chk.missing_files", "disk.free", "backup.freshness",
 )  # fmt: skip
 
 
 def _postmaster(url: str) -> int:
     ((folder,),) = rows(url, "SHOW data_directory")
     return int((Path(str(folder)) / "postmaster.pid").read_text().splitlines()[0])
+
+
+def _socket(url: str) -> str:
+    place = parse_dsn(url)
+    return f"{place['host']}/.s.PGSQL.{place.get('port', 5432)}"
 
 
 def test_a_server_that_is_frozen_is_said_to_be_by_the_deadline(empty_url: str) -> None:
@@ -42,7 +48,11 @@ def test_a_server_that_is_frozen_is_said_to_be_by_the_deadline(empty_url: str) -
         took_s = time.monotonic() - began
     finally:
         os.kill(process, signal.SIGCONT)
-    assert (report.state, {ran.state for ran in report.checks}) == (State.UNKNOWN, {State.UNKNOWN})
+    (one,) = report.findings
+    assert (report.state, one.check, one.summary) == (
+        State.CRITICAL, "avail.hang", f"{_socket(empty_url)} takes connections and says nothing",
+    )  # fmt: skip
+    assert {ran.state for ran in report.checks if ran.check != "avail.hang"} == {State.UNKNOWN}
     assert {ran.reason for ran in report.checks} == {"the server did not answer"}
     assert took_s < 0.7
     assert check_health(url=empty_url, exclude=UNSAFE).state is State.OK

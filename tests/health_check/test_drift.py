@@ -14,7 +14,7 @@ from support import rows
 
 
 def _ran(url: str, **expected: str) -> Ran:
-    (ran,) = check_health(url=url, only=["set.drift"], expected=expected).checks
+    (ran,) = check_health(url=url, only=["set.drift"], settings=expected).checks
     return ran
 
 

@@ -20,6 +20,7 @@ from spotify_ai_agent_migrations.versions.health_check.check import (
     measured_of,
     worst,
 )
+from spotify_ai_agent_migrations.versions.health_check.composed import COMPOSED
 from spotify_ai_agent_migrations.versions.health_check.disks import looked
 from spotify_ai_agent_migrations.versions.health_check.finding import Finding, Ran, State, Subject
 from spotify_ai_agent_migrations.versions.health_check.given import Given
@@ -75,6 +76,8 @@ def ran(session: Session, check: Check, asker: Asker) -> Ran:
     """Run one check; what it may not, or cannot in time, is unknown."""
     if asker.role not in check.roles or session.server_version < check.since:
         return Ran(check.id, State.SKIPPED, 0.0, reason=f"not on a {asker.role} of this version")
+    if check.told and not check.settings[check.told]:
+        return Ran(check.id, State.SKIPPED, 0.0, reason=f"nobody said {check.id}.{check.told}")
     if check.watching and not asker.sees_others:
         cure = asker.granted("GRANT pg_monitor TO the login")
         return _hidden(check, cure, "the login sees its own sessions only")
@@ -126,7 +129,10 @@ def shown(session: Session, check: Check) -> str:
 
 def _rows(session: Session, check: Check, asker: Asker) -> list[Row]:
     statement = shown(session, check)
-    found = session.rows(statement, most_s=session.left_s if check.most_s is None else CHECK_MOST_S)
+    most_s = session.left_s if check.most_s is None else CHECK_MOST_S
+    if check.id in COMPOSED:
+        return [_row(one, asker, statement) for one in COMPOSED[check.id](session, most_s)]
+    found = session.rows(statement, most_s=most_s)
     if not check.probed:
         rows = [_row(one, asker, statement) for one in found]
         return looked(check, rows, most_s=min(_DISK_MOST_S, session.left_s)) if check.on_disk else rows

@@ -35,7 +35,8 @@ class Check:
 
     One that is `probed` asks first what to ask: rows of kind, schema, name, a question, and what would cure
     that the login may not ask it; these questions may take `most_s`, or where that is None all the time that
-    is left. One of a `table`, or an `extension`, is skipped where there is none.
+    is left. One of a `table`, or an `extension`, is skipped where there is none; and one that is `told`
+    something, by one of its `settings`, where it was not.
 
     One that `follows` another asks what that one asks, and says what becomes of it if it goes on as it did.
     One that `wants` what a run is given beside the server is skipped where it was not. One that is `on_disk`
@@ -64,6 +65,7 @@ class Check:
     follows: str = ""
     wants: str = ""
     on_disk: bool = False
+    told: str = ""
 
     @property
     def statement(self) -> str:

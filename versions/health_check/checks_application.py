@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from functools import cache
-from importlib.resources import files
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.health_check.check import PRIMARY, Check
-
-
-@cache
-def _known() -> tuple[str, ...]:
-    """Return the numbers of the revisions in this build, by the names of their files."""
-    names = (file.name for file in files("spotify_ai_agent_migrations.versions").iterdir())
-    return tuple(sorted(name[:3] for name in names if re.fullmatch(r"[0-9]{3}_\w+\.py", name)))
-
+from spotify_ai_agent_migrations.versions.health_check.checks_migrations import known
 
 MIGRATIONS: Final = (
     Check(
@@ -28,7 +18,7 @@ MIGRATIONS: Final = (
         "mig.revision", "the revision that this build wants",
         "The code asks for what the schema does not have, or the schema has what the code does not know.",
         "the database is at {name}, {what} {head}",
-        table="public.alembic_version", settings={"known": list(_known()), "head": _known()[-1]},
+        table="public.alembic_version", settings={"known": list(known()), "head": known()[-1]},
     ),
     Check(
         "mig.unfinished", "migrations that broke",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,19 +18,34 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from spotify_ai_agent_migrations.versions.core.errors import FileError, SettingsError
+from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
 from spotify_ai_agent_migrations.versions.health_check.expected import expected_settings
+from spotify_ai_agent_migrations.versions.health_check.expecting import Expected, spoken
 from spotify_ai_agent_migrations.versions.health_check.finding import HealthReport
-from spotify_ai_agent_migrations.versions.health_check.meter import shown_progress
+from spotify_ai_agent_migrations.versions.health_check.meter import Tell, shown_progress
 from spotify_ai_agent_migrations.versions.health_check.outputs import FORMATS, Extra
 from spotify_ai_agent_migrations.versions.health_check.outputs.as_json import schema
-from spotify_ai_agent_migrations.versions.health_check.outputs.exits import FailOn, exit_code
+from spotify_ai_agent_migrations.versions.health_check.outputs.exits import (
+    EXIT_CRITICAL,
+    EXIT_OK,
+    FailOn,
+    exit_code,
+)
 from spotify_ai_agent_migrations.versions.health_check.outputs.explain import listing, page
 from spotify_ai_agent_migrations.versions.health_check.outputs.failure import failure
 from spotify_ai_agent_migrations.versions.health_check.outputs.placing import placed
+from spotify_ai_agent_migrations.versions.health_check.probes import (
+    READY_DEADLINE_S,
+    Probed,
+    live,
+    ready,
+    role_of,
+)
 from spotify_ai_agent_migrations.versions.health_check.recording import Recording
 from spotify_ai_agent_migrations.versions.health_check.run import DEADLINE_S, DEEP_DEADLINE_S, check_health
 from spotify_ai_agent_migrations.versions.health_check.selection import limits_of
-from spotify_ai_agent_migrations.versions.health_check.stores import store
+from spotify_ai_agent_migrations.versions.health_check.serve import Asked, listening
+from spotify_ai_agent_migrations.versions.health_check.stores import Store, store
 
 EXIT_CODES = (
     "Exit codes: 0 ok, 1 warning, 2 critical, 3 unknown and nothing worse, 64 usage or settings, "
@@ -50,6 +67,13 @@ class Format(str, Enum):
     SARIF = "sarif"
     MARKDOWN = "markdown"
     HTML = "html"
+
+
+class Probe(str, Enum):
+    """What `--probe` accepts."""
+
+    LIVE = "live"
+    READY = "ready"
 
 
 @contextmanager
@@ -98,6 +122,8 @@ def _coded_errors(*, is_plugin: bool) -> Iterator[None]:
         # Whoever read it has gone; Python would complain once more when it closes the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(failure(error, is_plugin=is_plugin).code) from None
+    except typer.Exit:
+        raise
     except Exception as error:  # noqa: BLE001  (else Python ends with 1, which is a warning)
         failed = failure(error, is_plugin=is_plugin)
         typer.echo(failed.told, err=True)
@@ -149,6 +175,20 @@ def check(
     url: Annotated[
         str | None, typer.Option("--url", metavar="URL", help="The database; else DATABASE_URL, else .env.")
     ] = None,
+    expect: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CHECK.NAME=VALUE", help="Tell a check what you know: avail.role_expected.role=primary."
+        ),
+    ] = None,
+    probe: Annotated[
+        Probe | None,
+        typer.Option(help="live asks no server; ready asks for its role and its revision: 0, or 2 if not."),
+    ] = None,
+    serve: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Answer there: /live, /ready, /metrics and /health."),
+    ] = None,
     explain: Annotated[
         str | None, typer.Option(metavar="CHECK", help="Tell what a check asks, and why; ask no server.")
     ] = None,
@@ -162,22 +202,74 @@ def check(
         if explain is not None or list_ or schema_:
             _put(page(explain) if explain is not None else listing() if list_ else schema(), output)
             return
-        now = datetime.now(timezone.utc)
-        recording = Recording(store(history, url=url) if history else None, now)
-        expected = expected_settings(settings) if settings else None
+        expected = spoken(CHECKS, expect or ())
+        if probe is not None:
+            raise typer.Exit(_probed(probe, url, expected, deadline_s))
+        most_s = deadline_s or (DEEP_DEADLINE_S if deep else DEADLINE_S)
+        asked = partial(
+            check_health, url=url, only=only, exclude=exclude or (), deep=deep, limits=limits_of(limit or ()),
+            expected=expected, settings=expected_settings(settings) if settings else None,
+        )  # fmt: skip
+        run = _Run(asked, store(history, url=url) if history else None, most_s)
+        if serve is not None:
+            _serve(serve, run.kept, partial(ready, url, role=role_of(expected)), most_s)
+            return
         with shown_progress(wanted=deep) as tell:
-            report, measured = recording.asked(
-                lambda past, left_s: check_health(
-                    url=url, only=only, exclude=exclude or (), deep=deep, limits=limits_of(limit or ()),
-                    deadline_s=left_s, tell=tell, history=past, expected=expected,
-                ),
-                deadline_s=deadline_s or (DEEP_DEADLINE_S if deep else DEADLINE_S),
-            )  # fmt: skip
-        _put(_shown(report, written, Extra(now, measured), is_for_file=output is not None), output)
+            report, extra, recording = run.recorded(tell)
+        _put(_shown(report, written, extra, is_for_file=output is not None), output)
         recording.keep(report)
-        for problem in recording.problems:
-            typer.echo(f"warning: {problem.problem}\nHint: {problem.hint}", err=True)
+        _tell(recording)
     raise typer.Exit(exit_code(report, fail_on))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What is asked, with which history, and how long it may take."""
+
+    asked: Callable[..., HealthReport]
+    store: Store | None
+    most_s: float
+
+    def recorded(self, tell: Tell | None = None) -> tuple[HealthReport, Extra, Recording]:
+        """Ask once; return what was found, what some outputs need beside it, and where it is to be kept."""
+        recording = Recording(self.store, datetime.now(timezone.utc))
+        report, measured = recording.asked(
+            lambda past, left_s: self.asked(history=past, deadline_s=left_s, tell=tell),
+            deadline_s=self.most_s,
+        )
+        return report, Extra(recording.now, measured), recording
+
+    def kept(self) -> HealthReport:
+        """Ask once, and keep what was found."""
+        report, _, recording = self.recorded()
+        recording.keep(report)
+        _tell(recording)
+        return report
+
+
+def _tell(recording: Recording) -> None:
+    for problem in recording.problems:
+        typer.echo(f"warning: {problem.problem}\nHint: {problem.hint}", err=True)
+
+
+def _probed(probe: Probe, url: str | None, expected: Expected, deadline_s: float | None) -> int:
+    """Write what a probe says; return the exit code."""
+    found = live()
+    if probe is Probe.READY:
+        found = ready(url, role=role_of(expected), deadline_s=deadline_s or READY_DEADLINE_S)
+    typer.echo(found.said)
+    return EXIT_OK if found.is_ok else EXIT_CRITICAL
+
+
+def _serve(
+    place: str, asked: Callable[[], HealthReport], is_ready: Callable[[], Probed], most_s: float
+) -> None:
+    """Answer at *place* until the process is told to end."""
+    with listening(place, Asked(asked, is_ready, report_most_s=most_s + 1)) as endpoint:
+        typer.echo(f"listening at http://{endpoint.place}", err=True)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with suppress(KeyboardInterrupt):
+            endpoint.serve_forever()
 
 
 def _shown(report: HealthReport, written: Format | None, extra: Extra, *, is_for_file: bool) -> str:

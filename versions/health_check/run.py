@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from types import MappingProxyType
@@ -13,6 +13,7 @@ import psycopg2
 
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
+from spotify_ai_agent_migrations.versions.health_check.answering import not_reached, stopped
 from spotify_ai_agent_migrations.versions.health_check.asking import (
     CHECK_MOST_S,
     SQL,
@@ -22,7 +23,12 @@ from spotify_ai_agent_migrations.versions.health_check.asking import (
 )
 from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
 from spotify_ai_agent_migrations.versions.health_check.check import Check
-from spotify_ai_agent_migrations.versions.health_check.finding import HealthReport, Ran, State
+from spotify_ai_agent_migrations.versions.health_check.expecting import (
+    NOTHING_EXPECTED,
+    Expected,
+    told_to,
+)
+from spotify_ai_agent_migrations.versions.health_check.finding import HealthReport, Ran
 from spotify_ai_agent_migrations.versions.health_check.given import Given
 from spotify_ai_agent_migrations.versions.health_check.history import with_first_seen
 from spotify_ai_agent_migrations.versions.health_check.meter import Tell
@@ -44,18 +50,20 @@ def check_health(
     deep: bool = False,
     deadline_s: float = DEADLINE_S,
     limits: Limits = NO_LIMITS,
+    expected: Expected = NOTHING_EXPECTED,
     tell: Tell | None = None,
     history: Sequence[Past] | None = None,
-    expected: Mapping[str, str] | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> HealthReport:
     """Ask the server how it is, and return what was found; an unhealthy server raises nothing.
 
     only, exclude: checks by id, or by group (`conn`), or by pattern (`idx.*`).
     deep: also what reads the data: amcheck, orphans of foreign keys, exact bloat.
     limits: from where on a check, by id, is a warning, and critical, instead of its own limits.
+    expected: what a check, by id, is told beside them: `{"avail.role_expected": {"role": "primary"}}`.
     tell: is told before each check which it is, how many are done, and how many there are.
     history: what earlier runs measured, none perhaps; with it days left, growth, and since when.
-    expected: settings by name, and what they should be.
+    settings: by name, what they should be.
 
     Locks: ACCESS SHARE on catalogs. Time: *deadline_s* at the most, whatever the server does.
 
@@ -66,17 +74,17 @@ def check_health(
         raise SettingsError(
             f'there is no check "{name}" to be given limits', hint="say its whole id: conn.usage"
         )
-    wanted = chosen(CHECKS, only=only, exclude=exclude, deep=deep)
-    given = Given(history, expected)
+    wanted = chosen(told_to(CHECKS, expected), only=only, exclude=exclude, deep=deep)
+    given = Given(history, settings)
     limited = (given.told(_limited(one, limits, deep=deep)) for one in wanted)
     # What takes all the time that it is given comes last.
     checks = sorted(limited, key=lambda one: one.most_s is None)
-    settings = resolve_settings(url)
+    place = resolve_settings(url)
     began = time.monotonic()
-    with closing(Session(settings, deadline=began + deadline_s)) as session:
+    with closing(Session(place, deadline=began + deadline_s)) as session:
         found, version, asker = _asked(session, checks, given, tell)
     report = HealthReport(
-        tuple(found), time.monotonic() - began, settings.shown_url, version, asker.role, asker.database
+        tuple(found), time.monotonic() - began, place.shown_url, version, asker.role, asker.database
     )
     return report if history is None else with_first_seen(report, history, now=asker.now)
 
@@ -96,8 +104,8 @@ def _asked(
         ((in_recovery, sees_others, login),) = session.rows(SQL["role"], most_s=CHECK_MOST_S)
         database = "" if given.history is None else identity(session)
     except (NoAnswerError, psycopg2.Error) as error:
-        reason = str(error) if isinstance(error, NoAnswerError) else "no connection"
-        return _unanswered(checks, reason), None, Asker("unknown", "", sees_others=False, given=given)
+        nobody = Asker("unknown", "", sees_others=False, given=given)
+        return not_reached(checks, session, error), None, nobody
     role, version = "standby" if in_recovery else "primary", session.server_version
     asker = Asker(role, login, sees_others, given, database)
     found: list[Ran] = []
@@ -107,10 +115,5 @@ def _asked(
         try:
             found.append(ran(session, check, asker))
         except NoAnswerError as error:
-            found += _unanswered(checks[place:], str(error))
-            break
+            return stopped(checks, found, session, error), version, asker
     return found, version, asker
-
-
-def _unanswered(checks: Iterable[Check], reason: str) -> list[Ran]:
-    return [Ran(check.id, State.UNKNOWN, 0.0, reason=reason) for check in checks]

@@ -13,6 +13,7 @@ from psycopg2.extensions import POLL_OK, POLL_READ, POLL_WRITE, make_dsn
 from psycopg2.extensions import connection as Connection
 
 from spotify_ai_agent_migrations.versions.core.settings import Settings
+from spotify_ai_agent_migrations.versions.health_check.resolving import resolved
 
 PURPOSE: Final = "agentdb health"
 LOCK_TIMEOUT_MS: Final = 300
@@ -29,6 +30,14 @@ class NoAnswerError(Exception):
     """The server did not answer in time, or none was left to ask it; what it says is which."""
 
 
+class NoTimeError(NoAnswerError):
+    """The deadline was over before the server was asked."""
+
+
+class LostError(NoAnswerError):
+    """The connection was there, and is not any more."""
+
+
 class Session:
     """One connection, read-only, that waits for nothing longer than it was told.
 
@@ -40,6 +49,11 @@ class Session:
         self._deadline = deadline
         self._connection: Connection | None = None
         self.connected_s = 0.0
+
+    @property
+    def conninfo(self) -> Mapping[str, str]:
+        """The parameters that it connects with, the password among them."""
+        return self._settings.conninfo
 
     @property
     def left_s(self) -> float:
@@ -75,7 +89,7 @@ class Session:
         parameters: dict[str, Any] = {
             "application_name": PURPOSE,
             "client_encoding": "UTF8",
-            **self._settings.conninfo,
+            **self._resolved(),
             "options": f"{self._settings.conninfo.get('options', '')} {spoken}".strip(),
         }
         self._connection = psycopg2.connect(make_dsn(**parameters), async_=1)
@@ -101,7 +115,7 @@ class Session:
         assert self._connection is not None
         given_s = min(most_s, self.left_s)
         if given_s <= 0:
-            raise NoAnswerError("there was no time left")
+            raise NoTimeError("there was no time left")
         until = time.monotonic() + given_s + _GRACE_S
         with self._connection.cursor() as cursor:
             cursor.execute(_BEGIN, (f"{max(_LEAST_MS, int(1000 * given_s))}ms", f"{lock_ms}ms"))
@@ -140,7 +154,7 @@ class Session:
             NoAnswerError: it has not at *until*, a time of the monotonic clock.
         """
         assert self._connection is not None
-        while (state := self._connection.poll()) != POLL_OK:
+        while (state := self._state()) != POLL_OK:
             left_s = until - time.monotonic()
             place = self._connection.fileno()
             reading = [place] if state == POLL_READ else []
@@ -148,3 +162,27 @@ class Session:
             if left_s <= 0 or not any(select.select(reading, writing, [], left_s)):
                 self.close()
                 raise NoAnswerError("the server did not answer")
+
+    def _state(self) -> int:
+        """Return what the driver waits for.
+
+        Raises:
+            LostError: the connection broke.
+            psycopg2.Error: the connection or the statement was refused.
+        """
+        assert self._connection is not None
+        try:
+            return int(self._connection.poll())
+        except UnicodeDecodeError as error:
+            # What a server says before it knows whom to is in an encoding of its own.
+            raise psycopg2.OperationalError("refused, in words that cannot be read") from error
+        except psycopg2.Error as error:
+            if self.connected_s and self._connection.closed:
+                raise LostError("the connection was lost") from error
+            raise
+
+    def _resolved(self) -> dict[str, str]:
+        try:
+            return resolved(self._settings.conninfo, self._deadline)
+        except TimeoutError as error:
+            raise NoAnswerError("the server did not answer") from error

@@ -1,0 +1,49 @@
+"""Checks of the schema beside what the journal and this build say of it. No database."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+from spotify_ai_agent_migrations.versions.health_check.check import PRIMARY, Check
+
+_HOME: Final = "spotify_ai_agent_migrations.versions"
+_FILE: Final = re.compile(r"([0-9]{3})_\w+\.py")
+_SAYS: Final = re.compile(r'^(?P<what>revision|down_revision) = "(?P<number>\w+)"$', re.MULTILINE)
+
+
+@cache
+def known() -> tuple[str, ...]:
+    """Return the numbers of the revisions in this build, by the names of their files."""
+    return tuple(name[:3] for name in _names())
+
+
+@cache
+def heads() -> tuple[str, ...]:
+    """Return the revisions of this build that no other one follows, as their files say."""
+    texts = (files(_HOME).joinpath(name).read_text(encoding="utf-8") for name in _names())
+    said = [{one["what"]: one["number"] for one in _SAYS.finditer(text)} for text in texts]
+    followed = {one.get("down_revision") for one in said}
+    return tuple(sorted(one["revision"] for one in said if one["revision"] not in followed))
+
+
+def _names() -> list[str]:
+    return sorted(file.name for file in files(_HOME).iterdir() if _FILE.fullmatch(file.name))
+
+
+SCHEMA_STATE: Final = (
+    Check(
+        "mig.multiple_heads", "revisions of this build that no other one follows",
+        "No upgrade knows where it ends, and each deployment stops at that.",
+        "this build ends at {heads}, and should at one of them",
+        settings={"heads": list(heads())},
+    ),
+    Check(
+        "mig.drift", "what was changed beside the migrations",
+        "The next migration meets a schema that it was not written for, and a new server gets another one.",
+        "{name} {how}",
+        table="ops.migration_state", deep=True, most_s=None, roles=PRIMARY,
+    ),
+)  # fmt: skip

@@ -1,0 +1,88 @@
+-- The statements of the checks of what the application owes by a day.
+
+-- app_erasure_overdue --
+-- Requests of people that nobody has answered, by what they ask for, and when the first of them is due.
+SELECT 'request', NULL, request.kind, pg_catalog.date_part('epoch', min(request.due_at) - pg_catalog.now()) / 86400,
+       NULL,
+       pg_catalog.jsonb_build_object(
+           'open', count(*),
+           'days', (pg_catalog.date_part('epoch', min(request.due_at) - pg_catalog.now()) / 86400)::bigint),
+       NULL::text[]
+  FROM public.data_subject_requests AS request
+ WHERE request.status NOT IN ('completed', 'rejected')
+ GROUP BY request.kind;
+
+-- app_queue_overdue --
+-- What to ask of the table that was named: how many of its rows are not done, and when the first is due.
+SELECT 'queue', namespace.nspname, class.relname,
+       CASE WHEN pg_catalog.has_table_privilege(class.oid, 'SELECT')
+                 AND pg_catalog.has_schema_privilege(namespace.oid, 'USAGE') THEN
+           pg_catalog.format(
+               'SELECT ''queue'', %%1$L, %%2$L, waiting.hours, NULL, '
+               '       pg_catalog.jsonb_build_object(''open'', waiting.open, ''hours'', waiting.hours::bigint), NULL::text[] '
+               '  FROM (SELECT count(*) AS open, '
+               '               pg_catalog.date_part(''epoch'', min(entry.%%3$I)::timestamptz - pg_catalog.now()) / 3600 AS hours '
+               '          FROM %%1$I.%%2$I AS entry WHERE entry.%%4$I IS NULL) AS waiting '
+               ' WHERE waiting.open > 0',
+               namespace.nspname, class.relname, %(due)s::text, %(done)s::text) END,
+       pg_catalog.format('GRANT SELECT ON %%I.%%I TO the login', namespace.nspname, class.relname)
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE class.oid = pg_catalog.to_regclass(%(table)s)
+UNION ALL
+SELECT 'queue', NULL, %(table)s,
+       pg_catalog.format('SELECT ''queue'', NULL, %%1$L, NULL::float8, ''unknown'', '
+                         '       pg_catalog.jsonb_build_object(''reason'', ''there is no such table''), NULL::text[]',
+                         %(table)s::text), NULL
+ WHERE pg_catalog.to_regclass(%(table)s) IS NULL;
+
+-- app_job_heartbeat --
+-- How often each job could have ended well since it did.
+SELECT 'job', NULL, beat.job,
+       pg_catalog.date_part('epoch', pg_catalog.now() - beat.succeeded_at) / pg_catalog.date_part('epoch', beat.every),
+       NULL,
+       pg_catalog.jsonb_build_object(
+           'hours', (pg_catalog.date_part('epoch', pg_catalog.now() - beat.succeeded_at) / 3600)::bigint,
+           'every', beat.every::text),
+       NULL::text[]
+  FROM ops.job_heartbeat AS beat;
+
+-- app_audit_broken --
+-- Seals that do not follow on the one before.
+SELECT 'seal', NULL, linked.id::text, NULL::float8, 'critical', '{}'::jsonb, NULL::text[]
+  FROM (SELECT seal.id, seal.previous_hash, lag(seal.hash) OVER (ORDER BY seal.id) AS before,
+               lag(seal.id) OVER (ORDER BY seal.id) AS previous_id
+          FROM ops.audit_seal AS seal) AS linked
+ WHERE linked.previous_id IS NOT NULL
+   AND (linked.id <> linked.previous_id + 1 OR linked.previous_hash IS DISTINCT FROM linked.before);
+
+-- app_audit_unsealed --
+-- The oldest entry of the trail that was written after the last seal.
+SELECT 'table', 'public', 'audit_log', late.minutes, NULL,
+       pg_catalog.jsonb_build_object('minutes', late.minutes::bigint), NULL::text[]
+  FROM (SELECT pg_catalog.date_part('epoch', pg_catalog.now() - min(entry.created_at)) / 60 AS minutes
+          FROM public.audit_log AS entry
+         WHERE entry.created_at > coalesce((SELECT max(seal.sealed_at) FROM ops.audit_seal AS seal), '-infinity')) AS late
+ WHERE late.minutes IS NOT NULL;
+
+-- app_retention_overdue --
+-- What to ask for the oldest row that a policy would have deleted; whole partitions are looked at by their bounds.
+SELECT 'policy', NULL::text, pg_catalog.format('%%s.%%s', policy.table_name, policy.rule),
+       CASE WHEN pg_catalog.has_column_privilege(class.oid, policy.time_column, 'SELECT')
+                 AND pg_catalog.has_schema_privilege(class.relnamespace, 'USAGE') THEN
+           pg_catalog.format(
+               'SELECT ''policy'', NULL::text, %%1$L, oldest.days, NULL, '
+               '       pg_catalog.jsonb_build_object(''days'', oldest.days::bigint), NULL::text[] '
+               '  FROM (SELECT pg_catalog.date_part(''epoch'', pg_catalog.now() - %%2$L::interval - min(kept.%%3$I)) / 86400 AS days '
+               '          FROM %%4$s AS kept) AS oldest WHERE oldest.days > 0',
+               pg_catalog.format('%%s.%%s', policy.table_name, policy.rule), policy.keep_for, policy.time_column,
+               class.oid::pg_catalog.regclass) END,
+       pg_catalog.format('GRANT USAGE ON SCHEMA %%s TO the login; GRANT SELECT ON %%s TO the login',
+                         class.relnamespace::pg_catalog.regnamespace, class.oid::pg_catalog.regclass)
+  FROM public.retention_policies AS policy
+ CROSS JOIN LATERAL (
+       SELECT CASE WHEN policy.table_name ~ '[.]' THEN policy.table_name ELSE 'public.' || policy.table_name END AS name) AS full_
+  JOIN pg_catalog.pg_class AS class ON class.oid = pg_catalog.to_regclass(full_.name)
+  JOIN pg_catalog.pg_attribute AS attribute
+    ON attribute.attrelid = class.oid AND attribute.attname = policy.time_column AND NOT attribute.attisdropped
+ WHERE policy.action = 'delete' AND class.relkind = 'r';
