@@ -66,7 +66,7 @@ class Finding:
     """One thing that one check found; `values` and `evidence_sql` hold no value of a row.
 
     `measure` is what was compared with `warning` and `critical`, in `unit`. `first_seen` is since when it has
-    been there without a break, where a history tells; None of what is new.
+    been there without a break, where a history tells.
     """
 
     check: str
