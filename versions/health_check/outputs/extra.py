@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from spotify_ai_agent_migrations.versions.health_check.finding import Finding, State
 from spotify_ai_agent_migrations.versions.health_check.past import Past
 
 
@@ -18,10 +17,3 @@ class Extra:
     history: Sequence[Past] = ()
     width_columns: int = 100
     is_colored: bool = False
-
-    def first_seen(self, finding: Finding) -> datetime | None:
-        """Return since when *finding* is there; None where it is new, or there is no history."""
-        if finding.first_seen is not None:
-            return finding.first_seen
-        wrong = (one for one in self.history if one.state is not State.OK)
-        return min((one.taken_at for one in wrong if one.fingerprint == finding.fingerprint), default=None)
