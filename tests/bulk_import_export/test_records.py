@@ -128,14 +128,15 @@ def test_the_greatest_number_of_a_field_is_found(values: list[bytes], most: int 
     assert copy_text.greatest(text, 1) == most
 
 
-@pytest.mark.parametrize("piece_bytes", [3, 1 << 17])
+# Sixty-four letters are judged at once: once the seven lie across the end of these.
+@pytest.mark.parametrize(("piece_bytes", "before"), [(3, b""), (1 << 17, b""), (1 << 17, b"b" * 59 + b"\n")])
 def test_a_block_is_regular_where_every_record_of_it_is_read_and_only_there(
-    monkeypatch: pytest.MonkeyPatch, piece_bytes: int
+    monkeypatch: pytest.MonkeyPatch, piece_bytes: int, before: bytes
 ) -> None:
     monkeypatch.setattr(shape, "_PIECE_BYTES", piece_bytes)
     seen = set()
     for letters in product(b'a,"\n', repeat=7):
-        block = bytes((*letters, 0x0A))
+        block = before + bytes((*letters, 0x0A))
         read = list(records.records_of(block, Grammar()))
         whole = not any(isinstance(one, records.Malformed) for one in read)
         assert shape.regular_records(block, b",", b'"') == (len(read) if whole else None), block

@@ -52,6 +52,34 @@ def test_a_table_that_the_login_may_not_read_is_unknown_with_its_cure(
     assert seen.state is State.CRITICAL
 
 
+CURED = (
+    ("seq.behind_max", "CREATE TABLE s.t (a serial PRIMARY KEY)", "INSERT INTO s.t VALUES (7)", State.CRITICAL),
+    ("int.pk_no_sequence", "CREATE TABLE s.t (a smallint PRIMARY KEY)", "INSERT INTO s.t VALUES (32767)", State.CRITICAL),
+    (
+        "part.default_rows", "CREATE TABLE s.t (a integer) PARTITION BY LIST (a); CREATE TABLE s.d PARTITION OF s.t DEFAULT",
+        "INSERT INTO s.t VALUES (7)", State.WARNING,
+    ),
+    (
+        "con.fk_orphans", "CREATE TABLE s.t (a integer PRIMARY KEY, b integer REFERENCES s.t)",
+        "SET session_replication_role = replica; INSERT INTO s.t VALUES (7, 8)", State.CRITICAL,
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("check", "made", "filled", "state"), CURED, ids=[one[0] for one in CURED])
+def test_the_cure_of_what_a_login_may_not_read_lets_it_be_read(
+    empty_url: str, login: Callable[..., str], check: str, made: str, filled: str, state: State
+) -> None:
+    for statement in ("CREATE SCHEMA s", made, filled):
+        rows(empty_url, statement)
+    url = login()
+    (one,) = found(url, check)
+    assert one.state is State.UNKNOWN
+    rows(empty_url, str(one.cure))
+    (seen,) = found(url, check)
+    assert seen.state is state
+
+
 def test_a_table_that_is_locked_hides_none_beside_it(empty_url: str) -> None:
     for name in ("t", "u"):
         rows(empty_url, f"CREATE TABLE {name} (a serial PRIMARY KEY)")
@@ -64,14 +92,20 @@ def test_a_table_that_is_locked_hides_none_beside_it(empty_url: str) -> None:
         State.UNKNOWN,
         "sequence public.t_a_seq: a table that it reads is locked",
     )
+    # No grant would have helped.
+    assert other.cure is None
 
 
 def test_a_policy_hides_no_row_from_a_check(empty_url: str, login: Callable[..., str]) -> None:
     rows(empty_url, "CREATE TABLE t (a serial PRIMARY KEY)")
     rows(empty_url, "INSERT INTO t VALUES (7)")
     rows(empty_url, "ALTER TABLE t ENABLE ROW LEVEL SECURITY")
-    (one,) = found(login(grants=("GRANT pg_read_all_data TO {role}",)), "seq.behind_max")
-    assert one.state is State.UNKNOWN
+    url = login(grants=("GRANT pg_read_all_data TO {role}",))
+    (one,) = found(url, "seq.behind_max")
+    assert (one.state, one.cure) == (State.UNKNOWN, f"ALTER ROLE {role_of(url)} BYPASSRLS")
+    rows(empty_url, str(one.cure))
+    (seen,) = found(url, "seq.behind_max")
+    assert seen.state is State.CRITICAL
 
 
 def test_no_table_under_an_exclusive_lock_keeps_a_check_from_its_answer(empty_url: str) -> None:

@@ -25,6 +25,8 @@ BLOCK_BYTES: Final = 2 << 20
 # Of more than this there are no copies to spare: a long record is read by itself, and by the exact way.
 LARGE_BYTES: Final = 4 << 20
 _TRIES: Final = 3
+# What is left over of one block is copied into the next, if it is no more.
+_REST_MOST_BYTES: Final = 256 << 10
 BOM: Final = b"\xef\xbb\xbf"
 # In others a value may stand first, and begin with the same bytes.
 WITH_BOM: Final = ("csv", "tsv", "jsonl")
@@ -87,33 +89,66 @@ class _Cut:
         grammar = self._grammar
         # As many blocks more are tried to be read by their lines alone.
         self._tries = _TRIES if self._is_csv and grammar.is_standard and len(grammar.delimiter) == 1 else 0
+        # Filled again and again: new memory for each block takes longer than reading it.
+        self._buffer = bytearray(BLOCK_BYTES + _REST_MOST_BYTES if self._tries else 0)
+        self._data, self._line, self._offset = b"", 1, 0
 
     def blocks(self) -> Iterator[Block]:
         data = self._opened.read(BLOCK_BYTES // 2)
-        offset = len(BOM) if data.startswith(BOM) and self._dialect.format in WITH_BOM else 0
-        line, skipped, data = self._skip(data[offset:])
-        offset += skipped
+        self._offset = len(BOM) if data.startswith(BOM) and self._dialect.format in WITH_BOM else 0
+        self._line, skipped, self._data = self._skip(data[self._offset :])
+        self._offset += skipped
+        del data
         while True:
-            block = self._whole(data, line, offset)
-            if block.data:
-                end = len(block.data)
-                line += block.lines or count_lines(block.data)
-                offset, data = offset + end, data[end:]
-                yield block
-                if len(data) >= BLOCK_BYTES:
+            if end := self._end(self._data):
+                block = Block(self._line, self._offset, self._data[:end])
+                self._data = self._data[end:]
+                yield self._passed(block)
+                # A long one would be held while the next is read.
+                del block
+                if len(self._data) >= BLOCK_BYTES:
                     # What was read with a long record.
                     continue
             else:
-                self._refuse_endless(data, line)
-            # A long one would be held while the next is read.
-            del block
+                self._refuse_endless(self._data, self._line)
+            yield from self._of_single_lines()
+            if len(self._data) >= BLOCK_BYTES and end:
+                continue
             # By a share of what is left over, so that a record of many blocks is not searched once for each.
-            more = self._opened.read(max(BLOCK_BYTES, len(data) // 4))
+            more = self._opened.read(max(BLOCK_BYTES, len(self._data) // 4))
             if not more:
                 break
-            data += more
-        if data:
-            yield from self._last(data if data.endswith(b"\r") else data + b"\n", line, offset)
+            self._data += more
+        if data := self._data:
+            self._data = b""
+            yield from self._last(data if data.endswith(b"\r") else data + b"\n", self._line, self._offset)
+
+    def _passed(self, block: Block) -> Block:
+        """Go on behind *block*, which is given away."""
+        self._line += block.lines or count_lines(block.data)
+        self._offset += len(block.data)
+        return block
+
+    def _of_single_lines(self) -> Iterator[Block]:
+        """Yield blocks as long as each of their lines is a record; they are copied once.
+
+        What is read of another one is kept for those that read it exactly.
+        """
+        buffer = memoryview(self._buffer)
+        while self._tries and (rest := len(self._data)) <= _REST_MOST_BYTES:
+            buffer[:rest] = self._data
+            size = rest + self._opened.fill(buffer[rest : rest + BLOCK_BYTES])
+            end = self._buffer.rfind(b"\n", 0, size) + 1
+            block = bytes(buffer[:end])
+            lines = single_lines(block, self._grammar.delimiter, self._grammar.quote) if size > rest else None
+            if lines is None:
+                self._data = bytes(buffer[:size])
+                self._tries -= 1
+                return
+            self._tries = _TRIES
+            self._data = bytes(buffer[end:size])
+            yield self._passed(Block(self._line, self._offset, block, lines=lines))
+            del block
 
     def _last(self, data: bytes, line: int, offset: int) -> Iterator[Block]:
         """Yield what is left at the end: in pieces, where a quote that is never closed left much."""
@@ -134,17 +169,6 @@ class _Cut:
             found = next((end for end in (_line_end(data, at),) if end), len(data))
             at = found
         return self._dialect.skip_lines + 1, at, data[at:]
-
-    def _whole(self, data: bytes, line: int, offset: int) -> Block:
-        """Return the whole records at the beginning of *data*."""
-        if self._tries and len(data) <= LARGE_BYTES:
-            block = data[: data.rfind(b"\n") + 1]
-            lines = single_lines(block, self._grammar.delimiter, self._grammar.quote) if block else None
-            if lines is not None:
-                self._tries = _TRIES
-                return Block(line, offset, block, lines=lines)
-            self._tries -= 1
-        return Block(line, offset, data[: self._end(data)])
 
     def _end(self, data: bytes) -> int:
         if len(data) <= LARGE_BYTES:

@@ -174,6 +174,9 @@ def _by_header(
             if best is None or rank > best[0]:
                 repeated = options.header is None and _no_row(fields, meant(fields), columns, whole)
                 best = (rank, replace(whole, header_lines=_repeats(text, whole, fields) if repeated else 1))
+            if rank[:-1] == (len(known), -1, 1, 0):
+                # None to come names more columns, further up, over rows that fit better.
+                return best[1]
     return best[1] if best else None
 
 

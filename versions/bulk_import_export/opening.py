@@ -85,7 +85,7 @@ class Opened:
             parts, self.sample = [self.sample[:wanted]], self.sample[wanted:]
             wanted -= len(parts[0])
         try:
-            while wanted > 0 and (part := self.stream.read(min(wanted, SAMPLE_BYTES))):
+            while wanted > 0 and (part := self.stream.read(wanted)):
                 parts.append(part)
                 wanted -= len(part)
         except _UNREADABLE as error:
@@ -93,6 +93,25 @@ class Opened:
         self.raw.given += size_bytes - wanted
         _refuse_bomb(self)
         return b"".join(parts)
+
+    def fill(self, buffer: memoryview) -> int:
+        """Read into *buffer* until it is full or nothing is left; return how many bytes.
+
+        Raises:
+            FileError: as `read`.
+        """
+        size_bytes = len(buffer)
+        head, self.sample = self.sample[:size_bytes], self.sample[size_bytes:]
+        filled = len(head)
+        buffer[:filled] = head
+        try:
+            while filled < size_bytes and (part := self.stream.readinto(buffer[filled:])):  # type: ignore[attr-defined]
+                filled += part
+        except _UNREADABLE as error:
+            raise unreadable(self.name, error, self.compression, self.left) from error
+        self.raw.given += filled
+        _refuse_bomb(self)
+        return filled
 
     def close(self) -> None:
         """Close it, unless the caller gave it open."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any, Final
 
+from spotify_ai_agent_migrations.versions.bulk_import_export.bits import Bits
+
 _LINE_END: Final = 0x0A
 # What is made of so much takes memory that the process keeps; for more it asks the system each time.
-_PIECE_BYTES: Final = 128 << 10
+_PIECE_BYTES: Final = 256 << 10
 
 
 def regular_records(block: bytes, delimiter: bytes, quote: bytes) -> int | None:
@@ -41,35 +43,35 @@ def _counted(block: bytes, delimiter: bytes, quote: bytes) -> tuple[int, int] | 
 
 def _read(block: bytes, delimiter: int, quote: int) -> tuple[int, int] | None:
     # Late: it takes longer to import than most files to load.
-    numpy = import_module("numpy")
-    is_edge = numpy.zeros(256, bool)
-    is_edge[[delimiter, quote, _LINE_END]] = True
-    letters = numpy.frombuffer(block, numpy.uint8)
+    bits = Bits(import_module("numpy"))
+    letters = bits.letters(block)
     records = lines = start = 0
     while start < len(block):
         end = block.rfind(b"\n", start, start + _PIECE_BYTES) + 1 or len(block)
-        counted = _read_piece(numpy, letters[start:end], quote, is_edge)
+        counted = _read_piece(bits, letters[start:end], delimiter, quote)
         if counted is None:
             # That line may end inside of quotes.
             end = len(block)
-            counted = _read_piece(numpy, letters[start:], quote, is_edge)
+            counted = _read_piece(bits, letters[start:], delimiter, quote)
         if counted is None:
             return None
         records, lines, start = records + counted[0], lines + counted[1], end
     return records, lines
 
 
-def _read_piece(numpy: Any, letters: Any, quote: int, is_edge: Any) -> tuple[int, int] | None:
-    """Count by the places of the quotes: every other one opens, and the next one closes.
+def _read_piece(bits: Bits, letters: Any, delimiter: int, quote: int) -> tuple[int, int] | None:
+    """Count the records and lines of whole lines, a bit for each letter; None if they are not regular.
 
-    One that opens stands behind, and one that closes before, a delimiter, a line end, or another quote: then
-    the two are one that is meant.
+    Every other quote opens, and the next one closes. One that opens stands behind, and one that closes
+    before, a delimiter, a line end, or another quote: then the two are one that is meant.
     """
-    quotes = numpy.flatnonzero(letters == quote)
-    # Before the first letter there is the last one, which ends a line.
-    opens, closes = quotes[::2] - 1, quotes[1::2] + 1
-    if len(opens) > len(closes) or not is_edge[letters[opens]].all() or not is_edge[letters[closes]].all():
+    is_quote, is_end = letters == quote, letters == _LINE_END
+    quotes, ends = bits.packed(is_quote), bits.packed(is_end)
+    edges = bits.packed((letters == delimiter) | is_quote | is_end)
+    inside = bits.inside(quotes)
+    if inside[-1] >> bits.last or (quotes & inside & ~bits.behind(edges)).any():
         return None
-    ends = numpy.flatnonzero(letters == _LINE_END)
-    inside = numpy.searchsorted(quotes, ends) & 1
-    return len(ends) - int(inside.sum()), len(ends)
+    if (quotes & ~inside & ~bits.before(edges)).any():
+        return None
+    lines = bits.count(is_end)
+    return lines - bits.count_packed(ends & inside), lines

@@ -14,6 +14,9 @@ _PART_BYTES: Final = 1 << 20
 class Spool(io.RawIOBase):
     """Takes pieces and gives them back in order: up to `most_bytes` in memory, and from there on the disk."""
 
+    # A buffer before it asks with every row, and the property of its class takes half as long as the row.
+    closed = False
+
     def __init__(self, most_bytes: int) -> None:
         super().__init__()
         self._most_bytes = most_bytes

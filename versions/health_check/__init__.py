@@ -6,10 +6,11 @@ from spotify_ai_agent_migrations.versions.health_check.finding import (
     Finding,
     Fix,
     HealthReport,
+    Measured,
     Ran,
     State,
     Subject,
 )
 from spotify_ai_agent_migrations.versions.health_check.run import check_health
 
-__all__ = ["Finding", "Fix", "HealthReport", "Ran", "State", "Subject", "check_health"]
+__all__ = ["Finding", "Fix", "HealthReport", "Measured", "Ran", "State", "Subject", "check_health"]

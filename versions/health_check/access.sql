@@ -128,9 +128,11 @@ SELECT 'view', namespace.nspname, class.relname, NULL::float8,
   FROM pg_catalog.pg_rewrite AS rule
   JOIN pg_catalog.pg_class AS class ON class.oid = rule.ev_class AND class.relkind = 'v'
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
-  JOIN pg_catalog.pg_depend AS link
-    ON link.classid = 'pg_catalog.pg_rewrite'::regclass AND link.objid = rule.oid
-   AND link.refclassid = 'pg_catalog.pg_class'::regclass
+  -- Once, of however many columns.
+  JOIN (SELECT DISTINCT part.objid, part.refobjid
+          FROM pg_catalog.pg_depend AS part
+         WHERE part.classid = 'pg_catalog.pg_rewrite'::regclass
+           AND part.refclassid = 'pg_catalog.pg_class'::regclass) AS link ON link.objid = rule.oid
   JOIN pg_catalog.pg_class AS below ON below.oid = link.refobjid AND below.relrowsecurity
   JOIN pg_catalog.pg_roles AS owner ON owner.oid = class.relowner
  CROSS JOIN LATERAL pg_catalog.aclexplode(class.relacl) AS given

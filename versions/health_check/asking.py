@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from types import MappingProxyType
 from typing import Final
 
 import psycopg2
 
 from spotify_ai_agent_migrations.versions.core.sql import queries
-from spotify_ai_agent_migrations.versions.health_check.check import Check, Row, findings_of, worst
+from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
+from spotify_ai_agent_migrations.versions.health_check.check import (
+    Check,
+    Row,
+    findings_of,
+    measured_of,
+    worst,
+)
 from spotify_ai_agent_migrations.versions.health_check.composed import COMPOSED
+from spotify_ai_agent_migrations.versions.health_check.disks import looked
 from spotify_ai_agent_migrations.versions.health_check.finding import Finding, Ran, State, Subject
+from spotify_ai_agent_migrations.versions.health_check.given import Given
+from spotify_ai_agent_migrations.versions.health_check.history import of_database
+from spotify_ai_agent_migrations.versions.health_check.past import Past
 from spotify_ai_agent_migrations.versions.health_check.probing import Probe
 from spotify_ai_agent_migrations.versions.health_check.session import Session
+from spotify_ai_agent_migrations.versions.health_check.trends import LEAST, trended
 
 SQL: Final = queries("spotify_ai_agent_migrations.versions.health_check")
 CHECK_MOST_S: Final = 2.0
+_DISK_MOST_S: Final = 0.5
+_CHECK_OF: Final[Mapping[str, Check]] = MappingProxyType({check.id: check for check in CHECKS})
+_TOO_YOUNG: Final = f"nothing was measured {LEAST.total_seconds() / 3600:.0f} h ago or before, in two weeks"
 # So many things that the login may not read are said one by one.
 _MANY: Final = 20
 _PRIVILEGE: Final = "42501"
@@ -31,10 +49,27 @@ class Asker:
     role: str
     login: str
     sees_others: bool
+    given: Given
+    database: str = ""
+    now: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+
+    @property
+    def past(self) -> list[Past]:
+        """What was measured of this database before."""
+        return of_database(self.given.history or (), self.database)
 
     def granted(self, cure: str) -> str:
         """Return *cure* with the login's name in it."""
-        return cure.replace("TO the login", f"TO {self.login}")
+        return cure.replace("the login", self.login)
+
+
+def identity(session: Session) -> str:
+    """Return what the history calls this database."""
+    try:
+        ((database,),) = session.rows(SQL["identity"], most_s=CHECK_MOST_S)
+    except psycopg2.Error:
+        ((database,),) = session.rows(SQL["identity_hidden"], most_s=CHECK_MOST_S)
+    return str(database)
 
 
 def ran(session: Session, check: Check, asker: Asker) -> Ran:
@@ -46,6 +81,8 @@ def ran(session: Session, check: Check, asker: Asker) -> Ran:
     if check.watching and not asker.sees_others:
         cure = asker.granted("GRANT pg_monitor TO the login")
         return _hidden(check, cure, "the login sees its own sessions only")
+    if reason := asker.given.lacks(check):
+        return Ran(check.id, State.SKIPPED, 0.0, reason=reason)
     began = time.monotonic()
     try:
         if (left_out := _left_out(session, check, asker)) is not None:
@@ -53,8 +90,20 @@ def ran(session: Session, check: Check, asker: Asker) -> Ran:
         rows = _rows(session, check, asker)
     except psycopg2.Error as error:
         return _refused(check, asker, error, time.monotonic() - began)
+    return _judged(check, rows, asker, began)
+
+
+def _judged(check: Check, rows: Sequence[Row], asker: Asker, began: float) -> Ran:
+    """Say what *rows* come to; or what they will, where that is the question."""
+    measured = measured_of(_CHECK_OF.get(check.follows, check), rows)
+    if check.follows:
+        to_come = trended(check, rows, asker.past, now=asker.now)
+        if to_come is None:
+            seconds = time.monotonic() - began
+            return Ran(check.id, State.UNKNOWN, seconds, reason=_TOO_YOUNG, measured=measured)
+        rows, measured = to_come, (*measured, *measured_of(check, to_come))
     found = _gathered(check, asker, findings_of(check, rows))
-    return Ran(check.id, worst(found), time.monotonic() - began, found)
+    return Ran(check.id, worst(found), time.monotonic() - began, found, measured=measured)
 
 
 def _gathered(check: Check, asker: Asker, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
@@ -85,7 +134,8 @@ def _rows(session: Session, check: Check, asker: Asker) -> list[Row]:
         return [_row(one, asker, statement) for one in COMPOSED[check.id](session, most_s)]
     found = session.rows(statement, most_s=most_s)
     if not check.probed:
-        return [_row(one, asker, statement) for one in found]
+        rows = [_row(one, asker, statement) for one in found]
+        return looked(check, rows, most_s=min(_DISK_MOST_S, session.left_s)) if check.on_disk else rows
     most_s = session.left_s if check.most_s is None else check.most_s
     probe = Probe(session, check, time.monotonic() + most_s, _reason)
     return [_row(one, asker, question or statement) for one, question in probe.answers(found)]
@@ -93,7 +143,8 @@ def _rows(session: Session, check: Check, asker: Asker) -> list[Row]:
 
 def _parameters(check: Check, session: Session) -> dict[str, object]:
     measured = {"now": time.time(), "connected_s": session.connected_s}
-    return {**check.settings, "warning": check.warning, "critical": check.critical, **measured}
+    # What follows another has limits of its own, which are none of what it asks.
+    return {"warning": check.warning, "critical": check.critical, **measured, **check.settings}
 
 
 def _left_out(session: Session, check: Check, asker: Asker) -> Ran | None:

@@ -9,6 +9,7 @@ from spotify_ai_agent_migrations.versions.health_check.checks_application import
 from spotify_ai_agent_migrations.versions.health_check.checks_availability import AVAILABILITY
 from spotify_ai_agent_migrations.versions.health_check.checks_declared import DECLARED
 from spotify_ai_agent_migrations.versions.health_check.checks_duties import DUTIES
+from spotify_ai_agent_migrations.versions.health_check.checks_history import COURSE
 from spotify_ai_agent_migrations.versions.health_check.checks_migrations import SCHEMA_STATE
 from spotify_ai_agent_migrations.versions.health_check.checks_replication import REPLICATION
 from spotify_ai_agent_migrations.versions.health_check.checks_schema import SCHEMA
@@ -17,5 +18,5 @@ from spotify_ai_agent_migrations.versions.health_check.checks_tables import TABL
 
 CHECKS: Final = (
     *AVAILABILITY, *SERVER, *REPLICATION, *TABLES, *SCHEMA, *ACCESS, *APPLICATION, *SCHEMA_STATE, *DECLARED,
-    *DUTIES,
+    *DUTIES, *COURSE,
 )  # fmt: skip

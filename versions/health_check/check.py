@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from spotify_ai_agent_migrations.versions.health_check.finding import Finding, Fix, State, Subject
+from spotify_ai_agent_migrations.versions.health_check.finding import (
+    Finding,
+    Fix,
+    Measured,
+    State,
+    Subject,
+)
 
 Summary = Callable[[Mapping[str, Any]], str]
 PRIMARY: Final = frozenset({"primary"})
@@ -31,6 +37,10 @@ class Check:
     that the login may not ask it; these questions may take `most_s`, or where that is None all the time that
     is left. One of a `table`, or an `extension`, is skipped where there is none; and one that is `told`
     something, by one of its `settings`, where it was not.
+
+    One that `follows` another asks what that one asks, and says what becomes of it if it goes on as it did.
+    One that `wants` what a run is given beside the server is skipped where it was not. One that is `on_disk`
+    is told by the server where to look, and looks there itself.
     """
 
     id: str
@@ -52,12 +62,20 @@ class Check:
     probed: bool = False
     table: str = ""
     extension: str = ""
+    follows: str = ""
+    wants: str = ""
+    on_disk: bool = False
     told: str = ""
 
     @property
     def statement(self) -> str:
         """The name of its statement."""
-        return self.id.replace(".", "_")
+        return (self.follows or self.id).replace(".", "_")
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its statement says all that it says: nothing beside the server is looked at."""
+        return not (self.follows or self.wants or self.on_disk)
 
     @property
     def group(self) -> str:
@@ -83,6 +101,24 @@ def findings_of(check: Check, rows: Iterable[Row]) -> tuple[Finding, ...]:
     """Return what *rows* say, but for what is within the limits."""
     found = (_finding(check, row) for row in rows)
     return tuple(one for one in found if one.state is not State.OK)
+
+
+def measured_of(check: Check, rows: Iterable[Row]) -> tuple[Measured, ...]:
+    """Return every number among *rows*, also what is within the limits."""
+    return tuple(
+        Measured(
+            check.id,
+            Subject(row.kind, row.schema, row.name),
+            row.measure,
+            check.unit,
+            State(row.state) if row.state is not None else judged(check, row.measure),
+            check.warning,
+            check.critical,
+            check.falling,
+        )
+        for row in rows
+        if row.measure is not None
+    )
 
 
 def _finding(check: Check, row: Row) -> Finding:

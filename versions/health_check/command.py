@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from enum import Enum
 from functools import partial
@@ -16,11 +17,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from spotify_ai_agent_migrations.versions.core.errors import SettingsError
+from spotify_ai_agent_migrations.versions.core.errors import FileError, SettingsError
 from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
+from spotify_ai_agent_migrations.versions.health_check.expected import expected_settings
 from spotify_ai_agent_migrations.versions.health_check.expecting import Expected, spoken
 from spotify_ai_agent_migrations.versions.health_check.finding import HealthReport
-from spotify_ai_agent_migrations.versions.health_check.meter import shown_progress
+from spotify_ai_agent_migrations.versions.health_check.meter import Tell, shown_progress
 from spotify_ai_agent_migrations.versions.health_check.outputs import FORMATS, Extra
 from spotify_ai_agent_migrations.versions.health_check.outputs.as_json import schema
 from spotify_ai_agent_migrations.versions.health_check.outputs.exits import (
@@ -39,9 +41,11 @@ from spotify_ai_agent_migrations.versions.health_check.probes import (
     ready,
     role_of,
 )
+from spotify_ai_agent_migrations.versions.health_check.recording import Recording
 from spotify_ai_agent_migrations.versions.health_check.run import DEADLINE_S, DEEP_DEADLINE_S, check_health
 from spotify_ai_agent_migrations.versions.health_check.selection import limits_of
 from spotify_ai_agent_migrations.versions.health_check.serve import Asked, listening
+from spotify_ai_agent_migrations.versions.health_check.stores import Store, store
 
 EXIT_CODES = (
     "Exit codes: 0 ok, 1 warning, 2 critical, 3 unknown and nothing worse, 64 usage or settings, "
@@ -62,6 +66,7 @@ class Format(str, Enum):
     JUNIT = "junit"
     SARIF = "sarif"
     MARKDOWN = "markdown"
+    HTML = "html"
 
 
 class Probe(str, Enum):
@@ -160,6 +165,13 @@ def check(
     fail_on: Annotated[
         FailOn, typer.Option(help="From which state on the exit code is not 0.")
     ] = FailOn.WARNING,
+    history: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Keep there what is measured; `table` is ops.health_history."),
+    ] = None,
+    settings: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What settings should be, as in postgresql.conf.")
+    ] = None,
     url: Annotated[
         str | None, typer.Option("--url", metavar="URL", help="The database; else DATABASE_URL, else .env.")
     ] = None,
@@ -193,17 +205,51 @@ def check(
         expected = spoken(CHECKS, expect or ())
         if probe is not None:
             raise typer.Exit(_probed(probe, url, expected, deadline_s))
+        most_s = deadline_s or (DEEP_DEADLINE_S if deep else DEADLINE_S)
         asked = partial(
             check_health, url=url, only=only, exclude=exclude or (), deep=deep, limits=limits_of(limit or ()),
-            expected=expected, deadline_s=deadline_s or (DEEP_DEADLINE_S if deep else DEADLINE_S),
+            expected=expected, settings=expected_settings(settings) if settings else None,
         )  # fmt: skip
+        run = _Run(asked, store(history, url=url) if history else None, most_s)
         if serve is not None:
-            _serve(serve, asked, partial(ready, url, role=role_of(expected)), deadline_s or DEADLINE_S)
+            _serve(serve, run.kept, partial(ready, url, role=role_of(expected)), most_s)
             return
         with shown_progress(wanted=deep) as tell:
-            report = asked(tell=tell)
-        _put(_shown(report, written, is_for_file=output is not None), output)
+            report, extra, recording = run.recorded(tell)
+        _put(_shown(report, written, extra, is_for_file=output is not None), output)
+        recording.keep(report)
+        _tell(recording)
     raise typer.Exit(exit_code(report, fail_on))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What is asked, with which history, and how long it may take."""
+
+    asked: Callable[..., HealthReport]
+    store: Store | None
+    most_s: float
+
+    def recorded(self, tell: Tell | None = None) -> tuple[HealthReport, Extra, Recording]:
+        """Ask once; return what was found, what some outputs need beside it, and where it is to be kept."""
+        recording = Recording(self.store, datetime.now(timezone.utc))
+        report, measured = recording.asked(
+            lambda past, left_s: self.asked(history=past, deadline_s=left_s, tell=tell),
+            deadline_s=self.most_s,
+        )
+        return report, Extra(recording.now, measured), recording
+
+    def kept(self) -> HealthReport:
+        """Ask once, and keep what was found."""
+        report, _, recording = self.recorded()
+        recording.keep(report)
+        _tell(recording)
+        return report
+
+
+def _tell(recording: Recording) -> None:
+    for problem in recording.problems:
+        typer.echo(f"warning: {problem.problem}\nHint: {problem.hint}", err=True)
 
 
 def _probed(probe: Probe, url: str | None, expected: Expected, deadline_s: float | None) -> int:
@@ -226,22 +272,29 @@ def _serve(
             endpoint.serve_forever()
 
 
-def _shown(report: HealthReport, written: Format | None, *, is_for_file: bool) -> str:
+def _shown(report: HealthReport, written: Format | None, extra: Extra, *, is_for_file: bool) -> str:
     from rich.console import Console  # late: `agentdb` is more than this
 
     console = Console()
     is_seen = console.is_terminal and not is_for_file
     chosen = written or (Format.TABLE if is_seen else Format.TEXT)
     is_colored = is_seen and not console.no_color
-    extra = Extra(datetime.now(timezone.utc), width_columns=console.width, is_colored=is_colored)
-    return FORMATS[chosen.value](report, extra)
+    seen = replace(extra, width_columns=console.width, is_colored=is_colored)
+    return FORMATS[chosen.value](report, seen)
 
 
 def _put(content: str, output: Path | None) -> None:
-    if output is None:
-        typer.echo(content, nl=False)
-    else:
+    if output is not None:
         placed(output, content)
+        return
+    try:
+        typer.echo(content, nl=False)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise FileError(
+            f"standard output cannot be written: {error.strerror}", hint="name a file by --output"
+        ) from error
 
 
 # `python versions/009_health_check.py`: the check, and both directions of the revision beside it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final
@@ -55,7 +56,8 @@ class Fix:
 class Finding:
     """One thing that one check found; `values` and `evidence_sql` hold no value of a row.
 
-    `measure` is what was compared with `warning` and `critical`, in `unit`.
+    `measure` is what was compared with `warning` and `critical`, in `unit`. `first_seen` is since when it has
+    been there without a break, where a history tells; None of what is new.
     """
 
     check: str
@@ -70,6 +72,7 @@ class Finding:
     evidence_sql: str = ""
     fixes: tuple[Fix, ...] = ()
     cure: str | None = None
+    first_seen: datetime | None = None
 
     @property
     def group(self) -> str:
@@ -84,25 +87,44 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """A number that a check looked at, within its limits or not; worse is less of it, where `falling`."""
+
+    check: str
+    subject: Subject
+    measure: float
+    unit: str
+    state: State
+    warning: float | None = None
+    critical: float | None = None
+    falling: bool = False
+
+
+@dataclass(frozen=True)
 class Ran:
-    """How a check ended: the worst state of its findings, and how long it took."""
+    """How a check ended: the worst state of its findings, how long it took, and every number that it saw."""
 
     check: str
     state: State
     seconds: float
     findings: tuple[Finding, ...] = ()
     reason: str = ""
+    measured: tuple[Measured, ...] = ()
 
 
 @dataclass(frozen=True)
 class HealthReport:
-    """All that was found, in how long, on which server; nothing in it raises."""
+    """All that was found, in how long, on which server; nothing in it raises.
+
+    `database` names what was measured, whatever its address is: its name, the cluster's number, its timeline.
+    """
 
     checks: tuple[Ran, ...]
     seconds: float
     server: str = ""
     server_version: int | None = None
     role: str = "unknown"
+    database: str = ""
 
     @property
     def findings(self) -> tuple[Finding, ...]:

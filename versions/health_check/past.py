@@ -10,7 +10,11 @@ from spotify_ai_agent_migrations.versions.health_check.finding import State, Sub
 
 @dataclass(frozen=True)
 class Past:
-    """What a check measured of a subject at a time, and the state that it was in."""
+    """What a check measured of a subject at a time, and the state that it was in.
+
+    `database` is that of its report. One a run is of the check `run`: how the run ended, how long it took,
+    and in the name of its subject the checks that were answered.
+    """
 
     taken_at: datetime
     check: str
@@ -18,3 +22,5 @@ class Past:
     measure: float | None
     state: State
     fingerprint: str
+    database: str = ""
+    unit: str = ""

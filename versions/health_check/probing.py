@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg2
+from psycopg2.errors import DataCorrupted, IndexCorrupted, InsufficientPrivilege
 
 from spotify_ai_agent_migrations.versions.health_check.check import Check
 from spotify_ai_agent_migrations.versions.health_check.session import Session
@@ -20,7 +21,6 @@ _BETWEEN: Final = "\nUNION ALL\n"
 _TOGETHER_LOCK_MS: Final = 20
 _ALONE_LOCK_MS: Final = 100
 _LEAST_S: Final = 0.01
-_CORRUPT: Final = frozenset({"XX001", "XX002"})
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,14 @@ class Target:
         """What its rows begin with."""
         return self.kind, self.schema, self.name
 
-    def row(self, state: str, why: str, *, cure: str | None = None) -> Raw:
-        """Return a row that says *why* it is in a state."""
+    def unknown(self, why: str, *, cure: str | None = None) -> Raw:
+        """Return a row that says *why* nothing is known of it."""
         values = {"reason": why} | ({"cure": cure} if cure else {})
-        return *self.subject, None, state, values, self.fixes
+        return *self.subject, None, "unknown", values, None
+
+    def corrupt(self, code: str) -> Raw:
+        """Return a row that says that it is, and what mends it."""
+        return *self.subject, None, "critical", {"reason": f"it is corrupt: {code}"}, self.fixes
 
 
 @dataclass(frozen=True)
@@ -64,14 +68,15 @@ class Probe:
         targets = [Target(*one) for one in found]
         for target in targets:
             if target.question is None:
-                yield target.row("unknown", "the login may not read it", cure=target.cure), None
+                yield target.unknown("the login may not read it", cure=target.cure), None
         asked = [target for target in targets if target.question is not None]
         place = 0
         for some, rows in self._asked(asked):
             place += len(some)
             questions = _questions(some)
             for row in rows:
-                yield row, questions[row[:3]] + ";"
+                # The answers to one question may be of many things.
+                yield row, questions.get(row[:3], str(some[0].question)) + ";"
         if place < len(asked):
             yield self._unasked(len(asked) - place, len(asked)), None
 
@@ -82,10 +87,13 @@ class Probe:
                 return
             some = targets[first : first + _TOGETHER]
             try:
-                yield some, self._rows(some, lock_ms=_TOGETHER_LOCK_MS)
+                rows = self._rows(some, lock_ms=_TOGETHER_LOCK_MS)
             except psycopg2.Error:
                 # One that is locked, or broken, hides no other.
-                yield from (([target], rows) for target in some if (rows := self._alone(target)) is not None)
+                answered = ((target, self._alone(target)) for target in some)
+                yield from (([target], alone) for target, alone in answered if alone is not None)
+            else:
+                yield some, rows
 
     def _alone(self, target: Target) -> Sequence[Raw] | None:
         if self.left_s <= 0:
@@ -93,11 +101,12 @@ class Probe:
         try:
             return self._rows([target], lock_ms=_ALONE_LOCK_MS)
         except psycopg2.Error as error:
-            if error.pgcode in _CORRUPT:
-                return [target.row("critical", f"it is corrupt: {error.pgcode}")]
+            if isinstance(error, DataCorrupted | IndexCorrupted):
+                return [target.corrupt(str(error.pgcode))]
             if self.left_s <= 0:
                 return None
-            return [target.row("unknown", self.reason(self.check, error), cure=target.cure)]
+            cure = target.cure if isinstance(error, InsufficientPrivilege) else None
+            return [target.unknown(self.reason(self.check, error), cure=cure)]
 
     def _unasked(self, count: int, total: int) -> Raw:
         """Say of how many nothing is known; to look at what the time allows may be the intent."""

@@ -14,7 +14,13 @@ import psycopg2
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.health_check.answering import not_reached, stopped
-from spotify_ai_agent_migrations.versions.health_check.asking import CHECK_MOST_S, SQL, Asker, ran
+from spotify_ai_agent_migrations.versions.health_check.asking import (
+    CHECK_MOST_S,
+    SQL,
+    Asker,
+    identity,
+    ran,
+)
 from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
 from spotify_ai_agent_migrations.versions.health_check.check import Check
 from spotify_ai_agent_migrations.versions.health_check.expecting import (
@@ -23,7 +29,10 @@ from spotify_ai_agent_migrations.versions.health_check.expecting import (
     told_to,
 )
 from spotify_ai_agent_migrations.versions.health_check.finding import HealthReport, Ran
+from spotify_ai_agent_migrations.versions.health_check.given import Given
+from spotify_ai_agent_migrations.versions.health_check.history import with_first_seen
 from spotify_ai_agent_migrations.versions.health_check.meter import Tell
+from spotify_ai_agent_migrations.versions.health_check.past import Past
 from spotify_ai_agent_migrations.versions.health_check.selection import chosen
 from spotify_ai_agent_migrations.versions.health_check.session import NoAnswerError, Session
 
@@ -43,6 +52,8 @@ def check_health(
     limits: Limits = NO_LIMITS,
     expected: Expected = NOTHING_EXPECTED,
     tell: Tell | None = None,
+    history: Sequence[Past] | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> HealthReport:
     """Ask the server how it is, and return what was found; an unhealthy server raises nothing.
 
@@ -51,6 +62,8 @@ def check_health(
     limits: from where on a check, by id, is a warning, and critical, instead of its own limits.
     expected: what a check, by id, is told beside them: `{"avail.role_expected": {"role": "primary"}}`.
     tell: is told before each check which it is, how many are done, and how many there are.
+    history: what earlier runs measured, none perhaps; with it days left, growth, and since when.
+    settings: by name, what they should be.
 
     Locks: ACCESS SHARE on catalogs. Time: *deadline_s* at the most, whatever the server does.
 
@@ -62,13 +75,18 @@ def check_health(
             f'there is no check "{name}" to be given limits', hint="say its whole id: conn.usage"
         )
     wanted = chosen(told_to(CHECKS, expected), only=only, exclude=exclude, deep=deep)
+    given = Given(history, settings)
+    limited = (given.told(_limited(one, limits, deep=deep)) for one in wanted)
     # What takes all the time that it is given comes last.
-    checks = sorted((_limited(one, limits, deep=deep) for one in wanted), key=lambda one: one.most_s is None)
-    settings = resolve_settings(url)
+    checks = sorted(limited, key=lambda one: one.most_s is None)
+    place = resolve_settings(url)
     began = time.monotonic()
-    with closing(Session(settings, deadline=began + deadline_s)) as session:
-        found, version, role = _asked(session, checks, tell)
-    return HealthReport(tuple(found), time.monotonic() - began, settings.shown_url, version, role)
+    with closing(Session(place, deadline=began + deadline_s)) as session:
+        found, version, asker = _asked(session, checks, given, tell)
+    report = HealthReport(
+        tuple(found), time.monotonic() - began, place.shown_url, version, asker.role, asker.database
+    )
+    return report if history is None else with_first_seen(report, history, now=asker.now)
 
 
 def _limited(check: Check, limits: Limits, *, deep: bool) -> Check:
@@ -78,14 +96,18 @@ def _limited(check: Check, limits: Limits, *, deep: bool) -> Check:
     return replace(check, warning=warning, critical=critical, most_s=None if is_patient else check.most_s)
 
 
-def _asked(session: Session, checks: Sequence[Check], tell: Tell | None) -> tuple[list[Ran], int | None, str]:
+def _asked(
+    session: Session, checks: Sequence[Check], given: Given, tell: Tell | None
+) -> tuple[list[Ran], int | None, Asker]:
     try:
         session.open()
         ((in_recovery, sees_others, login),) = session.rows(SQL["role"], most_s=CHECK_MOST_S)
+        database = "" if given.history is None else identity(session)
     except (NoAnswerError, psycopg2.Error) as error:
-        return not_reached(checks, session, error), None, "unknown"
+        nobody = Asker("unknown", "", sees_others=False, given=given)
+        return not_reached(checks, session, error), None, nobody
     role, version = "standby" if in_recovery else "primary", session.server_version
-    asker = Asker(role, login, sees_others)
+    asker = Asker(role, login, sees_others, given, database)
     found: list[Ran] = []
     for place, check in enumerate(checks):
         if tell is not None:
@@ -93,5 +115,5 @@ def _asked(session: Session, checks: Sequence[Check], tell: Tell | None) -> tupl
         try:
             found.append(ran(session, check, asker))
         except NoAnswerError as error:
-            return stopped(checks, found, session, error), version, role
-    return found, version, role
+            return stopped(checks, found, session, error), version, asker
+    return found, version, asker

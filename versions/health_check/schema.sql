@@ -112,8 +112,14 @@ SELECT 'sequence', namespace.nspname, class.relname,
                END,
                CASE WHEN numbered.seqincrement > 0 THEN '' ELSE '-' END)
        END,
-       pg_catalog.format('GRANT SELECT ON %%I.%%I, %%I.%%I TO the login', above.nspname, owner.relname,
-                         namespace.nspname, class.relname)
+       CASE WHEN pg_catalog.row_security_active(owner.oid) THEN 'ALTER ROLE the login BYPASSRLS'
+            ELSE pg_catalog.concat_ws('; ',
+                CASE WHEN NOT pg_catalog.has_schema_privilege(above.oid, 'USAGE')
+                     THEN pg_catalog.format('GRANT USAGE ON SCHEMA %%I TO the login', above.nspname) END,
+                CASE WHEN NOT pg_catalog.has_schema_privilege(namespace.oid, 'USAGE') AND namespace.oid <> above.oid
+                     THEN pg_catalog.format('GRANT USAGE ON SCHEMA %%I TO the login', namespace.nspname) END,
+                pg_catalog.format('GRANT SELECT ON %%I.%%I, %%I.%%I TO the login', above.nspname, owner.relname,
+                                  namespace.nspname, class.relname)) END
   FROM numbered
   JOIN pg_catalog.pg_class AS class ON class.oid = numbered.seqrelid AND class.relpersistence = 'p'
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
@@ -124,6 +130,7 @@ SELECT 'sequence', namespace.nspname, class.relname,
    AND attribute.atttypid IN (20, 21, 23, 1700)
  CROSS JOIN LATERAL (
        SELECT pg_catalog.has_table_privilege(owner.oid, 'SELECT')
+              AND NOT pg_catalog.row_security_active(owner.oid)
               AND pg_catalog.has_sequence_privilege(class.oid, 'SELECT')
               AND pg_catalog.has_schema_privilege(namespace.oid, 'USAGE')
               AND pg_catalog.has_schema_privilege(above.oid, 'USAGE') AS is_readable) AS may
@@ -149,6 +156,7 @@ SELECT 'sequence', namespace.nspname, class.relname,
 -- What to ask: how far small keys that no sequence numbers have come.
 SELECT 'column', namespace.nspname, class.relname || '.' || attribute.attname,
        CASE WHEN pg_catalog.has_table_privilege(class.oid, 'SELECT')
+             AND NOT pg_catalog.row_security_active(class.oid)
              AND pg_catalog.has_schema_privilege(namespace.oid, 'USAGE') THEN
            pg_catalog.format(
                'SELECT ''column'', %%1$L, %%2$L, coalesce(max(%%3$I), 0)::float8 / %%4$s, NULL::text,'
@@ -158,7 +166,11 @@ SELECT 'column', namespace.nspname, class.relname || '.' || attribute.attname,
                namespace.nspname, class.relname || '.' || attribute.attname, attribute.attname,
                CASE attribute.atttypid WHEN 21 THEN '32767' ELSE '2147483647' END, class.relname, namespace.nspname)
        END,
-       pg_catalog.format('GRANT SELECT ON %%I.%%I TO the login', namespace.nspname, class.relname)
+       CASE WHEN pg_catalog.row_security_active(class.oid) THEN 'ALTER ROLE the login BYPASSRLS'
+            ELSE pg_catalog.concat_ws('; ',
+                CASE WHEN NOT pg_catalog.has_schema_privilege(namespace.oid, 'USAGE')
+                     THEN pg_catalog.format('GRANT USAGE ON SCHEMA %%I TO the login', namespace.nspname) END,
+                pg_catalog.format('GRANT SELECT ON %%I.%%I TO the login', namespace.nspname, class.relname)) END
   FROM pg_catalog.pg_index AS index
   JOIN pg_catalog.pg_class AS class ON class.oid = index.indrelid AND class.relkind IN ('r', 'p')
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
@@ -255,6 +267,7 @@ SELECT 'domain', namespace.nspname, type.typname || '.' || linked.conname, NULL:
 -- What to read: of each foreign key, whether a row points at none.
 SELECT 'constraint', namespace.nspname, class.relname || '.' || linked.conname,
        CASE WHEN pg_catalog.has_table_privilege(class.oid, 'SELECT')
+             AND NOT (pg_catalog.row_security_active(class.oid) OR pg_catalog.row_security_active(far.oid))
              AND pg_catalog.has_table_privilege(far.oid, 'SELECT')
              AND pg_catalog.has_schema_privilege(namespace.oid, 'USAGE')
              AND pg_catalog.has_schema_privilege(there.oid, 'USAGE') THEN
@@ -269,8 +282,15 @@ SELECT 'constraint', namespace.nspname, class.relname || '.' || linked.conname,
                CASE far.relkind WHEN 'r' THEN 'ONLY ' ELSE '' END, there.nspname, far.relname, keys.alike,
                linked.conname)
        END,
-       pg_catalog.format('GRANT SELECT ON %%I.%%I, %%I.%%I TO the login', namespace.nspname, class.relname,
-                         there.nspname, far.relname)
+       CASE WHEN pg_catalog.row_security_active(class.oid) OR pg_catalog.row_security_active(far.oid)
+            THEN 'ALTER ROLE the login BYPASSRLS'
+            ELSE pg_catalog.concat_ws('; ',
+                CASE WHEN NOT pg_catalog.has_schema_privilege(namespace.oid, 'USAGE')
+                     THEN pg_catalog.format('GRANT USAGE ON SCHEMA %%I TO the login', namespace.nspname) END,
+                CASE WHEN NOT pg_catalog.has_schema_privilege(there.oid, 'USAGE') AND there.oid <> namespace.oid
+                     THEN pg_catalog.format('GRANT USAGE ON SCHEMA %%I TO the login', there.nspname) END,
+                pg_catalog.format('GRANT SELECT ON %%I.%%I, %%I.%%I TO the login', namespace.nspname, class.relname,
+                                  there.nspname, far.relname)) END
   FROM pg_catalog.pg_constraint AS linked
   JOIN pg_catalog.pg_class AS class ON class.oid = linked.conrelid
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
@@ -392,6 +412,7 @@ SELECT 'table', namespace.nspname, class.relname, ahead.spans, NULL,
 -- What to ask: whether the partition for what has no other holds rows.
 SELECT 'partition', namespace.nspname, class.relname,
        CASE WHEN pg_catalog.has_table_privilege(class.oid, 'SELECT')
+             AND NOT pg_catalog.row_security_active(class.oid)
              AND pg_catalog.has_schema_privilege(namespace.oid, 'USAGE') THEN
            pg_catalog.format(
                'SELECT ''partition'', %%1$L, %%2$L, NULL::float8,'
@@ -405,7 +426,11 @@ SELECT 'partition', namespace.nspname, class.relname,
                                      (next.until + next.span)::text)
                END)
        END,
-       pg_catalog.format('GRANT SELECT ON %%I.%%I TO the login', namespace.nspname, class.relname)
+       CASE WHEN pg_catalog.row_security_active(class.oid) THEN 'ALTER ROLE the login BYPASSRLS'
+            ELSE pg_catalog.concat_ws('; ',
+                CASE WHEN NOT pg_catalog.has_schema_privilege(namespace.oid, 'USAGE')
+                     THEN pg_catalog.format('GRANT USAGE ON SCHEMA %%I TO the login', namespace.nspname) END,
+                pg_catalog.format('GRANT SELECT ON %%I.%%I TO the login', namespace.nspname, class.relname)) END
   FROM pg_catalog.pg_partitioned_table AS split
   JOIN pg_catalog.pg_class AS class ON class.oid = split.partdefid AND class.relkind IN ('r', 'p')
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace

@@ -369,10 +369,10 @@ SELECT 'index', used.schemaname, used.indexrelname, NULL::float8,
   JOIN pg_catalog.pg_index AS index ON index.indexrelid = used.indexrelid
   JOIN pg_catalog.pg_class AS class ON class.oid = used.indexrelid
  CROSS JOIN counted
- WHERE used.idx_scan = 0
-   AND index.indisvalid
+ WHERE index.indisvalid
    AND NOT index.indisunique AND NOT index.indisprimary AND NOT index.indisexclusion AND NOT index.indisreplident
-   AND class.relpages::bigint * 8192 >= %(least_bytes)s
+   -- Of those that are large alone it is asked how often they were used.
+   AND CASE WHEN class.relpages::bigint * 8192 >= %(least_bytes)s THEN used.idx_scan = 0 ELSE false END
    -- One that belongs to an index of the whole table goes with that only.
    AND NOT class.relispartition
    -- One that keeps a DELETE of the parent from reading the whole table is used when that comes.
@@ -461,8 +461,8 @@ SELECT DISTINCT ON (one.indexrelid)
 -- idx_fk_missing --
 -- Foreign keys that no index of the table begins with: each DELETE of a row they point at reads all of it.
 SELECT 'constraint', namespace.nspname, class.relname || '.' || linked.conname, NULL::float8,
-       CASE WHEN greatest(class.reltuples, used.n_live_tup) > %(least_rows)s
-                 OR above.n_tup_del > 0 THEN 'warning' ELSE 'info' END,
+       CASE WHEN greatest(class.reltuples, pg_catalog.pg_stat_get_live_tuples(linked.conrelid)) > %(least_rows)s
+                 OR pg_catalog.pg_stat_get_tuples_deleted(linked.confrelid) > 0 THEN 'warning' ELSE 'info' END,
        pg_catalog.jsonb_build_object('table', class.relname, 'constraint', linked.conname, 'columns', keys.names),
        ARRAY[[pg_catalog.format('CREATE INDEX%%s ON %%I.%%I (%%s)',
                                 CASE WHEN class.relkind = 'r' THEN ' CONCURRENTLY' ELSE '' END,
@@ -471,8 +471,6 @@ SELECT 'constraint', namespace.nspname, class.relname || '.' || linked.conname, 
   FROM pg_catalog.pg_constraint AS linked
   JOIN pg_catalog.pg_class AS class ON class.oid = linked.conrelid
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
-  LEFT JOIN pg_catalog.pg_stat_user_tables AS used ON used.relid = linked.conrelid
-  LEFT JOIN pg_catalog.pg_stat_user_tables AS above ON above.relid = linked.confrelid
  CROSS JOIN LATERAL (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(attribute.attname), ', '
                                                   ORDER BY part.place) AS names
                        FROM pg_catalog.unnest(linked.conkey) WITH ORDINALITY AS part (attnum, place)
@@ -508,6 +506,7 @@ SELECT 'constraint', namespace.nspname, class.relname || '.' || linked.conname, 
   JOIN pg_catalog.pg_type AS near_type ON near_type.oid = own.atttypid
   JOIN pg_catalog.pg_type AS far_type ON far_type.oid = far.atttypid
  WHERE linked.contype = 'f' AND linked.conparentid = 0
+   AND own.atttypid <> far.atttypid
    -- A domain holds what its own type does.
    AND coalesce(nullif(near_type.typbasetype, 0), near_type.oid)
        <> coalesce(nullif(far_type.typbasetype, 0), far_type.oid);

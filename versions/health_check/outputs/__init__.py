@@ -10,6 +10,7 @@ from spotify_ai_agent_migrations.versions.health_check.finding import HealthRepo
 from spotify_ai_agent_migrations.versions.health_check.outputs.as_json import as_json
 from spotify_ai_agent_migrations.versions.health_check.outputs.extra import Extra
 from spotify_ai_agent_migrations.versions.health_check.outputs.health_json import health_json
+from spotify_ai_agent_migrations.versions.health_check.outputs.html import html
 from spotify_ai_agent_migrations.versions.health_check.outputs.junit import junit
 from spotify_ai_agent_migrations.versions.health_check.outputs.markdown import markdown
 from spotify_ai_agent_migrations.versions.health_check.outputs.metrics import openmetrics, prometheus
@@ -24,5 +25,6 @@ FORMATS: Final[Mapping[str, Callable[[HealthReport, Extra], str]]] = MappingProx
     {
         "table": table, "text": text, "json": as_json, "health+json": health_json, "prometheus": prometheus,
         "openmetrics": openmetrics, "nagios": nagios, "junit": junit, "sarif": sarif, "markdown": markdown,
+        "html": html,
     }
 )  # fmt: skip

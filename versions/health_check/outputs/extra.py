@@ -20,6 +20,5 @@ class Extra:
     is_colored: bool = False
 
     def first_seen(self, finding: Finding) -> datetime | None:
-        """Return when *finding* was first in the history; None where it is new, or there is none."""
-        times = (past.taken_at for past in self.history if past.fingerprint == finding.fingerprint)
-        return min(times, default=None)
+        """Return since when *finding* is there; None where it is new, or there is no history."""
+        return finding.first_seen

@@ -90,5 +90,10 @@ def measured(found: Finding) -> str:
     if found.measure is None:
         return ""
     limits = (("warning", found.warning), ("critical", found.critical))
-    shown = [f"{name} at {amount(limit)}" for name, limit in limits if limit is not None]
-    return "; ".join([f"{amount(found.measure)} {found.unit}".strip(), *shown])
+    shown = [f"{name} at {_amount_in(found.unit, limit)}" for name, limit in limits if limit is not None]
+    return "; ".join([f"{_amount_in(found.unit, found.measure)} {found.unit}".strip(), *shown])
+
+
+def _amount_in(unit: str, value: float) -> str:
+    """Return *value* as a person reads it; a share of something in hundredths."""
+    return f"{amount(round(100 * value, 2))} %" if unit.startswith("of ") else amount(value)
