@@ -28,8 +28,7 @@ from psycopg2.extensions import make_dsn
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from versions.core.embedded import home, start
-from versions.core.programs import client_environment, program_for, spoken_conninfo
-from versions.core.settings import Settings
+from versions.core.programs import program_for
 from versions.core.url import parse_url, render_url
 from versions.health_check import HealthReport, check_health
 
@@ -132,12 +131,11 @@ def measure(conninfo: dict[str, str], tables: int, rounds: int) -> None:
     url = render_url(conninfo)
     # Neither a URL that is shown nor an argument holds it.
     os.environ.update({"PGPASSWORD": conninfo["password"]} if "password" in conninfo else {})
-    settings = Settings(conninfo=conninfo, source="url")
     runs: dict[str, Callable[[], object]] = {
         "whole default run": lambda: unhurt(check_health(url=url, deadline_s=60)),
         "checks that the scripts cover": lambda: unhurt(check_health(url=url, only=COVERED, deadline_s=60)),
         "scripts, one session": lambda: in_one_session(conninfo),
-        "scripts, a psql each": lambda: in_a_psql_each(settings),
+        "scripts, a psql each": lambda: in_a_psql_each(conninfo),
         "agentdb health-check, a process": lambda: in_a_process(conninfo),
     }
     took: dict[str, list[float]] = {name: [] for name in runs}
@@ -178,12 +176,12 @@ def in_one_session(conninfo: dict[str, str]) -> None:
             cursor.fetchall()
 
 
-def in_a_psql_each(settings: Settings) -> None:
+def in_a_psql_each(conninfo: dict[str, str]) -> None:
     psql = program_for("psql", 15)
     for _, script in SCRIPTS.values():
         subprocess.run(
-            [psql, "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", script, spoken_conninfo(settings, program="psql")],
-            env=client_environment(settings), stdout=subprocess.DEVNULL, check=True,
+            [psql, "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", script, render_url(conninfo)],
+            stdout=subprocess.DEVNULL, check=True,
         )  # fmt: skip
 
 
