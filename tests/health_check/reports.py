@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 
 from spotify_ai_agent_migrations.versions.health_check.finding import (
     Finding,
     Fix,
     HealthReport,
+    Measured,
     Ran,
     State,
     Subject,
+    Suppressed,
 )
 from spotify_ai_agent_migrations.versions.health_check.outputs import Extra
-from spotify_ai_agent_migrations.versions.health_check.past import Past
 
 NOW = datetime(2026, 11, 26, 20, 30, 15, tzinfo=timezone.utc)
+SINCE = datetime(2026, 11, 1, tzinfo=timezone.utc)
 EXTRA = Extra(NOW)
 SERVER = "postgresql://monitor@db.example/agent"
 ODD_NAME = "a|b\n`c`* \"d\" \\e <i>'f=g'</i> \x1b[31m ]]> é @team #1 & ¬\u202e"
@@ -23,7 +25,7 @@ ODD_NAME = "a|b\n`c`* \"d\" \\e <i>'f=g'</i> \x1b[31m ]]> é @team #1 & ¬\u202e
 EXHAUSTED = Finding(
     "seq.exhaustion", State.CRITICAL, Subject("sequence", "public", "orders_id_seq"),
     "sequence orders_id_seq has given out 98 of 1 to 100", {"last": 98}, 0.98, 0.75, 0.9, "of the numbers",
-    "SELECT 1", (Fix("ALTER SEQUENCE public.orders_id_seq AS bigint", "ACCESS EXCLUSIVE"),),
+    "SELECT 1", (Fix("ALTER SEQUENCE public.orders_id_seq AS bigint", "ACCESS EXCLUSIVE"),), None, SINCE,
 )  # fmt: skip
 SLOW = Finding(
     "set.timeouts", State.WARNING, Subject("setting", None, "statement_timeout"),
@@ -40,20 +42,40 @@ HIDDEN = Finding(
 )  # fmt: skip
 LOADED = Finding("set.preload", State.INFO, Subject("setting", None, "shared_preload_libraries"),
                  "pg_stat_statements is not loaded")  # fmt: skip
-ALLOWED = Finding("sec.ext_public", State.SUPPRESSED, Subject("extension", None, "citext"),
-                  "extension citext is in schema public")  # fmt: skip
+ALLOWED = Finding(
+    "sec.ext_public", State.SUPPRESSED, Subject("extension", None, "citext"), "extension citext is in schema public",
+    suppressed=Suppressed(State.CRITICAL, "it goes with \x1b[1m the next release", date(2027, 2, 1)),
+)  # fmt: skip
 
+
+def _measured(found: Finding, *, falling: bool = False) -> Measured:
+    assert found.measure is not None
+    return Measured(
+        found.check,
+        found.subject,
+        found.measure,
+        found.unit,
+        found.state,
+        found.warning,
+        found.critical,
+        falling,
+    )
+
+
+USED = Measured(
+    "conn.usage", Subject("server", None, "connections"), 0.25, "of the slots", State.OK, 0.8, 0.95
+)
 NONE = HealthReport((), 0.0, SERVER, 180006, "primary")
 WELL = HealthReport((Ran("conn.usage", State.OK, 0.001),), 0.01, SERVER, 150018, "standby")
 SOME = HealthReport(
     (
-        Ran("seq.exhaustion", State.CRITICAL, 0.02, (EXHAUSTED,)),
-        Ran("set.timeouts", State.WARNING, 0.001, (SLOW,)),
+        Ran("seq.exhaustion", State.CRITICAL, 0.02, (EXHAUSTED,), "", (_measured(EXHAUSTED),)),
+        Ran("set.timeouts", State.WARNING, 0.001, (SLOW,), "", (_measured(SLOW, falling=True),)),
         Ran("idx.fk_missing", State.WARNING, 0.2, (ODD,)),
         Ran("set.hba_errors", State.UNKNOWN, 0.0, (HIDDEN,), "the login may not ask"),
         Ran("lock.blocked", State.UNKNOWN, 2.0, (), "it took longer than it was given"),
         Ran("set.preload", State.INFO, 0.001, (LOADED,)),
-        Ran("conn.usage", State.OK, 0.001),
+        Ran("conn.usage", State.OK, 0.001, measured=(USED,)),
         Ran("sec.ext_public", State.SUPPRESSED, 0.001, (ALLOWED,)),
         Ran("repl.lag_seconds", State.SKIPPED, 0.0, (), "not on a primary of this version"),
     ),
@@ -66,8 +88,3 @@ UNANSWERED = HealthReport(
     10.0, SERVER, None, "unknown",
 )  # fmt: skip
 EVERY = {"none": NONE, "well": WELL, "some": SOME, "unanswered": UNANSWERED}
-SINCE = datetime(2026, 11, 1, tzinfo=timezone.utc)
-HISTORY = (
-    Past(NOW, "seq.exhaustion", EXHAUSTED.subject, 0.97, State.CRITICAL, EXHAUSTED.fingerprint),
-    Past(SINCE, "seq.exhaustion", EXHAUSTED.subject, 0.80, State.WARNING, EXHAUSTED.fingerprint),
-)

@@ -253,8 +253,8 @@ def test_the_deadline_holds_where_the_server_is_frozen(empty_url: str) -> None:
         took_s = time.monotonic() - began
     finally:
         os.kill(process, signal.SIGCONT)
-    assert code == 3
-    assert out.startswith("HEALTH UNKNOWN - the server did not answer")
+    assert code == 2
+    assert out.startswith("HEALTH CRITICAL - ")
     # To start Python takes its time as well.
     assert took_s < 5
 
@@ -304,7 +304,7 @@ def test_what_a_page_shows_can_be_asked_as_it_is(url: str) -> None:
     asked = 0
     with connected(url) as connection, connection.cursor() as cursor:
         for check in CHECKS:
-            if check.extension or "primary" not in check.roles:
+            if check.extension or "primary" not in check.roles or not _is_there(url, check.table):
                 continue
             if int(str(version)) < max(check.since, check.renamed):
                 continue
@@ -312,6 +312,10 @@ def test_what_a_page_shows_can_be_asked_as_it_is(url: str) -> None:
             cursor.execute(f"-- {statement.partition(chr(10) + '-- below PostgreSQL')[0]}")
             asked += 1
     assert asked > 100
+
+
+def _is_there(url: str, table: str) -> bool:
+    return not table or rows(url, "SELECT to_regclass(%s) IS NOT NULL", (table,)) == [(True,)]
 
 
 def test_limits_are_read_as_they_are_spoken() -> None:

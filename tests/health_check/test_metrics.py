@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from health_check.reports import EVERY, EXHAUSTED, EXTRA, NONE, ODD, ODD_NAME, SLOW, SOME, UNANSWERED, WELL
+from health_check.reports import EVERY, EXHAUSTED, EXTRA, NONE, ODD, ODD_NAME, SOME, UNANSWERED, USED, WELL
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -30,7 +30,7 @@ def _samples(form: str, report: HealthReport) -> Samples:
         text_string_to_metric_families if form == "prometheus" else openmetrics.text_string_to_metric_families
     )
     found: Samples = {}
-    for family in parse(shown):  # type: ignore[no-untyped-call]
+    for family in parse(shown):
         for sample in family.samples:
             key = (sample.name, frozenset(sample.labels.items()))
             assert key not in found
@@ -57,9 +57,12 @@ def test_values_are_in_base_units_beside_the_state_of_each_check() -> None:
     assert _of(found, "pghealth_check_status", check="conn.usage", group="conn") == 0
     assert not any("repl.lag_seconds" in dict(labels).values() for _, labels in found)
     timeout = {"check": "set.timeouts", "kind": "setting", "object": "statement_timeout"}
-    assert _of(found, "pghealth_finding_measured_seconds", **timeout) == 0.5
+    assert _of(found, "pghealth_measured_seconds", **timeout) == 0.5
     sequence = {"check": "seq.exhaustion", "kind": "sequence", "object": "public.orders_id_seq"}
-    assert _of(found, "pghealth_finding_measured_ratio", **sequence) == 0.98
+    assert _of(found, "pghealth_measured_ratio", **sequence) == 0.98
+    # What is within its limits has a course too.
+    used = {"check": "conn.usage", "kind": "server", "object": "connections"}
+    assert _of(found, "pghealth_measured_ratio", **used) == 0.25
     odd = {"check": "idx.fk_missing", "kind": "table", "object": f"odd.{ODD_NAME}", "severity": "warning"}
     assert _of(found, "pghealth_finding_info", **odd) == 1
     assert _of(found, "pghealth_findings", severity="suppressed") == 1
@@ -124,10 +127,10 @@ def test_nagios_says_the_worst_first_and_where_limits_are() -> None:
 
 
 def test_a_label_says_an_odd_name_in_quotes() -> None:
-    odd = replace(SLOW, subject=ODD.subject)
-    shown = FORMATS["nagios"](replace(SOME, checks=(replace(SOME.checks[1], findings=(odd,)),)), EXTRA)
+    odd = replace(USED, subject=ODD.subject)
+    shown = FORMATS["nagios"](replace(SOME, checks=(replace(SOME.checks[6], measured=(odd,)),)), EXTRA)
     (label,) = set(_perfdata(shown)) - {"critical", "warning", "unknown", "time"}
-    assert label.startswith("'set.timeouts table odd.a¦b\\n`c`* ")
+    assert label.startswith("'conn.usage table odd.a¦b\\n`c`* ")
     assert "''f g''" in label
 
 

@@ -10,7 +10,20 @@ from spotify_ai_agent_migrations.versions.health_check.finding import (
     Ran,
     State,
     Subject,
+    Suppressed,
 )
 from spotify_ai_agent_migrations.versions.health_check.run import check_health
+from spotify_ai_agent_migrations.versions.health_check.suppressions import Suppression
 
-__all__ = ["Finding", "Fix", "HealthReport", "Measured", "Ran", "State", "Subject", "check_health"]
+__all__ = [
+    "Finding",
+    "Fix",
+    "HealthReport",
+    "Measured",
+    "Ran",
+    "State",
+    "Subject",
+    "Suppressed",
+    "Suppression",
+    "check_health",
+]

@@ -160,7 +160,7 @@ INDEXES: Final = (
         "idx.null_heavy", "indexes that mostly hold nothing",
         "With a condition it would hold what is looked for only, and be a part as large.",
         "{percent} % of {column} of {table} is NULL, and {name} holds all of it in {bytes} bytes",
-        needs=READ, settings={"least_bytes": 10 << 20, "most_null": 0.5},
+        needs=READ, settings={"least_bytes": 10 << 20, "most_null": 0.5}, probed=True,
     ),
     Check(
         "idx.array_btree", "indexes that compare lists and documents as a whole",

@@ -18,6 +18,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from spotify_ai_agent_migrations.versions.core.errors import FileError, SettingsError
+from spotify_ai_agent_migrations.versions.health_check.allowed import default_file
 from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
 from spotify_ai_agent_migrations.versions.health_check.expected import expected_settings
 from spotify_ai_agent_migrations.versions.health_check.expecting import Expected, spoken
@@ -165,6 +166,10 @@ def check(
     fail_on: Annotated[
         FailOn, typer.Option(help="From which state on the exit code is not 0.")
     ] = FailOn.WARNING,
+    suppressions: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What is allowed for now. [default: health-suppressions.toml]"),
+    ] = None,
     history: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Keep there what is measured; `table` is ops.health_history."),
@@ -209,6 +214,7 @@ def check(
         asked = partial(
             check_health, url=url, only=only, exclude=exclude or (), deep=deep, limits=limits_of(limit or ()),
             expected=expected, settings=expected_settings(settings) if settings else None,
+            suppressions=suppressions or default_file(),
         )  # fmt: skip
         run = _Run(asked, store(history, url=url) if history else None, most_s)
         if serve is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final
@@ -53,11 +53,20 @@ class Fix:
 
 
 @dataclass(frozen=True)
+class Suppressed:
+    """What a finding was, why it is allowed, and the last day of that."""
+
+    was: State
+    reason: str
+    expires: date
+
+
+@dataclass(frozen=True)
 class Finding:
     """One thing that one check found; `values` and `evidence_sql` hold no value of a row.
 
     `measure` is what was compared with `warning` and `critical`, in `unit`. `first_seen` is since when it has
-    been there without a break, where a history tells; None of what is new.
+    been there without a break, where a history tells.
     """
 
     check: str
@@ -73,6 +82,12 @@ class Finding:
     fixes: tuple[Fix, ...] = ()
     cure: str | None = None
     first_seen: datetime | None = None
+    suppressed: Suppressed | None = None
+
+    @property
+    def severity(self) -> State:
+        """How bad it is, whether it is allowed or not."""
+        return self.state if self.suppressed is None else self.suppressed.was
 
     @property
     def group(self) -> str:
@@ -134,6 +149,7 @@ class HealthReport:
 
     @property
     def state(self) -> State:
-        """The worst that counts: what is suppressed or skipped does not."""
-        counted = [ran.state for ran in self.checks if ran.state not in {State.SUPPRESSED, State.SKIPPED}]
-        return min(counted, key=lambda state: state.rank, default=State.UNKNOWN)
+        """The worst that counts: what is suppressed is as good as ok, what was skipped says nothing."""
+        counted = [ran.state for ran in self.checks if ran.state is not State.SKIPPED]
+        found = min(counted, key=lambda state: state.rank, default=State.UNKNOWN)
+        return State.OK if found is State.SUPPRESSED else found

@@ -81,6 +81,7 @@ class _Known:
 
     def __init__(self, history: Iterable[Past], database: str, now: datetime) -> None:
         name, _, _ = database.rpartition("@")
+        self._now = now
         self._answered: dict[datetime, frozenset[str]] = {}
         self._found: defaultdict[str, set[datetime]] = defaultdict(set)
         for past in history:
@@ -92,10 +93,10 @@ class _Known:
                 self._found[past.fingerprint].add(past.taken_at)
         self._runs = sorted(self._answered, reverse=True)
 
-    def since(self, one: Finding) -> datetime | None:
-        """Return the first run that found *one* with none since that did not; None where it is new."""
+    def since(self, one: Finding) -> datetime:
+        """Return the first run that found *one* with none since that did not: this one, where it is new."""
         found = self._found.get(one.fingerprint, set())
-        since = None
+        since = self._now
         for at in self._runs:
             if at in found:
                 since = at

@@ -6,13 +6,15 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime, timezone
+from os import PathLike
 from types import MappingProxyType
 from typing import Final
 
 import psycopg2
 
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
-from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
+from spotify_ai_agent_migrations.versions.health_check.allowed import rules_of
 from spotify_ai_agent_migrations.versions.health_check.answering import not_reached, stopped
 from spotify_ai_agent_migrations.versions.health_check.asking import (
     CHECK_MOST_S,
@@ -35,6 +37,8 @@ from spotify_ai_agent_migrations.versions.health_check.meter import Tell
 from spotify_ai_agent_migrations.versions.health_check.past import Past
 from spotify_ai_agent_migrations.versions.health_check.selection import chosen
 from spotify_ai_agent_migrations.versions.health_check.session import NoAnswerError, Session
+from spotify_ai_agent_migrations.versions.health_check.suppressions import Suppression, suppressed
+from spotify_ai_agent_migrations.versions.health_check.target import settings_of
 
 DEADLINE_S: Final = 10.0
 DEEP_DEADLINE_S: Final = 600.0
@@ -43,24 +47,29 @@ Limits = Mapping[str, tuple[float | None, float | None]]
 
 
 def check_health(
+    connection: object = None,
     *,
     url: str | None = None,
-    only: Sequence[str] | None = None,
-    exclude: Sequence[str] = (),
+    only: str | Sequence[str] | None = None,
+    exclude: str | Sequence[str] | None = None,
     deep: bool = False,
     deadline_s: float = DEADLINE_S,
     limits: Limits = NO_LIMITS,
     expected: Expected = NOTHING_EXPECTED,
+    suppressions: str | PathLike[str] | Sequence[Suppression] | None = None,
     tell: Tell | None = None,
     history: Sequence[Past] | None = None,
     settings: Mapping[str, str] | None = None,
 ) -> HealthReport:
     """Ask the server how it is, and return what was found; an unhealthy server raises nothing.
 
+    connection: of psycopg2, psycopg or SQLAlchemy, or an engine, or a URL; of a connection the parameters are
+        used alone, in a session of our own. Without any, *url*, else `DATABASE_URL`, else `.env`.
     only, exclude: checks by id, or by group (`conn`), or by pattern (`idx.*`).
     deep: also what reads the data: amcheck, orphans of foreign keys, exact bloat.
     limits: from where on a check, by id, is a warning, and critical, instead of its own limits.
     expected: what a check, by id, is told beside them: `{"avail.role_expected": {"role": "primary"}}`.
+    suppressions: what is allowed for now, or the file that says so; see `suppressions`.
     tell: is told before each check which it is, how many are done, and how many there are.
     history: what earlier runs measured, none perhaps; with it days left, growth, and since when.
     settings: by name, what they should be.
@@ -68,25 +77,36 @@ def check_health(
     Locks: ACCESS SHARE on catalogs. Time: *deadline_s* at the most, whatever the server does.
 
     Raises:
-        SettingsError: no such check, or no server to ask.
+        SettingsError: no such check, no server to ask, no time to ask it in, a rule that is none.
     """
+    if not deadline_s > 0:
+        raise SettingsError(
+            "there is no time to ask in", hint=f"give seconds, as deadline_s={DEADLINE_S:.0f}"
+        )
     for name in limits.keys() - {check.id for check in CHECKS}:
         raise SettingsError(
             f'there is no check "{name}" to be given limits', hint="say its whole id: conn.usage"
         )
-    wanted = chosen(told_to(CHECKS, expected), only=only, exclude=exclude, deep=deep)
+    rules = rules_of(suppressions)
+    wanted = chosen(told_to(CHECKS, expected), only=_names(only), exclude=_names(exclude) or (), deep=deep)
     given = Given(history, settings)
     limited = (given.told(_limited(one, limits, deep=deep)) for one in wanted)
     # What takes all the time that it is given comes last.
     checks = sorted(limited, key=lambda one: one.most_s is None)
-    place = resolve_settings(url)
+    place = settings_of(connection, url)
     began = time.monotonic()
     with closing(Session(place, deadline=began + deadline_s)) as session:
         found, version, asker = _asked(session, checks, given, tell)
+    told = suppressed(found, rules, today=datetime.now(timezone.utc).date())
     report = HealthReport(
-        tuple(found), time.monotonic() - began, place.shown_url, version, asker.role, asker.database
+        told, time.monotonic() - began, place.shown_url, version, asker.role, asker.database
     )
     return report if history is None else with_first_seen(report, history, now=asker.now)
+
+
+def _names(given: str | Sequence[str] | None) -> Sequence[str] | None:
+    """Return the names that were given; of one alone the letters are not meant."""
+    return (given,) if isinstance(given, str) else given
 
 
 def _limited(check: Check, limits: Limits, *, deep: bool) -> Check:

@@ -6,7 +6,14 @@ import json
 from importlib import resources
 from typing import Any, Final
 
-from spotify_ai_agent_migrations.versions.health_check.finding import Finding, HealthReport, Ran
+from spotify_ai_agent_migrations.versions.health_check.finding import (
+    Finding,
+    HealthReport,
+    Measured,
+    Ran,
+    Subject,
+    Suppressed,
+)
 from spotify_ai_agent_migrations.versions.health_check.outputs import words
 from spotify_ai_agent_migrations.versions.health_check.outputs.exits import exit_code
 from spotify_ai_agent_migrations.versions.health_check.outputs.extra import Extra
@@ -27,7 +34,7 @@ def as_json(report: HealthReport, extra: Extra) -> str:
             "seconds": round(report.seconds, 6),
             "counts": {state.value: number for state, number in words.counts(report).items()},
             "checks": [_check(ran) for ran in report.checks],
-            "findings": [_finding(found, extra) for found in report.findings],
+            "findings": [_finding(found) for found in report.findings],
         }
     )
 
@@ -49,16 +56,36 @@ def _check(ran: Ran) -> dict[str, Any]:
         "state": ran.state.value,
         "seconds": round(ran.seconds, 6),
         "reason": ran.reason or None,
+        "measured": [_measured(one) for one in ran.measured],
     }
 
 
-def _finding(found: Finding, extra: Extra) -> dict[str, Any]:
-    since = extra.first_seen(found)
+def _measured(one: Measured) -> dict[str, Any]:
+    return {
+        "object": _object(one.subject),
+        "observed": one.measure,
+        "unit": one.unit or None,
+        "state": one.state.value,
+        "warning": one.warning,
+        "critical": one.critical,
+    }
+
+
+def _object(subject: Subject) -> dict[str, str | None]:
+    return {"type": subject.kind, "schema": subject.schema, "name": subject.name}
+
+
+def _suppressed(one: Suppressed | None) -> dict[str, Any] | None:
+    return {"was": one.was.value, "reason": one.reason, "expires": one.expires.isoformat()} if one else None
+
+
+def _finding(found: Finding) -> dict[str, Any]:
+    since = found.first_seen
     return {
         "check": found.check,
         "group": found.group,
         "state": found.state.value,
-        "object": {"type": found.subject.kind, "schema": found.subject.schema, "name": found.subject.name},
+        "object": _object(found.subject),
         "summary": found.summary,
         "why": words.why(found.check),
         "observed": found.measure,
@@ -69,6 +96,7 @@ def _finding(found: Finding, extra: Extra) -> dict[str, Any]:
         "evidence_sql": found.evidence_sql,
         "fixes": [{"sql": fix.sql, "lock": fix.lock} for fix in found.fixes],
         "cure": found.cure,
+        "suppressed": _suppressed(found.suppressed),
         "fingerprint": found.fingerprint,
         "first_seen": since.isoformat() if since else None,
         "explain": words.explained(found.check),

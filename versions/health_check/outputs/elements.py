@@ -6,6 +6,8 @@ from datetime import datetime, timezone
 from typing import Final
 from xml.etree.ElementTree import Element, tostring
 
+from spotify_ai_agent_migrations.versions.governance.finding import visible
+
 Child = Element | str
 _SIZES: Final = ("bytes", "kB", "MB", "GB", "TB", "PB")
 _LARGE: Final = ((1e9, "billion"), (1e6, "million"))
@@ -13,15 +15,18 @@ _SPANS: Final = (("days", 86_400), ("h", 3_600), ("min", 60))
 
 
 def element(tag: str, *children: Child | None, **attributes: str | float) -> Element:
-    """Return an element with *children*; None among them is none, `_` at the end of a name is dropped."""
+    """Return an element with *children*; None among them is none, `_` at the end of a name is dropped.
+
+    What no page can carry, or would turn what follows it around, is written as an escape.
+    """
     made = Element(tag, {name.rstrip("_").replace("_", "-"): _said(it) for name, it in attributes.items()})
     for child in children:
         if isinstance(child, Element):
             made.append(child)
         elif child is not None and len(made):
-            made[-1].tail = (made[-1].tail or "") + child
+            made[-1].tail = (made[-1].tail or "") + _visible(child)
         elif child is not None:
-            made.text = (made.text or "") + child
+            made.text = (made.text or "") + _visible(child)
     return made
 
 
@@ -52,7 +57,11 @@ def moment(at: datetime) -> str:
 
 
 def _said(value: str | float) -> str:
-    return value if isinstance(value, str) else f"{value:.6g}"
+    return _visible(value) if isinstance(value, str) else f"{value:.6g}"
+
+
+def _visible(text: str) -> str:
+    return "\n".join(map(visible, text.split("\n")))
 
 
 def _sized(value: float) -> str:

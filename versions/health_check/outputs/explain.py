@@ -11,6 +11,7 @@ from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
 from spotify_ai_agent_migrations.versions.health_check.check import BOTH, Check
+from spotify_ai_agent_migrations.versions.health_check.checks_history import HISTORY
 from spotify_ai_agent_migrations.versions.health_check.outputs.words import CHECK_OF, amount
 
 _PACKAGE: Final = "spotify_ai_agent_migrations.versions.health_check"
@@ -69,10 +70,19 @@ def _short(check: Check) -> str:
 def _asked(check: Check) -> str:
     where = "primary and standby" if check.roles == BOTH else "".join(check.roles)
     since = max(_OLDEST, check.since // 10_000)
-    named = f"only with --deep, or --only {check.id}" if check.deep else "always"
-    only = (check.table and f"table {check.table}") or (check.extension and f"extension {check.extension}")
-    missing = f"; skipped where there is no {only}" if only else ""
-    return f"{named}; {where}, PostgreSQL {since} and later{missing}"
+    parts = [_when(check), f"{where}, PostgreSQL {since} and later"]
+    if only := f"table {check.table}" if check.table else check.extension and f"extension {check.extension}":
+        parts.append(f"skipped where there is no {only}")
+    return "; ".join(parts)
+
+
+def _when(check: Check) -> str:
+    """Return on which condition it is asked."""
+    if check.wants:
+        return f"only with {'--history' if check.wants == HISTORY else '--settings'}"
+    if check.told:
+        return f"only with --expect {check.id}.{check.told}=…"
+    return f"only with --deep, or --only {check.id}" if check.deep else "always"
 
 
 def _needs(check: Check) -> str:
@@ -90,6 +100,8 @@ def _cost(check: Check) -> str:
 
 def _statements(check: Check) -> Iterator[str]:
     every = queries(_PACKAGE)
+    if check.statement not in every:
+        return
     yield _filled(check, every[check.statement])
     if check.renamed:
         yield f"\n-- below PostgreSQL {check.renamed // 10_000}"

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from spotify_ai_agent_migrations.versions.health_check.finding import Finding
 from spotify_ai_agent_migrations.versions.health_check.past import Past
 
 
@@ -18,7 +17,3 @@ class Extra:
     history: Sequence[Past] = ()
     width_columns: int = 100
     is_colored: bool = False
-
-    def first_seen(self, finding: Finding) -> datetime | None:
-        """Return since when *finding* is there; None where it is new, or there is no history."""
-        return finding.first_seen

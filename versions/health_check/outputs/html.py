@@ -38,7 +38,7 @@ def html(report: HealthReport, extra: Extra) -> str:
     """Write the page: state, findings, headroom, sizes, history, and every check with its end."""
     past = of_database(extra.history, report.database) if report.database else list(extra.history)
     sections = (
-        *_findings(report, extra),
+        *_findings(report),
         _headroom(report),
         _sizes(report),
         _history(report, past),
@@ -83,10 +83,10 @@ def _top(report: HealthReport, extra: Extra) -> Element:
     )  # fmt: skip
 
 
-def _findings(report: HealthReport, extra: Extra) -> Iterator[Element]:
+def _findings(report: HealthReport) -> Iterator[Element]:
     """Yield what is to be done, and then what is only to be known."""
     of_check = groupby(report.findings, key=lambda one: (one.state.rank, one.check))
-    cards = [(state, _card(list(found), extra)) for (state, _), found in of_check]
+    cards = [(state, _card(list(found))) for (state, _), found in of_check]
     silent = [_silent(reason, checks) for reason, checks in words.silent(report)]
     wrong = [card for rank, card in cards if rank < State.INFO.rank] + silent
     known = [card for rank, card in cards if rank >= State.INFO.rank]
@@ -97,7 +97,7 @@ def _findings(report: HealthReport, extra: Extra) -> Iterator[Element]:
         yield element("section", element("h2", "What is worth knowing"), *known)
 
 
-def _card(found: Sequence[Finding], extra: Extra) -> Element:
+def _card(found: Sequence[Finding]) -> Element:
     """Return the findings of one check in one state, and how they were seen."""
     first = found[0]
     evidence = list(dict.fromkeys(one.evidence_sql for one in found if one.evidence_sql))
@@ -107,15 +107,15 @@ def _card(found: Sequence[Finding], extra: Extra) -> Element:
         element("h3", _state(first.state), f" {words.title(first.check) or first.check} ",
                 element("code", first.check), f" {len(found)}" if len(found) > 1 else ""),
         element("p", words.why(first.check), class_="dim"),
-        *(_found(one, extra) for one in found[:_SUBJECTS_MOST]),
+        *(_found(one) for one in found[:_SUBJECTS_MOST]),
         element("p", f"and {more} more", class_="dim") if more > 0 else None,
         _folded("How it was seen", evidence[0]) if evidence else None,
         class_=first.state.value,
     )  # fmt: skip
 
 
-def _found(one: Finding, extra: Extra) -> Element:
-    since = extra.first_seen(one)
+def _found(one: Finding) -> Element:
+    since = one.first_seen
     said = [words.measured(one), f"since {moment(since)}" if since else ""]
     return element(
         "section",

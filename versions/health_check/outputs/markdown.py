@@ -63,7 +63,7 @@ def fenced(sql: str) -> Iterator[str]:
     """Yield *sql* as a block of code, which nothing in it can end."""
     longest = max((len(run) for run in re.findall("`+", sql)), default=0)
     fence = "`" * max(3, longest + 1)
-    yield from (f"{fence}sql", *map(visible, sql.splitlines()), fence)
+    yield from (f"{fence}sql", words.lines(sql), fence)
 
 
 def escaped(text: str) -> str:

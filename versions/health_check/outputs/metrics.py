@@ -10,7 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from spotify_ai_agent_migrations.versions.health_check.finding import Finding, HealthReport, State
+from spotify_ai_agent_migrations.versions.health_check.finding import (
+    Finding,
+    HealthReport,
+    Measured,
+    State,
+    Subject,
+)
 from spotify_ai_agent_migrations.versions.health_check.outputs import words
 from spotify_ai_agent_migrations.versions.health_check.outputs.exits import exit_code
 from spotify_ai_agent_migrations.versions.health_check.outputs.extra import Extra
@@ -61,7 +67,7 @@ def _families(report: HealthReport, extra: Extra) -> Iterator[_Family]:
     yield _Family("pghealth_finding", f"What was found, {MOST_OBJECTS} of them at the most.", tuple(
         (_labels(found, severity=found.state.value), 1.0) for found in kept[:MOST_OBJECTS]
     ), is_info=True)  # fmt: skip
-    yield from _measures(kept[:MOST_OBJECTS])
+    yield from _measures(report)
     yield _single("pghealth_run_duration_seconds", "How long all took.", report.seconds, unit="seconds")
     now = extra.now.timestamp()
     yield _single("pghealth_last_run_timestamp_seconds", "When it was asked.", now, unit="seconds")
@@ -88,19 +94,20 @@ def _counted(report: HealthReport) -> Iterator[Sample]:
         yield {"severity": state.value}, float(sum(found.state is state for found in report.findings))
 
 
-def _measures(findings: Iterable[Finding]) -> Iterator[_Family]:
-    """Yield one family for each unit, of what was compared with limits."""
-    together: dict[str, list[Sample]] = {}
-    for found in findings:
-        if found.measure is not None:
-            unit, scale = in_base_units(found.unit)
-            together.setdefault(unit, []).append((_labels(found), found.measure * scale))
+def _measures(report: HealthReport) -> Iterator[_Family]:
+    """Yield one family for each unit, of what was compared with limits, the worst of many."""
+    together: dict[str, dict[tuple[str, Subject], Sample]] = {}
+    for one in words.measures(report):
+        unit, scale = in_base_units(one.unit)
+        family = together.setdefault(unit, {})
+        family.setdefault((one.check, one.subject), (_labels(one), one.measure * scale))
     for unit, samples in together.items():
-        name = f"pghealth_finding_measured{'_' + unit if unit else ''}"
-        yield _Family(name, "What was measured of an object that is bad.", tuple(samples), unit=unit)
+        name = f"pghealth_measured{'_' + unit if unit else ''}"
+        told = f"What was measured of each object, {MOST_OBJECTS} of them at the most."
+        yield _Family(name, told, tuple(samples.values())[:MOST_OBJECTS], unit=unit)
 
 
-def _labels(found: Finding, **more: str) -> dict[str, str]:
+def _labels(found: Finding | Measured, **more: str) -> dict[str, str]:
     subject = found.subject
     name = f"{subject.schema}.{subject.name}" if subject.schema else subject.name
     return {"check": found.check, "kind": subject.kind, "object": name, **more}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.governance.finding import visible
-from spotify_ai_agent_migrations.versions.health_check.finding import Finding, HealthReport, State
+from spotify_ai_agent_migrations.versions.health_check.finding import Finding, HealthReport, Measured, State
 from spotify_ai_agent_migrations.versions.health_check.outputs import words
 from spotify_ai_agent_migrations.versions.health_check.outputs.exits import exit_code
 from spotify_ai_agent_migrations.versions.health_check.outputs.extra import Extra
@@ -64,27 +64,24 @@ def _totals(report: HealthReport) -> Iterator[str]:
 
 
 def _measures(report: HealthReport) -> Iterator[str]:
-    seen = set()
-    for found in report.findings:
-        label = _label(found)
-        if found.measure is not None and label not in seen:
-            seen.add(label)
-            yield f"{label}={_measure(found)}"
+    data: dict[str, str] = {}
+    for one in words.measures(report):
+        data.setdefault(_label(one), _measure(one))
+    yield from (f"{label}={datum}" for label, datum in data.items())
 
 
-def _measure(found: Finding) -> str:
+def _measure(found: Measured) -> str:
     """Return value, unit and limits; where less is worse a limit is a range that is open above."""
     unit, scale = in_base_units(found.unit)
-    open_above = ":" if found.check in words.CHECK_OF and words.CHECK_OF[found.check].falling else ""
+    open_above = ":" if found.falling else ""
     limits = (
         "" if limit is None else words.number(limit * scale) + open_above
         for limit in (found.warning, found.critical)
     )
-    assert found.measure is not None
     return f"{words.number(found.measure * scale)}{_UNITS.get(unit, '')};{';'.join(limits)}"
 
 
-def _label(found: Finding) -> str:
+def _label(found: Measured) -> str:
     named = f"{found.check} {found.subject}".replace("=", " ").replace("'", "''")
     return f"'{_plain(named)}'"
 

@@ -55,9 +55,10 @@ def _invocation(report: HealthReport, extra: Extra) -> dict[str, Any]:
 
 
 def _result(found: Finding, names: Sequence[str]) -> dict[str, Any]:
+    one = found.suppressed
     # "open" is what could not be decided; of anything but a failure the level has to be none.
     undecided = {"kind": "open", "level": "none"}
-    reached = {"kind": "fail", "level": _LEVELS.get(found.state, "note")}
+    reached = {"kind": "fail", "level": _LEVELS.get(found.severity, "note")}
     return {
         "ruleId": found.check,
         "ruleIndex": names.index(found.check),
@@ -65,7 +66,7 @@ def _result(found: Finding, names: Sequence[str]) -> dict[str, Any]:
         "message": {"text": _message(found)},
         "locations": [_location(found)],
         "partialFingerprints": {"finding/v1": found.fingerprint},
-        "suppressions": [{"kind": "external"}] if found.state is State.SUPPRESSED else [],
+        "suppressions": [{"kind": "external", "justification": visible(one.reason)}] if one else [],
     }
 
 

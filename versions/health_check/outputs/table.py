@@ -35,16 +35,16 @@ def table(report: HealthReport, extra: Extra) -> str:
         no_color=not extra.is_colored, color_system="standard" if extra.is_colored else None,
         markup=False, highlight=False, emoji=False, legacy_windows=False,
     )  # fmt: skip
-    _draw(console, report, extra)
+    _draw(console, report)
     return "".join(f"{line.rstrip()}\n" for line in written.getvalue().splitlines())
 
 
-def _draw(console: Console, report: HealthReport, extra: Extra) -> None:
+def _draw(console: Console, report: HealthReport) -> None:
     from rich.text import Text
 
     console.print(Text(words.heading(report), style="bold"))
     if report.findings:
-        console.print(_grid(report, extra))
+        console.print(_grid(report))
     for reason, checks in words.silent(report):
         console.print(Text.assemble(("unknown", _STYLES[State.UNKNOWN]), f"  {reason}: {', '.join(checks)}"))
     if well := _well(report):
@@ -54,7 +54,7 @@ def _draw(console: Console, report: HealthReport, extra: Extra) -> None:
         console.print(Text(f"{words.explained('CHECK')} tells what a check asks, and why", style="dim"))
 
 
-def _grid(report: HealthReport, extra: Extra) -> Table:
+def _grid(report: HealthReport) -> Table:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -67,23 +67,21 @@ def _grid(report: HealthReport, extra: Extra) -> Table:
     for found in report.findings:
         shown[found.check] += 1
         if shown[found.check] <= _MOST_EACH:
-            grid.add_row(
-                Text(found.state.value, style=_STYLES[found.state]), found.check, _cell(found, extra)
-            )
+            grid.add_row(Text(found.state.value, style=_STYLES[found.state]), found.check, _cell(found))
         if shown[found.check] == every[found.check] > _MOST_EACH:
             more = f"and {every[found.check] - _MOST_EACH} more; --format text --only {found.check} shows all"
             grid.add_row("", "", Text(more, style="dim"))
     return grid
 
 
-def _cell(found: Finding, extra: Extra) -> Text:
+def _cell(found: Finding) -> Text:
     from rich.text import Text
 
-    lines = [(words.said(found), ""), *_details(found, extra)]
+    lines = [(words.said(found), ""), *_details(found)]
     return Text("\n").join(Text(line, style=style) for line, style in lines)
 
 
-def _details(found: Finding, extra: Extra) -> Iterator[tuple[str, str]]:
+def _details(found: Finding) -> Iterator[tuple[str, str]]:
     if measured := words.measured(found):
         yield measured, "dim"
     if why := words.why(found.check):
@@ -92,7 +90,7 @@ def _details(found: Finding, extra: Extra) -> Iterator[tuple[str, str]]:
         yield f"{visible(fix.sql)}  -- lock: {visible(fix.lock)}", "green"
     if found.cure:
         yield visible(found.cure), "green"
-    if since := extra.first_seen(found):
+    if since := found.first_seen:
         yield f"first seen {since.isoformat(sep=' ', timespec='minutes')}", "dim"
 
 

@@ -10,10 +10,13 @@ from typing import Final
 from spotify_ai_agent_migrations.versions.governance.finding import visible
 from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
 from spotify_ai_agent_migrations.versions.health_check.check import Check
-from spotify_ai_agent_migrations.versions.health_check.finding import Finding, HealthReport, State
+from spotify_ai_agent_migrations.versions.health_check.finding import Finding, HealthReport, Measured, State
+from spotify_ai_agent_migrations.versions.health_check.suppressions import RULE_CHECKS
 
 TOOL: Final = "spotify-ai-agent-migrations"
-CHECK_OF: Final[Mapping[str, Check]] = MappingProxyType({check.id: check for check in CHECKS})
+CHECK_OF: Final[Mapping[str, Check]] = MappingProxyType(
+    {check.id: check for check in (*CHECKS, *RULE_CHECKS)}
+)
 
 
 def explained(check: str) -> str:
@@ -33,7 +36,18 @@ def why(check: str) -> str:
 
 def said(found: Finding) -> str:
     """Return on one line what *found* says, with nothing in it that a terminal would obey."""
-    return visible(found.summary or str(found.subject))
+    return visible(f"{found.summary or found.subject}{_allowed(found)}")
+
+
+def _allowed(found: Finding) -> str:
+    """Return what *found* would be, until when it is allowed and why; nothing where it is not."""
+    one = found.suppressed
+    return f" ({one.was.value}, allowed until {one.expires}: {one.reason})" if one is not None else ""
+
+
+def lines(sql: str) -> str:
+    """Return *sql* line by line, with nothing in it that a terminal would obey."""
+    return "\n".join(map(visible, sql.splitlines()))
 
 
 def counts(report: HealthReport) -> dict[State, int]:
@@ -64,6 +78,12 @@ def version(report: HealthReport) -> str:
     if report.server_version is None:
         return "no answer"
     return f"PostgreSQL {report.server_version // 10_000}.{report.server_version % 10_000}, {report.role}"
+
+
+def measures(report: HealthReport) -> list[Measured]:
+    """Return every number that was looked at, the worst first."""
+    every = [one for ran in report.checks for one in ran.measured]
+    return sorted(every, key=lambda one: one.state.rank)
 
 
 def silent(report: HealthReport, state: State = State.UNKNOWN) -> Iterator[tuple[str, list[str]]]:
