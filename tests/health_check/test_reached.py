@@ -17,6 +17,8 @@ import pytest
 from partitioning.test_replicas import as_owner, folder_of, started
 
 from spotify_ai_agent_migrations.versions.health_check import Finding, HealthReport, State, check_health
+from spotify_ai_agent_migrations.versions.health_check.answer import Answers
+from spotify_ai_agent_migrations.versions.health_check.answering import ask
 from support import connected, rows
 
 # An error as the protocol writes it: https://www.postgresql.org/docs/current/protocol-error-fields.html
@@ -349,3 +351,19 @@ def test_a_table_that_somebody_has_for_himself_costs_its_own_answer_alone(empty_
     assert (found["u_a_seq"].state, found["t_a_seq"].state) == (State.CRITICAL, State.UNKNOWN)
     assert found["t_a_seq"].summary == "sequence public.t_a_seq: a table that it reads is locked"
     assert "the server did not answer" not in {ran.reason for ran in report.checks}
+
+
+def test_where_tls_comes_first_it_is_what_is_said_first() -> None:
+    heard: list[bytes] = []
+
+    def listen(line: socket.socket) -> None:
+        heard.append(line.recv(3))
+        line.close()
+
+    with speaker(listen) as place:
+        host, port = place.split(":")
+        conninfo = {"host": host, "port": port, "user": "u", "sslmode": "require", "sslnegotiation": "direct"}
+        (answer,) = ask(conninfo, most_s=2)
+    # A handshake, of TLS 1.
+    assert heard == [b"\x16\x03\x01"]
+    assert (answer.place, answer.kind) == (place, Answers.OTHER)
