@@ -156,6 +156,23 @@ def test_a_resolver_that_does_not_answer_is_left_behind_at_the_deadline(
     }  # fmt: skip
 
 
+def test_where_a_file_of_services_says_the_address_the_driver_is_believed(
+    small: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, folder = small
+    services = tmp_path / "services"
+    monkeypatch.setenv("PGSERVICEFILE", str(services))
+    services.write_text(
+        f"[here]\nhost={folder}\nuser=watcher\npassword=wrong\ndbname=postgres\n[gone]\nhost=127.0.0.1\nport=1\n"
+    )
+    assert _said(_asked("postgresql:///?service=here")) == {
+        "avail.refused_kind": (State.UNKNOWN, "the server does not take the password")
+    }
+    assert _said(_asked("postgresql:///?service=gone")) == {
+        "avail.refused_kind": (State.CRITICAL, "the server does not answer: the driver found no way to it")
+    }
+
+
 def test_each_of_several_addresses_is_asked() -> None:
     with speaker(_refuses) as first, speaker(_web) as second:
         found = _asked(f"postgresql://u@{first},{second}/d").findings
