@@ -82,9 +82,12 @@ def test_a_disk_that_does_not_answer_keeps_nobody(
     rows_ = [_row(empty_url, tmp_path), _row(empty_url, tmp_path / "x"), _row(empty_url, tmp_path / "y")]
     measure = os.statvfs
     (tmp_path / "x").mkdir()
-    monkeypatch.setattr(
-        os, "statvfs", lambda path: time.sleep(1 if path.endswith("x") else 0) or measure(path)
-    )
+
+    def slowly(path: str) -> os.statvfs_result:
+        time.sleep(1 if path.endswith("x") else 0)
+        return measure(path)
+
+    monkeypatch.setattr(os, "statvfs", slowly)
     monkeypatch.setattr(os, "stat", lambda path, **_: type("", (), {"st_dev": hash(path)}))
     began = time.monotonic()
     seen = looked(FREE, rows_, most_s=0.2)

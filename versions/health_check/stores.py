@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -113,13 +114,15 @@ class FileStore:
             os.fsync(opened.fileno())
 
     def _replace(self, lines: Iterable[str]) -> None:
-        beside = self.path.with_name(f".{self.path.name}.new")
+        # A link stays one.
+        path = self.path.resolve()
+        beside = path.with_name(f".{path.name}.new")
         with beside.open("w", encoding="utf-8") as opened:
             opened.write("".join(f"{line}\n" for line in lines))
             opened.flush()
             os.fsync(opened.fileno())
-        beside.chmod(self.path.stat().st_mode)
-        beside.replace(self.path)
+        beside.chmod(path.stat().st_mode)
+        beside.replace(path)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -220,12 +223,17 @@ def _lines(pasts: Iterable[Past]) -> Iterator[str]:
 
 
 def _pasts(record: Mapping[str, Any]) -> Iterator[Past]:
-    taken_at = _time(record)
+    taken_at, database = _time(record), str(record["database"])
     for check, kind, schema, name, state, measure, unit in record["rows"]:
-        one = Finding(check, State(state), Subject(kind, schema, name))
-        yield Past(
-            taken_at, check, one.subject, measure, one.state, one.fingerprint, record["database"], unit
-        )
+        subject, mark = _named(check, kind, schema, name)
+        yield Past(taken_at, check, subject, measure, State(state), mark, database, unit)
+
+
+# A history names the same few things again and again.
+@lru_cache(maxsize=4_096)
+def _named(check: str, kind: str, schema: str | None, name: str) -> tuple[Subject, str]:
+    one = Finding(check, State.OK, Subject(kind, schema, name))
+    return one.subject, one.fingerprint
 
 
 def _time(record: Mapping[str, Any]) -> datetime:
