@@ -12,7 +12,7 @@ from typing import Final
 
 _ENVIRONMENT: Final = {
     "host": "PGHOST", "hostaddr": "PGHOSTADDR", "port": "PGPORT", "user": "PGUSER", "dbname": "PGDATABASE",
-    "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "service": "PGSERVICE",
+    "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "service": "PGSERVICE", "password": "PGPASSWORD",
 }  # fmt: skip
 _FOLDERS: Final = ("/var/run/postgresql", "/tmp")  # noqa: S108  (where the driver looks, by who built it)
 _PORT: Final = "5432"

@@ -95,18 +95,19 @@ def _heard(answer: Answer, words: str) -> Answer:
     """Return *answer* with the code that the driver's *words* stand for, where the protocol gave none."""
     if answer.kind is not Answers.ASKS:
         return answer
-    return Answer(answer.place, Answers.REFUSES, _code(words))
+    return Answer(answer.place, Answers.REFUSES, code_of(words))
 
 
 def _told(words: str) -> Answer:
     """Return what the driver's *words* stand for, where only it knows the place."""
-    code = _code(words)
+    code = code_of(words)
     return Answer(_SOMEWHERE, Answers.REFUSES, code) if code else Answer(
         _SOMEWHERE, Answers.NOBODY, "the driver found no way to it"
     )  # fmt: skip
 
 
-def _code(words: str) -> str:
+def code_of(words: str) -> str:
+    """Return the code that the driver's *words* stand for; none where they are of another language."""
     return next((code for pattern, code in _WORDS if pattern.search(words)), "")
 
 
