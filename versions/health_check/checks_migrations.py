@@ -25,7 +25,7 @@ def known() -> tuple[str, ...]:
 @cache
 def heads() -> tuple[str, ...]:
     """Return the revisions of this build that no other one follows, as their files say."""
-    # A draft may say anything, in any encoding: that is for governance to tell, and no reason to ask no server.
+    # A draft may say anything, in any encoding: that is for governance to tell, and keeps nobody from asking.
     texts = (files(_HOME).joinpath(name).read_bytes().decode(errors="replace") for name in _names())
     return heads_of(texts)
 
