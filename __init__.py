@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         TableError,
     )
     from spotify_ai_agent_migrations.versions.governance import Finding, Revision, check, discover
+    from spotify_ai_agent_migrations.versions.health_check import HealthReport, check_health
     from spotify_ai_agent_migrations.versions.rollback import (
         RollbackPlan,
         RollbackResult,
@@ -51,6 +52,7 @@ __all__ = [
     "FileError",
     "Finding",
     "GovernanceError",
+    "HealthReport",
     "ImportResult",
     "LockError",
     "MigrationError",
@@ -68,6 +70,7 @@ __all__ = [
     "bulk_import",
     "bulk_retry",
     "check",
+    "check_health",
     "discover",
     "plan_rollback",
     "restore",
@@ -84,6 +87,7 @@ _HOMES = {
         "bulk_retry",
     ),
     "governance": ("Finding", "Revision", "check", "discover"),
+    "health_check": ("HealthReport", "check_health"),
     "rollback": ("RollbackPlan", "RollbackResult", "plan_rollback", "restore", "rollback"),
 }
 _ROOM_OF = {name: room for room, names in _HOMES.items() for name in names}

@@ -221,6 +221,12 @@ def test_a_database_that_was_just_migrated_has_no_more_than_remarks(url: str) ->
         "con.not_enforced",
         "seq.days_left",
         "tbl.temp_orphans",
+        # Nobody said which queue; and of what is still to come there is no table.
+        "app.queue_overdue",
+        "app.erasure_overdue",
+        "app.job_heartbeat",
+        "app.audit_broken",
+        "app.audit_unsealed",
     }
     assert report.state is State.INFO
     assert "mig.revision" in {ran.check for ran in report.checks if ran.state is State.OK}

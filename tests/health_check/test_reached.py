@@ -17,6 +17,8 @@ import pytest
 from partitioning.test_replicas import as_owner, folder_of, started
 
 from spotify_ai_agent_migrations.versions.health_check import Finding, HealthReport, State, check_health
+from spotify_ai_agent_migrations.versions.health_check.answer import Answers
+from spotify_ai_agent_migrations.versions.health_check.answering import ask
 from support import connected, rows
 
 # An error as the protocol writes it: https://www.postgresql.org/docs/current/protocol-error-fields.html
@@ -152,6 +154,23 @@ def test_a_resolver_that_does_not_answer_is_left_behind_at_the_deadline(
             State.CRITICAL, "somewhere.invalid:5432 does not answer: nothing comes back from there",
         )
     }  # fmt: skip
+
+
+def test_where_a_file_of_services_says_the_address_the_driver_is_believed(
+    small: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, folder = small
+    services = tmp_path / "services"
+    monkeypatch.setenv("PGSERVICEFILE", str(services))
+    services.write_text(
+        f"[here]\nhost={folder}\nuser=watcher\npassword=wrong\ndbname=postgres\n[gone]\nhost=127.0.0.1\nport=1\n"
+    )
+    assert _said(_asked("postgresql:///?service=here")) == {
+        "avail.refused_kind": (State.UNKNOWN, "the server does not take the password")
+    }
+    assert _said(_asked("postgresql:///?service=gone")) == {
+        "avail.refused_kind": (State.CRITICAL, "the server does not answer: the driver found no way to it")
+    }
 
 
 def test_each_of_several_addresses_is_asked() -> None:
@@ -349,3 +368,19 @@ def test_a_table_that_somebody_has_for_himself_costs_its_own_answer_alone(empty_
     assert (found["u_a_seq"].state, found["t_a_seq"].state) == (State.CRITICAL, State.UNKNOWN)
     assert found["t_a_seq"].summary == "sequence public.t_a_seq: a table that it reads is locked"
     assert "the server did not answer" not in {ran.reason for ran in report.checks}
+
+
+def test_where_tls_comes_first_it_is_what_is_said_first() -> None:
+    heard: list[bytes] = []
+
+    def listen(line: socket.socket) -> None:
+        heard.append(line.recv(3))
+        line.close()
+
+    with speaker(listen) as place:
+        host, port = place.split(":")
+        conninfo = {"host": host, "port": port, "user": "u", "sslmode": "require", "sslnegotiation": "direct"}
+        (answer,) = ask(conninfo, most_s=2)
+    # A handshake, of TLS 1.
+    assert heard == [b"\x16\x03\x01"]
+    assert (answer.place, answer.kind) == (place, Answers.OTHER)

@@ -82,7 +82,7 @@ def _text(path: Path) -> str:
 def _rule(rule: Any, which: str) -> Suppression:  # noqa: ANN401  (whatever the file says)
     if not isinstance(rule, Mapping):
         raise SettingsError(f"{which} is no table", hint=f"write [[suppress]] and below it {_SHAPE}")
-    for key in rule.keys() ^ set(_KEYS):
+    for key in sorted(rule.keys() ^ set(_KEYS), key=lambda key: (key in _KEYS, key)):
         said = "has no" if key in _KEYS else "has an unknown"
         raise SettingsError(f'{which} {said} "{key}"', hint=f"a rule says {_SHAPE}")
     texts = [rule[key] for key in _KEYS[:3]]

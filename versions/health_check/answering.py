@@ -12,6 +12,7 @@ import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Final
 
 import psycopg2
@@ -31,6 +32,8 @@ from spotify_ai_agent_migrations.versions.health_check.session import (
 from spotify_ai_agent_migrations.versions.health_check.unreached import hung, lost, no_time, refused
 
 _PROTOCOL: Final = 196_608
+# Where the driver looks, if nobody says where.
+_ROOT: Final = Path("~/.postgresql/root.crt")
 _TLS: Final = 80_877_103
 _AUTHENTICATED: Final = 0
 # What says why is short; whatever is longer is no PostgreSQL.
@@ -71,6 +74,10 @@ def why_not(session: Session, error: Exception) -> list[str]:
     return sorted({one.summary for check in ran for one in check.findings}) or ["it does not answer"]
 
 
+class _NoRootError(Exception):
+    """The root certificate cannot be read."""
+
+
 def ask(conninfo: Mapping[str, str], *, most_s: float) -> Iterator[Answer]:
     """Yield who answers at each address of *conninfo*; all of them together take *most_s* at most.
 
@@ -97,6 +104,10 @@ def ask_one(place: Place, conninfo: Mapping[str, str], *, until: float) -> Answe
     with closing(line):
         try:
             return _asked(_Line(line, until), place, completed(conninfo))
+        except _NoRootError:
+            return Answer(
+                str(place), Answers.NO_TLS, "the root certificate to judge its own by cannot be read"
+            )
         except TimeoutError:
             return Answer(str(place), Answers.HANGS)
         except ssl.SSLError:
@@ -190,8 +201,11 @@ def _context(conninfo: Mapping[str, str]) -> ssl.SSLContext:
     context.check_hostname = mode == "verify-full"
     if mode not in {"verify-ca", "verify-full"}:
         context.verify_mode = ssl.CERT_NONE
-    elif (root := conninfo.get("sslrootcert", "system")) != "system":
-        context.load_verify_locations(root)
+    elif (root := conninfo.get("sslrootcert") or str(_ROOT.expanduser())) != "system":
+        try:
+            context.load_verify_locations(root)
+        except OSError as error:
+            raise _NoRootError from error
     return context
 
 

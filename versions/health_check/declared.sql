@@ -37,7 +37,7 @@ SELECT 'backup', NULL::text, found.name, found.question, found.cure
                                  declared.schema::pg_catalog.regnamespace, %(table)s::text) AS cure
           FROM (SELECT pg_catalog.concat_ws('.', %(table)s::text, %(column)s::text) AS name, class.oid,
                        class.relnamespace AS schema
-                  FROM (SELECT pg_catalog.to_regclass(%(table)s) AS oid) AS named
+                  FROM (SELECT pg_catalog.to_regclass(nullif(%(table)s, '')) AS oid) AS named
                   LEFT JOIN pg_catalog.pg_class AS class ON class.oid = named.oid) AS declared
          CROSS JOIN LATERAL (
                SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_attribute AS attribute
