@@ -52,6 +52,7 @@ __all__ = [
     "FileError",
     "Finding",
     "GovernanceError",
+    "HealthReport",
     "ImportResult",
     "LockError",
     "MigrationError",

@@ -8,6 +8,7 @@ import pytest
 
 from faults import Fault, found, held, role_of
 from spotify_ai_agent_migrations.versions.health_check import State, check_health
+from spotify_ai_agent_migrations.versions.health_check.checks_migrations import heads_of
 from support import BEFORE_HEAD, HEAD, NEXT, rows
 
 SECDEF = "CREATE FUNCTION f(a integer DEFAULT 1) RETURNS integer LANGUAGE sql SECURITY DEFINER AS 'SELECT a'"
@@ -367,3 +368,26 @@ def test_what_only_looks_like_a_fault_is_none(empty_url: str, check: str, made: 
     for statement in made:
         rows(empty_url, statement)
     assert found(empty_url, check) == ()
+
+
+@pytest.mark.parametrize(
+    ("texts", "heads"),
+    [
+        (('revision = "001"\ndown_revision = None', "revision = '002'\ndown_revision = '001'"), ("002",)),
+        (('revision: str = "001"', 'revision: str = "002"\ndown_revision: str | None = "001"'), ("002",)),
+        (
+            ('revision = "002"\ndown_revision = "001"', 'revision = "003"\ndown_revision = "001"'),
+            ("002", "003"),
+        ),
+        (
+            ('revision = "002"', 'revision = "003"', 'revision = "004"\ndown_revision = ("002", "003")'),
+            ("004",),
+        ),
+        # A draft that nobody can read yet.
+        (('revision = "001"', "def upgrade(:\n\ufffd"), ("001",)),
+    ],
+)
+def test_heads_are_found_however_a_revision_says_its_number(
+    texts: tuple[str, ...], heads: tuple[str, ...]
+) -> None:
+    assert heads_of(texts) == heads

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from psycopg2.extensions import parse_dsn
 
 from spotify_ai_agent_migrations import MigrationError
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
@@ -21,7 +23,7 @@ from spotify_ai_agent_migrations.versions.health_check.history import remembered
 from spotify_ai_agent_migrations.versions.health_check.past import Past
 from spotify_ai_agent_migrations.versions.health_check.recording import Recording
 from spotify_ai_agent_migrations.versions.health_check.stores import FileStore, TableStore, store
-from support import rows
+from support import Databases, rows
 
 NOW = datetime(2026, 11, 26, 20, 0, tzinfo=timezone.utc)
 TABLE = """
@@ -220,6 +222,27 @@ def test_the_table_gives_back_what_it_was_given_and_forgets(url: str) -> None:
     assert set(kept.read(now=NOW, deadline_s=2)) == {*first, *second}
     ((count,),) = rows(url, "SELECT count(DISTINCT taken_at) FROM ops.health_history")
     assert count == 2
+
+
+def test_the_monitoring_role_keeps_a_history_and_is_told_by_it(databases: Databases, url: str) -> None:
+    role = f"m{uuid.uuid4().hex[:8]}"
+    rows(url, f"CREATE ROLE {role} LOGIN PASSWORD 'secret' IN ROLE agent_monitor")
+    try:
+        monitor = databases.url(str(parse_dsn(url)["dbname"]), user=role, password="secret")
+        kept = TableStore(resolve_settings(monitor))
+        asked = ["disk.size", "disk.growth", "seq", "xid", "set.drift"]
+        report = check_health(url=monitor, only=asked, history=[], settings={"fsync": "on"})
+        young = {ran.check for ran in report.checks if ran.state is State.UNKNOWN}
+        assert young <= {"disk.growth", "seq.days_left", "xid.burn_rate"}
+        past = [replace(one, taken_at=NOW - timedelta(days=1)) for one in remembered(report, now=NOW)]
+        kept.add(past, now=NOW)
+        assert set(kept.read(now=NOW, deadline_s=2)) == set(past)
+        now = datetime.now(timezone.utc)
+        shifted = [replace(one, taken_at=now - timedelta(days=1)) for one in past]
+        again = check_health(url=monitor, only=asked, history=shifted, settings={"fsync": "on"})
+        assert State.UNKNOWN not in {ran.state for ran in again.checks}
+    finally:
+        rows(url, f"DROP ROLE {role}")
 
 
 def test_a_table_that_is_not_there_is_said_with_what_makes_it(empty_url: str, report: HealthReport) -> None:

@@ -16,9 +16,19 @@ import psycopg2
 import pytest
 from partitioning.test_replicas import as_owner, folder_of, started
 
-from spotify_ai_agent_migrations.versions.health_check import Finding, HealthReport, State, check_health
+from spotify_ai_agent_migrations.versions.core.settings import Settings
+from spotify_ai_agent_migrations.versions.core.url import parse_url
+from spotify_ai_agent_migrations.versions.health_check import (
+    Finding,
+    HealthReport,
+    State,
+    check_health,
+    scram,
+)
 from spotify_ai_agent_migrations.versions.health_check.answer import Answers
-from spotify_ai_agent_migrations.versions.health_check.answering import ask
+from spotify_ai_agent_migrations.versions.health_check.answering import ask, not_reached
+from spotify_ai_agent_migrations.versions.health_check.checks_availability import REFUSED
+from spotify_ai_agent_migrations.versions.health_check.session import Session
 from support import connected, rows
 
 # An error as the protocol writes it: https://www.postgresql.org/docs/current/protocol-error-fields.html
@@ -99,6 +109,13 @@ def _web(line: socket.socket) -> None:
     line.close()
 
 
+def _empty(line: socket.socket) -> None:
+    line.recv(8)
+    line.sendall(b"N")
+    line.recv(1024)
+    line.sendall(b"R" + struct.pack("!i", 4))
+
+
 def _boundless(line: socket.socket) -> None:
     line.recv(8)
     line.sendall(b"N")
@@ -113,6 +130,7 @@ def _boundless(line: socket.socket) -> None:
         (_refuses, "sslmode=require", "avail.refused_kind", "{place} cannot be spoken to in secret: it offers none"),
         (_web, "", "avail.refused_kind", "what answers at {place} is not PostgreSQL"),
         (_boundless, "", "avail.refused_kind", "what answers at {place} is not PostgreSQL"),
+        (_empty, "", "avail.refused_kind", "what answers at {place} is not PostgreSQL"),
         (_silent, "", "avail.hang", "{place} takes connections and says nothing"),
         (_drips, "", "avail.hang", "{place} takes connections and says nothing"),
     ],
@@ -154,6 +172,23 @@ def test_a_resolver_that_does_not_answer_is_left_behind_at_the_deadline(
             State.CRITICAL, "somewhere.invalid:5432 does not answer: nothing comes back from there",
         )
     }  # fmt: skip
+
+
+def test_where_a_file_of_services_says_the_address_the_driver_is_believed(
+    small: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, folder = small
+    services = tmp_path / "services"
+    monkeypatch.setenv("PGSERVICEFILE", str(services))
+    services.write_text(
+        f"[here]\nhost={folder}\nuser=watcher\npassword=wrong\ndbname=postgres\n[gone]\nhost=127.0.0.1\nport=1\n"
+    )
+    assert _said(_asked("postgresql:///?service=here")) == {
+        "avail.refused_kind": (State.UNKNOWN, "the server does not take the password")
+    }
+    assert _said(_asked("postgresql:///?service=gone")) == {
+        "avail.refused_kind": (State.CRITICAL, "the server does not answer: the driver found no way to it")
+    }
 
 
 def test_each_of_several_addresses_is_asked() -> None:
@@ -233,6 +268,48 @@ def test_where_every_connection_is_taken_that_is_critical_and_said(small: tuple[
             "avail.refused_kind": State.CRITICAL, "conn.usage": State.CRITICAL,
         }  # fmt: skip
     assert "avail.refused_kind" not in _said_of_any(asked)
+
+
+def test_a_server_that_speaks_another_language_is_asked_for_its_code(small: tuple[str, Path]) -> None:
+    url, _ = small
+    conninfo = parse_url(_watcher(url))
+    session = Session(Settings(conninfo, "url"), deadline=time.monotonic() + 2)
+    french = psycopg2.OperationalError("FATAL:  les emplacements de connexion restants sont réservés")
+    with ExitStack() as held:
+        for _ in range(4):
+            held.enter_context(closing(psycopg2.connect(url)))
+        (ran,) = not_reached((REFUSED,), session, french)
+    (one,) = ran.findings
+    assert (one.state, one.values["code"]) == (State.CRITICAL, "53300")
+
+
+def _kinds(url: str) -> list[tuple[Answers, str]]:
+    return [(one.kind, one.code) for one in ask(parse_url(url), most_s=2, logs_in=True)]
+
+
+def test_who_shows_that_he_knows_the_password_is_told_what_is_wrong(small: tuple[str, Path]) -> None:
+    url, _ = small
+    assert _kinds(_watcher(url)) == [(Answers.ADMITS, "")]
+    assert _kinds(_watcher(url, "wrong")) == [(Answers.REFUSES, "28P01")]
+    assert _kinds(_watcher(url).replace("/postgres?", "/nowhere?")) == [(Answers.REFUSES, "3D000")]
+    assert _kinds(url.replace("postgres@", "watcher@", 1)) == [(Answers.ASKS, "")]
+    assert _kinds(f"{_watcher(url)}&channel_binding=require") == [(Answers.ASKS, "")]
+
+
+def test_the_answer_to_a_challenge_is_that_of_the_standard() -> None:
+    # https://www.rfc-editor.org/rfc/rfc7677#section-3
+    nonce = "rOprNGfwEbeRWgbNEkqO"
+    challenge = "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"
+    said = scram.answer(challenge, nonce=nonce, password="pencil", bare=f"n=user,r={nonce}")
+    assert said.endswith(",p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=")
+
+
+@pytest.mark.parametrize(
+    "challenge", ["r=other,s=eA==,i=4096", "r=mine,s=eA==,i=100000000", "r=mine,s=eA==,i=x", ""]
+)
+def test_a_challenge_that_is_none_or_takes_too_long_is_not_met(challenge: str) -> None:
+    with pytest.raises(scram.UnfitError):
+        scram.answer(challenge, nonce="mine", password="secret")
 
 
 def test_where_only_what_is_kept_for_superusers_is_left_a_monitor_says_so(small: tuple[str, Path]) -> None:

@@ -167,9 +167,13 @@ def test_a_search_that_fails_is_told_and_the_next_one_is_made() -> None:
     def refuse() -> Probed:
         raise SettingsError("nobody knows the way", hint="ask")
 
-    answers: Iterator[Callable[[], Probed]] = iter((refuse, lambda: GOOD))
+    def fail() -> Probed:
+        raise ValueError("secret")
+
+    answers: Iterator[Callable[[], Probed]] = iter((refuse, fail, lambda: GOOD))
     with served(Asked(partial(check_health, url=DOWN), lambda: next(answers)())) as endpoint:
         assert _get(endpoint, "/ready")[::2] == (503, '{"said": "nobody knows the way"}\n')
+        assert _get(endpoint, "/ready")[::2] == (500, '{"said": "the check itself failed: ValueError"}\n')
         assert _get(endpoint, "/ready")[0] == 200
 
 

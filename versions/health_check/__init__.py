@@ -12,7 +12,10 @@ from spotify_ai_agent_migrations.versions.health_check.finding import (
     Subject,
     Suppressed,
 )
+from spotify_ai_agent_migrations.versions.health_check.past import Past
+from spotify_ai_agent_migrations.versions.health_check.recording import Recording
 from spotify_ai_agent_migrations.versions.health_check.run import check_health
+from spotify_ai_agent_migrations.versions.health_check.stores import store
 from spotify_ai_agent_migrations.versions.health_check.suppressions import Suppression
 
 __all__ = [
@@ -20,10 +23,13 @@ __all__ = [
     "Fix",
     "HealthReport",
     "Measured",
+    "Past",
     "Ran",
+    "Recording",
     "State",
     "Subject",
     "Suppressed",
     "Suppression",
     "check_health",
+    "store",
 ]

@@ -6,6 +6,7 @@ https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-U
 
 from __future__ import annotations
 
+import secrets
 import socket
 import ssl
 import struct
@@ -17,6 +18,7 @@ from typing import Final
 
 import psycopg2
 
+from spotify_ai_agent_migrations.versions.health_check import scram
 from spotify_ai_agent_migrations.versions.health_check.answer import Answer, Answers
 from spotify_ai_agent_migrations.versions.health_check.check import Check
 from spotify_ai_agent_migrations.versions.health_check.checks_availability import HANG, REFUSED
@@ -29,13 +31,17 @@ from spotify_ai_agent_migrations.versions.health_check.session import (
     NoTimeError,
     Session,
 )
-from spotify_ai_agent_migrations.versions.health_check.unreached import hung, lost, no_time, refused
+from spotify_ai_agent_migrations.versions.health_check.unreached import code_of, hung, lost, no_time, refused
 
 _PROTOCOL: Final = 196_608
 # Where the driver looks, if nobody says where.
 _ROOT: Final = Path("~/.postgresql/root.crt")
 _TLS: Final = 80_877_103
+# What a server that asks who one is says first.
 _AUTHENTICATED: Final = 0
+_SASL: Final = 10
+_CHALLENGE: Final = 11
+_LAST_WORD: Final = 12
 # What says why is short; whatever is longer is no PostgreSQL.
 _MOST_BYTES: Final = 65_536
 # Who refuses does so at once.
@@ -52,10 +58,12 @@ class _NotPostgresError(Exception):
 
 def not_reached(checks: Sequence[Check], session: Session, error: Exception) -> list[Ran]:
     """Return what *checks* say of a server that did not let *session* in, by asking it why."""
-    answers = ask(session.conninfo, most_s=min(_MOST_S, max(_BEYOND_S, session.left_s)))
-    if isinstance(error, psycopg2.Error):
-        return refused(checks, answers, words=str(error))
-    return hung(checks, (), answers)
+    most_s = min(_MOST_S, max(_BEYOND_S, session.left_s))
+    if not isinstance(error, psycopg2.Error):
+        return hung(checks, (), ask(session.conninfo, most_s=most_s))
+    # Words of a language that is not ours say nothing. Others are believed: a wrong password is tried once.
+    answers = ask(session.conninfo, most_s=most_s, logs_in=not code_of(str(error)))
+    return refused(checks, answers, words=str(error))
 
 
 def stopped(checks: Sequence[Check], ran: Sequence[Ran], session: Session, error: NoAnswerError) -> list[Ran]:
@@ -78,13 +86,18 @@ class _NoRootError(Exception):
     """The root certificate cannot be read."""
 
 
-def ask(conninfo: Mapping[str, str], *, most_s: float) -> Iterator[Answer]:
+def ask(conninfo: Mapping[str, str], *, most_s: float, logs_in: bool = False) -> Iterator[Answer]:
     """Yield who answers at each address of *conninfo*; all of them together take *most_s* at most.
 
-    Says who wants to log in and where, as the driver does, and no password.
+    Says who wants to log in and where, as the driver does, and no password; where it *logs_in*, shows that it
+    knows it.
     """
     until = time.monotonic() + most_s
-    every = places(completed(conninfo))
+    conninfo = completed(conninfo)
+    # Where the session has to be bound to its TLS, this one is not, and is not for a password.
+    if not logs_in or conninfo.get("channel_binding") == "require":
+        conninfo.pop("password", None)
+    every = places(conninfo)
     for number, place in enumerate(every):
         share_s = (until - time.monotonic()) / (len(every) - number)
         yield ask_one(place, conninfo, until=time.monotonic() + share_s)
@@ -101,9 +114,9 @@ def ask_one(place: Place, conninfo: Mapping[str, str], *, until: float) -> Answe
         return Answer(str(place), Answers.HANGS)
     except OSError as error:
         return Answer(str(place), Answers.NOBODY, _why(error))
-    with closing(line):
+    with closing(_Line(line, until)) as spoken:
         try:
-            return _asked(_Line(line, until), place, completed(conninfo))
+            return _asked(spoken, place, conninfo)
         except _NoRootError:
             return Answer(
                 str(place), Answers.NO_TLS, "the root certificate to judge its own by cannot be read"
@@ -168,6 +181,9 @@ class _Line:
         self._bound()
         self._line = context.wrap_socket(self._line, server_hostname=name)
 
+    def close(self) -> None:
+        self._line.close()
+
     def _bound(self) -> None:
         left_s = self._until - time.monotonic()
         if left_s <= 0:
@@ -185,7 +201,7 @@ def _asked(line: _Line, place: Place, conninfo: Mapping[str, str]) -> Answer:
         elif mode in {"require", "verify-ca", "verify-full"}:
             return Answer(str(place), Answers.NO_TLS, "it offers none")
     line.say(_hello(conninfo))
-    return _first_word(line, str(place))
+    return _first_word(line, str(place), conninfo.get("password"))
 
 
 def _offers_tls(line: _Line) -> bytes:
@@ -215,20 +231,52 @@ def _hello(conninfo: Mapping[str, str]) -> bytes:
     return struct.pack("!ii", len(body) + 8, _PROTOCOL) + body
 
 
-def _first_word(line: _Line, place: str) -> Answer:
+def _first_word(line: _Line, place: str, password: str | None) -> Answer:
     """Return what the server says, at the latest when it would let a session begin."""
     while True:
         kind = line.hear(1)
         body = _body(line)
         if kind == b"E":
             return Answer(place, Answers.REFUSES, _code(body))
-        if kind == b"R" and struct.unpack("!i", body[:4])[0] != _AUTHENTICATED:
-            return Answer(place, Answers.ASKS)
-        if kind == b"Z":
+        if kind == b"R" and _number(body) != _AUTHENTICATED:
+            if password is None or not _shows(line, body, password):
+                return Answer(place, Answers.ASKS)
+        elif kind == b"Z":
             line.say(b"X" + struct.pack("!i", 4))
             return Answer(place, Answers.ADMITS)
-        if kind not in {b"R", b"S", b"K", b"N", b"v"}:
+        elif kind not in {b"R", b"S", b"K", b"N", b"v"}:
             raise _NotPostgresError
+
+
+def _shows(line: _Line, asked: bytes, password: str) -> bool:
+    """Show that *password* is known, and tell whether what was *asked* is a way to do so.
+
+    https://www.postgresql.org/docs/current/sasl-authentication.html
+    """
+    if _number(asked) == _LAST_WORD:
+        return True
+    if _number(asked) != _SASL or scram.NAME.encode() not in asked[4:].split(b"\0"):
+        return False
+    nonce = secrets.token_urlsafe(18)
+    first = scram.opening(nonce).encode()
+    line.say(_packed(scram.NAME.encode() + b"\0" + struct.pack("!i", len(first)) + first))
+    if line.hear(1) != b"R" or _number(body := _body(line)) != _CHALLENGE:
+        return False
+    try:
+        line.say(_packed(scram.answer(body[4:].decode(), nonce=nonce, password=password).encode()))
+    except (scram.UnfitError, ValueError):
+        return False
+    return True
+
+
+def _packed(body: bytes) -> bytes:
+    return b"p" + struct.pack("!i", len(body) + 4) + body
+
+
+def _number(body: bytes) -> int:
+    if len(body) < 4:
+        raise _NotPostgresError
+    return int.from_bytes(body[:4], "big")
 
 
 def _body(line: _Line) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -11,7 +12,8 @@ from spotify_ai_agent_migrations.versions.health_check.check import PRIMARY, Che
 
 _HOME: Final = "spotify_ai_agent_migrations.versions"
 _FILE: Final = re.compile(r"([0-9]{3})_\w+\.py")
-_SAYS: Final = re.compile(r'^(?P<what>revision|down_revision) = "(?P<number>\w+)"$', re.MULTILINE)
+_SAYS: Final = re.compile(r"^(?P<what>revision|down_revision)\b[^=\n]*=(?P<numbers>.*)$", re.MULTILINE)
+_NUMBER: Final = re.compile(r"""["'](\w+)["']""")
 
 
 @cache
@@ -23,10 +25,17 @@ def known() -> tuple[str, ...]:
 @cache
 def heads() -> tuple[str, ...]:
     """Return the revisions of this build that no other one follows, as their files say."""
-    texts = (files(_HOME).joinpath(name).read_text(encoding="utf-8") for name in _names())
-    said = [{one["what"]: one["number"] for one in _SAYS.finditer(text)} for text in texts]
-    followed = {one.get("down_revision") for one in said}
-    return tuple(sorted(one["revision"] for one in said if one["revision"] not in followed))
+    # A draft may say anything, in any encoding: that is for governance to tell, and keeps nobody from asking.
+    texts = (files(_HOME).joinpath(name).read_bytes().decode(errors="replace") for name in _names())
+    return heads_of(texts)
+
+
+def heads_of(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the revisions among *texts* that none of them follows."""
+    said: dict[str, set[str]] = {"revision": set(), "down_revision": set()}
+    for one in (one for text in texts for one in _SAYS.finditer(text)):
+        said[one["what"]] |= set(_NUMBER.findall(one["numbers"]))
+    return tuple(sorted(said["revision"] - said["down_revision"]))
 
 
 def _names() -> list[str]:

@@ -67,16 +67,27 @@ SELECT 'table', 'public', 'audit_log', late.minutes, NULL,
 
 -- app_retention_overdue --
 -- What to ask for the oldest row that a policy would have deleted; whole partitions are looked at by their bounds.
+WITH lent AS MATERIALIZED (
+    -- Whose tables a function of revision 009 may be asked about, in place of a grant to read them.
+    SELECT routine.proowner AS owner
+      FROM pg_catalog.pg_proc AS routine
+      JOIN pg_catalog.pg_namespace AS home ON home.oid = routine.pronamespace AND home.nspname = 'ops'
+     WHERE routine.proname = 'health_oldest_v1' AND routine.prosecdef
+       AND pg_catalog.has_schema_privilege(home.oid, 'USAGE')
+       AND pg_catalog.has_function_privilege(routine.oid, 'EXECUTE')
+)
 SELECT 'policy', NULL::text, pg_catalog.format('%%s.%%s', policy.table_name, policy.rule),
-       CASE WHEN pg_catalog.has_column_privilege(class.oid, policy.time_column, 'SELECT')
-                 AND pg_catalog.has_schema_privilege(class.relnamespace, 'USAGE') THEN
+       CASE WHEN may.is_direct OR class.relowner IN (SELECT lent.owner FROM lent) THEN
            pg_catalog.format(
                'SELECT ''policy'', NULL::text, %%1$L, oldest.days, NULL, '
                '       pg_catalog.jsonb_build_object(''days'', oldest.days::bigint), NULL::text[] '
-               '  FROM (SELECT pg_catalog.date_part(''epoch'', pg_catalog.now() - %%2$L::interval - min(kept.%%3$I)) / 86400 AS days '
-               '          FROM %%4$s AS kept) AS oldest WHERE oldest.days > 0',
-               pg_catalog.format('%%s.%%s', policy.table_name, policy.rule), policy.keep_for, policy.time_column,
-               class.oid::pg_catalog.regclass) END,
+               '  FROM (SELECT pg_catalog.date_part(''epoch'', pg_catalog.now() - %%2$L::interval - kept.oldest) / 86400 AS days '
+               '          FROM (SELECT %%3$s) AS kept) AS oldest WHERE oldest.days > 0',
+               pg_catalog.format('%%s.%%s', policy.table_name, policy.rule), policy.keep_for,
+               CASE WHEN may.is_direct THEN
+                   pg_catalog.format('min(%%I) AS oldest FROM %%s', policy.time_column, class.oid::pg_catalog.regclass)
+               ELSE pg_catalog.format('ops.health_oldest_v1(%%s::pg_catalog.oid::pg_catalog.regclass, %%L) AS oldest',
+                                      class.oid, policy.time_column) END) END,
        pg_catalog.format('GRANT USAGE ON SCHEMA %%s TO the login; GRANT SELECT ON %%s TO the login',
                          class.relnamespace::pg_catalog.regnamespace, class.oid::pg_catalog.regclass)
   FROM public.retention_policies AS policy
@@ -85,4 +96,8 @@ SELECT 'policy', NULL::text, pg_catalog.format('%%s.%%s', policy.table_name, pol
   JOIN pg_catalog.pg_class AS class ON class.oid = pg_catalog.to_regclass(full_.name)
   JOIN pg_catalog.pg_attribute AS attribute
     ON attribute.attrelid = class.oid AND attribute.attname = policy.time_column AND NOT attribute.attisdropped
+ CROSS JOIN LATERAL (
+       SELECT pg_catalog.has_column_privilege(class.oid, policy.time_column, 'SELECT')
+              AND pg_catalog.has_schema_privilege(class.relnamespace, 'USAGE')
+              AND NOT pg_catalog.row_security_active(class.oid) AS is_direct) AS may
  WHERE policy.action = 'delete' AND class.relkind = 'r';

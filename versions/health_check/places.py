@@ -12,7 +12,7 @@ from typing import Final
 
 _ENVIRONMENT: Final = {
     "host": "PGHOST", "hostaddr": "PGHOSTADDR", "port": "PGPORT", "user": "PGUSER", "dbname": "PGDATABASE",
-    "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT",
+    "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "service": "PGSERVICE", "password": "PGPASSWORD",
 }  # fmt: skip
 _FOLDERS: Final = ("/var/run/postgresql", "/tmp")  # noqa: S108  (where the driver looks, by who built it)
 _PORT: Final = "5432"
@@ -39,7 +39,9 @@ def completed(conninfo: Mapping[str, str]) -> dict[str, str]:
 
 
 def places(conninfo: Mapping[str, str]) -> tuple[Place, ...]:
-    """Return every address that *conninfo* names, in its order."""
+    """Return every address that *conninfo* names, in its order; none where a file of services says them."""
+    if "service" in conninfo:
+        return ()
     hosts = _parts(conninfo, "host")
     addresses = _parts(conninfo, "hostaddr")
     ports = _parts(conninfo, "port") or [_PORT]

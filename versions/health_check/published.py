@@ -15,7 +15,7 @@ from spotify_ai_agent_migrations.versions.health_check.check import Check
 
 SQL: Final = queries("spotify_ai_agent_migrations.versions.health_check")
 # What only a client knows: which revisions it was built with.
-_OUTSIDE: Final = frozenset({"head", "known"})
+_OUTSIDE: Final = frozenset({"head", "heads", "known"})
 # What may read all of a table: nothing bounds a part of a statement.
 _LONG: Final = frozenset({"app.retention_overdue"})
 _PARAMETER: Final = re.compile(r"%\((\w+)\)s")
@@ -24,14 +24,17 @@ _PARAMETER: Final = re.compile(r"%\((\w+)\)s")
 def published() -> str:
     """Return a script that makes `ops.health_checks` hold the checks of this build, and no other.
 
-    A check that reads data for long is not among them, nor one that asks what only a client knows.
+    A check that reads data for long is not among them, nor one that asks what only a client knows, or looks
+    at anything beside the server.
     """
     return SQL["publish"] % {"checks": json.dumps(list(_rows()), indent=0)}
 
 
 def is_published(check: Check) -> bool:
     """Tell whether *check* can be asked in SQL alone, and in the time that somebody waits for a view."""
-    if check.deep or check.extension or check.id in _LONG or check.statement not in SQL:
+    if check.deep or check.extension or check.told or check.id in _LONG:
+        return False
+    if not check.is_plain or check.statement not in SQL:
         return False
     told = {"warning", "critical", *check.settings} - _OUTSIDE
     return {*_PARAMETER.findall(SQL[check.statement])} <= told

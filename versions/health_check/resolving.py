@@ -22,7 +22,7 @@ def resolved(conninfo: Mapping[str, str], until: float) -> dict[str, str]:
         TimeoutError: a resolver did not answer before *until*, a time of the monotonic clock.
     """
     found = completed(conninfo)
-    named = {"hostaddr", "service"}.isdisjoint(found) and any(place.port for place in places(found))
+    named = "hostaddr" not in found and any(place.port for place in places(found))
     if not named:
         return dict(conninfo)
     try:

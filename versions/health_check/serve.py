@@ -178,6 +178,8 @@ def replied(server: Endpoint, path: str, accepted: str) -> Reply:
             return _reported(server, path, accepted)
     except MigrationError as error:
         return _said(HTTPStatus.SERVICE_UNAVAILABLE, error.problem)
+    except Exception as error:  # noqa: BLE001  (who asked would else be told nothing at all)
+        return _said(HTTPStatus.INTERNAL_SERVER_ERROR, f"the check itself failed: {type(error).__name__}")
     return _said(HTTPStatus.NOT_FOUND, "there are /live, /ready, /metrics and /health")
 
 

@@ -118,20 +118,21 @@ class Session:
             raise NoTimeError("there was no time left")
         until = time.monotonic() + given_s + _GRACE_S
         with self._connection.cursor() as cursor:
-            cursor.execute(_BEGIN, (f"{max(_LEAST_MS, int(1000 * given_s))}ms", f"{lock_ms}ms"))
-            self._wait(until)
             try:
+                cursor.execute(_BEGIN, (f"{max(_LEAST_MS, int(1000 * given_s))}ms", f"{lock_ms}ms"))
+                self._wait(until)
                 cursor.execute(statement, values)
                 self._wait(until)
                 found = cursor.fetchall()
+                # A rollback would be counted, and look like one of the application's.
+                cursor.execute("COMMIT")
+                self._wait(until)
             except psycopg2.Error:
+                # The time may be over in the COMMIT as well: what comes next would be refused with it.
                 with suppress(psycopg2.Error):
                     cursor.execute("ROLLBACK")
                     self._wait(until)
                 raise
-            # A rollback would be counted, and look like one of the application's.
-            cursor.execute("COMMIT")
-            self._wait(until)
             return found
 
     def shown(self, statement: str, values: Mapping[str, object]) -> str:

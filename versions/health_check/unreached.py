@@ -47,14 +47,16 @@ _WORDS: Final = (
     (re.compile("the database system is"), "57P03"),
 )
 
+# Where a file of services says the address.
+_SOMEWHERE: Final = "the server"
 _OTHERS: Final = "did not answer this session in time, and answers others"
 
 
 def refused(checks: Sequence[Check], answers: Iterable[Answer], *, words: str) -> list[Ran]:
     """Return what *checks* say of a server that let nobody in; *words* are what the driver said."""
-    heard = [_heard(answer, words) for answer in answers]
+    heard = [_heard(answer, words) for answer in answers] or [_told(words)]
     codes = {answer.code for answer in heard}
-    reasons = "; ".join(_said(answer) for answer in heard) or "no connection"
+    reasons = "; ".join(_said(answer) for answer in heard)
     found = {REFUSED.id: [answer for answer in heard if answer.kind is not Answers.HANGS]}
     found[HANG.id] = [answer for answer in heard if answer.kind is Answers.HANGS]
     if FULL in codes:
@@ -64,7 +66,7 @@ def refused(checks: Sequence[Check], answers: Iterable[Answer], *, words: str) -
 
 def hung(checks: Sequence[Check], ran: Sequence[Ran], answers: Iterable[Answer]) -> list[Ran]:
     """Return what *checks* say of a server that said nothing any more, after those that were *ran*."""
-    heard = list(answers)
+    heard = list(answers) or [Answer(_SOMEWHERE, Answers.HANGS)]
     # One that is not there can be told from one that hangs where it lets nobody connect.
     gone = [answer for answer in heard if answer.kind is Answers.NOBODY]
     if gone and len(gone) == len(heard) and not ran:
@@ -93,8 +95,20 @@ def _heard(answer: Answer, words: str) -> Answer:
     """Return *answer* with the code that the driver's *words* stand for, where the protocol gave none."""
     if answer.kind is not Answers.ASKS:
         return answer
-    code = next((code for pattern, code in _WORDS if pattern.search(words)), "")
-    return Answer(answer.place, Answers.REFUSES, code)
+    return Answer(answer.place, Answers.REFUSES, code_of(words))
+
+
+def _told(words: str) -> Answer:
+    """Return what the driver's *words* stand for, where only it knows the place."""
+    code = code_of(words)
+    return Answer(_SOMEWHERE, Answers.REFUSES, code) if code else Answer(
+        _SOMEWHERE, Answers.NOBODY, "the driver found no way to it"
+    )  # fmt: skip
+
+
+def code_of(words: str) -> str:
+    """Return the code that the driver's *words* stand for; none where they are of another language."""
+    return next((code for pattern, code in _WORDS if pattern.search(words)), "")
 
 
 def _ran(check: Check, answers: Sequence[Answer], reason: str) -> Ran:

@@ -18,7 +18,13 @@ from spotify_ai_agent_migrations.versions.health_check.finding import (
 )
 from spotify_ai_agent_migrations.versions.health_check.history import RUN, of_database
 from spotify_ai_agent_migrations.versions.health_check.outputs import plots, words
-from spotify_ai_agent_migrations.versions.health_check.outputs.elements import element, moment, page, shown
+from spotify_ai_agent_migrations.versions.health_check.outputs.elements import (
+    axis,
+    element,
+    moment,
+    page,
+    shown,
+)
 from spotify_ai_agent_migrations.versions.health_check.outputs.extra import Extra
 from spotify_ai_agent_migrations.versions.health_check.past import Past
 
@@ -264,4 +270,4 @@ def _nearness(one: Measured) -> float:
 
 
 def _limit(limit: float | None, unit: str) -> str:
-    return "" if limit is None else shown(limit, unit)
+    return "" if limit is None else axis(limit, unit)
