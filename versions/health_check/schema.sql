@@ -86,6 +86,13 @@ WITH linked AS (
     SELECT linked.relation, linked.attnum, sequence.*
       FROM linked
       JOIN pg_catalog.pg_sequence AS sequence ON sequence.seqrelid = linked.sequence AND NOT sequence.seqcycle
+), counted AS MATERIALIZED (
+    -- Whether all that was ever done here is counted: neither a crash nor a person made the counters begin anew.
+    SELECT here.stats_reset IS NULL
+           AND writer.stats_reset < INTERVAL '10 minutes' + pg_catalog.to_timestamp(
+                   ((SELECT system_identifier FROM pg_catalog.pg_control_system()) >> 32)::float8) AS is_whole
+      FROM pg_catalog.pg_stat_bgwriter AS writer
+      JOIN pg_catalog.pg_stat_database AS here ON here.datname = pg_catalog.current_database()
 ), lent AS MATERIALIZED (
     -- Whose tables a function of revision 009 may be asked about, in place of a grant to read them.
     SELECT routine.proowner AS owner
@@ -154,10 +161,11 @@ SELECT 'sequence', namespace.nspname, class.relname,
               may.is_direct,
               CASE WHEN may.is_known THEN pg_catalog.pg_sequence_last_value(class.oid) END AS last
        OFFSET 0) AS given
- -- A partition is asked with its table. Into one that nobody knows a row of nothing was inserted: no number can be
- -- there twice, and to open it takes its time.
+ -- A partition is asked with its table. Into one that nobody knows a row of, where all is counted, nothing was
+ -- inserted: no number can be there twice, and to open it takes its time.
  WHERE NOT owner.relispartition
-   AND (owner.relkind = 'p' OR owner.relpages > 0 OR pg_catalog.pg_stat_get_tuples_inserted(owner.oid) > 0
+   AND (owner.relkind = 'p' OR (SELECT NOT counted.is_whole FROM counted)
+        OR owner.relpages > 0 OR pg_catalog.pg_stat_get_tuples_inserted(owner.oid) > 0
         OR pg_catalog.pg_stat_get_live_tuples(owner.oid) > 0)
    AND EXISTS (SELECT FROM pg_catalog.pg_index AS index
                  JOIN pg_catalog.pg_class AS built ON built.oid = index.indexrelid
@@ -170,7 +178,14 @@ SELECT 'sequence', namespace.nspname, class.relname,
 
 -- int_pk_no_sequence --
 -- What to ask: how far small keys that no sequence numbers have come.
-WITH lent AS MATERIALIZED (
+WITH counted AS MATERIALIZED (
+    -- Whether all that was ever done here is counted: neither a crash nor a person made the counters begin anew.
+    SELECT here.stats_reset IS NULL
+           AND writer.stats_reset < INTERVAL '10 minutes' + pg_catalog.to_timestamp(
+                   ((SELECT system_identifier FROM pg_catalog.pg_control_system()) >> 32)::float8) AS is_whole
+      FROM pg_catalog.pg_stat_bgwriter AS writer
+      JOIN pg_catalog.pg_stat_database AS here ON here.datname = pg_catalog.current_database()
+), lent AS MATERIALIZED (
     -- Whose tables a function of revision 009 may be asked about, in place of a grant to read them.
     SELECT routine.proowner AS owner
       FROM pg_catalog.pg_proc AS routine
@@ -212,7 +227,8 @@ SELECT 'column', namespace.nspname, class.relname || '.' || attribute.attname,
    AND namespace.nspname !~ '^(pg_|information_schema$)'
    AND attribute.attidentity = ''
    AND NOT attribute.atthasdef
-   AND (class.relkind = 'p' OR class.relpages > 0 OR pg_catalog.pg_stat_get_tuples_inserted(class.oid) > 0
+   AND (class.relkind = 'p' OR (SELECT NOT counted.is_whole FROM counted)
+        OR class.relpages > 0 OR pg_catalog.pg_stat_get_tuples_inserted(class.oid) > 0
         OR pg_catalog.pg_stat_get_live_tuples(class.oid) > 0)
    -- One that points at another table is not longer than that.
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS linked

@@ -158,20 +158,30 @@ SELECT 'table', used.schemaname, used.relname, NULL::float8, 'warning',
        ARRAY[[pg_catalog.format('ANALYZE %%I.%%I', used.schemaname, used.relname), 'SHARE UPDATE EXCLUSIVE']]
   FROM pg_catalog.pg_stat_user_tables AS used
   JOIN pg_catalog.pg_class AS class ON class.oid = used.relid
+ CROSS JOIN pg_catalog.pg_stat_bgwriter AS writer
+  JOIN pg_catalog.pg_stat_database AS here ON here.datname = pg_catalog.current_database()
  WHERE used.last_analyze IS NULL
    AND used.last_autoanalyze IS NULL
+   -- A crash, or a person, makes the server forget when it was: then the table itself says whether it was looked at.
+   AND (class.reltuples < 0
+        OR here.stats_reset IS NULL
+           AND writer.stats_reset < INTERVAL '10 minutes' + pg_catalog.to_timestamp(
+                   ((SELECT system_identifier FROM pg_catalog.pg_control_system()) >> 32)::float8))
    AND used.n_live_tup > %(least_rows)s
    AND class.relkind <> 'p';
 
 -- stats_stale --
 -- How much of a table changed since it was analyzed.
 SELECT 'table', used.schemaname, used.relname,
-       used.n_mod_since_analyze::float8 / greatest(1, used.n_live_tup), NULL,
-       pg_catalog.jsonb_build_object('changed', used.n_mod_since_analyze, 'rows', used.n_live_tup),
+       used.n_mod_since_analyze::float8 / known.rows, NULL,
+       pg_catalog.jsonb_build_object('changed', used.n_mod_since_analyze, 'rows', known.rows::bigint),
        ARRAY[[pg_catalog.format('ANALYZE %%I.%%I', used.schemaname, used.relname), 'SHARE UPDATE EXCLUSIVE']]
   FROM pg_catalog.pg_stat_user_tables AS used
+  JOIN pg_catalog.pg_class AS class ON class.oid = used.relid
+ -- After a crash the server has counted few of them.
+ CROSS JOIN LATERAL (SELECT greatest(1, used.n_live_tup, class.reltuples) AS rows) AS known
  WHERE used.n_mod_since_analyze > %(least_rows)s
-   AND coalesce(used.last_analyze, used.last_autoanalyze) IS NOT NULL;
+   AND (coalesce(used.last_analyze, used.last_autoanalyze) IS NOT NULL OR class.reltuples >= 0);
 
 -- stats_partitioned_parent --
 -- Partitioned tables with rows that were never analyzed as a whole, which autovacuum never does.
