@@ -127,12 +127,15 @@ class Session:
                 # A rollback would be counted, and look like one of the application's.
                 cursor.execute("COMMIT")
                 self._wait(until)
-            except psycopg2.Error:
+            except (psycopg2.Error, ValueError) as error:
                 # The time may be over in the COMMIT as well: what comes next would be refused with it.
                 with suppress(psycopg2.Error):
                     cursor.execute("ROLLBACK")
                     self._wait(until)
-                raise
+                if isinstance(error, psycopg2.Error):
+                    raise
+                # A name that all databases share is in the encoding of the one that it was given in.
+                raise psycopg2.DataError("what it says cannot be read") from error
             return found
 
     def shown(self, statement: str, values: Mapping[str, object]) -> str:
