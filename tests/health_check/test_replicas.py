@@ -13,7 +13,7 @@ import pytest
 from partitioning.test_replicas import as_owner, folder_of, started
 
 from spotify_ai_agent_migrations.versions.health_check import Finding, State, check_health
-from support import connected, rows
+from support import connected, rows, run_alembic
 
 ANY = 0.0
 T = TypeVar("T")
@@ -128,6 +128,30 @@ def test_every_check_can_be_asked_of_a_standby(other: str, standby: str) -> None
     }  # fmt: skip
     # What nobody has written since makes nobody late.
     assert _found(standby, "repl.lag_seconds", least=ANY) == ()
+
+
+def test_the_checks_in_sql_answer_on_a_standby(other: str, standby: str) -> None:
+    rows(other, "CREATE DATABASE migrated")
+    primary, replica = (url.replace("/postgres?", "/migrated?") for url in (other, standby))
+    done = run_alembic("upgrade", "head", url=primary)
+    assert done.returncode == 0, done.stderr
+    there = "SELECT 1 FROM pg_database WHERE datname = 'migrated'"
+    _eventually(lambda: tuple(rows(standby, there)))
+    _eventually(
+        lambda: tuple(
+            rows(
+                replica,
+                "SELECT to_regclass('ops.health_status') WHERE to_regclass('ops.health_status') IS NOT NULL",
+            )
+        )
+    )
+    asked = "SELECT check_id, state, summary FROM ops.health_v1(ARRAY['seq.exhaustion', 'seq.behind_max'])"
+    assert rows(replica, asked) == [
+        ("seq.behind_max", "skipped", "not on a standby of this version"), ("seq.exhaustion", "ok", None),
+    ]  # fmt: skip
+    assert rows(primary, asked) == [("seq.behind_max", "ok", None), ("seq.exhaustion", "ok", None)]
+    assert rows(replica, "SELECT check_id FROM ops.health_status WHERE state = 'unknown'") == []
+    rows(other, "DROP DATABASE migrated")
 
 
 def test_a_standby_that_was_told_to_stop_is_found_on_both_sides(other: str, standby: str) -> None:

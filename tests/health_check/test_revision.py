@@ -115,7 +115,7 @@ def test_sql_finds_what_python_finds(faulty: str, monitor: str, who: str) -> Non
         for one in report.findings
     }  # fmt: skip
     found = {
-        (*row, tuple(map(tuple, fixes or ())))  # type: ignore[arg-type,call-overload]
+        (*row, tuple(map(tuple, fixes or ())))  # type: ignore[call-overload]
         for *row, fixes in rows(
             url,
             "SELECT fingerprint, check_id, state, kind, schema_name, name, summary, fixes FROM ops.health_findings"
@@ -124,7 +124,7 @@ def test_sql_finds_what_python_finds(faulty: str, monitor: str, who: str) -> Non
     }
     assert found == expected
     assert {row[1] for row in found} >= set(FOUND) & published_ones != set()
-    ended = dict(rows(url, "SELECT check_id, state FROM ops.health_status"))
+    ended = {str(check): state for check, state in rows(url, "SELECT check_id, state FROM ops.health_status")}
     assert ended.pop("avail.restart") in {"info", "ok"}
     assert ended == {check: state.value for check, state in states(report).items()}
 

@@ -204,14 +204,19 @@ def test_no_name_breaks_a_check_its_evidence_or_its_cure(empty_url: str) -> None
 @ALONE
 def test_a_name_in_another_encoding_costs_the_answer_that_it_is_in(empty_url: str) -> None:
     ((name,),) = rows(empty_url, "SELECT 'latin' || pg_backend_pid()")
-    rows(empty_url, f"CREATE DATABASE {name} TEMPLATE template0 ENCODING LATIN1 LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'")
+    rows(
+        empty_url,
+        f"CREATE DATABASE {name} TEMPLATE template0 ENCODING LATIN1 LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'",
+    )
     ((here,),) = rows(empty_url, "SELECT current_database()")
     other = empty_url.replace(f"/{here}", f"/{name}")
     try:
         rows(other, 'CREATE ROLE "rôle" LOGIN SUPERUSER')
         seen = {ran.check: ran for ran in check_health(url=empty_url, only=["sec", "seq"]).checks}
         assert seen["sec.superusers"].state is State.UNKNOWN
-        assert seen["sec.superusers"].reason == "its answer cannot be read: a name in it is of another encoding"
+        assert (
+            seen["sec.superusers"].reason == "its answer cannot be read: a name in it is of another encoding"
+        )
         assert seen["seq.exhaustion"].state is State.OK
     finally:
         rows(other, 'DROP ROLE IF EXISTS "rôle"')
@@ -281,7 +286,9 @@ def test_a_table_is_not_said_to_be_never_analyzed_where_the_counters_were_lost(e
 
 
 def test_a_key_that_is_checked_at_the_end_of_a_transaction_says_which_row_of_none(empty_url: str) -> None:
-    rows(empty_url, "CREATE TABLE t (a integer PRIMARY KEY DEFERRABLE); CREATE TABLE u (a integer PRIMARY KEY)")
+    rows(
+        empty_url, "CREATE TABLE t (a integer PRIMARY KEY DEFERRABLE); CREATE TABLE u (a integer PRIMARY KEY)"
+    )
     rows(empty_url, "CREATE PUBLICATION pub FOR TABLE t, u")
     try:
         (one,) = found(empty_url, "pub.no_replica_identity")
@@ -300,7 +307,9 @@ def test_a_key_that_is_checked_at_the_end_of_a_transaction_says_which_row_of_non
 def test_what_who_asks_has_set_for_itself_is_nobody_elses(empty_url: str) -> None:
     own = f"{empty_url}&options=-c%20default_transaction_read_only%3Don%20-c%20synchronous_commit%3Doff"
     seen = check_health(url=own, only=["avail.read_only", "set.durability"]).findings
-    assert [one.summary for one in seen if "fsync" not in one.summary and "full_page" not in one.summary] == []
+    assert [
+        one.summary for one in seen if "fsync" not in one.summary and "full_page" not in one.summary
+    ] == []
     ((name,),) = rows(empty_url, "SELECT current_database()")
     rows(empty_url, f"ALTER DATABASE {name} SET zero_damaged_pages = 'TRUE'")
     rows(empty_url, f"ALTER DATABASE {name} SET default_transaction_read_only = 'T'")

@@ -85,15 +85,15 @@ def _rule(rule: Any, which: str) -> Suppression:  # noqa: ANN401  (whatever the 
     for key in sorted(rule.keys() ^ set(_KEYS), key=lambda key: (key in _KEYS, key)):
         said = "has no" if key in _KEYS else "has an unknown"
         raise SettingsError(f'{which} {said} "{key}"', hint=f"a rule says {_SHAPE}")
-    texts = [rule[key] for key in _KEYS[:3]]
-    if not all(isinstance(text, str) and text.strip() for text in texts):
+    check, name, reason = (rule[key] for key in _KEYS[:3])
+    if not all(isinstance(text, str) and text.strip() for text in (check, name, reason)):
         raise SettingsError(f"{which} has an empty text", hint=f"a rule says {_SHAPE}")
     expires = rule["expires"]
     if not isinstance(expires, date) or isinstance(expires, datetime):
         raise SettingsError(
             f"{which} does not end on a day", hint="write expires = 2027-02-01, without quotes"
         )
-    made = Suppression(*(text.strip() for text in texts), expires)
+    made = Suppression(check.strip(), name.strip(), reason.strip(), expires)
     if not any(made.means(check.id) for check in CHECKS):
         raise SettingsError(
             f'{which} is about "{made.check}", which is no check', hint="see agentdb health-check --list"
