@@ -158,6 +158,16 @@ def test_a_fault_is_found_and_what_mends_it_clears_it(empty_url: str, fault: Fau
     held(empty_url, fault)
 
 
+def test_an_extension_of_which_the_files_are_gone_is_found(empty_url: str) -> None:
+    rows(empty_url, "CREATE EXTENSION citext")
+    assert found(empty_url, "ext.missing") == ()
+    rows(empty_url, "UPDATE pg_extension SET extname = 'gone' WHERE extname = 'citext'")
+    (one,) = found(empty_url, "ext.missing")
+    rows(empty_url, "UPDATE pg_extension SET extname = 'citext' WHERE extname = 'gone'")
+    assert (one.state, str(one.subject)) == (State.CRITICAL, "extension gone")
+    assert found(empty_url, "ext.missing") == ()
+
+
 OWN_TABLES = (
     Fault(
         "app.import_unfinished",

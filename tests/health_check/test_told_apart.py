@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from typing import TypeVar
 
 import psycopg2
 import pytest
@@ -19,7 +20,7 @@ from spotify_ai_agent_migrations.versions.health_check.check import judged
 from support import connected, rows
 
 ALONE = pytest.mark.skipif("TEST_DATABASE_URL" in os.environ, reason="others use this server")
-# Nothing but the test comes to the table.
+T = TypeVar("T")
 BY_TIME = "CREATE TABLE t (at timestamptz) PARTITION BY RANGE (at)"
 POLICIES = ("CREATE TABLE t (a integer)", "ALTER TABLE t ENABLE ROW LEVEL SECURITY")
 
@@ -204,14 +205,19 @@ def test_no_name_breaks_a_check_its_evidence_or_its_cure(empty_url: str) -> None
 @ALONE
 def test_a_name_in_another_encoding_costs_the_answer_that_it_is_in(empty_url: str) -> None:
     ((name,),) = rows(empty_url, "SELECT 'latin' || pg_backend_pid()")
-    rows(empty_url, f"CREATE DATABASE {name} TEMPLATE template0 ENCODING LATIN1 LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'")
+    rows(
+        empty_url,
+        f"CREATE DATABASE {name} TEMPLATE template0 ENCODING LATIN1 LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'",
+    )
     ((here,),) = rows(empty_url, "SELECT current_database()")
     other = empty_url.replace(f"/{here}", f"/{name}")
     try:
         rows(other, 'CREATE ROLE "rôle" LOGIN SUPERUSER')
         seen = {ran.check: ran for ran in check_health(url=empty_url, only=["sec", "seq"]).checks}
         assert seen["sec.superusers"].state is State.UNKNOWN
-        assert seen["sec.superusers"].reason == "its answer cannot be read: a name in it is of another encoding"
+        assert (
+            seen["sec.superusers"].reason == "its answer cannot be read: a name in it is of another encoding"
+        )
         assert seen["seq.exhaustion"].state is State.OK
     finally:
         rows(other, 'DROP ROLE IF EXISTS "rôle"')
@@ -281,7 +287,9 @@ def test_a_table_is_not_said_to_be_never_analyzed_where_the_counters_were_lost(e
 
 
 def test_a_key_that_is_checked_at_the_end_of_a_transaction_says_which_row_of_none(empty_url: str) -> None:
-    rows(empty_url, "CREATE TABLE t (a integer PRIMARY KEY DEFERRABLE); CREATE TABLE u (a integer PRIMARY KEY)")
+    rows(
+        empty_url, "CREATE TABLE t (a integer PRIMARY KEY DEFERRABLE); CREATE TABLE u (a integer PRIMARY KEY)"
+    )
     rows(empty_url, "CREATE PUBLICATION pub FOR TABLE t, u")
     try:
         (one,) = found(empty_url, "pub.no_replica_identity")
@@ -300,7 +308,9 @@ def test_a_key_that_is_checked_at_the_end_of_a_transaction_says_which_row_of_non
 def test_what_who_asks_has_set_for_itself_is_nobody_elses(empty_url: str) -> None:
     own = f"{empty_url}&options=-c%20default_transaction_read_only%3Don%20-c%20synchronous_commit%3Doff"
     seen = check_health(url=own, only=["avail.read_only", "set.durability"]).findings
-    assert [one.summary for one in seen if "fsync" not in one.summary and "full_page" not in one.summary] == []
+    assert [
+        one.summary for one in seen if "fsync" not in one.summary and "full_page" not in one.summary
+    ] == []
     ((name,),) = rows(empty_url, "SELECT current_database()")
     rows(empty_url, f"ALTER DATABASE {name} SET zero_damaged_pages = 'TRUE'")
     rows(empty_url, f"ALTER DATABASE {name} SET default_transaction_read_only = 'T'")
@@ -359,7 +369,7 @@ def test_one_standby_of_two_that_every_commit_waits_for_is_not_enough(empty_url:
         rows(empty_url, f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
         rows(empty_url, "SELECT pg_reload_conf()")
         try:
-            _eventually(lambda names=names: rows(empty_url, "SHOW synchronous_standby_names") == [(names,)])
+            _until_set(empty_url, names)
             (one,) = found(empty_url, "repl.sync_missing")
             assert (one.values["wanted"], one.values["there"]) == (wanted, 0)
         finally:
@@ -411,6 +421,43 @@ def test_an_index_that_is_being_dropped_is_not_left_behind(empty_url: str) -> No
     assert one.subject.name == "i"
 
 
+def test_a_table_that_is_not_as_its_pages_say_is_found(empty_url: str) -> None:
+    rows(
+        empty_url,
+        "CREATE EXTENSION amcheck; CREATE TABLE t AS SELECT 1 AS a; CREATE TABLE u AS SELECT 1 AS a",
+    )
+    assert found(empty_url, "chk.amcheck") == ()
+    # As if what is in it had been frozen.
+    rows(
+        empty_url, "UPDATE pg_class SET relfrozenxid = (SELECT pg_current_xact_id()::xid) WHERE relname = 't'"
+    )
+    (one,) = found(empty_url, "chk.amcheck")
+    assert (one.state, one.summary) == (State.CRITICAL, "t is corrupt in block 0")
+    rows(empty_url, "DROP TABLE t")
+    assert found(empty_url, "chk.amcheck") == ()
+
+
+@pytest.mark.parametrize("check", ["idx.corrupt", "chk.amcheck"])
+def test_who_may_not_read_what_is_corrupt_is_told_once_how_he_may(
+    empty_url: str, login: Callable[..., str], check: str
+) -> None:
+    rows(
+        empty_url,
+        "CREATE SCHEMA e; CREATE EXTENSION amcheck SCHEMA e; CREATE TABLE t (a integer PRIMARY KEY)",
+    )
+    url = login()
+    findings = check_health(url=url, only=[check]).findings
+    assert {one.state for one in findings} == {State.UNKNOWN}
+    (cure,) = {one.cure for one in findings}
+    assert cure is not None
+    rows(empty_url, cure)
+    assert found(url, check) == ()
+
+
+def _until_set(url: str, names: str) -> None:
+    _eventually(lambda: rows(url, "SHOW synchronous_standby_names") == [(names,)])
+
+
 def _drop(cursor: psycopg2.extensions.cursor, statement: str) -> None:
     for part in statement.split("; "):
         _try(cursor, part)
@@ -421,9 +468,9 @@ def _try(cursor: psycopg2.extensions.cursor, statement: str) -> None:
         cursor.execute(statement)
 
 
-def _eventually(asked: Callable[[], object], *, there: bool = True) -> tuple[object, ...]:
+def _eventually(asked: Callable[[], T], *, there: bool = True) -> T:
     for _ in range(1000):
         if bool(seen := asked()) is there:
-            return seen if isinstance(seen, tuple) else ()
+            return seen
         time.sleep(0.01)
     raise AssertionError("it is as it was")
