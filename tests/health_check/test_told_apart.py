@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 import psycopg2
 import pytest
+from partitioning.test_replicas import folder_of
+from psycopg2.extensions import parse_dsn
 
 from faults import COUNTED, Fault, found, held, role_of, shows
 from spotify_ai_agent_migrations.versions.health_check import State, check_health, run
@@ -452,6 +457,36 @@ def test_who_may_not_read_what_is_corrupt_is_told_once_how_he_may(
     assert cure is not None
     rows(empty_url, cure)
     assert found(url, check) == ()
+
+
+@pytest.mark.skipif(shutil.which("pgbouncer") is None, reason="pgbouncer is not installed")
+def test_a_pooler_that_takes_no_options_is_asked_without_any(empty_url: str) -> None:
+    here = parse_dsn(empty_url)
+    if not os.path.isabs(here.get("host", "")):
+        pytest.skip("the server is not on a socket of this machine")
+    with folder_of(empty_url) as folder:
+        written = (
+            "[databases]", f"pooled = host={here['host']} port={here.get('port', 5432)} user={here['user']}"
+            f" dbname={here['dbname']}", "[pgbouncer]", f"unix_socket_dir = {folder}", "listen_addr =",
+            "listen_port = 6432", "auth_type = any", "pool_mode = transaction",
+        )  # fmt: skip
+        (folder / "pooler.ini").write_text("\n".join(written))
+        who = ("runuser", "-u", Path(folder).owner(), "--") if os.geteuid() == 0 else ()
+        with subprocess.Popen(
+            [*who, "pgbouncer", "-q", folder / "pooler.ini"], stderr=subprocess.DEVNULL
+        ) as pooler:
+            try:
+                _eventually(lambda: (folder / ".s.PGSQL.6432").exists())
+                url = f"postgresql://{here['user']}@/pooled?host={folder}&port=6432"
+                rows(empty_url, "CREATE TABLE t (a serial PRIMARY KEY); INSERT INTO t VALUES (7)")
+                report = check_health(url=url, only=["seq", "idx", "avail.connect"])
+                said = {ran.check: ran.reason for ran in report.checks if ran.state is State.UNKNOWN}
+            finally:
+                pooler.terminate()
+    assert (said, [one.check for one in report.findings if one.state is State.CRITICAL]) == (
+        {},
+        ["seq.behind_max"],
+    )
 
 
 def _until_set(url: str, names: str) -> None:
