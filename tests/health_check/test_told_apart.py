@@ -462,7 +462,7 @@ def test_who_may_not_read_what_is_corrupt_is_told_once_how_he_may(
 @pytest.mark.skipif(shutil.which("pgbouncer") is None, reason="pgbouncer is not installed")
 def test_a_pooler_that_takes_no_options_is_asked_without_any(empty_url: str) -> None:
     here = parse_dsn(empty_url)
-    if not os.path.isabs(here.get("host", "")):
+    if not Path(here.get("host", "")).is_absolute():
         pytest.skip("the server is not on a socket of this machine")
     with folder_of(empty_url) as folder:
         written = (
