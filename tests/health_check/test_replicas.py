@@ -182,6 +182,27 @@ def test_a_standby_that_is_cut_off_is_found_and_not_said_to_be_up_to_date(standb
     _eventually(lambda: _found(standby, "repl.receiver_down"), there=False)
 
 
+def test_what_is_unlogged_is_missing_on_no_standby(other: str, standby: str) -> None:
+    rows(other, "CREATE UNLOGGED TABLE fleeting (a serial PRIMARY KEY); INSERT INTO fleeting DEFAULT VALUES")
+    _eventually(lambda: tuple(rows(standby, "SELECT 1 FROM pg_class WHERE relname = 'fleeting'")))
+    report = check_health(url=standby, only=["chk", "seq", "tbl", "int", "stats"])
+    assert {ran.check: ran.reason for ran in report.checks if ran.state is State.UNKNOWN} == {}
+    assert _found(standby, "chk.missing_files") == ()
+    rows(other, "DROP TABLE fleeting")
+
+
+def test_how_far_a_standby_of_files_alone_is_behind_is_unknown(other: str) -> None:
+    with folder_of(other) as folder:
+        as_owner(other, "pg_basebackup", "-d", other, "-D", folder / "data", "-R", "-c", "fast", "--no-sync")
+        options = ("fsync=off", "max_prepared_transactions=5", "primary_conninfo=")
+        with started(other, folder, *options) as place:
+            limits = {"repl.lag_seconds": (ANY, None)}
+            url = f"postgresql://postgres@/postgres?{place}"
+            (one,) = check_health(url=url, only=["repl.lag_seconds"], limits=limits).findings
+    assert one.state is State.UNKNOWN
+    assert one.summary.endswith("where its primary is nobody says")
+
+
 def test_what_replay_cancels_on_a_standby_is_counted(other: str, standby: str) -> None:
     rows(other, "CREATE TABLE seen AS SELECT 1 AS a")
     _eventually(lambda: tuple(rows(standby, "SELECT 1 FROM pg_class WHERE relname = 'seen'")))
