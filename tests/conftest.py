@@ -27,6 +27,7 @@ LONGEST = (
     "tests/rollback/test_full.py", "tests/test_revisions.py", "tests/rollback/test_restored.py",
     "tests/partitioning/test_interrupted.py", "tests/test_naughty_strings.py", "tests/test_packaging.py",
     "tests/bulk_import_export/test_killed.py", "tests/bulk_import_export/test_round_trip.py",
+    "tests/health_check/test_revision.py", "tests/health_check/test_schema.py", "tests/health_check/test_replicas.py",
 )  # fmt: skip
 
 
