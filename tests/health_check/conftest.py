@@ -15,6 +15,7 @@ BEGIN
     FOR name IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema)' LOOP
         EXECUTE format('DROP SCHEMA %I CASCADE', name);
     END LOOP;
+    PERFORM lo_unlink(oid) FROM pg_largeobject_metadata;
     CREATE SCHEMA public AUTHORIZATION pg_database_owner;
     GRANT USAGE ON SCHEMA public TO PUBLIC;
     COMMENT ON SCHEMA public IS 'standard public schema';
