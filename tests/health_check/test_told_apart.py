@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
 
 import psycopg2
 import pytest
+from partitioning.test_replicas import folder_of
+from psycopg2.extensions import parse_dsn
 
 from faults import COUNTED, Fault, found, held, role_of, shows
 from spotify_ai_agent_migrations.versions.health_check import State, check_health, run
@@ -19,7 +25,7 @@ from spotify_ai_agent_migrations.versions.health_check.check import judged
 from support import connected, rows
 
 ALONE = pytest.mark.skipif("TEST_DATABASE_URL" in os.environ, reason="others use this server")
-# Nothing but the test comes to the table.
+T = TypeVar("T")
 BY_TIME = "CREATE TABLE t (at timestamptz) PARTITION BY RANGE (at)"
 POLICIES = ("CREATE TABLE t (a integer)", "ALTER TABLE t ENABLE ROW LEVEL SECURITY")
 
@@ -368,7 +374,7 @@ def test_one_standby_of_two_that_every_commit_waits_for_is_not_enough(empty_url:
         rows(empty_url, f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
         rows(empty_url, "SELECT pg_reload_conf()")
         try:
-            _eventually(lambda names=names: rows(empty_url, "SHOW synchronous_standby_names") == [(names,)])
+            _until_set(empty_url, names)
             (one,) = found(empty_url, "repl.sync_missing")
             assert (one.values["wanted"], one.values["there"]) == (wanted, 0)
         finally:
@@ -420,6 +426,73 @@ def test_an_index_that_is_being_dropped_is_not_left_behind(empty_url: str) -> No
     assert one.subject.name == "i"
 
 
+def test_a_table_that_is_not_as_its_pages_say_is_found(empty_url: str) -> None:
+    rows(
+        empty_url,
+        "CREATE EXTENSION amcheck; CREATE TABLE t AS SELECT 1 AS a; CREATE TABLE u AS SELECT 1 AS a",
+    )
+    assert found(empty_url, "chk.amcheck") == ()
+    # As if what is in it had been frozen.
+    rows(
+        empty_url, "UPDATE pg_class SET relfrozenxid = (SELECT pg_current_xact_id()::xid) WHERE relname = 't'"
+    )
+    (one,) = found(empty_url, "chk.amcheck")
+    assert (one.state, one.summary) == (State.CRITICAL, "t is corrupt in block 0")
+    rows(empty_url, "DROP TABLE t")
+    assert found(empty_url, "chk.amcheck") == ()
+
+
+@pytest.mark.parametrize("check", ["idx.corrupt", "chk.amcheck"])
+def test_who_may_not_read_what_is_corrupt_is_told_once_how_he_may(
+    empty_url: str, login: Callable[..., str], check: str
+) -> None:
+    rows(
+        empty_url,
+        "CREATE SCHEMA e; CREATE EXTENSION amcheck SCHEMA e; CREATE TABLE t (a integer PRIMARY KEY)",
+    )
+    url = login()
+    findings = check_health(url=url, only=[check]).findings
+    assert {one.state for one in findings} == {State.UNKNOWN}
+    (cure,) = {one.cure for one in findings}
+    assert cure is not None
+    rows(empty_url, cure)
+    assert found(url, check) == ()
+
+
+@pytest.mark.skipif(shutil.which("pgbouncer") is None, reason="pgbouncer is not installed")
+def test_a_pooler_that_takes_no_options_is_asked_without_any(empty_url: str) -> None:
+    here = parse_dsn(empty_url)
+    if not Path(here.get("host", "")).is_absolute():
+        pytest.skip("the server is not on a socket of this machine")
+    with folder_of(empty_url) as folder:
+        written = (
+            "[databases]", f"pooled = host={here['host']} port={here.get('port', 5432)} user={here['user']}"
+            f" dbname={here['dbname']}", "[pgbouncer]", f"unix_socket_dir = {folder}", "listen_addr =",
+            "listen_port = 6432", "auth_type = any", "pool_mode = transaction",
+        )  # fmt: skip
+        (folder / "pooler.ini").write_text("\n".join(written))
+        who = ("runuser", "-u", Path(folder).owner(), "--") if os.geteuid() == 0 else ()
+        with subprocess.Popen(
+            [*who, "pgbouncer", "-q", folder / "pooler.ini"], stderr=subprocess.DEVNULL
+        ) as pooler:
+            try:
+                _eventually(lambda: (folder / ".s.PGSQL.6432").exists())
+                url = f"postgresql://{here['user']}@/pooled?host={folder}&port=6432"
+                rows(empty_url, "CREATE TABLE t (a serial PRIMARY KEY); INSERT INTO t VALUES (7)")
+                report = check_health(url=url, only=["seq", "idx", "avail.connect"])
+                said = {ran.check: ran.reason for ran in report.checks if ran.state is State.UNKNOWN}
+            finally:
+                pooler.terminate()
+    assert (said, [one.check for one in report.findings if one.state is State.CRITICAL]) == (
+        {},
+        ["seq.behind_max"],
+    )
+
+
+def _until_set(url: str, names: str) -> None:
+    _eventually(lambda: rows(url, "SHOW synchronous_standby_names") == [(names,)])
+
+
 def _drop(cursor: psycopg2.extensions.cursor, statement: str) -> None:
     for part in statement.split("; "):
         _try(cursor, part)
@@ -430,9 +503,9 @@ def _try(cursor: psycopg2.extensions.cursor, statement: str) -> None:
         cursor.execute(statement)
 
 
-def _eventually(asked: Callable[[], object], *, there: bool = True) -> tuple[object, ...]:
+def _eventually(asked: Callable[[], T], *, there: bool = True) -> T:
     for _ in range(1000):
         if bool(seen := asked()) is there:
-            return seen if isinstance(seen, tuple) else ()
+            return seen
         time.sleep(0.01)
     raise AssertionError("it is as it was")

@@ -197,6 +197,16 @@ SELECT 'table', namespace.nspname, class.relname, NULL::float8, 'info',
                       WHERE link.inhparent = class.oid) AS below
  WHERE class.relkind = 'p' AND class.reltuples < 0 AND below.tuples > %(least_rows)s;
 
+-- stats_window --
+-- For how long the server has counted: a crash forgets it, and says so of all databases; a person of one.
+SELECT 'database', NULL, pg_catalog.current_database()::text, counted.days,
+       CASE WHEN counted.days < %(warning)s THEN 'info' ELSE 'ok' END,
+       pg_catalog.jsonb_build_object('days', pg_catalog.round(counted.days::numeric, 1)), NULL::text[]
+  FROM (SELECT pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()
+                   - greatest(here.stats_reset, writer.stats_reset)) / 86400 AS days
+          FROM pg_catalog.pg_stat_bgwriter AS writer
+          JOIN pg_catalog.pg_stat_database AS here ON here.datname = pg_catalog.current_database()) AS counted;
+
 -- stats_track_off --
 -- What the server does not count or show, and so cannot be checked, nor vacuumed in time.
 SELECT 'setting', NULL, name, NULL::float8, 'warning', '{}'::jsonb,
@@ -597,7 +607,8 @@ SELECT 'index', namespace.nspname, class.relname,
            'SELECT ''index'', %%1$L, %%2$L, NULL::float8, ''ok'', ''{}''::jsonb, NULL::text[]'
            ' FROM %%3$I.bt_index_check(%%4$s::pg_catalog.oid::pg_catalog.regclass, true)',
            namespace.nspname, class.relname, place.nspname, class.oid),
-       NULL,
+       pg_catalog.format('GRANT USAGE ON SCHEMA %%1$I TO the login;'
+                         ' GRANT EXECUTE ON FUNCTION %%1$I.bt_index_check(regclass, boolean) TO the login', place.nspname),
        ARRAY[[pg_catalog.format('REINDEX INDEX CONCURRENTLY %%I.%%I', namespace.nspname, class.relname),
               'SHARE UPDATE EXCLUSIVE']]
   FROM pg_catalog.pg_index AS index
@@ -607,5 +618,25 @@ SELECT 'index', namespace.nspname, class.relname,
   JOIN pg_catalog.pg_extension AS extension ON extension.extname = 'amcheck'
   JOIN pg_catalog.pg_namespace AS place ON place.oid = extension.extnamespace
  WHERE index.indisvalid AND index.indisready AND class.relkind = 'i' AND class.relpersistence = 'p'
+   AND namespace.nspname !~ '^(pg_catalog|information_schema)$'
+ ORDER BY class.relpages;
+
+-- chk_amcheck --
+-- What to read: every table, by the extension amcheck, of which the rows should be as their pages say.
+SELECT 'table', namespace.nspname, class.relname,
+       pg_catalog.format(
+           'SELECT ''table'', %%1$L, %%2$L, NULL::float8, CASE WHEN count(*) = 0 THEN ''ok'' ELSE ''critical'' END,'
+           ' pg_catalog.jsonb_build_object(''places'', count(*), ''block'', min(wrong.blkno)), NULL::text[]'
+           ' FROM %%3$I.verify_heapam(%%4$s::pg_catalog.oid::pg_catalog.regclass, true) AS wrong',
+           namespace.nspname, class.relname, place.nspname, class.oid),
+       pg_catalog.format('GRANT USAGE ON SCHEMA %%1$I TO the login; GRANT EXECUTE ON FUNCTION'
+                         ' %%1$I.verify_heapam(regclass, boolean, boolean, text, bigint, bigint) TO the login',
+                         place.nspname)
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_am AS method ON method.oid = class.relam AND method.amname = 'heap'
+  JOIN pg_catalog.pg_extension AS extension ON extension.extname = 'amcheck'
+  JOIN pg_catalog.pg_namespace AS place ON place.oid = extension.extnamespace
+ WHERE class.relkind IN ('r', 't', 'm') AND class.relpersistence = 'p'
    AND namespace.nspname !~ '^(pg_catalog|information_schema)$'
  ORDER BY class.relpages;
