@@ -127,11 +127,11 @@ def test_a_slot_that_writes_what_it_reads_to_files_is_found(other: str) -> None:
 
 def test_a_copy_of_the_server_that_does_not_end_is_found_and_ended(other: str, tmp_path: Path) -> None:
     command = [
-        client("pg_basebackup", other),
+        str(client("pg_basebackup", other)),
         "-d",
         other,
         "-D",
-        tmp_path / "copy",
+        str(tmp_path / "copy"),
         "-X",
         "none",
         "--max-rate=32",
