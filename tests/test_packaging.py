@@ -13,7 +13,7 @@ import pytest
 from support import HEAD, ROOT, environment, run
 
 PACKAGE = "spotify_ai_agent_migrations"
-SHIPPED = {".py", ".pyi", ".sql", ".json"}
+SHIPPED = {".py", ".pyi", ".sql", ".json", ".css"}
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from faults import Fault, found, held, role_of
+from spotify_ai_agent_migrations.versions.core.locks import lock_key
 from spotify_ai_agent_migrations.versions.health_check import State, check_health
 from spotify_ai_agent_migrations.versions.health_check.checks_migrations import heads_of
-from support import BEFORE_HEAD, HEAD, NEXT, rows
+from spotify_ai_agent_migrations.versions.runner.offline import VERSION_TABLE
+from support import BEFORE_HEAD, HEAD, NEXT, connected, rows
 
 SECDEF = "CREATE FUNCTION f(a integer DEFAULT 1) RETURNS integer LANGUAGE sql SECURITY DEFINER AS 'SELECT a'"
 VERSIONS = "CREATE TABLE alembic_version (version_num text PRIMARY KEY)"
@@ -156,6 +158,28 @@ FAULTS = (
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.check for fault in FAULTS])
 def test_a_fault_is_found_and_what_mends_it_clears_it(empty_url: str, fault: Fault) -> None:
     held(empty_url, fault)
+
+
+def test_only_the_lock_of_the_migrations_says_that_one_is_at_work(empty_url: str) -> None:
+    for statement in JOURNAL:
+        rows(empty_url, statement)
+    begun = "INSERT INTO ops.migration_journal (id, at, revision, state) VALUES (1, now() - interval '1 h', '008', 'started')"
+    rows(empty_url, begun)
+    with connected(empty_url) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(7)")
+        assert [one.state for one in found(empty_url, "mig.unfinished")] == [State.WARNING]
+        cursor.execute("SELECT pg_advisory_lock(%s)", (lock_key(VERSION_TABLE),))
+        assert found(empty_url, "mig.unfinished") == ()
+
+
+def test_an_extension_of_which_the_files_are_gone_is_found(empty_url: str) -> None:
+    rows(empty_url, "CREATE EXTENSION citext")
+    assert found(empty_url, "ext.missing") == ()
+    rows(empty_url, "UPDATE pg_extension SET extname = 'gone' WHERE extname = 'citext'")
+    (one,) = found(empty_url, "ext.missing")
+    rows(empty_url, "UPDATE pg_extension SET extname = 'citext' WHERE extname = 'gone'")
+    assert (one.state, str(one.subject)) == (State.CRITICAL, "extension gone")
+    assert found(empty_url, "ext.missing") == ()
 
 
 OWN_TABLES = (

@@ -25,7 +25,7 @@ from support import connected, rows
 # needs more than a monitor may do is shown elsewhere.
 UNSAFE = (
     "set.durability", "set.preload", "set.conf_errors", "set.hba_errors", "avail.restart", "wal.archive_off",
-    "wal.checkpoints_requested", "chk.disabled", "chk.missing_files", "disk.free", "backup.freshness",
+    "wal.checkpoints_requested", "chk.disabled", "chk.missing_files", "disk.free", "backup.freshness", "stats.window",
 )  # fmt: skip
 
 

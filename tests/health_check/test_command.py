@@ -181,14 +181,16 @@ def test_a_link_stays_one_and_a_device_is_written_to(tmp_path: Path) -> None:
     assert (tmp_path / "pipe").is_fifo()
 
 
-def test_the_umask_says_who_may_read_a_file(tmp_path: Path) -> None:
+def test_the_umask_says_who_may_read_a_new_file_and_an_old_one_stays_as_it_was(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
         placed(tmp_path / "mine", "")
         os.umask(0o022)
         placed(tmp_path / "ours", "")
+        placed(tmp_path / "mine", "again")
     finally:
         os.umask(before)
+    assert (tmp_path / "mine").read_text() == "again"
     assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("mine", "ours")] == [0o600, 0o644]
 
 

@@ -392,7 +392,7 @@ def test_markdown_names_nobody_and_no_issue() -> None:
         ({State.CRITICAL, State.WARNING, State.UNKNOWN}, (2, 2, 2, 0)),
         (set(), (3, 3, 0, 0)),
     ],
-    ids=str,
+    ids=("well", "warning", "unknown", "warning-and-unknown", "everything", "nothing"),
 )
 def test_the_exit_code_tells_the_worst_of_what_counts(states: set[State], codes: tuple[int, ...]) -> None:
     report = replace(WELL, checks=tuple(replace(WELL.checks[0], state=state) for state in states))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 import psycopg2
@@ -13,7 +16,7 @@ import pytest
 from partitioning.test_replicas import as_owner, folder_of, started
 
 from spotify_ai_agent_migrations.versions.health_check import Finding, State, check_health
-from support import connected, rows, run_alembic
+from support import client, connected, rows, run_alembic
 
 ANY = 0.0
 T = TypeVar("T")
@@ -106,6 +109,71 @@ def test_a_transaction_that_was_prepared_and_left_is_found(other: str) -> None:
     assert _found(other, "lock.prepared_xacts", least=ANY) == ()
 
 
+def test_a_slot_that_writes_what_it_reads_to_files_is_found(other: str) -> None:
+    rows(other, "CREATE TABLE spilled (a integer)")
+    rows(other, "CREATE PUBLICATION spills FOR TABLE spilled")
+    rows(other, "SELECT pg_create_logical_replication_slot('spills', 'pgoutput')")
+    assert _found(other, "slot.spill", least=1) == ()
+    rows(other, "INSERT INTO spilled SELECT generate_series(1, 5000)")
+    rows(
+        other,
+        "SET logical_decoding_work_mem = '64kB'; SELECT count(*) FROM pg_logical_slot_get_binary_changes("
+        "'spills', NULL, NULL, 'proto_version', '1', 'publication_names', 'spills')",
+    )
+    (seen,) = _eventually(lambda: _found(other, "slot.spill", least=1))
+    assert (seen.state, str(seen.subject)) == (State.INFO, "slot spills")
+    rows(other, "SELECT pg_drop_replication_slot('spills'); DROP TABLE spilled; DROP PUBLICATION spills")
+
+
+def test_a_copy_of_the_server_that_does_not_end_is_found_and_ended(other: str, tmp_path: Path) -> None:
+    command = [
+        client("pg_basebackup", other),
+        "-d",
+        other,
+        "-D",
+        tmp_path / "copy",
+        "-X",
+        "none",
+        "--max-rate=32",
+    ]
+    with subprocess.Popen([*command, "-c", "fast"], stderr=subprocess.DEVNULL) as copying:
+        (seen,) = _eventually(lambda: _found(other, "backup.in_progress_stuck", least=ANY))
+        assert seen.state is State.WARNING
+        for fix in seen.fixes:
+            rows(other, fix.sql)
+        assert copying.wait(20) != 0
+    _eventually(lambda: _found(other, "backup.in_progress_stuck", least=ANY), there=False)
+
+
+def test_who_comes_from_elsewhere_in_clear_is_found(other: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
+        # Nothing is sent; which of its addresses the machine would send from is what is asked.
+        try:
+            line.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine has no address but its own")
+        address = line.getsockname()[0]
+    with socket.create_server((address, 0)) as line:
+        port = line.getsockname()[1]
+    with folder_of(other) as folder:
+        as_owner(
+            other, "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "--no-sync", "--locale=C"
+        )
+        with (folder / "data" / "pg_hba.conf").open("a") as rules:
+            rules.write(f"host all all {address}/32 trust\nhost all all 127.0.0.1/0 trust\n")
+        with started(other, folder, "fsync=off", f"listen_addresses={address}", f"port={port}") as place:
+            url = f"postgresql://postgres@/postgres?{place}&port={port}"
+            (off,) = _found(url, "sec.ssl_off")
+            assert off.summary == f"the server listens at {address} without TLS"
+            trusted = _found(url, "sec.hba_trust")
+            # One is for everybody, whatever its address looks like.
+            assert [one.values["method"] for one in trusted] == ["trust", "trust"]
+            assert _found(url, "conn.unencrypted") == ()
+            with connected(f"postgresql://postgres@{address}:{port}/postgres?sslmode=disable") as connection:
+                (seen,) = _found(url, "conn.unencrypted")
+                assert seen.values["pid"] == connection.info.backend_pid
+
+
 def test_a_database_that_was_dropped_in_part_is_found(other: str) -> None:
     rows(other, "CREATE DATABASE half")
     assert _found(other, "avail.invalid_database") == ()
@@ -180,6 +248,27 @@ def test_a_standby_that_is_cut_off_is_found_and_not_said_to_be_up_to_date(standb
         cursor.execute("ALTER SYSTEM SET primary_conninfo = %s", (before,))
         cursor.execute("SELECT pg_reload_conf()")
     _eventually(lambda: _found(standby, "repl.receiver_down"), there=False)
+
+
+def test_what_is_unlogged_is_missing_on_no_standby(other: str, standby: str) -> None:
+    rows(other, "CREATE UNLOGGED TABLE fleeting (a serial PRIMARY KEY); INSERT INTO fleeting DEFAULT VALUES")
+    _eventually(lambda: tuple(rows(standby, "SELECT 1 FROM pg_class WHERE relname = 'fleeting'")))
+    report = check_health(url=standby, only=["chk", "seq", "tbl", "int", "stats"])
+    assert {ran.check: ran.reason for ran in report.checks if ran.state is State.UNKNOWN} == {}
+    assert _found(standby, "chk.missing_files") == ()
+    rows(other, "DROP TABLE fleeting")
+
+
+def test_how_far_a_standby_of_files_alone_is_behind_is_unknown(other: str) -> None:
+    with folder_of(other) as folder:
+        as_owner(other, "pg_basebackup", "-d", other, "-D", folder / "data", "-R", "-c", "fast", "--no-sync")
+        options = ("fsync=off", "max_prepared_transactions=5", "primary_conninfo=")
+        with started(other, folder, *options) as place:
+            limits = {"repl.lag_seconds": (ANY, None)}
+            url = f"postgresql://postgres@/postgres?{place}"
+            (one,) = check_health(url=url, only=["repl.lag_seconds"], limits=limits).findings
+    assert one.state is State.UNKNOWN
+    assert one.summary.endswith("where its primary is nobody says")
 
 
 def test_what_replay_cancels_on_a_standby_is_counted(other: str, standby: str) -> None:

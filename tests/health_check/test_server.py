@@ -157,7 +157,7 @@ def test_a_standby_that_every_commit_waits_for_and_that_is_not_there_is_found(em
     rows(empty_url, "SELECT pg_reload_conf()")
     seen = _eventually(lambda: next(iter(_found(empty_url, "repl.sync_missing")), None))
     assert seen is not None
-    assert seen.summary == "every commit waits for a standby, and none is there; 0 wait now"
+    assert seen.summary == "every commit waits for 1 standbys, and 0 are there; 0 wait now"
     _mended(empty_url, seen)
     _eventually(lambda: next(iter(_found(empty_url, "repl.sync_missing")), None), there=False)
     rows(empty_url, "ALTER SYSTEM RESET synchronous_standby_names")

@@ -119,7 +119,7 @@ def test_who_stands_at_the_head_of_a_queue_is_named_and_not_who_stands_in_it(emp
 
 
 def test_no_check_waits_for_a_table_that_somebody_has_for_itself(empty_url: str) -> None:
-    rows(empty_url, "CREATE TABLE t (a integer PRIMARY KEY, b text)")
+    rows(empty_url, "CREATE TABLE t (a bigint PRIMARY KEY, b text)")
     with connected(empty_url, autocommit=False) as holder, holder.cursor() as cursor:
         cursor.execute("LOCK TABLE t")
         report = check_health(url=empty_url)

@@ -42,21 +42,38 @@ SELECT 'role', NULL, rolname, NULL::float8, 'warning', '{}'::jsonb,
 SELECT 'role', NULL, role.rolname, NULL::float8,
        CASE WHEN power.is_grave THEN 'critical' ELSE 'warning' END,
        pg_catalog.jsonb_build_object('power', power.name),
-       ARRAY[[power.cure, 'none']]
+       power.cures
   FROM pg_catalog.pg_roles AS role
  CROSS JOIN LATERAL (
        SELECT 'BYPASSRLS' AS name, false AS is_grave,
-              pg_catalog.format('ALTER ROLE %%I NOBYPASSRLS', role.rolname) AS cure
+              ARRAY[[pg_catalog.format('ALTER ROLE %%I NOBYPASSRLS', role.rolname), 'none']] AS cures
         WHERE role.rolbypassrls
        UNION ALL
-       SELECT 'CREATEROLE', false, pg_catalog.format('ALTER ROLE %%I NOCREATEROLE', role.rolname)
+       SELECT 'CREATEROLE', false, ARRAY[[pg_catalog.format('ALTER ROLE %%I NOCREATEROLE', role.rolname), 'none']]
         WHERE role.rolcreaterole
        UNION ALL
-       SELECT granted.rolname, granted.rolname <> 'pg_read_server_files',
-              pg_catalog.format('REVOKE %%I FROM %%I', granted.rolname, role.rolname)
+       SELECT coalesce(by_way.attribute || ' by way of ', '') || granted.rolname,
+              coalesce(by_way.attribute = 'SUPERUSER', granted.rolname <> 'pg_read_server_files'),
+              -- It is taken from whom it was given to, which may be a role that the login is in.
+              (SELECT pg_catalog.array_agg(ARRAY[pg_catalog.format('REVOKE %%I FROM %%I', granted.rolname, member.rolname),
+                                                 'none'])
+                 FROM pg_catalog.pg_auth_members AS link
+                 JOIN pg_catalog.pg_roles AS member ON member.oid = link.member
+                WHERE link.roleid = granted.oid AND pg_catalog.pg_has_role(role.oid, link.member, 'MEMBER'))
          FROM pg_catalog.pg_roles AS granted
-        WHERE granted.rolname IN ('pg_execute_server_program', 'pg_write_server_files', 'pg_read_server_files')
-          AND pg_catalog.pg_has_role(role.oid, granted.oid, 'MEMBER')) AS power
+        CROSS JOIN LATERAL (
+              -- An attribute is not inherited: whoever may become the role has it then.
+              SELECT CASE WHEN granted.rolname IN ('pg_execute_server_program', 'pg_write_server_files',
+                                                   'pg_read_server_files') THEN NULL
+                          WHEN granted.rolsuper THEN 'SUPERUSER'
+                          WHEN granted.rolbypassrls AND NOT role.rolbypassrls THEN 'BYPASSRLS'
+                          WHEN granted.rolcreaterole AND NOT role.rolcreaterole THEN 'CREATEROLE' ELSE '' END AS attribute
+              OFFSET 0) AS by_way
+        WHERE by_way.attribute IS DISTINCT FROM '' AND granted.oid <> role.oid
+          AND pg_catalog.pg_has_role(role.oid, granted.oid,
+                  CASE WHEN by_way.attribute IS NOT NULL
+                            AND pg_catalog.current_setting('server_version_num')::int >= 160000
+                       THEN 'SET' ELSE 'MEMBER' END)) AS power
  WHERE role.rolcanlogin AND NOT role.rolsuper;
 
 -- sec_rls_off --
@@ -86,7 +103,9 @@ SELECT 'policy', namespace.nspname, class.relname || '.' || policy.polname, NULL
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
  WHERE policy.polpermissive AND policy.polcmd <> 'r'
    AND policy.polroles = '{0}'
-   AND coalesce(pg_catalog.pg_get_expr(coalesce(policy.polwithcheck, policy.polqual), 0), '') = 'true';
+   -- What names a column cannot be shown without its table, which may be locked; and is not true for every row.
+   AND CASE WHEN pg_catalog.starts_with(coalesce(policy.polwithcheck, policy.polqual)::text, '{CONST ')
+            THEN pg_catalog.pg_get_expr(coalesce(policy.polwithcheck, policy.polqual), 0) = 'true' ELSE false END;
 
 -- sec_rls_not_forced --
 -- Tables with policies that a login owns: the owner passes by them.
@@ -119,32 +138,53 @@ SELECT 'table', namespace.nspname, class.relname, NULL::float8, 'info',
 -- sec_view_bypass --
 -- Views, open to others than their owner, that read tables with policies as their owner does. One made for those who
 -- may not read the table is a window; for those who may, it is a way around the policies.
-SELECT 'view', namespace.nspname, class.relname, NULL::float8,
+WITH RECURSIVE link AS MATERIALIZED (
+    -- Once, of however many columns.
+    SELECT DISTINCT rule.ev_class AS view, part.refobjid AS below
+      FROM pg_catalog.pg_depend AS part
+      JOIN pg_catalog.pg_rewrite AS rule ON rule.oid = part.objid
+     WHERE part.classid = 'pg_catalog.pg_rewrite'::regclass AND part.refclassid = 'pg_catalog.pg_class'::regclass
+       AND rule.ev_class <> part.refobjid
+), seen AS MATERIALIZED (
+    SELECT class.oid, class.relowner, class.relname, class.relnamespace, class.relacl, class.relkind,
+           EXISTS (SELECT FROM pg_catalog.pg_options_to_table(class.reloptions)
+                    WHERE CASE WHEN option_name = 'security_invoker' THEN option_value::boolean END) AS as_caller,
+           -- One that is a barrier is made to let some of the rows through.
+           EXISTS (SELECT FROM pg_catalog.pg_options_to_table(class.reloptions)
+                    WHERE CASE WHEN option_name = 'security_barrier' THEN option_value::boolean END) AS is_barrier
+      FROM pg_catalog.pg_class AS class
+     WHERE class.relkind IN ('v', 'm')
+), reached AS (
+    -- From the tables up: who reads is the owner of the lowest view that does not ask as its caller.
+    SELECT link.view, link.below, CASE WHEN NOT seen.as_caller THEN seen.relowner END AS reader
+      FROM link
+      JOIN pg_catalog.pg_class AS below ON below.oid = link.below AND below.relrowsecurity
+      JOIN seen ON seen.oid = link.view
+     UNION
+    SELECT link.view, reached.below, coalesce(reached.reader, CASE WHEN NOT seen.as_caller THEN seen.relowner END)
+      FROM reached
+      JOIN link ON link.below = reached.view
+      JOIN seen ON seen.oid = link.view
+)
+SELECT CASE class.relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END, namespace.nspname, class.relname, NULL::float8,
        CASE WHEN bool_or(given.grantee = 0 OR pg_catalog.has_table_privilege(given.grantee, below.oid, 'SELECT'))
             THEN 'warning' ELSE 'info' END,
        pg_catalog.jsonb_build_object('tables', pg_catalog.string_agg(DISTINCT below.relname, ', ')),
-       ARRAY[[pg_catalog.format('ALTER VIEW %%I.%%I SET (security_invoker = true)', namespace.nspname, class.relname),
-              'ACCESS EXCLUSIVE']]
-  FROM pg_catalog.pg_rewrite AS rule
-  JOIN pg_catalog.pg_class AS class ON class.oid = rule.ev_class AND class.relkind = 'v'
+       CASE WHEN class.relkind = 'v' THEN
+           ARRAY[[pg_catalog.format('ALTER VIEW %%I.%%I SET (security_invoker = true)', namespace.nspname, class.relname),
+                  'ACCESS EXCLUSIVE']] END
+  FROM reached
+  JOIN seen AS class ON class.oid = reached.view AND NOT class.as_caller AND NOT class.is_barrier
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
-  -- Once, of however many columns.
-  JOIN (SELECT DISTINCT part.objid, part.refobjid
-          FROM pg_catalog.pg_depend AS part
-         WHERE part.classid = 'pg_catalog.pg_rewrite'::regclass
-           AND part.refclassid = 'pg_catalog.pg_class'::regclass) AS link ON link.objid = rule.oid
-  JOIN pg_catalog.pg_class AS below ON below.oid = link.refobjid AND below.relrowsecurity
-  JOIN pg_catalog.pg_roles AS owner ON owner.oid = class.relowner
+  JOIN pg_catalog.pg_class AS below ON below.oid = reached.below
+  JOIN pg_catalog.pg_roles AS owner ON owner.oid = reached.reader
  CROSS JOIN LATERAL pg_catalog.aclexplode(class.relacl) AS given
- WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_options_to_table(class.reloptions)
-                    -- One that is a barrier is made to let some of the rows through.
-                    WHERE option_name IN ('security_invoker', 'security_barrier') AND option_value::boolean)
-   -- The policies hold for the owner of the view where neither he, nor what he owns, is passed by.
-   AND (owner.rolsuper OR owner.rolbypassrls
-        OR below.relowner = class.relowner AND NOT below.relforcerowsecurity)
+ -- The policies hold for the owner of the view where neither he, nor what he owns, is passed by.
+ WHERE (owner.rolsuper OR owner.rolbypassrls
+        OR below.relowner = reached.reader AND NOT below.relforcerowsecurity)
    AND given.grantee <> class.relowner
    AND given.privilege_type = 'SELECT'
- GROUP BY namespace.nspname, class.relname;
+ GROUP BY namespace.nspname, class.relname, class.relkind;
 
 -- sec_public_grants --
 -- Tables that everybody may read or write; critical where a column is said to be personal.
@@ -154,9 +194,17 @@ SELECT 'table', namespace.nspname, class.relname, NULL::float8,
        ARRAY[[pg_catalog.format('REVOKE ALL ON %%I.%%I FROM PUBLIC', namespace.nspname, class.relname), 'none']]
   FROM pg_catalog.pg_class AS class
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
- CROSS JOIN LATERAL (SELECT pg_catalog.string_agg(acl.privilege_type, ', ' ORDER BY acl.privilege_type) AS privileges
-                       FROM pg_catalog.aclexplode(class.relacl) AS acl
-                      WHERE acl.grantee = 0) AS given
+  JOIN (SELECT every.oid, pg_catalog.string_agg(DISTINCT every.privilege_type, ', ' ORDER BY every.privilege_type) AS privileges
+          FROM (SELECT whole.oid, acl.privilege_type
+                  FROM pg_catalog.pg_class AS whole
+                 CROSS JOIN LATERAL pg_catalog.aclexplode(whole.relacl) AS acl
+                 WHERE acl.grantee = 0
+                UNION ALL
+                SELECT part.attrelid, acl.privilege_type || ' (' || part.attname || ')'
+                  FROM pg_catalog.pg_attribute AS part
+                 CROSS JOIN LATERAL pg_catalog.aclexplode(part.attacl) AS acl
+                 WHERE acl.grantee = 0 AND NOT part.attisdropped) AS every
+         GROUP BY every.oid) AS given ON given.oid = class.oid
  CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM pg_catalog.pg_description AS said
                                      WHERE said.objoid = class.oid
                                        AND said.classoid = 'pg_catalog.pg_class'::regclass
@@ -193,7 +241,10 @@ SELECT 'line', NULL, rule.line_number::text, NULL::float8, 'critical',
  WHERE rule.auth_method IN ('trust', 'password')
    AND rule.type <> 'local'
    AND NOT (rule.type = 'hostssl' AND rule.auth_method = 'password')
-   AND rule.address NOT IN ('127.0.0.1', '::1', 'localhost');
+   -- This machine alone: 127.0.0.1 with a mask of nothing is everybody.
+   AND (rule.address IN ('localhost', 'samehost')
+        OR rule.address LIKE '127.%%' AND rule.netmask LIKE '255.%%'
+        OR rule.address = '::1' AND rule.netmask = 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff') IS NOT TRUE;
 
 -- sec_ssl_off --
 -- A server that others reach over the network, and that encrypts nothing.

@@ -34,7 +34,11 @@ SELECT 'revision', NULL, coalesce(entry.revision, 'none'), NULL::float8,
         OR entry.state = 'started'
            AND entry.at < pg_catalog.clock_timestamp() - %(after_s)s * INTERVAL '1 second'
            AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks AS held
-                            WHERE held.locktype = 'advisory'
+                            -- The lock of the migrations, and no other: its key is a bigint, kept in two halves.
+                            WHERE held.locktype = 'advisory' AND held.objsubid = 1 AND held.granted
+                              AND (held.classid::bigint << 32 | held.objid::bigint) = (
+                                  'x' || pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(
+                                      'spotify_ai_agent_migrations:alembic_version'::bytea), 1, 8), 'hex'))::bit(64)::bigint
                               AND held.database = (SELECT oid FROM pg_catalog.pg_database
                                                     WHERE datname = pg_catalog.current_database())));
 

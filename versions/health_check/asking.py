@@ -40,6 +40,7 @@ _MANY: Final = 20
 _PRIVILEGE: Final = "42501"
 _CANCELLED: Final = "57014"
 _LOCKED: Final = "55P03"
+_FAULTS: Final = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,14 @@ def identity(session: Session) -> str:
 
 def ran(session: Session, check: Check, asker: Asker) -> Ran:
     """Run one check; what it may not, or cannot in time, is unknown."""
+    try:
+        return _ran(session, check, asker)
+    except _FAULTS as error:
+        # One that is at fault itself keeps no other from its answer.
+        return Ran(check.id, State.UNKNOWN, 0.0, reason=f"the check is at fault: {type(error).__name__}")
+
+
+def _ran(session: Session, check: Check, asker: Asker) -> Ran:
     if asker.role not in check.roles or session.server_version < check.since:
         return Ran(check.id, State.SKIPPED, 0.0, reason=f"not on a {asker.role} of this version")
     if check.told and not check.settings[check.told]:
@@ -112,7 +121,11 @@ def _gathered(check: Check, asker: Asker, found: tuple[Finding, ...]) -> tuple[F
     if not check.needs or len(hidden) <= _MANY:
         return found
     said = f"{check.title}: the login may not read {len(hidden)} of them"
-    subject, cure = Subject("check", None, check.id), asker.granted(check.needs)
+    cures = {str(one.cure) for one in hidden}
+    subject, cure = (
+        Subject("check", None, check.id),
+        cures.pop() if len(cures) == 1 else asker.granted(check.needs),
+    )
     once = Finding(check.id, State.UNKNOWN, subject, said, cure=cure)
     return (*(one for one in found if not _is_hidden(one)), once)
 
@@ -197,4 +210,6 @@ def _reason(check: Check, error: psycopg2.Error) -> str:
         return "it took longer than it was given"
     if error.pgcode == _LOCKED:
         return "a table that it reads is locked"
+    if error.pgcode is None and isinstance(error, psycopg2.DataError):
+        return "its answer cannot be read: a name in it is of another encoding"
     return f"the server refused it: {error.pgcode}"

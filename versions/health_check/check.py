@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from math import isnan
 from typing import Any, Final
 
 from spotify_ai_agent_migrations.versions.health_check.finding import (
@@ -146,7 +147,7 @@ def _summary(check: Check, row: Row) -> str:
 
 def judged(check: Check, measure: float | None) -> State:
     """Return the state that *measure* is in by the limits of *check*; what nobody knows is unknown."""
-    if measure is None:
+    if measure is None or isnan(measure):
         return State.UNKNOWN
     for limit, state in ((check.critical, State.CRITICAL), (check.warning, State.WARNING)):
         if limit is not None and (measure <= limit if check.falling else measure >= limit):

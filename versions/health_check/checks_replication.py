@@ -37,7 +37,7 @@ STREAMING: Final = (
     Check(
         "repl.sync_missing", "a standby that every commit waits for",
         "Reading goes on, and whoever writes hangs.",
-        "every commit waits for a standby, and none is there; {waiting} wait now",
+        "every commit waits for {wanted} standbys, and {there} are there; {waiting} wait now",
         roles=PRIMARY, watching=True,
     ),
     Check(

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.health_check.check import PRIMARY, Check
-from spotify_ai_agent_migrations.versions.health_check.grants import AMCHECK, MONITOR, READ, SCAN
+from spotify_ai_agent_migrations.versions.health_check.grants import (
+    AMCHECK,
+    HEAPCHECK,
+    MONITOR,
+    READ,
+    SCAN,
+)
 
 VACUUM: Final = (
     Check(
@@ -71,6 +77,12 @@ STATISTICS: Final = (
         "The planner knows each partition and not all of them; autovacuum never does that.",
         "{name} was never analyzed as a whole, and has {rows} rows",
         roles=PRIMARY, settings={"least_rows": 10_000},
+    ),
+    Check(
+        "stats.window", "for how long the server has counted",
+        "An index that nobody uses, rows that died, a deadlock an hour: all of it is of this time alone.",
+        "what is done in {name} has been counted for {days} days",
+        warning=7, falling=True, unit="days",
     ),
     Check(
         "stats.track_off", "counters that are switched off",
@@ -172,6 +184,13 @@ INDEXES: Final = (
         "A query by it misses rows, and a unique one lets them in twice.",
         "index {name} is corrupt",
         needs=AMCHECK,
+        deep=True, probed=True, extension="amcheck",
+    ),
+    Check(
+        "chk.amcheck", "tables that are not as their pages say",
+        "Rows of it cannot be read, or are other rows, and a backup has it as it is.",
+        "{name} is corrupt in block {block}",
+        needs=HEAPCHECK, roles=PRIMARY,
         deep=True, probed=True, extension="amcheck",
     ),
 )  # fmt: skip

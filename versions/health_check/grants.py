@@ -8,6 +8,9 @@ MONITOR: Final = "GRANT pg_monitor TO the login"
 READ: Final = "GRANT pg_read_all_data TO the login"
 SCAN: Final = "GRANT pg_stat_scan_tables TO the login"
 AMCHECK: Final = "GRANT EXECUTE ON FUNCTION bt_index_check(regclass, boolean) TO the login"
+HEAPCHECK: Final = (
+    "GRANT EXECUTE ON FUNCTION verify_heapam(regclass, boolean, boolean, text, bigint, bigint) TO the login"
+)
 FILES: Final = (
     "GRANT SELECT ON pg_catalog.pg_file_settings TO the login; "
     "GRANT EXECUTE ON FUNCTION pg_catalog.pg_show_all_file_settings() TO the login"

@@ -16,19 +16,23 @@ SELECT 'standby', NULL, coalesce(nullif(standby.application_name, ''), standby.p
 
 -- repl_lag_seconds --
 -- How old what a standby shows is, where there is something to replay; an idle primary makes nobody late.
-SELECT 'server', NULL, 'replay', replayed.seconds, NULL,
+SELECT 'server', NULL, 'replay', replayed.seconds, CASE WHEN replayed.received IS NULL THEN 'unknown' END,
        pg_catalog.jsonb_build_object(
            'seconds', replayed.seconds::bigint,
-           'bytes', pg_catalog.pg_wal_lsn_diff(replayed.received, pg_catalog.pg_last_wal_replay_lsn())),
+           'bytes', pg_catalog.pg_wal_lsn_diff(replayed.received, pg_catalog.pg_last_wal_replay_lsn()))
+           || CASE WHEN replayed.received IS NOT NULL THEN '{}'::jsonb ELSE pg_catalog.jsonb_build_object('reason',
+                  pg_catalog.format('it replays files alone, the last of %%s s ago: where its primary is nobody says',
+                                    replayed.seconds::bigint)) END,
        NULL::text[]
   -- One that has replayed no commit yet is as old as its start.
   FROM (SELECT pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()
                    - coalesce(pg_catalog.pg_last_xact_replay_timestamp(),
                               pg_catalog.pg_postmaster_start_time())) AS seconds,
                pg_catalog.pg_last_wal_receive_lsn() AS received) AS replayed
- WHERE replayed.seconds >= %(warning)s
+ WHERE replayed.seconds >= coalesce(%(warning)s::float8, %(critical)s::float8)
    -- What arrives after a long silence is replayed in a moment: it is late if it is not.
-   AND CASE WHEN pg_catalog.pg_last_wal_replay_lsn() >= replayed.received THEN false
+   AND CASE WHEN replayed.received IS NULL THEN true
+            WHEN pg_catalog.pg_last_wal_replay_lsn() >= replayed.received THEN false
             WHEN pg_catalog.pg_sleep(0.2) IS NULL THEN false
             ELSE pg_catalog.pg_last_wal_replay_lsn() < replayed.received END;
 
@@ -57,11 +61,16 @@ SELECT 'server', NULL, 'replay', NULL::float8,
 -- repl_sync_missing --
 -- Every commit waits for a standby, and none is there: reading goes on, writing hangs.
 SELECT 'server', NULL, 'synchronous_standby_names', NULL::float8, 'critical',
-       pg_catalog.jsonb_build_object('waiting', (SELECT count(*) FROM pg_catalog.pg_stat_activity
+       pg_catalog.jsonb_build_object('wanted', needed.standbys, 'there', needed.there,
+                                     'waiting', (SELECT count(*) FROM pg_catalog.pg_stat_activity
                                                   WHERE wait_event = 'SyncRep')),
        ARRAY[['ALTER SYSTEM SET synchronous_standby_names = ''''', 'none'], ['SELECT pg_reload_conf()', 'none']]
- WHERE pg_catalog.current_setting('synchronous_standby_names') <> ''
-   AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_replication WHERE sync_state IN ('sync', 'quorum'));
+  -- `FIRST 2 (a, b)` waits for two.
+  FROM (SELECT coalesce((pg_catalog.regexp_match(pg_catalog.current_setting('synchronous_standby_names'),
+                                                 '^\s*(?:[A-Za-z]+\s+)?([0-9]+)\s*\('))[1]::int, 1) AS standbys,
+               (SELECT count(*) FROM pg_catalog.pg_stat_replication
+                 WHERE sync_state IN ('sync', 'quorum')) AS there) AS needed
+ WHERE pg_catalog.current_setting('synchronous_standby_names') <> '' AND needed.there < needed.standbys;
 
 -- repl_conflicts --
 -- Queries on a standby that replay cancelled, an hour, since the counters began.
@@ -158,7 +167,8 @@ SELECT 'subscription', NULL, subscription.subname, NULL::float8, 'critical', '{}
 -- sub_errors --
 -- Subscriptions of which the worker fails, or is not there.
 SELECT 'subscription', NULL, subscription.subname, NULL::float8,
-       CASE WHEN worker.is_there THEN 'warning' ELSE 'critical' END,
+       -- One that goes on has failed before, and got over it.
+       CASE WHEN worker.is_steady THEN 'info' WHEN worker.is_there THEN 'warning' ELSE 'critical' END,
        pg_catalog.jsonb_build_object('errors', counted.apply_error_count + counted.sync_error_count,
                                      'worker', CASE WHEN worker.is_there THEN 'there' ELSE 'missing' END),
        NULL::text[]
@@ -166,8 +176,12 @@ SELECT 'subscription', NULL, subscription.subname, NULL::float8,
   JOIN pg_catalog.pg_database AS database ON database.oid = subscription.subdbid
   LEFT JOIN pg_catalog.pg_stat_subscription_stats AS counted ON counted.subid = subscription.oid
  CROSS JOIN LATERAL (
-       SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_subscription AS working
-                       WHERE working.subid = subscription.oid AND working.pid IS NOT NULL) AS is_there) AS worker
+       -- The one that applies, beside those that copy tables.
+       SELECT count(*) > 0 AS is_there,
+              coalesce(bool_or(session.backend_start < pg_catalog.clock_timestamp() - INTERVAL '5 minutes'), false) AS is_steady
+         FROM pg_catalog.pg_stat_subscription AS working
+         LEFT JOIN pg_catalog.pg_stat_activity AS session ON session.pid = working.pid
+        WHERE working.subid = subscription.oid AND working.pid IS NOT NULL AND working.relid IS NULL) AS worker
  WHERE subscription.subenabled AND database.datname = pg_catalog.current_database()
    AND (NOT worker.is_there OR counted.apply_error_count + counted.sync_error_count > 0);
 
@@ -193,7 +207,8 @@ SELECT DISTINCT ON (class.oid)
   JOIN pg_catalog.pg_class AS class ON class.oid = published.relid
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
   LEFT JOIN pg_catalog.pg_index AS named
-    ON named.indrelid = class.oid AND named.indisvalid
+    -- One that may be checked at the end of a transaction says it of no row.
+    ON named.indrelid = class.oid AND named.indisvalid AND named.indimmediate
    AND CASE class.relreplident WHEN 'd' THEN named.indisprimary WHEN 'i' THEN named.indisreplident END
  WHERE (publication.pubupdate OR publication.pubdelete)
    AND class.relreplident <> 'f'

@@ -24,7 +24,7 @@ WITH given AS MATERIALIZED (
         OR pg_catalog.abs(last_value::float8 - seqstart) / least.numbers
            >= least(%(warning)s::float8, %(critical)s::float8)
 ), known AS (
-    SELECT far.*, fixes,
+    SELECT far.*, fixes, column_type,
            least(seqmax, CASE column_type WHEN 21 THEN 32767 WHEN 23 THEN 2147483647
                                           ELSE 9223372036854775807 END) AS highest,
            greatest(seqmin, CASE column_type WHEN 21 THEN -32768 WHEN 23 THEN -2147483648
@@ -56,6 +56,7 @@ WITH given AS MATERIALIZED (
 SELECT 'sequence', nspname, relname,
        CASE WHEN NOT is_readable THEN NULL
             WHEN last_value IS NULL THEN 0
+            WHEN CASE WHEN seqincrement > 0 THEN last_value >= highest ELSE last_value <= lowest END THEN 1
             WHEN seqincrement > 0 THEN (last_value::numeric - seqstart) / nullif(highest::numeric - seqstart, 0)
             ELSE (seqstart - last_value::numeric) / nullif(seqstart - lowest::numeric, 0)
        END,
@@ -64,8 +65,8 @@ SELECT 'sequence', nspname, relname,
            || CASE WHEN is_readable THEN '{}' ELSE pg_catalog.jsonb_build_object('cure',
                   pg_catalog.format('GRANT SELECT ON SEQUENCE %%I.%%I TO the login', nspname, relname),
                   'reason', 'the login may not read it') END,
-       CASE WHEN is_readable AND fixes IS NOT NULL THEN
-           fixes || ARRAY[[pg_catalog.format('ALTER SEQUENCE %%I.%%I AS bigint', nspname, relname),
+       CASE WHEN is_readable AND (fixes IS NOT NULL OR seqtypid <> 20 AND column_type = 99) THEN
+           coalesce(fixes, '{}') || ARRAY[[pg_catalog.format('ALTER SEQUENCE %%I.%%I AS bigint', nspname, relname),
                            'SHARE ROW EXCLUSIVE']] END
   FROM known;
 
@@ -85,6 +86,13 @@ WITH linked AS (
     SELECT linked.relation, linked.attnum, sequence.*
       FROM linked
       JOIN pg_catalog.pg_sequence AS sequence ON sequence.seqrelid = linked.sequence AND NOT sequence.seqcycle
+), counted AS MATERIALIZED (
+    -- Whether all that was ever done here is counted: neither a crash nor a person made the counters begin anew.
+    SELECT here.stats_reset IS NULL
+           AND writer.stats_reset < INTERVAL '10 minutes' + pg_catalog.to_timestamp(
+                   ((SELECT system_identifier FROM pg_catalog.pg_control_system()) >> 32)::float8) AS is_whole
+      FROM pg_catalog.pg_stat_bgwriter AS writer
+      JOIN pg_catalog.pg_stat_database AS here ON here.datname = pg_catalog.current_database()
 ), lent AS MATERIALIZED (
     -- Whose tables a function of revision 009 may be asked about, in place of a grant to read them.
     SELECT routine.proowner AS owner
@@ -153,10 +161,11 @@ SELECT 'sequence', namespace.nspname, class.relname,
               may.is_direct,
               CASE WHEN may.is_known THEN pg_catalog.pg_sequence_last_value(class.oid) END AS last
        OFFSET 0) AS given
- -- A partition is asked with its table. Into one that nobody knows a row of nothing was inserted: no number can be
- -- there twice, and to open it takes its time.
+ -- A partition is asked with its table. Into one that nobody knows a row of, where all is counted, nothing was
+ -- inserted: no number can be there twice, and to open it takes its time.
  WHERE NOT owner.relispartition
-   AND (owner.relkind = 'p' OR owner.relpages > 0 OR pg_catalog.pg_stat_get_tuples_inserted(owner.oid) > 0
+   AND (owner.relkind = 'p' OR (SELECT NOT counted.is_whole FROM counted)
+        OR owner.relpages > 0 OR pg_catalog.pg_stat_get_tuples_inserted(owner.oid) > 0
         OR pg_catalog.pg_stat_get_live_tuples(owner.oid) > 0)
    AND EXISTS (SELECT FROM pg_catalog.pg_index AS index
                  JOIN pg_catalog.pg_class AS built ON built.oid = index.indexrelid
@@ -169,7 +178,14 @@ SELECT 'sequence', namespace.nspname, class.relname,
 
 -- int_pk_no_sequence --
 -- What to ask: how far small keys that no sequence numbers have come.
-WITH lent AS MATERIALIZED (
+WITH counted AS MATERIALIZED (
+    -- Whether all that was ever done here is counted: neither a crash nor a person made the counters begin anew.
+    SELECT here.stats_reset IS NULL
+           AND writer.stats_reset < INTERVAL '10 minutes' + pg_catalog.to_timestamp(
+                   ((SELECT system_identifier FROM pg_catalog.pg_control_system()) >> 32)::float8) AS is_whole
+      FROM pg_catalog.pg_stat_bgwriter AS writer
+      JOIN pg_catalog.pg_stat_database AS here ON here.datname = pg_catalog.current_database()
+), lent AS MATERIALIZED (
     -- Whose tables a function of revision 009 may be asked about, in place of a grant to read them.
     SELECT routine.proowner AS owner
       FROM pg_catalog.pg_proc AS routine
@@ -211,7 +227,8 @@ SELECT 'column', namespace.nspname, class.relname || '.' || attribute.attname,
    AND namespace.nspname !~ '^(pg_|information_schema$)'
    AND attribute.attidentity = ''
    AND NOT attribute.atthasdef
-   AND (class.relkind = 'p' OR class.relpages > 0 OR pg_catalog.pg_stat_get_tuples_inserted(class.oid) > 0
+   AND (class.relkind = 'p' OR (SELECT NOT counted.is_whole FROM counted)
+        OR class.relpages > 0 OR pg_catalog.pg_stat_get_tuples_inserted(class.oid) > 0
         OR pg_catalog.pg_stat_get_live_tuples(class.oid) > 0)
    -- One that points at another table is not longer than that.
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS linked
@@ -256,7 +273,7 @@ SELECT 'constraint', namespace.nspname, class.relname || '.' || linked.conname, 
   JOIN pg_catalog.pg_class AS class ON class.oid = linked.conrelid
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
  WHERE NOT linked.convalidated
-   AND linked.conparentid = 0
+   AND linked.conparentid = 0 AND linked.coninhcount = 0
    -- What is not enforced cannot be validated; versions before 18 have no such column.
    AND pg_catalog.to_jsonb(linked) ->> 'conenforced' IS DISTINCT FROM 'false';
 
@@ -279,7 +296,9 @@ SELECT 'constraint', namespace.nspname, class.relname || '.' || linked.conname, 
   FROM pg_catalog.pg_constraint AS linked
   JOIN pg_catalog.pg_class AS class ON class.oid = linked.conrelid
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
- WHERE NOT linked.conenforced AND linked.conparentid = 0;
+ WHERE NOT linked.conenforced AND linked.conparentid = 0
+   -- What a partition has from its table is mended with that.
+   AND linked.coninhcount = 0;
 
 -- con_domain_not_valid --
 -- Constraints of domains that hold for new values only.
@@ -328,9 +347,13 @@ SELECT 'constraint', namespace.nspname, class.relname || '.' || linked.conname,
   JOIN pg_catalog.pg_namespace AS there ON there.oid = far.relnamespace
  CROSS JOIN LATERAL (
        SELECT pg_catalog.string_agg(pg_catalog.format('own.%%I IS NOT NULL', near.attname), ' AND ') AS known,
-              pg_catalog.string_agg(pg_catalog.format('far.%%I OPERATOR(pg_catalog.=) own.%%I', other.attname,
-                                                      near.attname), ' AND ') AS alike
-         FROM ROWS FROM (pg_catalog.unnest(linked.conkey), pg_catalog.unnest(linked.confkey)) AS part (own, far)
+              -- As the key itself compares them: citext is no text.
+              pg_catalog.string_agg(pg_catalog.format('far.%%I OPERATOR(%%I.%%s) own.%%I', other.attname, home.nspname,
+                                                      alike.oprname, near.attname), ' AND ') AS alike
+         FROM ROWS FROM (pg_catalog.unnest(linked.conkey), pg_catalog.unnest(linked.confkey),
+                         pg_catalog.unnest(linked.conpfeqop)) AS part (own, far, compared)
+         JOIN pg_catalog.pg_operator AS alike ON alike.oid = part.compared
+         JOIN pg_catalog.pg_namespace AS home ON home.oid = alike.oprnamespace
          JOIN pg_catalog.pg_attribute AS near ON near.attrelid = linked.conrelid AND near.attnum = part.own
          JOIN pg_catalog.pg_attribute AS other ON other.attrelid = linked.confrelid AND other.attnum = part.far) AS keys
  WHERE linked.contype = 'f' AND linked.conparentid = 0
@@ -356,8 +379,11 @@ SELECT DISTINCT
 -- trg_replication_role --
 -- Logins, or databases, whose sessions fire no trigger and check no foreign key.
 SELECT 'setting', NULL, 'session_replication_role', NULL::float8, 'critical',
-       pg_catalog.jsonb_build_object('of', coalesce(role.rolname, database.datname), 'setting', split.setting),
-       ARRAY[[CASE WHEN role.oid IS NULL THEN
+       pg_catalog.jsonb_build_object('of', coalesce(role.rolname, database.datname, 'everybody'),
+                                     'setting', split.setting),
+       ARRAY[[CASE WHEN role.oid IS NULL AND database.oid IS NULL THEN
+                  'ALTER ROLE ALL RESET session_replication_role'
+              WHEN role.oid IS NULL THEN
                   pg_catalog.format('ALTER DATABASE %%I RESET session_replication_role', database.datname)
               WHEN database.oid IS NULL THEN
                   pg_catalog.format('ALTER ROLE %%I RESET session_replication_role', role.rolname)
@@ -370,8 +396,16 @@ SELECT 'setting', NULL, 'session_replication_role', NULL::float8, 'critical',
  CROSS JOIN LATERAL pg_catalog.unnest(preset.setconfig) AS option (text)
  CROSS JOIN LATERAL (SELECT pg_catalog.split_part(option.text, '=', 1) AS name,
                             pg_catalog.split_part(option.text, '=', 2) AS setting) AS split
- WHERE split.name = 'session_replication_role' AND split.setting = 'replica'
-   AND (preset.setdatabase = 0 OR database.datname = pg_catalog.current_database());
+ WHERE split.name = 'session_replication_role' AND lower(split.setting) = 'replica'
+   AND (preset.setdatabase = 0 OR database.datname = pg_catalog.current_database())
+UNION ALL
+SELECT 'setting', NULL, 'session_replication_role', NULL, 'critical',
+       pg_catalog.jsonb_build_object('of', 'everybody', 'setting', setting),
+       ARRAY[['ALTER SYSTEM RESET session_replication_role', 'none'],
+             ['SELECT pg_reload_conf()', 'none; sessions that are open keep it']]
+  FROM pg_catalog.pg_settings
+ WHERE name = 'session_replication_role' AND setting = 'replica'
+   AND source NOT IN ('global', 'database', 'user', 'database user', 'client', 'session');
 
 -- part_detach_pending --
 -- Partitions whose DETACH … CONCURRENTLY was interrupted: neither in their table nor out of it.
@@ -389,11 +423,12 @@ SELECT 'partition', namespace.nspname, class.relname, NULL::float8, 'warning',
 
 -- part_future_missing --
 -- How many spans of time there are partitions for from now on, of tables that are parted by time.
-WITH bounds AS (
-    SELECT link.inhparent,
+-- The bounds first, and then what is asked of them: those of another type are no times.
+WITH bounds AS MATERIALIZED (
+    SELECT link.inhparent, link.inhrelid,
            -- No relation is said: a bound names no column, and so nothing is locked to show it.
            pg_catalog.regexp_match(pg_catalog.pg_get_expr(part.relpartbound, 0),
-                                   '^FOR VALUES FROM \(''([^'']+)''\) TO \(''([^'']+)''\)$') AS found
+                                   '^FOR VALUES FROM \((?:''([^'']+)''|MINVALUE)\) TO \(''([^'']+)''\)$') AS found
       FROM pg_catalog.pg_inherits AS link
       JOIN pg_catalog.pg_class AS part ON part.oid = link.inhrelid AND part.relpartbound IS NOT NULL
       JOIN pg_catalog.pg_partitioned_table AS split
@@ -403,7 +438,10 @@ WITH bounds AS (
        AND attribute.atttypid IN (1082, 1114, 1184)
      WHERE NOT link.inhdetachpending
 ), latest AS (
-    SELECT DISTINCT ON (inhparent) inhparent, found[1]::timestamptz AS since, found[2]::timestamptz AS until
+    -- The first one may begin with the beginning: a month stands for how long it is.
+    SELECT DISTINCT ON (inhparent) inhparent, found[2]::timestamptz AS until,
+           coalesce(CASE WHEN pg_catalog.isfinite(found[1]::timestamptz) THEN found[1]::timestamptz END,
+                    found[2]::timestamptz - INTERVAL '1 month') AS since
       FROM bounds
      WHERE found IS NOT NULL AND pg_catalog.isfinite(found[2]::timestamptz)
      ORDER BY inhparent, found[2]::timestamptz DESC
@@ -422,10 +460,14 @@ SELECT 'table', namespace.nspname, class.relname, ahead.spans, NULL,
                        namespace.nspname,
                        pg_catalog.format('%%s_p%%s', class.relname,
                                          pg_catalog.to_char(next.since, 'YYYYMMDD"_"HH24MI')),
-                       class.relname, next.since::text, (next.since + span.length)::text),
+                       class.relname, next.since::text, next.until::text),
                    'ACCESS EXCLUSIVE'] ORDER BY next.since)
-          FROM (SELECT latest.until + step.number * span.length AS since
-                  FROM pg_catalog.generate_series(0, least(50, 2 + pg_catalog.ceil(-ahead.spans)::int)) AS step (number)
+          -- What was missed for very long is one partition.
+          FROM (SELECT latest.until + sign(step.number) * missed.at_once * span.length + step.number * span.length AS since,
+                       latest.until + missed.at_once * span.length + (step.number + 1) * span.length AS until
+                  FROM (SELECT CASE WHEN ahead.spans < -50 THEN pg_catalog.ceil(-ahead.spans) ELSE 0 END AS at_once) AS missed
+                 CROSS JOIN pg_catalog.generate_series(
+                            0, 2 + greatest(0, pg_catalog.ceil(-ahead.spans)::int - missed.at_once::int)) AS step (number)
                ) AS next)
   FROM latest
   JOIN pg_catalog.pg_class AS class ON class.oid = latest.inhparent
@@ -436,7 +478,13 @@ SELECT 'table', namespace.nspname, class.relname, ahead.spans, NULL,
                                  ELSE latest.until - latest.since END AS length) AS span
  CROSS JOIN LATERAL (SELECT pg_catalog.date_part('epoch', latest.until - pg_catalog.clock_timestamp())
                             / pg_catalog.date_part('epoch', latest.until - latest.since) AS spans) AS ahead
- WHERE latest.inhparent NOT IN (SELECT inhparent FROM unbounded);
+ WHERE latest.inhparent NOT IN (SELECT inhparent FROM unbounded)
+   -- Nobody waits for the end of the last one, however long it is itself.
+   AND latest.until < pg_catalog.clock_timestamp() + INTERVAL '10 years'
+   -- A partition that is parted itself has partitions until it ends, and needs no more.
+   AND NOT EXISTS (SELECT FROM bounds AS own
+                    WHERE own.inhrelid = latest.inhparent AND own.found IS NOT NULL
+                      AND own.found[2]::timestamptz <= latest.until);
 
 -- part_default_rows --
 -- What to ask: whether the partition for what has no other holds rows.
@@ -493,20 +541,24 @@ SELECT 'partition', namespace.nspname, class.relname,
          JOIN pg_catalog.pg_attribute AS attribute
            ON attribute.attrelid = split.partrelid AND attribute.attnum = split.partattrs[0]
           AND attribute.atttypid IN (1082, 1114, 1184)
-        CROSS JOIN LATERAL (SELECT pg_catalog.regexp_match(
-                                       pg_catalog.pg_get_expr(part.relpartbound, 0),
-                                       '^FOR VALUES FROM \(''([^'']+)''\) TO \(''([^'']+)''\)$') AS found) AS bound
+        -- Of a type that is no time nothing is asked.
+        CROSS JOIN LATERAL (SELECT CASE WHEN attribute.atttypid IN (1082, 1114, 1184) THEN
+                                       pg_catalog.regexp_match(
+                                           pg_catalog.pg_get_expr(part.relpartbound, 0),
+                                           '^FOR VALUES FROM \(''([^'']+)''\) TO \(''([^'']+)''\)$') END AS found) AS bound
         WHERE link.inhparent = split.partrelid AND split.partstrat = 'r' AND split.partnatts = 1
-          AND bound.found IS NOT NULL AND pg_catalog.isfinite(bound.found[2]::timestamptz)
+          AND bound.found IS NOT NULL
+          AND pg_catalog.isfinite(bound.found[1]::timestamptz) AND pg_catalog.isfinite(bound.found[2]::timestamptz)
         ORDER BY bound.found[2]::timestamptz DESC
         LIMIT 1) AS next ON true;
 
 -- part_gap --
 -- Spans of time between two partitions for which there is none.
-WITH bounds AS (
-    SELECT link.inhparent, attribute.atttypid,
-           pg_catalog.regexp_match(pg_catalog.pg_get_expr(part.relpartbound, 0),
-                                   '^FOR VALUES FROM \(''([^'']+)''\) TO \(''([^'']+)''\)$') AS found
+WITH bounds AS MATERIALIZED (
+    SELECT link.inhparent,
+           pg_catalog.regexp_match(
+               pg_catalog.pg_get_expr(part.relpartbound, 0),
+               '^FOR VALUES FROM \((?:''([^'']+)''|MINVALUE)\) TO \((?:''([^'']+)''|MAXVALUE)\)$') AS found
       FROM pg_catalog.pg_inherits AS link
       JOIN pg_catalog.pg_class AS part ON part.oid = link.inhrelid AND part.relpartbound IS NOT NULL
       JOIN pg_catalog.pg_partitioned_table AS split
@@ -516,7 +568,7 @@ WITH bounds AS (
        AND attribute.atttypid IN (1082, 1114, 1184)
 ), spans AS (
     SELECT inhparent, found[2]::timestamptz AS until,
-           lead(found[1]::timestamptz) OVER (PARTITION BY inhparent ORDER BY found[1]::timestamptz) AS next
+           lead(found[1]::timestamptz) OVER (PARTITION BY inhparent ORDER BY found[1]::timestamptz NULLS FIRST) AS next
       FROM bounds
      WHERE found IS NOT NULL
 )

@@ -19,7 +19,8 @@ SELECT 'server', NULL, name, NULL::float8, 'critical', pg_catalog.jsonb_build_ob
        ARRAY[['ALTER SYSTEM RESET default_transaction_read_only', 'none'], ['SELECT pg_reload_conf()', 'none']]
   FROM pg_catalog.pg_settings
  WHERE name = 'default_transaction_read_only' AND setting = 'on'
-   AND source NOT IN ('database', 'user', 'database user')
+   -- What this session says of itself is nobody else's.
+   AND source NOT IN ('global', 'database', 'user', 'database user', 'client', 'session')
 UNION ALL
 SELECT CASE WHEN altered.setrole = 0 THEN 'database' ELSE 'role' END, NULL,
        coalesce(role.rolname, database.datname, 'all'), NULL,
@@ -38,7 +39,9 @@ SELECT CASE WHEN altered.setrole = 0 THEN 'database' ELSE 'role' END, NULL,
   LEFT JOIN pg_catalog.pg_roles AS role ON role.oid = altered.setrole
   LEFT JOIN pg_catalog.pg_database AS database ON database.oid = altered.setdatabase
  CROSS JOIN LATERAL pg_catalog.unnest(altered.setconfig) AS pair
- WHERE pair ~ '^default_transaction_read_only=(on|true|yes|1)$';
+ -- It is kept as it was written, and `T` is written too.
+ WHERE CASE WHEN pg_catalog.starts_with(pair, 'default_transaction_read_only=')
+            THEN pg_catalog.split_part(pair, '=', 2)::boolean ELSE false END;
 
 -- avail_restart --
 -- How long ago the server was started.
@@ -178,7 +181,7 @@ SELECT 'session', NULL, activity.pid::text, running.seconds, NULL,
    AND activity.pid <> pg_catalog.pg_backend_pid();
 
 -- conn_long_xact --
--- Transactions of many statements that have been open for long; the idle ones are another check's.
+-- Transactions of many statements that have been open for long; one that has been idle for long is another check's.
 SELECT 'session', NULL, activity.pid::text, open.seconds, NULL,
        pg_catalog.jsonb_build_object('pid', activity.pid, 'role', activity.usename,
                                      'application', activity.application_name, 'seconds', open.seconds::bigint,
@@ -187,9 +190,11 @@ SELECT 'session', NULL, activity.pid::text, open.seconds, NULL,
   FROM pg_catalog.pg_stat_activity AS activity
  CROSS JOIN LATERAL (
        SELECT pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - activity.xact_start) AS seconds) AS open
- WHERE activity.state = 'active'
-   AND activity.backend_type = 'client backend'
-   AND activity.xact_start < activity.query_start
+ WHERE activity.backend_type = 'client backend'
+   AND (activity.state = 'active' AND activity.xact_start < activity.query_start
+        -- Between two of its statements.
+        OR activity.state = 'idle in transaction'
+           AND activity.state_change > pg_catalog.clock_timestamp() - INTERVAL '1 minute')
    AND activity.application_name NOT IN ('pg_dump', 'pg_dumpall', 'pg_restore')
    AND activity.pid <> pg_catalog.pg_backend_pid();
 
@@ -364,7 +369,7 @@ SELECT 'table', namespace.nspname, class.relname, oldest.age::float8, NULL,
  CROSS JOIN LATERAL (
        SELECT greatest(pg_catalog.age(class.relfrozenxid), pg_catalog.age(toast.relfrozenxid)) AS age) AS oldest
  WHERE class.relkind IN ('r', 'm')
-   AND oldest.age >= %(warning)s
+   AND oldest.age >= coalesce(%(warning)s::float8, %(critical)s::float8)
  ORDER BY oldest.age DESC
  LIMIT 20;
 
@@ -391,6 +396,8 @@ SELECT holder.kind, NULL, holder.name, holder.age::float8, NULL,
           FROM pg_catalog.pg_stat_activity AS activity
          WHERE activity.pid <> pg_catalog.pg_backend_pid()
            AND activity.backend_type IS DISTINCT FROM 'walsender'
+           -- What VACUUM itself sees keeps no other from anything.
+           AND activity.pid NOT IN (SELECT vacuum.pid FROM pg_catalog.pg_stat_progress_vacuum AS vacuum)
         UNION ALL
         SELECT 'prepared transaction', gid, pg_catalog.age(transaction),
                pg_catalog.format('ROLLBACK PREPARED %%L', gid)
@@ -423,7 +430,7 @@ SELECT 'setting', NULL, name, NULL::float8,
        ARRAY[[pg_catalog.format('ALTER SYSTEM SET %%I = on', name), 'none'], ['SELECT pg_reload_conf()', 'none']]
   FROM pg_catalog.pg_settings
  WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'
-   AND source NOT IN ('database', 'user', 'database user')
+   AND source NOT IN ('global', 'database', 'user', 'database user', 'client', 'session')
 UNION ALL
 SELECT 'setting', NULL,
        'synchronous_commit of '
@@ -439,7 +446,7 @@ SELECT 'setting', NULL,
   LEFT JOIN pg_catalog.pg_roles AS role ON role.oid = altered.setrole
   LEFT JOIN pg_catalog.pg_database AS database ON database.oid = altered.setdatabase
  CROSS JOIN LATERAL pg_catalog.unnest(altered.setconfig) AS pair
- WHERE pair ~ '^synchronous_commit=(off|false|no|0)$';
+ WHERE pair ~* '^synchronous_commit=(off|false|no|0)$';
 
 -- set_pending_restart --
 -- Settings that were changed and wait for a restart.
@@ -457,7 +464,7 @@ SELECT 'setting', NULL, name, NULL::float8, 'critical',
        ELSE ARRAY[[pg_catalog.format('ALTER SYSTEM RESET %%I', name), 'none; a restart follows']] END
   FROM pg_catalog.pg_settings
  WHERE name IN ('zero_damaged_pages', 'ignore_checksum_failure', 'ignore_invalid_pages', 'ignore_system_indexes')
-   AND setting = 'on' AND source NOT IN ('database', 'user', 'database user')
+   AND setting = 'on' AND source NOT IN ('global', 'database', 'user', 'database user', 'client', 'session')
 UNION ALL
 SELECT 'setting', NULL, pg_catalog.split_part(pair, '=', 1), NULL, 'critical',
        pg_catalog.jsonb_build_object(
@@ -472,7 +479,9 @@ SELECT 'setting', NULL, pg_catalog.split_part(pair, '=', 1), NULL, 'critical',
   LEFT JOIN pg_catalog.pg_roles AS role ON role.oid = altered.setrole
   LEFT JOIN pg_catalog.pg_database AS database ON database.oid = altered.setdatabase
  CROSS JOIN LATERAL pg_catalog.unnest(altered.setconfig) AS pair
- WHERE pair ~ '^(zero_damaged_pages|ignore_checksum_failure|ignore_system_indexes)=(on|true|yes|1)$';
+ WHERE CASE WHEN pg_catalog.split_part(pair, '=', 1)
+                 IN ('zero_damaged_pages', 'ignore_checksum_failure', 'ignore_system_indexes')
+            THEN pg_catalog.split_part(pair, '=', 2)::boolean ELSE false END;
 
 -- set_conf_errors --
 -- Lines of the configuration that the server does not take; what only waits for a restart is another check's.
@@ -556,7 +565,8 @@ SELECT CASE class.relkind WHEN 'i' THEN 'index' WHEN 'S' THEN 'sequence' ELSE 't
   FROM pg_catalog.pg_class AS class
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
  WHERE class.relkind IN ('r', 'i', 'S', 't', 'm')
-   AND class.relpersistence <> 't'
+   -- A standby has none of what is unlogged.
+   AND class.relpersistence <> ALL (CASE WHEN pg_catalog.pg_is_in_recovery() THEN '{t,u}' ELSE '{t}' END::text[])
    -- To list a folder takes less than to ask for each file; what is not in it is asked for by itself. One that has
    -- been dropped meanwhile has no path any more.
    AND CASE WHEN class.reltablespace = 0 AND EXISTS (SELECT FROM there WHERE there.file = class.relfilenode::text)

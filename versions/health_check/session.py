@@ -20,10 +20,14 @@ LOCK_TIMEOUT_MS: Final = 300
 # What the way to the server and back may take beyond the time that the server was given.
 _GRACE_S: Final = 0.1
 _LEAST_MS: Final = 10
+# Said of each transaction too: a pooler that lends a connection for one takes no options for a session.
 _BEGIN: Final = (
     "BEGIN READ ONLY; SELECT pg_catalog.set_config('statement_timeout', %s, true),"
-    " pg_catalog.set_config('lock_timeout', %s, true)"
+    " pg_catalog.set_config('lock_timeout', %s, true),"
+    " pg_catalog.set_config('search_path', 'pg_catalog', true),"
+    " pg_catalog.set_config('jit', 'off', true), pg_catalog.set_config('row_security', 'off', true)"
 )
+_NO_OPTIONS: Final = "unsupported startup parameter"
 
 
 class NoAnswerError(Exception):
@@ -92,9 +96,18 @@ class Session:
             **self._resolved(),
             "options": f"{self._settings.conninfo.get('options', '')} {spoken}".strip(),
         }
+        try:
+            self._connect(parameters)
+        except psycopg2.OperationalError as error:
+            if _NO_OPTIONS not in str(error):
+                raise
+            self.close()
+            self._connect({**parameters, "options": ""})
+        self.connected_s = time.monotonic() - began
+
+    def _connect(self, parameters: Mapping[str, Any]) -> None:
         self._connection = psycopg2.connect(make_dsn(**parameters), async_=1)
         self._wait(self._deadline)
-        self.connected_s = time.monotonic() - began
 
     def rows(
         self,
@@ -127,12 +140,15 @@ class Session:
                 # A rollback would be counted, and look like one of the application's.
                 cursor.execute("COMMIT")
                 self._wait(until)
-            except psycopg2.Error:
+            except (psycopg2.Error, ValueError) as error:
                 # The time may be over in the COMMIT as well: what comes next would be refused with it.
                 with suppress(psycopg2.Error):
                     cursor.execute("ROLLBACK")
                     self._wait(until)
-                raise
+                if isinstance(error, psycopg2.Error):
+                    raise
+                # A name that all databases share is in the encoding of the one that it was given in.
+                raise psycopg2.DataError("what it says cannot be read") from error
             return found
 
     def shown(self, statement: str, values: Mapping[str, object]) -> str:

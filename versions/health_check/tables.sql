@@ -158,20 +158,30 @@ SELECT 'table', used.schemaname, used.relname, NULL::float8, 'warning',
        ARRAY[[pg_catalog.format('ANALYZE %%I.%%I', used.schemaname, used.relname), 'SHARE UPDATE EXCLUSIVE']]
   FROM pg_catalog.pg_stat_user_tables AS used
   JOIN pg_catalog.pg_class AS class ON class.oid = used.relid
+ CROSS JOIN pg_catalog.pg_stat_bgwriter AS writer
+  JOIN pg_catalog.pg_stat_database AS here ON here.datname = pg_catalog.current_database()
  WHERE used.last_analyze IS NULL
    AND used.last_autoanalyze IS NULL
+   -- A crash, or a person, makes the server forget when it was: then the table itself says whether it was looked at.
+   AND (class.reltuples < 0
+        OR here.stats_reset IS NULL
+           AND writer.stats_reset < INTERVAL '10 minutes' + pg_catalog.to_timestamp(
+                   ((SELECT system_identifier FROM pg_catalog.pg_control_system()) >> 32)::float8))
    AND used.n_live_tup > %(least_rows)s
    AND class.relkind <> 'p';
 
 -- stats_stale --
 -- How much of a table changed since it was analyzed.
 SELECT 'table', used.schemaname, used.relname,
-       used.n_mod_since_analyze::float8 / greatest(1, used.n_live_tup), NULL,
-       pg_catalog.jsonb_build_object('changed', used.n_mod_since_analyze, 'rows', used.n_live_tup),
+       used.n_mod_since_analyze::float8 / known.rows, NULL,
+       pg_catalog.jsonb_build_object('changed', used.n_mod_since_analyze, 'rows', known.rows::bigint),
        ARRAY[[pg_catalog.format('ANALYZE %%I.%%I', used.schemaname, used.relname), 'SHARE UPDATE EXCLUSIVE']]
   FROM pg_catalog.pg_stat_user_tables AS used
+  JOIN pg_catalog.pg_class AS class ON class.oid = used.relid
+ -- After a crash the server has counted few of them.
+ CROSS JOIN LATERAL (SELECT greatest(1, used.n_live_tup, class.reltuples) AS rows) AS known
  WHERE used.n_mod_since_analyze > %(least_rows)s
-   AND coalesce(used.last_analyze, used.last_autoanalyze) IS NOT NULL;
+   AND (coalesce(used.last_analyze, used.last_autoanalyze) IS NOT NULL OR class.reltuples >= 0);
 
 -- stats_partitioned_parent --
 -- Partitioned tables with rows that were never analyzed as a whole, which autovacuum never does.
@@ -186,6 +196,16 @@ SELECT 'table', namespace.nspname, class.relname, NULL::float8, 'info',
                        JOIN pg_catalog.pg_class AS part ON part.oid = link.inhrelid AND part.relkind = 'r'
                       WHERE link.inhparent = class.oid) AS below
  WHERE class.relkind = 'p' AND class.reltuples < 0 AND below.tuples > %(least_rows)s;
+
+-- stats_window --
+-- For how long the server has counted: a crash forgets it, and says so of all databases; a person of one.
+SELECT 'database', NULL, pg_catalog.current_database()::text, counted.days,
+       CASE WHEN counted.days < %(warning)s THEN 'info' ELSE 'ok' END,
+       pg_catalog.jsonb_build_object('days', pg_catalog.round(counted.days::numeric, 1)), NULL::text[]
+  FROM (SELECT pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()
+                   - greatest(here.stats_reset, writer.stats_reset)) / 86400 AS days
+          FROM pg_catalog.pg_stat_bgwriter AS writer
+          JOIN pg_catalog.pg_stat_database AS here ON here.datname = pg_catalog.current_database()) AS counted;
 
 -- stats_track_off --
 -- What the server does not count or show, and so cannot be checked, nor vacuumed in time.
@@ -310,7 +330,12 @@ SELECT 'index', namespace.nspname, class.relname, NULL::float8,
                                 WHERE datname = pg_catalog.current_database())) AS progress
  WHERE NOT index.indisvalid
    AND class.relkind = 'i'
-   AND NOT progress.mine;
+   AND NOT progress.mine
+   -- One that is being dropped, or indexed anew, is held by whoever does it; one that was left is held by nobody.
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks AS held
+                    WHERE held.relation = class.oid AND held.mode = 'ShareUpdateExclusiveLock' AND held.granted
+                      AND held.database = (SELECT oid FROM pg_catalog.pg_database
+                                            WHERE datname = pg_catalog.current_database()));
 
 -- idx_parent_invalid --
 -- Indexes of whole partitioned tables that some partition has no part of.
@@ -388,7 +413,10 @@ WITH described AS MATERIALIZED (
            EXISTS (SELECT FROM pg_catalog.pg_constraint AS linked
                     WHERE linked.conindid = index.indexrelid) AS is_needed,
            index.indkey::text AS keys, class.relam, index.indclass, index.indcollation, index.indoption,
-           index.indnkeyatts, index.indpred, index.indexprs, index.indnullsnotdistinct
+           index.indnkeyatts, index.indnullsnotdistinct,
+           -- Where in its statement something was written makes it no other.
+           pg_catalog.regexp_replace(index.indpred::text, ':location -?[0-9]+', '', 'g') AS predicate,
+           pg_catalog.regexp_replace(index.indexprs::text, ':location -?[0-9]+', '', 'g') AS expressions
       FROM pg_catalog.pg_index AS index
       JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
       JOIN pg_catalog.pg_class AS owner ON owner.oid = index.indrelid
@@ -412,7 +440,7 @@ SELECT DISTINCT ON (one.indexrelid)
    AND (other.relam, other.indclass, other.indcollation, other.indoption::text, other.indnkeyatts,
         other.indnullsnotdistinct)
        = (one.relam, one.indclass, one.indcollation, one.indoption::text, one.indnkeyatts, one.indnullsnotdistinct)
-   AND (other.indpred::text, other.indexprs::text) IS NOT DISTINCT FROM (one.indpred::text, one.indexprs::text)
+   AND (other.predicate, other.expressions) IS NOT DISTINCT FROM (one.predicate, one.expressions)
    AND other.indisunique >= one.indisunique
    AND (other.is_needed OR other.indisunique > one.indisunique OR other.indexrelid < one.indexrelid)
  WHERE NOT one.is_needed AND NOT one.indisreplident AND NOT one.relispartition
@@ -423,7 +451,8 @@ SELECT DISTINCT ON (one.indexrelid)
 WITH described AS MATERIALIZED (
     SELECT index.indexrelid, index.indrelid, index.indisunique, index.indisreplident, index.indnkeyatts,
            index.indnatts, class.relpages, class.relname, namespace.nspname, owner.relname AS table_name,
-           class.relispartition, index.indpred::text AS predicate,
+           class.relispartition,
+           pg_catalog.regexp_replace(index.indpred::text, ':location -?[0-9]+', '', 'g') AS predicate,
            pg_catalog.string_to_array(index.indkey::text, ' ') AS keys,
            pg_catalog.string_to_array(index.indclass::text, ' ') AS classes,
            pg_catalog.string_to_array(index.indcollation::text, ' ') AS collations,
@@ -481,6 +510,9 @@ SELECT 'constraint', namespace.nspname, class.relname || '.' || linked.conname, 
    AND namespace.nspname !~ '^(pg_|information_schema$)'
    AND NOT EXISTS (SELECT
                      FROM pg_catalog.pg_index AS index
+                     JOIN pg_catalog.pg_class AS built ON built.oid = index.indexrelid
+                     -- That one says in which part of the table to look, and all of it may be that.
+                     JOIN pg_catalog.pg_am AS method ON method.oid = built.relam AND method.amname <> 'brin'
                     WHERE index.indrelid = linked.conrelid
                       AND index.indisvalid AND index.indpred IS NULL
                       AND index.indnkeyatts >= cardinality(linked.conkey)
@@ -575,7 +607,8 @@ SELECT 'index', namespace.nspname, class.relname,
            'SELECT ''index'', %%1$L, %%2$L, NULL::float8, ''ok'', ''{}''::jsonb, NULL::text[]'
            ' FROM %%3$I.bt_index_check(%%4$s::pg_catalog.oid::pg_catalog.regclass, true)',
            namespace.nspname, class.relname, place.nspname, class.oid),
-       NULL,
+       pg_catalog.format('GRANT USAGE ON SCHEMA %%1$I TO the login;'
+                         ' GRANT EXECUTE ON FUNCTION %%1$I.bt_index_check(regclass, boolean) TO the login', place.nspname),
        ARRAY[[pg_catalog.format('REINDEX INDEX CONCURRENTLY %%I.%%I', namespace.nspname, class.relname),
               'SHARE UPDATE EXCLUSIVE']]
   FROM pg_catalog.pg_index AS index
@@ -585,5 +618,25 @@ SELECT 'index', namespace.nspname, class.relname,
   JOIN pg_catalog.pg_extension AS extension ON extension.extname = 'amcheck'
   JOIN pg_catalog.pg_namespace AS place ON place.oid = extension.extnamespace
  WHERE index.indisvalid AND index.indisready AND class.relkind = 'i' AND class.relpersistence = 'p'
+   AND namespace.nspname !~ '^(pg_catalog|information_schema)$'
+ ORDER BY class.relpages;
+
+-- chk_amcheck --
+-- What to read: every table, by the extension amcheck, of which the rows should be as their pages say.
+SELECT 'table', namespace.nspname, class.relname,
+       pg_catalog.format(
+           'SELECT ''table'', %%1$L, %%2$L, NULL::float8, CASE WHEN count(*) = 0 THEN ''ok'' ELSE ''critical'' END,'
+           ' pg_catalog.jsonb_build_object(''places'', count(*), ''block'', min(wrong.blkno)), NULL::text[]'
+           ' FROM %%3$I.verify_heapam(%%4$s::pg_catalog.oid::pg_catalog.regclass, true) AS wrong',
+           namespace.nspname, class.relname, place.nspname, class.oid),
+       pg_catalog.format('GRANT USAGE ON SCHEMA %%1$I TO the login; GRANT EXECUTE ON FUNCTION'
+                         ' %%1$I.verify_heapam(regclass, boolean, boolean, text, bigint, bigint) TO the login',
+                         place.nspname)
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_am AS method ON method.oid = class.relam AND method.amname = 'heap'
+  JOIN pg_catalog.pg_extension AS extension ON extension.extname = 'amcheck'
+  JOIN pg_catalog.pg_namespace AS place ON place.oid = extension.extnamespace
+ WHERE class.relkind IN ('r', 't', 'm') AND class.relpersistence = 'p'
    AND namespace.nspname !~ '^(pg_catalog|information_schema)$'
  ORDER BY class.relpages;

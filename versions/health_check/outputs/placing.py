@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from spotify_ai_agent_migrations.versions.core.errors import FileError
 
 def placed(file: Path, content: str) -> None:
     """Write *content* to *file*: who reads it meanwhile sees the old one or the new one.
+
+    Who may read it stays as it was; of a new one the umask says so.
 
     Raises:
         FileError: it cannot be written; what was there is there.
@@ -28,15 +31,16 @@ def placed(file: Path, content: str) -> None:
 
 
 def _replaced(file: Path, content: str) -> None:
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    # By its name nobody knows it beforehand, and what a killed process left stands in nobody's way.
+    beside = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
     try:
         with beside.open("x", encoding="utf-8") as opened:
+            if file.exists():
+                os.fchmod(opened.fileno(), file.stat().st_mode & 0o777)
             opened.write(content)
             opened.flush()
             os.fsync(opened.fileno())
         beside.replace(file)
-    except FileExistsError:
-        raise
     except BaseException:
         with suppress(FileNotFoundError):
             beside.unlink()
