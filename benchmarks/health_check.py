@@ -7,12 +7,14 @@ Each round asks, in turn: the whole default run of this package; those of its ch
 in one session, as tools of the class of pg_activity and the exporters do; and each script by a psql of its own, as
 check_postgres and other plugins of Nagios do. The scripts were written here, after what the documentation of these tools
 says that each of their checks reports (connections, backends, locks, transactions, wraparound, sizes, bloat,
-vacuum and analyze, sequences, indexes, replication, WAL): no tool was run, and their own statements may take more or less.
+vacuum and analyze, sequences, indexes, replication, WAL): those tools were not run, and their own statements may take
+more or less. Where `pg_activity` is installed, it is run itself: what it collects for one screen, beside our checks of that.
 Runs on DATABASE_URL, or on the local server; drops the database that it made.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import statistics
 import subprocess
@@ -110,6 +112,11 @@ SCRIPTS: dict[str, tuple[tuple[str, ...], str]] = {
     "settings": (("set.pending_restart", "set.durability"), "SELECT name, setting, pending_restart FROM pg_settings"),
     "extensions": (("ext.outdated",), "SELECT name, installed_version, default_version FROM pg_available_extensions WHERE installed_version IS NOT NULL"),
 }  # fmt: skip
+# What one screen of pg_activity shows.
+SCREEN = (
+    "conn.usage", "conn.long_query", "conn.long_xact", "conn.idle_in_tx", "conn.idle_in_tx_aborted", "conn.waiting_sessions",
+    "lock.blocked", "cache.hit", "temp.bytes", "rollback.ratio", "repl.lag_bytes", "slot.inactive",
+)  # fmt: skip
 COVERED = tuple(check for checks, _ in SCRIPTS.values() for check in checks)
 
 
@@ -138,6 +145,9 @@ def measure(conninfo: dict[str, str], tables: int, rounds: int) -> None:
         "scripts, a psql each": lambda: in_a_psql_each(conninfo),
         "agentdb health-check, a process": lambda: in_a_process(conninfo),
     }
+    if importlib.util.find_spec("pgactivity"):
+        runs["checks of one screen"] = lambda: unhurt(check_health(url=url, only=SCREEN, deadline_s=60))
+        runs["pg_activity, one screen"] = lambda: one_screen(conninfo)
     took: dict[str, list[float]] = {name: [] for name in runs}
     for place in range(rounds + 1):
         for name, run in runs.items():
@@ -185,6 +195,18 @@ def in_a_psql_each(conninfo: dict[str, str]) -> None:
         )  # fmt: skip
 
 
+def one_screen(conninfo: dict[str, str]) -> None:
+    from pgactivity.data import Data
+
+    data = Data.pg_connect(dsn=make_dsn(**conninfo), host=conninfo.get("host"), port=int(conninfo.get("port", 5432)),
+                           user=conninfo.get("user", ""), database=DATABASE)  # fmt: skip
+    data.pg_get_server_information()
+    data.pg_get_activities()
+    data.pg_get_waiting()
+    data.pg_get_blocking()
+    data.pg_conn.close()
+
+
 def in_a_process(conninfo: dict[str, str]) -> None:
     command = [sys.executable, "-m", "spotify_ai_agent_migrations", "health-check", "--deadline", "60"]
     done = subprocess.run(
@@ -201,6 +223,8 @@ def said(took: dict[str, list[float]]) -> None:
     for name, times in took.items():
         print(f"{name:34} {middle[name]:7.3f} s   ({min(times):.3f} to {max(times):.3f}, of {len(times)})")
     ours, whole = middle["checks that the scripts cover"], middle["whole default run"]
+    if (screen := "pg_activity, one screen") in middle:
+        print(f"one screen: {middle['checks of one screen'] / middle[screen]:.2f} of pg_activity")
     for rival in ("scripts, one session", "scripts, a psql each"):
         print(
             f"the same checks: {ours / middle[rival]:.2f} of {rival}; the whole run: {whole / middle[rival]:.2f}"

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -27,7 +28,7 @@ from spotify_ai_agent_migrations.versions.health_check.outputs.explain import li
 from spotify_ai_agent_migrations.versions.health_check.outputs.failure import failure
 from spotify_ai_agent_migrations.versions.health_check.outputs.placing import placed
 from spotify_ai_agent_migrations.versions.health_check.selection import limits_of
-from support import ROOT, connected, environment, rows, run
+from support import ROOT, Checkout, connected, environment, rows, run
 
 NOTHING = "postgresql://nobody@127.0.0.1:1/none"
 FAST = ("--only", "conn.usage")
@@ -123,6 +124,51 @@ def test_what_cannot_be_written_is_no_state_either(empty_url: str, tmp_path: Pat
     code, out, err = _asked(*FAST, "--output", str(missing), url=empty_url)
     assert (code, out) == (EXIT_CRASH, "")
     assert f'error: "{missing}" cannot be written: No such file or directory\n' in err
+
+
+def test_a_package_that_cannot_be_loaded_is_no_warning(checkout: Checkout, empty_url: str) -> None:
+    command = ("-m", "spotify_ai_agent_migrations", "health-check", *FAST)
+    assert checkout.python(*command, url=empty_url).returncode == 0
+    (checkout.versions / "partitioning" / "command.py").write_text("broken = [].pop()\n")
+    done = checkout.python(*command, url=empty_url)
+    assert (done.returncode, done.stdout) == (EXIT_CRASH, "")
+    assert done.stderr.startswith("error: the check itself cannot be loaded: IndexError\nHint: ")
+    done = checkout.python(*command, "--format", "nagios", url=empty_url)
+    assert (done.returncode, done.stdout) == (
+        3, "HEALTH UNKNOWN - the check itself cannot be loaded: IndexError\n",
+    )  # fmt: skip
+    assert "IndexError: pop from empty list" in checkout.python(*command[:2], "docs", url=empty_url).stderr
+
+
+def test_who_interrupts_it_is_told_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        url = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/none"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "spotify_ai_agent_migrations", "health-check", "--deadline", "30"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(url),
+        )  # fmt: skip
+        with silent.accept()[0]:
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (
+        130, "", "error: interrupted\nHint: nothing is known of the server\n",
+    )  # fmt: skip
+
+
+def test_what_is_written_is_utf_8_whatever_the_terminal_speaks(empty_url: str) -> None:
+    rows(empty_url, "CREATE SEQUENCE été AS smallint; SELECT setval('été', 32767)")
+    command = (
+        sys.executable,
+        "-m",
+        "spotify_ai_agent_migrations",
+        "health-check",
+        "--only",
+        "seq.exhaustion",
+    )
+    done = run(*command, url=empty_url, PYTHONIOENCODING="ascii")
+    assert done.returncode == 2
+    assert "sequence été has given out" in done.stdout
 
 
 def test_the_help_tells_every_exit_code(empty_url: str) -> None:
@@ -332,7 +378,13 @@ def test_what_a_page_shows_can_be_asked_as_it_is(url: str) -> None:
     asked = 0
     with connected(url) as connection, connection.cursor() as cursor:
         for check in CHECKS:
-            if check.extension or "primary" not in check.roles or not _is_there(url, check.table):
+            # One that was told nothing has nothing to ask.
+            if (
+                check.told
+                or check.extension
+                or "primary" not in check.roles
+                or not _is_there(url, check.table)
+            ):
                 continue
             if int(str(version)) < max(check.since, check.renamed):
                 continue

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
+from partitioning.killing import killed_before
+from partitioning.scene import build, converted_in_the_past, settings
+from partitioning.test_interrupted import SMALL, convert_again
 
 from faults import Fault, found, held, lower, role_of
 from spotify_ai_agent_migrations import SettingsError
 from spotify_ai_agent_migrations.versions.health_check import Finding, State, check_health
-from support import connected, rows
+from spotify_ai_agent_migrations.versions.partitioning import split
+from support import Databases, connected, rows
 
 REQUESTS = (
     "CREATE TABLE data_subject_requests (kind text, status text DEFAULT 'received', due_at timestamptz)",
@@ -270,6 +275,49 @@ def test_what_was_changed_beside_the_migrations_is_found_and_its_own_fix_takes_i
         for fix in one.fixes:
             rows(url, fix.sql)
     assert found(url, "mig.drift") == ()
+
+
+@pytest.fixture
+def scene_url(databases: Databases) -> Iterator[str]:
+    """The URL of a database of its own, with a publication, that holds a table with everything about it."""
+    name = databases.create()
+    build(databases.url(name), SMALL)
+    yield databases.url(name)
+    databases.drop(name)
+
+
+def test_a_conversion_that_was_killed_is_found_and_is_gone_when_it_ends(scene_url: str) -> None:
+    assert found(scene_url, "mig.partitioning_unfinished") == ()
+    assert killed_before("VALIDATE CONSTRAINT", lambda: convert_again(scene_url))
+    (one,) = _eventually_alone(scene_url)
+    assert (one.state, str(one.subject), one.summary) == (
+        State.WARNING, "table public.Odd",
+        "to convert Odd was begun and did not end: agentdb partitioning convert goes on",
+    )  # fmt: skip
+    convert_again(scene_url)
+    assert found(scene_url, "mig.partitioning_unfinished") == ()
+
+
+def test_a_split_that_was_killed_is_found_and_is_gone_when_it_ends(scene_url: str) -> None:
+    converted_in_the_past(scene_url)
+    assert found(scene_url, "mig.partitioning_unfinished") == ()
+    assert killed_before("FOR SHARE OF old", lambda: split('"Odd"', settings=settings(scene_url)))
+    (one,) = _eventually_alone(scene_url)
+    assert (one.state, one.summary) == (
+        State.WARNING, "to split Odd was begun and did not end: agentdb partitioning split goes on",
+    )  # fmt: skip
+    split('"Odd"', settings=settings(scene_url))
+    assert found(scene_url, "mig.partitioning_unfinished") == ()
+
+
+def _eventually_alone(url: str) -> tuple[Finding, ...]:
+    """What is found once the server knows that nobody is at it any more."""
+    for _ in range(500):
+        seen = found(url, "mig.partitioning_unfinished")
+        if all(one.state is not State.INFO for one in seen):
+            return seen
+        time.sleep(0.01)
+    raise AssertionError("somebody is at it")
 
 
 def test_a_schema_that_nobody_journaled_is_not_compared(empty_url: str) -> None:

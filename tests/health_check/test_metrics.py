@@ -126,6 +126,13 @@ def test_nagios_says_the_worst_first_and_where_limits_are() -> None:
     )
 
 
+def test_nagios_is_told_of_a_hundred_and_how_many_there_are() -> None:
+    many = tuple(replace(ODD, subject=replace(ODD.subject, name=f"t{n}")) for n in range(5_000))
+    shown = FORMATS["nagios"](replace(SOME, checks=(replace(SOME.checks[2], findings=many),)), EXTRA)
+    assert shown.count("warning: idx.fk_missing: ") == 100
+    assert shown.endswith("\nand 4900 more\n")
+
+
 def test_a_label_says_an_odd_name_in_quotes() -> None:
     odd = replace(USED, subject=ODD.subject)
     shown = FORMATS["nagios"](replace(SOME, checks=(replace(SOME.checks[6], measured=(odd,)),)), EXTRA)

@@ -263,7 +263,7 @@ def test_where_every_connection_is_taken_that_is_critical_and_said(small: tuple[
             for one in report.findings
             if one.check == "avail.refused_kind"
         }
-        assert (state, summary) == (State.CRITICAL, "has no connection left to give")
+        assert (state, summary) == (State.CRITICAL, "has no connection left, or none for this login")
         assert {one.check: one.state for one in report.findings} == {
             "avail.refused_kind": State.CRITICAL, "conn.usage": State.CRITICAL,
         }  # fmt: skip

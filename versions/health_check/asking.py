@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 
@@ -54,10 +56,13 @@ class Asker:
     database: str = ""
     now: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
 
-    @property
-    def past(self) -> list[Past]:
-        """What was measured of this database before."""
-        return of_database(self.given.history or (), self.database)
+    @cached_property
+    def past(self) -> Mapping[str, Sequence[Past]]:
+        """What was measured of this database before, by the check that did."""
+        found: defaultdict[str, list[Past]] = defaultdict(list)
+        for one in of_database(self.given.history or (), self.database):
+            found[one.check].append(one)
+        return found
 
     def granted(self, cure: str) -> str:
         """Return *cure* with the login's name in it."""
@@ -106,7 +111,7 @@ def _judged(check: Check, rows: Sequence[Row], asker: Asker, began: float) -> Ra
     """Say what *rows* come to; or what they will, where that is the question."""
     measured = measured_of(_CHECK_OF.get(check.follows, check), rows)
     if check.follows:
-        to_come = trended(check, rows, asker.past, now=asker.now)
+        to_come = trended(check, rows, asker.past.get(check.follows, ()), now=asker.now)
         if to_come is None:
             seconds = time.monotonic() - began
             return Ran(check.id, State.UNKNOWN, seconds, reason=_TOO_YOUNG, measured=measured)

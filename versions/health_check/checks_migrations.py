@@ -50,6 +50,12 @@ SCHEMA_STATE: Final = (
         settings={"heads": list(heads())},
     ),
     Check(
+        "mig.partitioning_unfinished", "tables that were on their way to partitions",
+        "Every write pays for what was made, and no read is the quicker for it.",
+        "to {verb} {name} was begun and did not end: agentdb partitioning {verb} goes on",
+        roles=PRIMARY,
+    ),
+    Check(
         "mig.drift", "what was changed beside the migrations",
         "The next migration meets a schema that it was not written for, and a new server gets another one.",
         "{name} {how}",

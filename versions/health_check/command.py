@@ -17,7 +17,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from spotify_ai_agent_migrations.versions.core.errors import FileError, SettingsError
+from spotify_ai_agent_migrations.versions.core.errors import (
+    EXIT_INTERRUPTED,
+    FileError,
+    SettingsError,
+)
 from spotify_ai_agent_migrations.versions.health_check.allowed import default_file
 from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
 from spotify_ai_agent_migrations.versions.health_check.expected import expected_settings
@@ -125,6 +129,9 @@ def _coded_errors(*, is_plugin: bool) -> Iterator[None]:
         raise typer.Exit(failure(error, is_plugin=is_plugin).code) from None
     except typer.Exit:
         raise
+    except KeyboardInterrupt:
+        typer.echo("error: interrupted\nHint: nothing is known of the server", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     except Exception as error:  # noqa: BLE001  (else Python ends with 1, which is a warning)
         failed = failure(error, is_plugin=is_plugin)
         typer.echo(failed.told, err=True)
@@ -294,7 +301,8 @@ def _put(content: str, output: Path | None) -> None:
         placed(output, content)
         return
     try:
-        typer.echo(content, nl=False)
+        # What programs read is UTF-8, whatever the terminal speaks.
+        typer.echo(content.encode(), nl=False)
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             raise

@@ -26,9 +26,9 @@ COUNTED_SINCE: Final = Subject("counted since")
 def trended(check: Check, rows: Sequence[Row], past: Iterable[Past], *, now: datetime) -> list[Row] | None:
     """Return what becomes of *rows*; None where nothing that was measured before is old enough to tell.
 
-    What is unknown stays so. *past* is of the same database.
+    What is unknown stays so. *past* is what the check that is followed measured of the same database.
     """
-    points = points_of(rows, (one for one in past if one.check == check.follows), now=now)
+    points = points_of(rows, past, now=now)
     counted = [row for row in rows if row.measure is not None]
     if counted and not any(_span(points[_subject(row)]) >= LEAST for row in counted):
         return None

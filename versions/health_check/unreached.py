@@ -21,7 +21,7 @@ _MEANS: Final[Mapping[str, tuple[State, str]]] = MappingProxyType(
         "57P03": (State.CRITICAL, "lets nobody in yet: it starts, stops or recovers, or may not be read"),
         "57P01": (State.CRITICAL, "is being stopped"),
         "57P02": (State.CRITICAL, "is being restarted after a crash"),
-        FULL: (State.CRITICAL, "has no connection left to give"),
+        FULL: (State.CRITICAL, "has no connection left, or none for this login"),
         "3D000": (State.CRITICAL, "has no such database"),
         "55000": (State.CRITICAL, "lets nobody into this database"),
         "28000": (State.UNKNOWN, "does not let this login in"),

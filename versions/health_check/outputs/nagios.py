@@ -27,7 +27,9 @@ def nagios(report: HealthReport, extra: Extra) -> str:
     del extra
     first = f"HEALTH {WORDS[exit_code(report)]} - {_worst(report)} | {' '.join(_totals(report))}"
     measures = list(_measures(report))[:_MOST]
-    long = list(_lines(report)) or ([words.heading(report)] if measures else [])
+    lines = list(_lines(report))
+    more = [f"and {len(lines) - _MOST} more"] if len(lines) > _MOST else []
+    long = [*lines[:_MOST], *more] or ([words.heading(report)] if measures else [])
     if measures:
         long[-1] += f" | {measures[0]}"
     return "\n".join([first, *long, *measures[1:]]) + "\n"
