@@ -136,7 +136,7 @@ def test_a_copy_of_the_server_that_does_not_end_is_found_and_ended(other: str, t
         "none",
         "--max-rate=32",
     ]
-    with subprocess.Popen([*command, "-c", "fast"], stderr=subprocess.DEVNULL) as copying:
+    with subprocess.Popen([*map(str, command), "-c", "fast"], stderr=subprocess.DEVNULL) as copying:
         (seen,) = _eventually(lambda: _found(other, "backup.in_progress_stuck", least=ANY))
         assert seen.state is State.WARNING
         for fix in seen.fixes:

@@ -80,6 +80,19 @@ FAULTS = (
         State.CRITICAL, "sequence public.s", "sequence s has given out 2100000000 of 1 to 2147483647",
     ),
     Fault(
+        "seq.exhaustion",
+        ("CREATE TABLE t (a integer GENERATED ALWAYS AS IDENTITY (MAXVALUE 100))", "SELECT setval('t_a_seq', 99)"),
+        State.CRITICAL, "sequence public.t_a_seq", "sequence t_a_seq has given out 99 of 1 to 100",
+    ),
+    Fault(
+        "seq.exhaustion",
+        (
+            "CREATE SEQUENCE s INCREMENT -1 MINVALUE -100", "CREATE TABLE t (a bigint DEFAULT nextval('s'))",
+            "SELECT setval('s', -80)",
+        ),
+        State.WARNING, "sequence public.s", "sequence s has given out -80 of -100 to -1",
+    ),
+    Fault(
         "seq.exhaustion", ("CREATE SEQUENCE s START 10 MAXVALUE 10", "SELECT nextval('s')"), State.CRITICAL,
         "sequence public.s", "sequence s has given out 10 of 1 to 10", mended=("DROP SEQUENCE s",),
     ),

@@ -65,8 +65,9 @@ SELECT 'sequence', nspname, relname,
            || CASE WHEN is_readable THEN '{}' ELSE pg_catalog.jsonb_build_object('cure',
                   pg_catalog.format('GRANT SELECT ON SEQUENCE %%I.%%I TO the login', nspname, relname),
                   'reason', 'the login may not read it') END,
-       CASE WHEN is_readable AND (fixes IS NOT NULL OR seqtypid <> 20 AND column_type = 99) THEN
-           coalesce(fixes, '{}') || ARRAY[[pg_catalog.format('ALTER SEQUENCE %%I.%%I AS bigint', nspname, relname),
+       CASE WHEN is_readable AND (fixes IS NOT NULL OR column_type = 99) THEN
+           coalesce(fixes, '{}') || ARRAY[[pg_catalog.format('ALTER SEQUENCE %%I.%%I AS bigint %%s', nspname, relname,
+                                                            CASE WHEN seqincrement > 0 THEN 'NO MAXVALUE' ELSE 'NO MINVALUE' END),
                            'SHARE ROW EXCLUSIVE']] END
   FROM known;
 
