@@ -123,7 +123,8 @@ $revision$
 """
 
 # What only an administrator may grant; a check that lacks it is unknown, and says which grant would cure it.
-# The four are functions that show what the server reads of its own files, and which files there are.
+# Five are functions that show what the server reads of its own files, and which files there are. The sixth is of the
+# administrator, who alone may read how passwords are kept.
 _GRANT_MONITOR = """
 DO $revision$
 DECLARE
@@ -143,7 +144,16 @@ BEGIN
     IF may_grant THEN
         GRANT SELECT ON pg_catalog.pg_hba_file_rules, pg_catalog.pg_file_settings TO agent_monitor;
         GRANT EXECUTE ON FUNCTION pg_catalog.pg_hba_file_rules(), pg_catalog.pg_show_all_file_settings(),
-              pg_catalog.pg_stat_file(text, boolean), pg_catalog.pg_ls_dir(text) TO agent_monitor;
+              pg_catalog.pg_stat_file(text, boolean), pg_catalog.pg_ls_dir(text), pg_catalog.pg_current_logfile()
+              TO agent_monitor;
+        CREATE FUNCTION ops.health_md5_v1() RETURNS SETOF name
+        LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+            SELECT role.rolname FROM pg_authid AS role WHERE role.rolcanlogin AND starts_with(role.rolpassword, 'md5');
+        $function$;
+        COMMENT ON FUNCTION ops.health_md5_v1() IS
+            'Which logins have a password that is kept by MD5; the caller sees no password, nor what it is kept as';
+        REVOKE ALL ON FUNCTION ops.health_md5_v1() FROM PUBLIC;
+        GRANT EXECUTE ON FUNCTION ops.health_md5_v1() TO agent_monitor;
     ELSE
         RAISE NOTICE 'what the configuration files say is for an administrator to grant to agent_monitor';
     END IF;
@@ -157,7 +167,8 @@ BEGIN
     IF (SELECT role.rolsuper FROM pg_catalog.pg_roles AS role WHERE role.rolname = current_user) THEN
         REVOKE SELECT ON pg_catalog.pg_hba_file_rules, pg_catalog.pg_file_settings FROM agent_monitor;
         REVOKE EXECUTE ON FUNCTION pg_catalog.pg_hba_file_rules(), pg_catalog.pg_show_all_file_settings(),
-               pg_catalog.pg_stat_file(text, boolean), pg_catalog.pg_ls_dir(text) FROM agent_monitor;
+               pg_catalog.pg_stat_file(text, boolean), pg_catalog.pg_ls_dir(text), pg_catalog.pg_current_logfile()
+               FROM agent_monitor;
     END IF;
 END
 $revision$
@@ -593,6 +604,7 @@ DROP FUNCTION ops.health_null_part_v1(regclass, name);
 DROP FUNCTION ops.health_oldest_v1(regclass, name);
 DROP FUNCTION ops.health_default_holds_v1(regclass, timestamptz, timestamptz);
 DROP FUNCTION ops.health_extreme_v1(regclass, name, boolean);
+DROP FUNCTION IF EXISTS ops.health_md5_v1();
 DO $revision$
 DECLARE
     made regclass;

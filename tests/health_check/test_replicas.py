@@ -30,7 +30,9 @@ def other(server: dict[str, str]) -> Iterator[str]:
     with folder_of(url) as folder:
         made = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
         as_owner(url, "initdb", "-D", folder / "data", *made)
-        options = ("wal_level=logical", "archive_mode=on", "fsync=off", "max_prepared_transactions=5")
+        options = (
+            "wal_level=logical", "archive_mode=on", "fsync=off", "max_prepared_transactions=5", "logging_collector=on",
+        )  # fmt: skip
         with started(url, folder, *options) as place:
             yield f"postgresql://postgres@/postgres?{place}"
 
@@ -70,6 +72,30 @@ def _eventually(asked: Callable[[], tuple[T, ...]], *, there: bool = True) -> tu
 def _set(url: str, setting: str) -> None:
     rows(url, f"ALTER SYSTEM SET {setting}")
     rows(url, "SELECT pg_reload_conf()")
+
+
+def test_a_log_that_somebody_removed_is_found_and_begun_anew(other: str) -> None:
+    assert _found(other, "avail.log_writable") == ()
+    asked = "SELECT current_setting('data_directory'), pg_current_logfile()"
+    ((folder, file),) = rows(other, asked)
+    (Path(str(folder)) / str(file)).unlink()
+    (seen,) = _found(other, "avail.log_writable")
+    assert (seen.state, seen.summary) == (
+        State.WARNING, f"the server writes its log to {file}, which is not there",
+    )  # fmt: skip
+    for fix in seen.fixes:
+        rows(other, fix.sql)
+    _eventually(lambda: _found(other, "avail.log_writable"), there=False)
+
+
+def test_a_log_that_a_login_may_not_look_for_is_unknown_until_it_is_granted_what_is_said(other: str) -> None:
+    rows(other, "CREATE ROLE looks LOGIN")
+    url = other.replace("//postgres@", "//looks@")
+    (ran,) = check_health(url=url, only=["avail.log_writable"]).checks
+    cure = "GRANT EXECUTE ON FUNCTION pg_catalog.pg_current_logfile(), pg_catalog.pg_stat_file(text, boolean) TO looks"
+    assert [(one.state, one.cure) for one in ran.findings] == [(State.UNKNOWN, cure)]
+    rows(other, cure)
+    assert _found(url, "avail.log_writable") == ()
 
 
 def test_an_archive_that_is_on_and_goes_nowhere_fails_or_is_behind_is_found(other: str) -> None:

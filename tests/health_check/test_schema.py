@@ -123,6 +123,14 @@ FAULTS = (
         "index i on t finds a only as a whole", mended=("DROP INDEX i",),
     ),
     Fault(
+        "idx.boolean", ("CREATE TABLE t (a boolean)", "CREATE INDEX i ON t (a)"), State.INFO, "index public.i",
+        "index i on t holds no more than true and false, in 8192 bytes", {"least_bytes": 8192}, mended=("DROP INDEX i",),
+    ),
+    Fault(
+        "idx.boolean", ("CREATE TABLE t (a integer)", "CREATE INDEX i ON t ((a > 0))"), State.INFO, "index public.i",
+        "index i on t holds no more than true and false, in 8192 bytes", {"least_bytes": 8192}, mended=("DROP INDEX i",),
+    ),
+    Fault(
         "tbl.no_pk", ("CREATE TABLE t (a integer UNIQUE)",), State.INFO, "table public.t", "t has no primary key",
         mended=("ALTER TABLE t ADD PRIMARY KEY (a)",),
     ),

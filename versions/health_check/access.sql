@@ -219,12 +219,59 @@ SELECT 'table', namespace.nspname, class.relname, NULL::float8,
                       AND link.objid = class.oid AND link.deptype = 'e');
 
 -- sec_password_hash --
--- How passwords that are set from now on are kept, where not by SCRAM.
-SELECT 'setting', NULL, name, NULL::float8, 'warning', pg_catalog.jsonb_build_object('setting', setting),
+-- How passwords that are set from now on are kept, where not by SCRAM: on the server, in a database, by a role.
+SELECT 'setting', NULL, name, NULL::float8, 'warning',
+       pg_catalog.jsonb_build_object('setting', setting, 'whose', 'everybody'),
        ARRAY[['ALTER SYSTEM SET password_encryption = ''scram-sha-256''', 'none'],
              ['SELECT pg_catalog.pg_reload_conf()', 'none']]
   FROM pg_catalog.pg_settings
- WHERE name = 'password_encryption' AND setting <> 'scram-sha-256';
+ WHERE name = 'password_encryption' AND setting <> 'scram-sha-256'
+   AND source NOT IN ('global', 'database', 'user', 'database user', 'client', 'session')
+UNION ALL
+SELECT 'setting', NULL, 'password_encryption of ' || said.whose, NULL, 'warning',
+       pg_catalog.jsonb_build_object('setting', pg_catalog.split_part(pair, '=', 2), 'whose', said.whose),
+       ARRAY[[pg_catalog.concat_ws(' ', 'ALTER',
+                  CASE WHEN altered.setrole = 0 AND altered.setdatabase = 0 THEN 'ROLE ALL'
+                       WHEN altered.setrole = 0 THEN 'DATABASE ' || pg_catalog.quote_ident(database.datname)
+                       ELSE 'ROLE ' || pg_catalog.quote_ident(role.rolname)
+                            || coalesce(' IN DATABASE ' || pg_catalog.quote_ident(database.datname), '') END,
+                  'RESET password_encryption'), 'none']]
+  FROM pg_catalog.pg_db_role_setting AS altered
+  LEFT JOIN pg_catalog.pg_roles AS role ON role.oid = altered.setrole
+  LEFT JOIN pg_catalog.pg_database AS database ON database.oid = altered.setdatabase
+ CROSS JOIN LATERAL pg_catalog.unnest(altered.setconfig) AS pair
+ CROSS JOIN LATERAL (
+       SELECT pg_catalog.concat_ws(' in ', role.rolname, coalesce(database.datname, 'every database')) AS whose) AS said
+ WHERE pg_catalog.starts_with(pair, 'password_encryption=') AND pg_catalog.split_part(pair, '=', 2) <> 'scram-sha-256';
+
+-- sec_password_md5 --
+-- What to ask: which logins have a password that is kept by MD5. A function of revision 009 says so in place of a grant
+-- to read what the passwords are kept as.
+SELECT 'server', NULL, 'passwords',
+       CASE WHEN may.is_direct OR lent.is_there THEN
+           pg_catalog.format(
+               'SELECT ''server'', NULL, ''passwords'', NULL::float8, CASE WHEN count(*) = 0 THEN ''ok'' ELSE ''warning'' END,'
+               ' pg_catalog.jsonb_build_object(''roles'', pg_catalog.string_agg(kept.rolname, '', '' ORDER BY kept.rolname)),'
+               ' NULL::text[] FROM %%s AS kept (rolname)',
+               CASE WHEN may.is_direct THEN
+                   '(SELECT role.rolname FROM pg_catalog.pg_authid AS role'
+                   ' WHERE role.rolcanlogin AND pg_catalog.starts_with(role.rolpassword, ''md5''))'
+               ELSE 'ops.health_md5_v1()' END)
+       END,
+       CASE WHEN lent.is_there IS NULL THEN
+           'GRANT SELECT (rolname, rolcanlogin, rolpassword) ON pg_catalog.pg_authid TO the login'
+           ' /* which sees them then: let a superuser ask instead */'
+       ELSE 'GRANT USAGE ON SCHEMA ops TO the login; GRANT EXECUTE ON FUNCTION ops.health_md5_v1() TO the login' END
+  FROM (SELECT pg_catalog.bool_and(
+                   pg_catalog.has_column_privilege('pg_catalog.pg_authid'::regclass, part.name, 'SELECT')) AS is_direct
+          FROM (VALUES ('rolname'), ('rolcanlogin'), ('rolpassword')) AS part (name)) AS may
+  LEFT JOIN (SELECT pg_catalog.has_schema_privilege(home.oid, 'USAGE')
+                    AND pg_catalog.has_function_privilege(routine.oid, 'EXECUTE') AS is_there
+               FROM pg_catalog.pg_proc AS routine
+               JOIN pg_catalog.pg_namespace AS home ON home.oid = routine.pronamespace AND home.nspname = 'ops'
+               -- One that another role made would say what that one likes.
+               JOIN pg_catalog.pg_roles AS owner ON owner.oid = routine.proowner AND owner.rolsuper
+              WHERE routine.proname = 'health_md5_v1' AND routine.prosecdef AND routine.pronargs = 0) AS lent ON true;
 
 -- sec_password_expiry --
 -- Logins whose password ends, and in how many days.

@@ -66,7 +66,13 @@ ACCESS: Final = (
     Check(
         "sec.password_hash", "passwords kept in a weak way",
         "Such a hash, once read, is as good as the password.",
-        "passwords are kept by {setting}",
+        "passwords are kept by {setting} for {whose}",
+    ),
+    Check(
+        "sec.password_md5", "logins of which the password is kept by MD5",
+        "Who has read what is kept can log in by it; and a version that is to come takes it no more.",
+        "passwords are kept by MD5 for {roles}",
+        probed=True,
     ),
     Check(
         "sec.password_expiry", "passwords that end",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.health_check.check import PRIMARY, Check
-from spotify_ai_agent_migrations.versions.health_check.grants import FILES, HBA, MONITOR, STAT_FILE
+from spotify_ai_agent_migrations.versions.health_check.grants import FILES, HBA, LS_DIR, MONITOR, STAT_FILE
 
 _GIB: Final = 1 << 30
 
@@ -49,6 +49,13 @@ AVAILABILITY: Final = (
         "avail.minor_behind", "releases that mend this one",
         "What they mend is public: lost data, wrong answers, holes.",
         "the server is {version}; {known} is out",
+        settings={"newest": "15.18 16.14 17.10 18.6"},
+    ),
+    Check(
+        "avail.log_writable", "the file of the server's log",
+        "What the server says goes where nobody finds it, and takes room until it is closed.",
+        "the server writes its log to {file}, which is not there",
+        probed=True,
     ),
     Check(
         "avail.clock_skew", "the server's clock beside this one",
@@ -185,6 +192,12 @@ WRAPAROUND: Final = (
         "the oldest shared row lock of {name} is {age} back",
         warning=500_000_000, critical=1_000_000_000, unit="multixacts",
     ),
+    Check(
+        "mxid.members", "room for those that share a row lock",
+        "From half of it on every VACUUM freezes all; at the end a shared row lock is refused.",
+        "those that share row locks take {size} of pg_multixact/members",
+        warning=0.5, critical=0.75, unit="of the room", needs=LS_DIR,
+    ),
 )  # fmt: skip
 
 SETTINGS: Final = (
@@ -222,6 +235,12 @@ SETTINGS: Final = (
         warning=1_000, critical=100, falling=True, unit="milliseconds",
     ),
     Check(
+        "set.no_timeouts", "logins that nothing stops",
+        "A transaction left open, or a wait for a lock, lasts until somebody ends it.",
+        "{name} has no {timeouts}",
+        needs=FILES,
+    ),
+    Check(
         "set.preload", "the record of statements",
         "Without it nobody can say afterwards which statement took the time.",
         "pg_stat_statements is not loaded",
@@ -231,7 +250,7 @@ SETTINGS: Final = (
         "set.huge_pages", "the pages of the server's memory",
         "Every session pays for a table of small pages.",
         "{shared} of shared memory are in small pages",
-        since=170_000,
+        since=170_000, settings={"least_bytes": 8 << 30},
     ),
 )  # fmt: skip
 

@@ -180,6 +180,12 @@ INDEXES: Final = (
         "index {name} on {table} finds {column} only as a whole",
     ),
     Check(
+        "idx.boolean", "indexes on a truth value",
+        "It holds every row; one with a condition holds the few that are looked for.",
+        "index {name} on {table} holds no more than true and false, in {bytes} bytes",
+        settings={"least_bytes": 10 << 20},
+    ),
+    Check(
         "idx.corrupt", "indexes that do not hold what the table does",
         "A query by it misses rows, and a unique one lets them in twice.",
         "index {name} is corrupt",

@@ -19,6 +19,7 @@ HBA: Final = (
     "GRANT SELECT ON pg_catalog.pg_hba_file_rules TO the login; "
     "GRANT EXECUTE ON FUNCTION pg_catalog.pg_hba_file_rules() TO the login"
 )
+LS_DIR: Final = "GRANT EXECUTE ON FUNCTION pg_catalog.pg_ls_dir(text) TO the login"
 STAT_FILE: Final = (
     "GRANT EXECUTE ON FUNCTION pg_catalog.pg_ls_dir(text) TO the login; "
     "GRANT EXECUTE ON FUNCTION pg_catalog.pg_stat_file(text, boolean) TO the login"

@@ -86,15 +86,31 @@ SELECT 'server', NULL, 'version',
  WHERE known.major = pg_catalog.current_setting('server_version_num')::int / 10000;
 
 -- avail_minor_behind --
--- Releases that mend this one, of those that were known when this was written.
+-- Releases that mend this one, of those that were known when this was written, or that somebody says.
 SELECT 'server', NULL, 'version', NULL::float8, 'warning',
        pg_catalog.jsonb_build_object(
            'version', pg_catalog.format('%%s.%%s', running.version / 10000, running.version %% 10000),
            'known', pg_catalog.format('%%s.%%s', known.major, known.minor)),
        NULL::text[]
   FROM (SELECT pg_catalog.current_setting('server_version_num')::int AS version) AS running
-  JOIN (VALUES (15, 18), (16, 14), (17, 10), (18, 6)) AS known (major, minor)
+  JOIN (SELECT pg_catalog.split_part(release.name, '.', 1)::int AS major, pg_catalog.split_part(release.name, '.', 2)::int AS minor
+          FROM pg_catalog.regexp_split_to_table(%(newest)s, ' +') AS release (name)
+         WHERE release.name ~ '^[0-9]{2}[.][0-9]{1,4}$') AS known
     ON known.major = running.version / 10000 AND known.minor > running.version %% 10000;
+
+-- avail_log_writable --
+-- What to ask, where the server writes its log itself: whether the file that it writes is there.
+SELECT 'server', NULL, 'log',
+       CASE WHEN pg_catalog.has_function_privilege('pg_catalog.pg_current_logfile()', 'EXECUTE')
+                 AND pg_catalog.has_function_privilege('pg_catalog.pg_stat_file(text, boolean)', 'EXECUTE') THEN
+           'SELECT ''server'', NULL, ''log'', NULL::float8, CASE WHEN there.size IS NULL THEN ''warning'' ELSE ''ok'' END,'
+           ' pg_catalog.jsonb_build_object(''file'', coalesce(written.file, ''a file that it does not name'')),'
+           ' ARRAY[[''SELECT pg_catalog.pg_rotate_logfile()'', ''none'']]'
+           ' FROM (SELECT pg_catalog.pg_current_logfile()) AS written (file)'
+           ' CROSS JOIN LATERAL pg_catalog.pg_stat_file(written.file, true) AS there'
+       END,
+       'GRANT EXECUTE ON FUNCTION pg_catalog.pg_current_logfile(), pg_catalog.pg_stat_file(text, boolean) TO the login'
+ WHERE pg_catalog.current_setting('logging_collector') = 'on';
 
 -- avail_clock_skew --
 -- The server's clock beside that of whoever asks.
@@ -422,6 +438,15 @@ SELECT 'database', NULL, datname, pg_catalog.mxid_age(datminmxid)::float8, NULL,
        END
   FROM pg_catalog.pg_database;
 
+-- mxid_members --
+-- How much of the room for those that share a lock is taken: a file holds 32 pages, and a page groups of four.
+SELECT 'server', NULL, 'multixact members', taken.members / 4294967296, NULL,
+       pg_catalog.jsonb_build_object('size', pg_catalog.pg_size_pretty(taken.files * 32 * taken.block)),
+       ARRAY[['VACUUM (FREEZE)', 'SHARE UPDATE EXCLUSIVE on one table after another; in every database']]
+  FROM (SELECT found.files, found.block, found.files * 32 * (found.block / 20 * 4)::float8 AS members
+          FROM (SELECT count(*) AS files, pg_catalog.current_setting('block_size')::bigint AS block
+                  FROM pg_catalog.pg_ls_dir('pg_multixact/members')) AS found) AS taken;
+
 -- set_durability --
 -- Settings without which a crash loses or breaks what was committed: of the server, of a database, of a role.
 SELECT 'setting', NULL, name, NULL::float8,
@@ -527,6 +552,47 @@ SELECT CASE WHEN altered.setrole = 0 THEN 'database' ELSE 'role' END, NULL,
               END AS ms) AS spoken
  WHERE spoken.name IN ('statement_timeout', 'transaction_timeout') AND spoken.ms > 0;
 
+-- set_no_timeouts --
+-- Logins that may wait, or leave a transaction open, for ever. What the server says is read from its files: a session
+-- that has a timeout of its own, as this one, sees that in place of it.
+WITH written AS MATERIALIZED (
+    SELECT DISTINCT ON (line.name) line.name, line.setting
+      FROM pg_catalog.pg_file_settings AS line
+     WHERE line.error IS NULL
+     ORDER BY line.name, line.seqno DESC
+), altered AS MATERIALIZED (
+    SELECT given.setrole, given.setdatabase, pg_catalog.split_part(pair, '=', 1) AS name,
+           pg_catalog.split_part(pair, '=', 2) AS value
+      FROM pg_catalog.pg_db_role_setting AS given
+     CROSS JOIN LATERAL pg_catalog.unnest(given.setconfig) AS pair
+     WHERE given.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))
+), meant AS MATERIALIZED (
+    -- Those that this version has.
+    SELECT bound.name, bound.value, coalesce(written.setting, known.boot_val) AS otherwise
+      FROM (VALUES ('idle_in_transaction_session_timeout', '5min'), ('lock_timeout', '30s'),
+                   ('transaction_timeout', '1h')) AS bound (name, value)
+      JOIN pg_catalog.pg_settings AS known ON known.name = bound.name
+      LEFT JOIN written ON written.name = bound.name
+)
+SELECT 'role', NULL, role.rolname, NULL::float8, 'info',
+       pg_catalog.jsonb_build_object('timeouts', pg_catalog.string_agg(meant.name, ', ' ORDER BY meant.name)),
+       pg_catalog.array_agg(ARRAY[pg_catalog.format('ALTER ROLE %%I IN DATABASE %%I SET %%I = %%L', role.rolname,
+                                                    pg_catalog.current_database(), meant.name, meant.value), 'none']
+                            ORDER BY meant.name)
+  FROM pg_catalog.pg_roles AS role
+ CROSS JOIN meant
+  LEFT JOIN LATERAL (
+       -- What is said of a role in a database goes before what is said of the role, and that before the database.
+       SELECT altered.value
+         FROM altered
+        WHERE altered.name = meant.name AND altered.setrole IN (0, role.oid)
+        ORDER BY altered.setrole = 0, altered.setdatabase = 0
+        LIMIT 1) AS own ON true
+ WHERE role.rolcanlogin AND NOT role.rolsuper AND NOT role.rolreplication
+   AND pg_catalog.has_database_privilege(role.oid, pg_catalog.current_database(), 'CONNECT')
+   AND coalesce(own.value, meant.otherwise) ~ '^ *0+([.]0*)? *[a-z]*$'
+ GROUP BY role.rolname;
+
 -- set_preload --
 -- Without pg_stat_statements nobody can say which statement took the time.
 SELECT 'setting', NULL, 'shared_preload_libraries', NULL::float8, 'info', '{}'::jsonb, NULL::text[]
@@ -537,7 +603,7 @@ SELECT 'setting', NULL, 'shared_preload_libraries', NULL::float8, 'info', '{}'::
 SELECT 'setting', NULL, 'huge_pages', NULL::float8, 'info',
        pg_catalog.jsonb_build_object('shared', pg_catalog.current_setting('shared_buffers')), NULL::text[]
  WHERE pg_catalog.current_setting('huge_pages_status', true) = 'off'
-   AND pg_catalog.pg_size_bytes(pg_catalog.current_setting('shared_buffers')) >= 8589934592;
+   AND pg_catalog.pg_size_bytes(pg_catalog.current_setting('shared_buffers')) >= %(least_bytes)s;
 
 -- chk_failures --
 -- Pages that did not have the checksum that they were written with.

@@ -600,6 +600,22 @@ SELECT 'index', namespace.nspname, class.relname, NULL::float8, 'info',
    AND NOT index.indisunique AND NOT class.relispartition
    AND (type.typcategory = 'A' OR type.typname = 'jsonb');
 
+-- idx_boolean --
+-- Indexes on a single truth value: half of the table is not found faster by them, and a rare half not by the rest.
+SELECT 'index', namespace.nspname, class.relname, NULL::float8, 'info',
+       pg_catalog.jsonb_build_object('table', owner.relname, 'bytes', class.relpages::bigint * 8192), NULL::text[]
+  FROM pg_catalog.pg_index AS index
+  JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_class AS owner ON owner.oid = index.indrelid
+  -- Of the index itself: what it is on may be an expression.
+  JOIN pg_catalog.pg_attribute AS attribute
+    ON attribute.attrelid = index.indexrelid AND attribute.attnum = 1 AND attribute.atttypid = 'bool'::regtype
+ WHERE index.indnatts = 1 AND index.indpred IS NULL
+   AND NOT index.indisunique AND NOT index.indisexclusion AND NOT class.relispartition
+   AND class.relpages::bigint * 8192 >= %(least_bytes)s
+   AND namespace.nspname !~ '^(pg_|information_schema$)';
+
 -- idx_corrupt --
 -- What to read: every btree, by the extension amcheck, beside all the rows that should be in it.
 SELECT 'index', namespace.nspname, class.relname,
