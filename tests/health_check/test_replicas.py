@@ -219,6 +219,7 @@ def test_every_check_can_be_asked_of_a_standby(other: str, standby: str) -> None
     watched = check_health(url=standby.replace("postgres@", "watcher@"))
     assert {ran.check for ran in watched.checks if ran.state is State.UNKNOWN} == {
         "set.conf_errors", "set.hba_errors", "sec.hba_trust", "chk.missing_files",
+        "set.no_timeouts", "mxid.members", "sec.password_md5",
     }  # fmt: skip
     # What nobody has written since makes nobody late.
     assert _found(standby, "repl.lag_seconds", least=ANY) == ()

@@ -227,7 +227,7 @@ def test_every_function_that_runs_as_its_owner_looks_in_a_fixed_place(url: str) 
     assert [name for name, is_definer, *_ in made if is_definer] == [
         "health_default_holds_v1", "health_extreme_v1", "health_md5_v1", "health_null_part_v1", "health_oldest_v1",
     ]  # fmt: skip
-    assert len(made) == 9
+    assert len(made) == 10
 
 
 def test_the_checks_in_the_database_are_those_of_this_build_however_often_they_are_published(

@@ -601,7 +601,7 @@ SELECT 'index', namespace.nspname, class.relname, NULL::float8, 'info',
    AND (type.typcategory = 'A' OR type.typname = 'jsonb');
 
 -- idx_boolean --
--- Indexes on a single truth value: half of the table is not found faster by them, and a rare half not by the rest.
+-- Indexes on one truth value: where it is common the table is read as fast, and where it is rare a condition does with less.
 SELECT 'index', namespace.nspname, class.relname, NULL::float8, 'info',
        pg_catalog.jsonb_build_object('table', owner.relname, 'bytes', class.relpages::bigint * 8192), NULL::text[]
   FROM pg_catalog.pg_index AS index
