@@ -140,7 +140,8 @@ class _Cut:
             size = rest + self._opened.fill(buffer[rest : rest + BLOCK_BYTES])
             end = self._buffer.rfind(b"\n", 0, size) + 1
             block = bytes(buffer[:end])
-            lines = single_lines(block, self._grammar.delimiter, self._grammar.quote) if size > rest else None
+            is_new = size > rest and end > 0
+            lines = single_lines(block, self._grammar.delimiter, self._grammar.quote) if is_new else None
             if lines is None:
                 self._data = bytes(buffer[:size])
                 self._tries -= 1
