@@ -169,6 +169,7 @@ BEGIN
         REVOKE EXECUTE ON FUNCTION pg_catalog.pg_hba_file_rules(), pg_catalog.pg_show_all_file_settings(),
                pg_catalog.pg_stat_file(text, boolean), pg_catalog.pg_ls_dir(text), pg_catalog.pg_current_logfile()
                FROM agent_monitor;
+        DROP FUNCTION IF EXISTS ops.health_md5_v1();
     END IF;
 END
 $revision$
@@ -604,11 +605,14 @@ DROP FUNCTION ops.health_null_part_v1(regclass, name);
 DROP FUNCTION ops.health_oldest_v1(regclass, name);
 DROP FUNCTION ops.health_default_holds_v1(regclass, timestamptz, timestamptz);
 DROP FUNCTION ops.health_extreme_v1(regclass, name, boolean);
-DROP FUNCTION IF EXISTS ops.health_md5_v1();
 DO $revision$
 DECLARE
     made regclass;
 BEGIN
+    -- Of the administrator who made it; whoever owns the schema may drop it too.
+    IF (SELECT pg_catalog.pg_has_role(home.nspowner, 'USAGE') FROM pg_catalog.pg_namespace AS home WHERE home.nspname = 'ops') THEN
+        DROP FUNCTION IF EXISTS ops.health_md5_v1();
+    END IF;
     -- Whatever of the owner role was granted, by this revision or by the default of it.
     FOR made IN
         SELECT class.oid

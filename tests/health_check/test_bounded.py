@@ -27,6 +27,8 @@ UNSAFE = (
     "set.durability", "set.preload", "set.conf_errors", "set.hba_errors", "avail.restart", "wal.archive_off",
     "wal.checkpoints_requested", "chk.disabled", "chk.missing_files", "disk.free", "backup.freshness", "stats.window",
     "set.no_timeouts",
+    # Tests before these roll back on purpose, in the same database.
+    "rollback.ratio",
 )  # fmt: skip
 
 # What the files of the server, and its passwords, say takes grants of its own.

@@ -19,6 +19,7 @@ MEASURED_MS: Final[Mapping[str, int]] = MappingProxyType(
         "sec.reg_columns": 25, "lock.blocked": 20, "vac.autovacuum_off": 20, "idx.duplicate": 15,
         "idx.fk_missing": 15, "sec.public_grants": 15, "sec.view_bypass": 15, "tbl.hot_updates": 15,
         "idx.redundant_prefix": 10, "tbl.no_pk": 10, "tbl.seq_scan_heavy": 10, "stats.stale": 10,
-        "coll.objects": 10, "idx.boolean": 10, "sec.rls_no_policy": 10, "mig.leftovers": 10, "tbl.unlogged": 10,
+        "coll.objects": 10, "sec.rls_no_policy": 10, "mig.leftovers": 10, "tbl.unlogged": 10,
+        "idx.boolean": 10,
     }
 )  # fmt: skip
