@@ -172,7 +172,7 @@ SELECT CASE class.relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END, nam
        pg_catalog.jsonb_build_object('tables', pg_catalog.string_agg(DISTINCT below.relname, ', ')),
        CASE WHEN class.relkind = 'v' THEN
            ARRAY[[pg_catalog.format('ALTER VIEW %%I.%%I SET (security_invoker = true)', namespace.nspname, class.relname),
-                  'ACCESS EXCLUSIVE']] END
+                  'ACCESS EXCLUSIVE; who reads by the view needs rights on what it reads then']] END
   FROM reached
   JOIN seen AS class ON class.oid = reached.view AND NOT class.as_caller AND NOT class.is_barrier
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
