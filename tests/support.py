@@ -31,6 +31,24 @@ NEXT = f"{int(HEAD) + 1:03d}"
 AFTER_NEXT = f"{int(HEAD) + 2:03d}"
 
 
+_EMPTY = """
+DO $$
+DECLARE name text;
+BEGIN
+    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = current_database() AND pid <> pg_backend_pid();
+    FOR name IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema)' LOOP
+        EXECUTE format('DROP SCHEMA %I CASCADE', name);
+    END LOOP;
+    PERFORM lo_unlink(oid) FROM pg_largeobject_metadata;
+    CREATE SCHEMA public AUTHORIZATION pg_database_owner;
+    GRANT USAGE ON SCHEMA public TO PUBLIC;
+    COMMENT ON SCHEMA public IS 'standard public schema';
+END
+$$
+"""
+
+
 @contextmanager
 def connected(url: str, *, autocommit: bool = True) -> Iterator[Connection]:
     """A plain connection of the test's own, closed at the end of the block."""
@@ -44,6 +62,13 @@ def rows(url: str, statement: str, values: object = None) -> list[tuple[object, 
     with connected(url) as connection, connection.cursor() as cursor:
         cursor.execute(statement, values)  # type: ignore[arg-type]
         return cursor.fetchall() if cursor.description else []
+
+
+def emptied(url: str) -> str:
+    """Take out of a database all that is in it; return its URL."""
+    with connected(url) as connection, connection.cursor() as cursor:
+        cursor.execute(_EMPTY)
+    return url
 
 
 class Databases:

@@ -4,23 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support import Databases, connected
-
-_EMPTY = """
-DO $$
-DECLARE name text;
-BEGIN
-    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
-      WHERE datname = current_database() AND pid <> pg_backend_pid();
-    FOR name IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema)' LOOP
-        EXECUTE format('DROP SCHEMA %I CASCADE', name);
-    END LOOP;
-    CREATE SCHEMA public AUTHORIZATION pg_database_owner;
-    GRANT USAGE ON SCHEMA public TO PUBLIC;
-    COMMENT ON SCHEMA public IS 'standard public schema';
-END
-$$
-"""
+from support import Databases, emptied
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +16,4 @@ def _shared(databases: Databases, template: str) -> str:
 @pytest.fixture
 def empty_url(databases: Databases, _shared: str) -> str:
     """The URL of a database with nothing in it."""
-    url = databases.url(_shared)
-    with connected(url) as connection, connection.cursor() as cursor:
-        cursor.execute(_EMPTY)
-    return url
+    return emptied(databases.url(_shared))
