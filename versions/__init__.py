@@ -5,6 +5,9 @@
     runner/                what env.py runs: gate, lock, migrate; one revision on its own
     rollback/              the way back: planned, kept, proved, put back
     partitioning/          a live table by month: converted, kept, split, taken back
+    audit_trail/           the trail sealed, verified and redacted
+    gdpr_erasure/          personal data: its catalogue, consent, requests, exports
+    health_check/          is it well, and what is not
     bulk_import_export/    files into tables and back
     docs/                  the documentation of the schema, from its catalogue
     distribution/          what Citus would ask of the schema, and how it would be distributed

@@ -31,6 +31,7 @@ _SAID = {
 # Rooms whose numbered script does more than apply itself.
 _ROOMS = {
     "bulk_import_export": "spotify_ai_agent_migrations.versions.bulk_import_export.command",
+    "gdpr_erasure": "spotify_ai_agent_migrations.versions.gdpr_erasure.command",
     "health_check": "spotify_ai_agent_migrations.versions.health_check.command",
     "partitioning": "spotify_ai_agent_migrations.versions.partitioning.command",
     "rollback": "spotify_ai_agent_migrations.versions.rollback.command",

@@ -1,0 +1,1 @@
+-- The statements about personal data.
