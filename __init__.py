@@ -31,8 +31,10 @@ if TYPE_CHECKING:
         RowError,
         ServerError,
         SettingsError,
+        SubjectError,
         TableError,
     )
+    from spotify_ai_agent_migrations.versions.gdpr_erasure.export import SubjectExport, export_subject
     from spotify_ai_agent_migrations.versions.governance import Finding, Revision, check, discover
     from spotify_ai_agent_migrations.versions.health_check import HealthReport, check_health
     from spotify_ai_agent_migrations.versions.rollback import (
@@ -64,6 +66,8 @@ __all__ = [
     "RowError",
     "ServerError",
     "SettingsError",
+    "SubjectError",
+    "SubjectExport",
     "TableError",
     "bulk_export",
     "bulk_fix",
@@ -72,6 +76,7 @@ __all__ = [
     "check",
     "check_health",
     "discover",
+    "export_subject",
     "plan_rollback",
     "restore",
     "rollback",
@@ -86,6 +91,7 @@ _HOMES = {
         "bulk_import",
         "bulk_retry",
     ),
+    "gdpr_erasure": ("SubjectExport", "export_subject"),
     "governance": ("Finding", "Revision", "check", "discover"),
     "health_check": ("HealthReport", "check_health"),
     "rollback": ("RollbackPlan", "RollbackResult", "plan_rollback", "restore", "rollback"),

@@ -9,6 +9,7 @@
     ├── GovernanceError       a rule of error level was broken; nothing was executed
     ├── DatabaseError         any other statement the server refused
     ├── TableError            a table or column that is not there, or not usable
+    ├── SubjectError          a person who is not there, or of whom this cannot be asked
     ├── FileError             a file that is missing, empty, not UTF-8 or has a wrong header
     ├── RowError              one row of a file, by line and column, that cannot be loaded
     └── DocumentationError    a page that no longer says what the database says
@@ -79,6 +80,10 @@ class DatabaseError(MigrationError):
 
 class TableError(MigrationError):
     """A table or column that is not there, or not usable."""
+
+
+class SubjectError(MigrationError):
+    """A person who is not there, or of whom this cannot be asked; their number is not in the text."""
 
 
 class FileError(MigrationError):
