@@ -356,7 +356,7 @@ DELETE FROM public.consent_purposes AS purpose
    AND NOT EXISTS (SELECT FROM public.consent AS answer WHERE answer.purpose = purpose.code);
 """
 
-_CLASSIFIED = """
+_CLASSIFIED = r"""
 DO $revision$
 DECLARE
     target regclass;
