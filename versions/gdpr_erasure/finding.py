@@ -1,4 +1,4 @@
-"""What is wrong about the catalogue, or missing from it: a place, a problem, and what mends it. No value, ever."""
+"""What is wrong about the catalogue, or missing from it: place, problem and cure. Never a value."""
 
 from __future__ import annotations
 

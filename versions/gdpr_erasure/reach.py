@@ -105,8 +105,9 @@ def _names(edge: Edge, here: Composable, there: Composable) -> Composable:
             form = "{here} @> ARRAY[{there}::{element}]"
         case Kind.JSON:
             form = (
-                "EXISTS (SELECT FROM pg_catalog.jsonb_path_query({here}::jsonb, {path}::jsonpath, '{{}}', true)"
-                " AS item WHERE item #>> '{{}}' = {there}::text)"
+                "EXISTS (SELECT FROM"
+                " pg_catalog.jsonb_path_query({here}::jsonb, {path}::jsonpath, '{{}}', true) AS item"
+                " WHERE item #>> '{{}}' = {there}::text)"
             )
         case _ if edge.compares_text:
             form = "{here}::text = {there}::text"
