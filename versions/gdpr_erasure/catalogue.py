@@ -23,10 +23,10 @@ _SQL: Final = queries("spotify_ai_agent_migrations.versions.gdpr_erasure")
 
 
 def read_catalogue(cursor: Cursor) -> Catalogue:
-    """Return the catalogue as it is, foreign keys included; the transaction of *cursor* is used, and only read.
+    """Return the catalogue as it is, foreign keys included; reads only, in the transaction of *cursor*.
 
-    A partition that was detached and waits to be dropped is a table of its own, with the columns and edges of the
-    table it was part of. Locks: ACCESS SHARE on catalogs.
+    A partition that was detached and waits to be dropped is a table of its own, with the columns and edges of
+    the table it was part of. Locks: ACCESS SHARE on catalogs.
     """
     tables = tuple(Table(*_tupled(row)) for row in _rows(cursor, "tables"))
     columns = tuple(_column(row) for row in _rows(cursor, "columns") if row[2] is not None)

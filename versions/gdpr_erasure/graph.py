@@ -1,8 +1,8 @@
 """Which tables are reached from a person, and by which ways. No database here.
 
-A way begins at the table of people and follows edges against their direction: from the row that is named to the
-rows that name it. It visits no table twice, so a cycle is cut where it closes. A way ends at an edge by which a row
-of somebody else merely mentions the person: what hangs on that row is not the person's.
+A way begins at the table of people and follows edges against their direction: from the row that is named to
+the rows that name it. It visits no table twice, so a cycle is cut where it closes. A way ends at an edge by
+which a row of somebody else merely mentions the person: what hangs on that row is not the person's.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ class Reach:
 
 
 def reached(catalogue: Catalogue, subject: str = SUBJECTS) -> tuple[Reach, ...]:
-    """Return every table that is reached from *subject*, that one first, each with all the ways to it.
+    """Return every table that is reached from *subject*, that one first, with all ways to each.
 
     Raises:
-        TableError: there is no such table, its key is not one column, or there are too many ways to one table.
+        TableError: there is no such table, its key is not one column, or too many ways lead to one table.
     """
     start = _start(catalogue, subject)
     tables = {table.name: table for table in catalogue.tables}
@@ -110,7 +110,7 @@ def _incoming(edges: Sequence[Edge]) -> Mapping[str, Sequence[Edge]]:
 
 
 def _ways(subject: str, incoming: Mapping[str, Sequence[Edge]]) -> Iterator[Way]:
-    """Yield every way from *subject* that visits no table twice, short ones first; rows of people are theirs."""
+    """Yield every way from *subject* that visits no table twice, short ones first."""
     queue: list[tuple[Way, frozenset[str]]] = [((), frozenset({subject}))]
     for way, visited in queue:
         for edge in incoming.get(way[-1].from_table if way else subject, ()):

@@ -66,7 +66,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Column:
-    """A column, and what the catalogue says of it; `table_name` is as SQL writes it, `name` the name itself."""
+    """A column, and what the catalogue says of it; its table is named as SQL writes it."""
 
     table_name: str
     name: str

@@ -150,3 +150,81 @@ SELECT edge.from_table,
            AND edge.kind = 'array')
   FROM ops.personal_edges AS edge
  ORDER BY edge.id;
+
+-- is_there --
+-- Whether this database has the catalogue at all.
+SELECT pg_catalog.to_regclass('ops.personal_data') IS NOT NULL;
+
+-- live --
+-- The columns of the tables that rows are stored in: what the comment says, and what the type allows.
+SELECT attribute.attname::text,
+       pg_catalog.col_description(attribute.attrelid, attribute.attnum),
+       pg_catalog.format_type(base.oid, NULL),
+       base.typcategory::text,
+       attribute.attnotnull OR type.typnotnull,
+       EXISTS (SELECT
+                 FROM pg_catalog.pg_index AS index
+                WHERE index.indrelid = attribute.attrelid
+                  AND index.indisunique
+                  AND index.indnkeyatts = 1
+                  AND index.indkey[0] = attribute.attnum
+                  AND index.indpred IS NULL)
+  FROM pg_catalog.pg_attribute AS attribute
+  JOIN pg_catalog.pg_type AS type ON type.oid = attribute.atttypid
+  JOIN pg_catalog.pg_type AS base ON base.oid = coalesce(NULLIF(type.typbasetype, 0), type.oid)
+ WHERE attribute.attrelid = pg_catalog.to_regclass(%(table)s)
+   AND attribute.attnum > 0
+   AND NOT attribute.attisdropped
+ ORDER BY attribute.attnum;
+
+-- gone --
+-- The columns that the catalogue knows and the database does not.
+SELECT entry.table_name, entry.column_name
+  FROM ops.personal_data AS entry
+ WHERE NOT EXISTS (SELECT
+                     FROM pg_catalog.pg_attribute AS attribute
+                    WHERE attribute.attrelid = pg_catalog.to_regclass(entry.table_name)
+                      AND attribute.attname = entry.column_name
+                      AND attribute.attnum > 0
+                      AND NOT attribute.attisdropped)
+ ORDER BY 1, 2;
+
+-- checks --
+-- The checks of tables, with their columns, each on one row as the tables are named in the catalogue.
+SELECT pg_catalog.quote_ident(namespace.nspname) || '.' || pg_catalog.quote_ident(relation.relname),
+       relation.relname::text,
+       con.conname::text,
+       pg_catalog.pg_get_expr(con.conbin, con.conrelid),
+       ARRAY(SELECT attribute.attname::text
+               FROM pg_catalog.pg_attribute AS attribute
+              WHERE attribute.attrelid = con.conrelid
+                AND attribute.attnum = ANY (con.conkey)
+              ORDER BY attribute.attnum)
+  FROM pg_catalog.pg_constraint AS con
+  JOIN pg_catalog.pg_class AS relation ON relation.oid = con.conrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relation.relnamespace
+ WHERE con.contype = 'c'
+   AND NOT relation.relispartition
+ ORDER BY 1, 3;
+
+-- missing_columns --
+-- The columns among some that a table does not have; all of them where there is no such table.
+SELECT wanted.name
+  FROM pg_catalog.unnest(%(columns)s::text[]) WITH ORDINALITY AS wanted (name, place)
+ WHERE NOT EXISTS (SELECT
+                     FROM pg_catalog.pg_attribute AS attribute
+                    WHERE attribute.attrelid = pg_catalog.to_regclass(%(table)s)
+                      AND attribute.attname = wanted.name
+                      AND attribute.attnum > 0
+                      AND NOT attribute.attisdropped)
+ ORDER BY wanted.place;
+
+-- purposes --
+-- What is processed for, on which basis.
+SELECT purpose.code, purpose.legal_basis, purpose.description FROM public.consent_purposes AS purpose ORDER BY purpose.code;
+
+-- retention --
+-- How long rows are kept.
+SELECT policy.table_name, policy.rule, policy.keep_for::text, policy.action, policy.legal_reference
+  FROM public.retention_policies AS policy
+ ORDER BY policy.table_name, policy.rule;

@@ -26,7 +26,7 @@ def rows_of(reach: Reach) -> Composable:
 
 
 def source_of(reach: Reach) -> Composable:
-    """Return what stands after FROM: the table as `subject_row`, without the rows of tables that inherit from it."""
+    """Return what stands after FROM: the table as `subject_row`, without rows of heirs of it."""
     return SQL("{only}{table} AS {alias}").format(
         only=SQL("ONLY " if reach.table.has_heirs else ""),
         table=identifier(reach.name),
@@ -35,7 +35,7 @@ def source_of(reach: Reach) -> Composable:
 
 
 def identifier(name: str) -> Identifier:
-    """Return the identifier of a table whose *name* is as SQL writes it: `public.users`, `public."Odd one"`."""
+    """Return the identifier of a table whose *name* is as SQL writes it: `public."Odd one"`."""
     parts = [quoted.replace('""', '"') if quoted else bare for quoted, bare in _PART.findall(name)]
     return Identifier(*parts)
 
@@ -84,7 +84,7 @@ def _joined(edge: Edge, child: str, parent: str) -> Composable:
 
 
 def _told(edge: Edge, child: str) -> list[Composable]:
-    """Return the condition that a row *child* is of the kind whose key the edge is about, if there are several."""
+    """Return the condition that a row *child* is of the kind that the edge is about, if there are several."""
     if edge.discriminator_column is None:
         return []
     column = Identifier(child, edge.discriminator_column)
@@ -105,7 +105,8 @@ def _names(edge: Edge, here: Composable, there: Composable) -> Composable:
             form = "{here} @> ARRAY[{there}::{element}]"
         case Kind.JSON:
             form = (
-                "EXISTS (SELECT FROM pg_catalog.jsonb_path_query({here}::jsonb, {path}::jsonpath, '{{}}', true) AS item"
+                "EXISTS (SELECT FROM"
+                " pg_catalog.jsonb_path_query({here}::jsonb, {path}::jsonpath, '{{}}', true) AS item"
                 " WHERE item #>> '{{}}' = {there}::text)"
             )
         case _ if edge.compares_text:
@@ -118,7 +119,7 @@ def _names(edge: Edge, here: Composable, there: Composable) -> Composable:
 
 
 def _below(reach: Reach, loop: Edge) -> Composable:
-    """Return the condition of the rows that are below those the ways lead to, along an edge to the table itself."""
+    """Return the condition of the rows below those of the ways, along an edge to the table itself."""
     base = "subject_base"
     return SQL(
         "({same}) IN (WITH RECURSIVE subject_tree AS ("
