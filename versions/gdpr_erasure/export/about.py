@@ -38,7 +38,9 @@ def about(
     if with_observed:
         lines.append(words.say("observed_20"))
     lines += ["", *_files(words, told), *_parts(words, told, facts)]
-    lines += _section(words, "absent", _absent(words, told, left_out, article=article, with_observed=with_observed))
+    lines += _section(
+        words, "absent", _absent(words, told, left_out, article=article, with_observed=with_observed)
+    )
     if article == 15:
         lines += _section(words, "recipients", _recipients(words, facts.recipients))
         if any(one.part.table == "public.recommendations" for one in told):
@@ -53,12 +55,12 @@ def _section(words: Words, key: str, body: Iterable[str]) -> list[str]:
 
 
 def _files(words: Words, told: Sequence[Told]) -> list[str]:
-    rows = [
-        f"| `{one.part.name}` | {one.part.rows} | {one.title} |" for one in told if one.part.files
-    ]
+    rows = [f"| `{one.part.name}` | {one.part.rows} | {one.title} |" for one in told if one.part.files]
     head = [f"| {words.say('file')} | {words.say('rows')} | {words.say('what')} |", "| --- | --- | --- |"]
     empty = dict.fromkeys(one.part.table for one in told if not one.part.rows and one.part.part == "own")
-    nothing = [words.say("nothing_held", tables=", ".join(f"`{name}`" for name in empty)), ""] if empty else []
+    nothing = (
+        [words.say("nothing_held", tables=", ".join(f"`{name}`" for name in empty)), ""] if empty else []
+    )
     return _section(words, "files", [words.say("files_say"), "", *head, *rows, "", *nothing])[:-1]
 
 
@@ -80,10 +82,14 @@ def _parts(words: Words, told: Sequence[Told], facts: Facts) -> Iterator[str]:
 def _grounds(words: Words, one: Told, facts: Facts) -> Iterator[str]:
     personal = [column for column in one.columns if column.is_personal]
     said = {
-        "why": (words.text(facts.purposes.get(code, code)) for column in personal for code in column.purposes),
+        "why": (
+            words.text(facts.purposes.get(code, code)) for column in personal for code in column.purposes
+        ),
         "basis": (words.say(f"basis_{column.legal_basis}") for column in personal if column.legal_basis),
         "kinds": (words.say(f"class_{column.class_}") for column in personal),
-        "source": (words.say(f"origin_{column.origin.value}") for column in personal if column.origin != "none"),
+        "source": (
+            words.say(f"origin_{column.origin.value}") for column in personal if column.origin != "none"
+        ),
         "kept": (_kept(words, column, facts) for column in personal),
     }
     for key, values in said.items():

@@ -92,7 +92,9 @@ def _each(
     only: frozenset[object] | None = None,
 ) -> tuple[Any, int]:
     if isinstance(value, dict):
-        changed = {key: change(one) if only is None or key in only else (one, 0) for key, one in value.items()}
+        changed = {
+            key: change(one) if only is None or key in only else (one, 0) for key, one in value.items()
+        }
         return {key: one for key, (one, _) in changed.items()}, sum(n for _, n in changed.values())
     if isinstance(value, list):
         listed = [change(one) if only is None or n in only else (one, 0) for n, one in enumerate(value)]
@@ -108,7 +110,11 @@ def _dumped(value: Any) -> str:  # noqa: ANN401
     if isinstance(value, _Number):
         return str(value)
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(k, ensure_ascii=False)}: {_dumped(v)}" for k, v in value.items()) + "}"
+        return (
+            "{"
+            + ", ".join(f"{json.dumps(k, ensure_ascii=False)}: {_dumped(v)}" for k, v in value.items())
+            + "}"
+        )
     if isinstance(value, list):
         return "[" + ", ".join(_dumped(one) for one in value) + "]"
     return json.dumps(value, ensure_ascii=False)

@@ -31,9 +31,7 @@ _CONFORMS: Final[Mapping[str, re.Pattern[str]]] = {
     "date": re.compile(r'"\d{4}-\d\d-\d\d"'),
     "time": re.compile(r'"\d\d:\d\d:\d\d(\.\d+)?"'),
     "datetime": re.compile(r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?"'),
-    "duration": re.compile(
-        r'"-?P(?=.)(\d+Y)?(\d+M)?(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?"'
-    ),
+    "duration": re.compile(r'"-?P(?=.)(\d+Y)?(\d+M)?(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?"'),
 }
 
 

@@ -19,7 +19,17 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Catalogue, C
 PORTABLE_BASES: Final = frozenset({"consent", "contract"})
 
 # What the rows of a table that is about nobody are called by, where rows of the person name them.
-_NAMING: Final = ("name", "title", "code", "label", "feature", "version", "description", "explanation", "isrc")
+_NAMING: Final = (
+    "name",
+    "title",
+    "code",
+    "label",
+    "feature",
+    "version",
+    "description",
+    "explanation",
+    "isrc",
+)
 
 _SECRET: Final = re.compile(
     r"(^|_)(password|passwd|passphrase|secret|token|api_key|private_key|otp|salt)s?(_(enc|encrypted|hash))?$"
@@ -123,7 +133,9 @@ def plan_export(
             continue
         missing = [column for column in columns if column not in chosen]
         left_out.update(
-            dict.fromkeys(LeftOut(reach.name, one.name, Reason.NOT_PORTABLE) for one in missing if one.is_personal)
+            dict.fromkeys(
+                LeftOut(reach.name, one.name, Reason.NOT_PORTABLE) for one in missing if one.is_personal
+            )
         )
         for part in _parts(reach, chosen, catalogue.edges, by_name, article):
             parts.append(part)
@@ -164,7 +176,9 @@ def _wanted(
     for column in columns:
         if is_secret(column):
             continue
-        naming = [edge for edge in edges if edge.from_table == reach.name and column.name in edge.from_columns]
+        naming = [
+            edge for edge in edges if edge.from_table == reach.name and column.name in edge.from_columns
+        ]
         wanted = _shown(column, naming, reach, by_name, others)
         if wanted is not None:
             yield wanted
@@ -223,7 +237,10 @@ def _portable(
     }
     keys = {*reach.table.key}
     keys.update(
-        name for edge in edges if edge.from_table == reach.name and edge.is_equality for name in edge.from_columns
+        name
+        for edge in edges
+        if edge.from_table == reach.name and edge.is_equality
+        for name in edge.from_columns
     )
     neutral = {column.name for column in columns if column.name in reach.table.key or not column.is_personal}
     if not provided:

@@ -78,7 +78,8 @@ class Reader:
         status, locale, as_of = found[0]
         if status in {"erasing", "erased"}:
             raise SubjectError(
-                "this person is erased, or about to be", hint="the certificate of the erasure tells what is kept"
+                "this person is erased, or about to be",
+                hint="the certificate of the erasure tells what is kept",
             )
         return Person(locale, as_of)
 
@@ -181,5 +182,7 @@ def checked_subject(user_id: object) -> int:
     """
     is_number = isinstance(user_id, int) and not isinstance(user_id, bool)
     if not is_number or not 0 < int(str(user_id)) < 1 << 63:
-        raise SubjectError("this is no number of a person", hint="name a person by users.id, a whole number from 1")
+        raise SubjectError(
+            "this is no number of a person", hint="name a person by users.id, a whole number from 1"
+        )
     return int(str(user_id))

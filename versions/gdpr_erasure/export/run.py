@@ -99,7 +99,9 @@ def _request(given: UUID | str | None) -> UUID | None:
     try:
         return UUID(given)
     except ValueError:
-        raise SettingsError("the request is named by no UUID", hint="leave it out, or name the request") from None
+        raise SettingsError(
+            "the request is named by no UUID", hint="leave it out, or name the request"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,9 @@ class _Export:
         catalogue = self._reader.catalogue()
         reaches = reached(catalogue)
         plan = plan_export(catalogue, reaches, article=self._article, with_observed=with_observed)
-        tables = list(dict.fromkeys([*(one.table for one in plan.parts), *(one.table for one in plan.references)]))
+        tables = list(
+            dict.fromkeys([*(one.table for one in plan.parts), *(one.table for one in plan.references)])
+        )
         facts = self._reader.facts(tables)
         # A look that fails half-way was a look.
         self._trail.record("read", _KIND, list(dict.fromkeys(one.table for one in plan.parts)))

@@ -83,7 +83,6 @@ def _nameless(folder: Path) -> int | None:
         raise
 
 
-
 class Package:
     """The files of one export, whole or not there: `add` each, then `publish` once."""
 

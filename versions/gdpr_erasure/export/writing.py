@@ -60,7 +60,12 @@ class Field:
 
 
 def write_rows(
-    rows: Iterable[Sequence[str | None]], fields: Sequence[Field], *, as_json: BinaryIO, as_csv: BinaryIO, subject: str
+    rows: Iterable[Sequence[str | None]],
+    fields: Sequence[Field],
+    *,
+    as_json: BinaryIO,
+    as_csv: BinaryIO,
+    subject: str,
 ) -> int:
     """Write *rows*, each a JSON text a column, into both files; return how many there were.
 
