@@ -99,6 +99,8 @@ class Package:
     def _begin_archive(self) -> tuple[Unseen, zipfile.ZipFile]:
         unseen = self.begin()
         archive = zipfile.ZipFile(unseen.file, "w", zipfile.ZIP_DEFLATED, compresslevel=6)
+        # Before its file is, or it would try to write its end into that.
+        self._stack.callback(archive.close)
         return unseen, archive
 
     def begin(self) -> Unseen:

@@ -1,0 +1,27 @@
+"""A database with two people in it, cloned for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from gdpr_erasure.people import bring_in
+from support import Databases
+
+
+@pytest.fixture(scope="session")
+def entangled_template(databases: Databases, template: str) -> Iterator[str]:
+    """The name of a database with the two in it, kept free of connections to be cloned."""
+    name = databases.create(template)
+    bring_in(databases.url(name))
+    yield name
+    databases.drop(name)
+
+
+@pytest.fixture
+def entangled(databases: Databases, entangled_template: str) -> Iterator[str]:
+    """The URL of a fresh clone of it."""
+    name = databases.create(entangled_template)
+    yield databases.url(name)
+    databases.drop(name)
