@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-
 from gdpr_erasure.people import bring_in
+
 from support import Databases
 
 

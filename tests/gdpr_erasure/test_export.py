@@ -10,8 +10,8 @@ import pathlib
 import stat
 
 import pytest
-
 from gdpr_erasure.people import ADA, BOB, Entangled, files_of, table_of
+
 from spotify_ai_agent_migrations.versions.gdpr_erasure.export import export_subject
 from spotify_ai_agent_migrations.versions.gdpr_erasure.export.looks import Looks
 from support import rows
@@ -70,7 +70,10 @@ def test_each_own_row_is_in_it(entangled: str, tmp_path: pathlib.Path, person: E
         found = [tuple(str(row[name]) for name in key) for row in table_of(files, table)]
         assert sorted(found) == sorted(wanted), table
     assert done.unreached == ()
-    assert {part.table for part in done.parts if part.acted_as == "login"} == {"ops.pseudonyms", "public.audit_log"}
+    assert {part.table for part in done.parts if part.acted_as == "login"} == {
+        "ops.pseudonyms",
+        "public.audit_log",
+    }
 
 
 def test_a_row_that_two_people_are_in_shows_each_their_side(entangled: str, tmp_path: pathlib.Path) -> None:
@@ -114,11 +117,15 @@ def test_a_secret_is_named_and_not_handed_out(entangled: str, tmp_path: pathlib.
     [identity] = table_of(files, "user_identities")
     assert "provider_user_id" in identity
     assert not {"access_token_enc", "refresh_token_enc"} & set(identity)
-    assert {"public.user_identities.access_token_enc", "public.user_identities.refresh_token_enc"} <= set(done.secrets)
+    assert {"public.user_identities.access_token_enc", "public.user_identities.refresh_token_enc"} <= set(
+        done.secrets
+    )
     assert "`public.user_identities.access_token_enc`" in files["LISEZ_MOI.md"]
 
 
-def test_article_20_is_what_was_provided_by_consent_or_contract(entangled: str, tmp_path: pathlib.Path) -> None:
+def test_article_20_is_what_was_provided_by_consent_or_contract(
+    entangled: str, tmp_path: pathlib.Path
+) -> None:
     done = export_subject(ADA.id, tmp_path / "out.zip", article=20, url=entangled)
     files = files_of(tmp_path / "out.zip")
     told = {
@@ -127,17 +134,24 @@ def test_article_20_is_what_was_provided_by_consent_or_contract(entangled: str, 
             entangled, "SELECT table_name, column_name, origin, legal_basis, class FROM ops.personal_data"
         )
     }
-    keys = {name for key in OWN_KEYS.values() for name in key} | {"track_id", "model_version_id", "prompt_version_id"}
+    keys = {name for key in OWN_KEYS.values() for name in key} | {
+        "track_id",
+        "model_version_id",
+        "prompt_version_id",
+    }
     for part in done.parts:
         if part.part != "reference":
             others = {
                 column
                 for column in part.columns
-                if told[part.table, column][0] != "provided" or told[part.table, column][1] not in {"consent", "contract"}
+                if told[part.table, column][0] != "provided"
+                or told[part.table, column][1] not in {"consent", "contract"}
             }
             assert others <= keys, part.table
     assert {"playlists", "playlist_items", "users", "agent_messages"} <= {part.name for part in done.parts}
-    assert not {"listens", "user_features", "consent_events", "audit_log", "analytics"} & {part.name for part in done.parts}
+    assert not {"listens", "user_features", "consent_events", "audit_log", "analytics"} & {
+        part.name for part in done.parts
+    }
     [person] = table_of(files, "users")
     assert "email_hmac" not in person
     assert person["email"] == "ada.lovelace@example.org"
@@ -146,7 +160,9 @@ def test_article_20_is_what_was_provided_by_consent_or_contract(entangled: str, 
     assert recommended["feedback"] == 1
 
 
-def test_article_20_has_what_was_observed_where_that_is_asked_for(entangled: str, tmp_path: pathlib.Path) -> None:
+def test_article_20_has_what_was_observed_where_that_is_asked_for(
+    entangled: str, tmp_path: pathlib.Path
+) -> None:
     export_subject(ADA.id, tmp_path / "out.zip", article=20, with_observed=True, url=entangled)
     files = files_of(tmp_path / "out.zip")
     assert [row["track_id"] for row in table_of(files, "listens")] == [10001]
@@ -245,7 +261,9 @@ def test_all_of_it_is_of_one_moment(
     assert len(table_of(files, "listens")) == 1
 
 
-def test_a_second_export_holds_the_same_and_the_looks_of_the_first(entangled: str, tmp_path: pathlib.Path) -> None:
+def test_a_second_export_holds_the_same_and_the_looks_of_the_first(
+    entangled: str, tmp_path: pathlib.Path
+) -> None:
     first = export_subject(ADA.id, tmp_path / "first", url=entangled)
     second = export_subject(ADA.id, tmp_path / "second", url=entangled)
     differing = {

@@ -6,9 +6,9 @@ import pathlib
 import uuid
 
 import pytest
+from gdpr_erasure.people import ADA, BOB, files_of
 from psycopg2.sql import Composable
 
-from gdpr_erasure.people import ADA, BOB, files_of
 from spotify_ai_agent_migrations.versions.gdpr_erasure.export import export_subject, staging
 from spotify_ai_agent_migrations.versions.gdpr_erasure.export.reading import Reader
 from support import rows
@@ -28,7 +28,10 @@ def test_each_table_is_told_and_the_export_last(entangled: str, tmp_path: pathli
     done = export_subject(ADA.id, tmp_path / "out.zip", article=20, url=entangled)
     entries = rows(entangled, ENTRIES)
     looked = dict.fromkeys(part.table for part in done.parts if part.part != "reference")
-    assert [entry[:2] for entry in entries] == [*(("read", table) for table in looked), ("export", "article 20")]
+    assert [entry[:2] for entry in entries] == [
+        *(("read", table) for table in looked),
+        ("export", "article 20"),
+    ]
     # By pseudonym alone: the number of the person is nowhere, and nothing of what was seen.
     assert {entry[2:] for entry in entries} == {(0, "admin", None, ADA.id, True, None, None)}
 

@@ -10,8 +10,8 @@ import time
 from typing import Any
 
 import pytest
-
 from gdpr_erasure.people import ADA, BOB
+
 from spotify_ai_agent_migrations.versions.core.errors import (
     DatabaseError,
     FileError,
@@ -35,7 +35,9 @@ def refused(kind: type[MigrationError], *arguments: Any, **options: Any) -> str:
 
 @pytest.mark.parametrize("number", [None, 0, -1, True, "1", 1.0, 1 << 63])
 def test_what_is_no_number_of_a_person_is_refused(tmp_path: pathlib.Path, number: object) -> None:
-    assert refused(SubjectError, number, tmp_path / "out.zip", url="postgresql://nowhere.invalid/x") == NO_NUMBER
+    assert (
+        refused(SubjectError, number, tmp_path / "out.zip", url="postgresql://nowhere.invalid/x") == NO_NUMBER
+    )
 
 
 def test_an_unknown_person_is_refused(entangled: str, tmp_path: pathlib.Path) -> None:
@@ -46,7 +48,11 @@ def test_an_unknown_person_is_refused(entangled: str, tmp_path: pathlib.Path) ->
 
 
 @pytest.mark.parametrize(
-    "status", ["status = 'erasing'", "status = 'erased', erased_at = now(), email = NULL, email_hmac = NULL, display_name = NULL"]
+    "status",
+    [
+        "status = 'erasing'",
+        "status = 'erased', erased_at = now(), email = NULL, email_hmac = NULL, display_name = NULL",
+    ],
 )
 def test_an_erased_person_is_refused(entangled: str, tmp_path: pathlib.Path, status: str) -> None:
     rows(entangled, f"UPDATE users SET {status} WHERE id = %s", (BOB.id,))
@@ -57,7 +63,9 @@ def test_an_erased_person_is_refused(entangled: str, tmp_path: pathlib.Path, sta
     assert rows(entangled, "SELECT count(*) FROM audit_log WHERE entity_type = 'subject_export'") == [(0,)]
 
 
-def test_an_article_a_language_or_a_request_that_is_none_is_refused(entangled: str, tmp_path: pathlib.Path) -> None:
+def test_an_article_a_language_or_a_request_that_is_none_is_refused(
+    entangled: str, tmp_path: pathlib.Path
+) -> None:
     place = tmp_path / "out.zip"
     assert refused(SettingsError, ADA.id, place, article=16, url=entangled) == (
         "there is no export under article 16\nHint: choose 15 or 20"
@@ -73,7 +81,9 @@ def test_an_article_a_language_or_a_request_that_is_none_is_refused(entangled: s
 
 @pytest.mark.parametrize("place", ["out.zip", "out"])
 @pytest.mark.parametrize("there", ["file", "directory", "link to nothing"])
-def test_what_is_there_is_not_replaced(entangled: str, tmp_path: pathlib.Path, place: str, there: str) -> None:
+def test_what_is_there_is_not_replaced(
+    entangled: str, tmp_path: pathlib.Path, place: str, there: str
+) -> None:
     target = tmp_path / place
     if there == "file":
         target.write_text("of somebody else")
@@ -143,24 +153,29 @@ def test_rows_that_row_security_hides_are_missed(entangled: str, tmp_path: pathl
 
 
 def test_a_login_that_cannot_tell_what_is_hidden_is_refused(entangled: str, tmp_path: pathlib.Path) -> None:
-    rows(entangled, "DROP ROLE IF EXISTS export_reader; CREATE ROLE export_reader LOGIN; GRANT agent_privacy TO export_reader")
+    rows(
+        entangled,
+        "DROP ROLE IF EXISTS export_reader; CREATE ROLE export_reader LOGIN; GRANT agent_privacy TO export_reader",
+    )
     try:
         url = entangled.replace("postgres@", "export_reader@").replace("//postgres", "//export_reader")
         said = refused(PrivilegeError, ADA.id, tmp_path / "out.zip", url=url)
     finally:
         rows(entangled, "DROP OWNED BY export_reader; DROP ROLE export_reader")
     assert said == (
-        "row security hides people from this login, so that nothing could be shown to be complete\n"
+        "row security hides people from this login: nothing could be shown to be complete\n"
         "Hint: connect as a member of both agent_owner and agent_privacy"
     )
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_column_that_nobody_classified_is_not_left_out_in_silence(entangled: str, tmp_path: pathlib.Path) -> None:
+def test_a_column_that_nobody_classified_is_not_left_out_in_silence(
+    entangled: str, tmp_path: pathlib.Path
+) -> None:
     rows(entangled, "ALTER TABLE listens ADD COLUMN mood text")
     assert refused(TableError, ADA.id, tmp_path / "out.zip", url=entangled) == (
         'column "mood" of "public.listens" is not in the catalogue of personal data\n'
-        "Hint: classify it: SELECT ops.classify_column_v1(…); `agentdb gdpr-erasure check` lists all"
+        "Hint: classify it: ops.classify_column_v1(…); `agentdb gdpr-erasure check` lists all"
     )
     assert list(tmp_path.iterdir()) == []
 
@@ -194,7 +209,9 @@ def test_killed_half_way_it_leaves_nothing(entangled: str, tmp_path: pathlib.Pat
         child.kill()
     assert child.wait(timeout=30) == -signal.SIGKILL
     assert list(tmp_path.iterdir()) == []
-    assert rows(entangled, "SELECT count(*) > 0 FROM audit_log WHERE entity_type = 'subject_export'") == [(True,)]
+    assert rows(entangled, "SELECT count(*) > 0 FROM audit_log WHERE entity_type = 'subject_export'") == [
+        (True,)
+    ]
 
 
 @pytest.mark.parametrize("place", ["out.zip", "out"])

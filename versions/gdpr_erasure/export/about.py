@@ -30,8 +30,8 @@ def title_of(words: Words, table_comment: str, part: str) -> str:
 
 
 def about(
-    words: Words, told: Sequence[Told], facts: Facts, left_out: Sequence[LeftOut], *, article: int, as_of: str,
-    with_observed: bool = False,
+    words: Words, told: Sequence[Told], facts: Facts, left_out: Sequence[LeftOut], *,
+    article: int, as_of: str, with_observed: bool = False,
 ) -> str:  # fmt: skip
     """Return the page, as Markdown that reads as plain text too."""
     lines = [f"# {words.say(f'title_{article}')}", "", words.say(f"intro_{article}", as_of=as_of)]

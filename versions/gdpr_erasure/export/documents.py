@@ -24,9 +24,10 @@ class _Number(str):
 
 
 def without_others(literal: str, paths: Sequence[str], subject: str, mark: str) -> tuple[str, int]:
-    """Return the document with *mark* for each value at *paths* that is not *subject*, and how many those are.
+    """Return the document with *mark* for each value at *paths* but *subject*, and how many those are.
 
-    A document, or a path, that cannot be followed is replaced as a whole: what is not understood may name anybody.
+    A document, or a path, that cannot be followed is replaced as a whole: what is not understood may name
+    anybody.
     """
     try:
         document = json.loads(literal, parse_int=_Number, parse_float=_Number)

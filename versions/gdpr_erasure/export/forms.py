@@ -1,7 +1,7 @@
 """Decide how a value is written in JSON and in CSV, and what its schema calls it. No database here.
 
-A value comes from the server as a JSON text, so that a number keeps all of its digits. Bytes are base64; what no
-number of JSON can say is the text NaN, INF or -INF; the moment "infinity" is that text.
+A value comes from the server as a JSON text, so that a number keeps all of its digits. Bytes are base64; what
+no number of JSON can say is the text NaN, INF or -INF; the moment "infinity" is that text.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ MIXED: Final = Form("any")
 
 
 def form_of(base_type: str, *, category: str, is_array: bool = False, is_composite: bool = False) -> Form:
-    """Return the form of a column whose type, domains taken away, is *base_type* of pg_catalog's *category*."""
+    """Return the form of a column whose type, domains taken away, is *base_type* of this *category*."""
     if is_array:
         return Form("array", is_json=True)
     if is_composite:

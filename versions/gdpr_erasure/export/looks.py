@@ -1,7 +1,7 @@
 """Write to the trail that somebody looked at what is held about a person: which table, never a value.
 
-An entry names the person by pseudonym. It is committed before the look, on a connection of its own: the reading
-transaction may only read, and a look that fails half-way was a look.
+An entry names the person by pseudonym. It is committed before the look, on a connection of its own: the
+reading transaction may only read, and a look that fails half-way was a look.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Decide what goes into an export, and what of it is somebody else's. No database here.
 
-Rows that are the person's as a whole are given with all their columns: the numbers and times of class "none" too,
-without which the rest could not be understood. Of rows of others that mention the person, the columns about the
-person are given, and nothing else. A value that names another person is replaced, in the database already.
+Rows that are the person's as a whole are given with all their columns: the numbers and times of class "none"
+too, without which the rest could not be understood. Of rows of others that mention the person, the columns
+about the person are given, and nothing else. A value that names another person is replaced, in the database.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Reference:
-    """Rows of a table about nobody, by which what is exported can be understood; `edges` lead to its `key`."""
+    """Rows of a table about nobody, which say what exported numbers mean; `edges` lead to its `key`."""
 
     name: str
     table: str
@@ -187,7 +187,7 @@ def _wanted(
 def _shown(
     column: Column, naming: Sequence[Edge], reach: Reach, by_name: Mapping[str, Reach], others: frozenset[str]
 ) -> Wanted | None:
-    """Return how the column is shown; None where it is another person's and nothing tells whose value is whose."""
+    """Return how the column is shown; None where nothing tells which of its values are another person's."""
     people = [edge for edge in naming if edge.to_table == reach.subject.name]
     documents = tuple(edge.json_path for edge in people if edge.kind is Kind.JSON and edge.json_path)
     if documents:
@@ -266,7 +266,7 @@ def _references(
 
 
 def _naming(columns: Sequence[Column], key: str) -> tuple[Column, ...]:
-    """Return what such a table calls its rows by: its key, and its names; none where that is the key alone."""
+    """Return what such a table calls its rows by: key and names; none where that is the key alone."""
     if any(column.is_personal for column in columns):
         return ()
     found = tuple(column for column in columns if column.name == key or column.name in _NAMING)

@@ -69,7 +69,7 @@ class Reader:
         except psycopg2.Error as error:
             if hides_rows(error):
                 raise PrivilegeError(
-                    "row security hides people from this login, so that nothing could be shown to be complete",
+                    "row security hides people from this login: nothing could be shown to be complete",
                     hint="connect as a member of both agent_owner and agent_privacy",
                 ) from error
             raise
@@ -110,7 +110,7 @@ class Reader:
                 if column not in known:
                     raise TableError(
                         f'column "{column}" of "{table}" is not in the catalogue of personal data',
-                        hint="classify it: SELECT ops.classify_column_v1(…); `agentdb gdpr-erasure check` lists all",
+                        hint="classify it: ops.classify_column_v1(…); `agentdb gdpr-erasure check` lists all",
                     )
         return found
 

@@ -52,15 +52,16 @@ def export_subject(
     user_id: int, path: str | os.PathLike[str], *, article: int = 15, request_id: UUID | str | None = None,
     with_observed: bool = False, language: str | None = None, url: str | None = None,
 ) -> SubjectExport:  # fmt: skip
-    """Write what is held about the person *user_id* into *path*: a ZIP file by its name, or else a directory.
+    """Write what is held about the person *user_id* into *path*: a ZIP file by its name, or a directory.
 
-    All of it is of one snapshot. Each table is there as CSV and as JSON, with a schema (Data Package 2.0), a page
-    in the person's language, and a manifest with counts and sums. Only its owner may read it, and nothing is in
-    its place before it is whole. Rows are read as agent_privacy, which sees one person at a time, and counted past
-    row security: where that hides any, the export fails. What names another person is replaced or left out.
+    All of it is of one snapshot. Each table is there as CSV and as JSON, with a schema (Data Package 2.0), a
+    page in the person's language, and a manifest with counts and sums. Only its owner may read it, and
+    nothing is in its place before it is whole. Rows are read as agent_privacy, which sees one person at a
+    time, and counted past row security: where that hides any, the export fails. What names another person is
+    replaced or left out.
 
-    article: 15 is all that the catalogue of personal data leads to; 20 what the person provided, by consent or
-        under a contract. `with_observed` adds to the latter what their use of the service left behind.
+    article: 15 is all that the catalogue of personal data leads to; 20 what the person provided, by consent
+        or under a contract. `with_observed` adds to the latter what their use of the service left behind.
     request_id: of the request it answers, for the entries of the audit trail.
     language: en or fr; the person's own otherwise.
 
@@ -142,8 +143,8 @@ class _Export:
         place = self._package.publish()
         secrets = tuple(f"{one.table}.{one.column}" for one in plan.left_out if one.reason is Reason.SECRET)
         return SubjectExport(
-            self._article, path, self._words.code, person.as_of, parts, secrets, unreached(catalogue, reaches),
-            place.sha256, place.bytes, time.monotonic() - began,
+            self._article, path, self._words.code, person.as_of, parts, secrets,
+            unreached(catalogue, reaches), place.sha256, place.bytes, time.monotonic() - began,
         )  # fmt: skip
 
     def _written(
@@ -178,8 +179,8 @@ class _Export:
         forms = self._reader.forms(catalogue, [reference.table])[reference.table]
         fields = tuple(Field(one.name, forms[one.name]) for one in reference.columns)
         rows = self._reader.references(reference, parts, forms)
-        return self._files(reference.name, reference.table, Part.REFERENCE, rows, fields, reference.columns, facts,
-                           (reference.key,), PRIVACY)  # fmt: skip
+        return self._files(reference.name, reference.table, Part.REFERENCE, rows, fields, reference.columns,
+                           facts, (reference.key,), PRIVACY)  # fmt: skip
 
     def _files(
         self, name: str, table: str, part: Part, rows: Iterable[Row], fields: tuple[Field, ...],
@@ -240,7 +241,8 @@ class _Export:
                 for one in done
             ],
             "left_out": [
-                {"table": one.table, "column": one.column, "reason": one.reason.value} for one in plan.left_out
+                {"table": one.table, "column": one.column, "reason": one.reason.value}
+                for one in plan.left_out
             ],
         }  # fmt: skip
 

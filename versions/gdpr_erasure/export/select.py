@@ -1,7 +1,7 @@
 """Write the statements that read an export. Runs nothing.
 
-A table that is reached by several ways is read way by way, each by its own index, without the rows that an earlier
-one gave: with OR between them the server would read the whole table.
+A table that is reached by several ways is read way by way, each by its own index, without the rows that an
+earlier one gave: with OR between them the server would read the whole table.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ _REFERENCE: Final = "reference_row"
 # The others of a list are replaced one by one; a list of lists comes out as one list.
 _LIST: Final = """
 CASE WHEN {column} IS NOT NULL THEN
-    '[' || (SELECT coalesce(pg_catalog.string_agg(CASE WHEN item.value IS NULL THEN 'null'
-                                                       WHEN item.value::text = {subject}::text THEN pg_catalog.to_json(item.value)::text
-                                                       ELSE {mark} END, ', ' ORDER BY item.place), '')
+    '[' || (SELECT coalesce(pg_catalog.string_agg(
+                       CASE WHEN item.value IS NULL THEN 'null'
+                            WHEN item.value::text = {subject}::text THEN pg_catalog.to_json(item.value)::text
+                            ELSE {mark} END, ', ' ORDER BY item.place), '')
               FROM pg_catalog.unnest({column}) WITH ORDINALITY AS item (value, place)) || ']'
 END"""
 _MARK: Final = SQL("pg_catalog.to_json({}::text)::text").format(Literal(OTHER_PERSON))
@@ -34,10 +35,7 @@ _MARK: Final = SQL("pg_catalog.to_json({}::text)::text").format(Literal(OTHER_PE
 def conditions(planned: Planned) -> tuple[Composable, ...]:
     """Return a condition for each way to the rows of a part; no row holds for two of them."""
     reach = planned.reach
-    if reach.loops:
-        ways = (reach,)
-    else:
-        ways = tuple(replace(reach, ways=(way,)) for way in reach.ways)
+    ways = (reach,) if reach.loops else tuple(replace(reach, ways=(way,)) for way in reach.ways)
     # What they look like: they have no hash.
     written = tuple({repr(one): one for one in map(rows_of, ways)}.values())
     # An own row is given as such, however often it mentions its person.
@@ -53,7 +51,7 @@ def _only(condition: Composable, earlier: Sequence[Composable]) -> Composable:
 
 
 def select_rows(planned: Planned, forms: Mapping[str, Form], condition: Composable) -> Composed:
-    """Return the statement that reads the rows of one way, each column as a JSON text, in the order of the key."""
+    """Return the statement that reads the rows of one way in the order of the key, columns as JSON texts."""
     values = [_value(planned.reach, wanted, forms[wanted.column.name]) for wanted in planned.columns]
     return SQL("SELECT {} FROM {} WHERE {}{}").format(
         _COMMA.join(values), source_of(planned.reach), condition, _order(ROW, planned.reach.table.key)

@@ -1,6 +1,6 @@
-"""Write files that nobody sees before all of them are whole: one ZIP file, or one directory. No database here.
+"""Write files that nobody sees before all of them are whole: a ZIP file, or a directory. No database here.
 
-Until then they have no name where the system can do so, and so a process that is killed leaves nothing behind.
+Until then they have no name where the system can do so: a process that is killed leaves nothing behind.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def words(code: str) -> Words:
         raise SettingsError(f'"{code}" is no language of an export', hint=f"choose {' or '.join(LANGUAGES)}")
     held = _read("gdpr_erasure", "export", "words.json")
     spoken = {key: said[code] for key, said in held.items() if code in said}
-    # The pages about the schema have the French of every comment already; read as a file, for rooms import no room.
+    # The pages about the schema have the French of every comment; read as a file, for rooms import no room.
     texts = _read("docs", "french.json")["texts"] if code == "fr" else {}
     return Words(code, MappingProxyType(spoken), MappingProxyType(texts))
 
