@@ -21,7 +21,13 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.catalogue import read_cat
 from spotify_ai_agent_migrations.versions.gdpr_erasure.finding import Finding, Held
 from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach, reached
 from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Catalogue
-from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import ROW, identifier, rows_of, source_of
+from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import (
+    ROW,
+    Escaped,
+    identifier,
+    rows_of,
+    source_of,
+)
 from spotify_ai_agent_migrations.versions.gdpr_erasure.scanning import Searched, searched
 
 TIMEOUT_MS: Final = 60_000
@@ -111,7 +117,10 @@ def _identifiers(
 
 def _values(cursor: Cursor, reach: Reach, column: str, subject: int) -> list[str]:
     statement = SQL(STATEMENTS["identifiers"]).format(
-        column=Identifier(column), source=source_of(reach), rows=rows_of(reach), most_rows=Literal(_MOST)
+        column=Escaped(Identifier(column)),
+        source=source_of(reach),
+        rows=rows_of(reach),
+        most_rows=Literal(_MOST),
     )
     cursor.execute(statement, {"subject": subject})
     return [value for (value,) in cursor.fetchall()]
@@ -154,7 +163,7 @@ def _held(
     cursor: Cursor, columns: Sequence[Searched], reach: Reach | None, found: str, subject: int
 ) -> Iterator[Held]:
     """Yield the columns of one table that hold the person; all of them are counted in one pass."""
-    table = identifier(columns[0].table)
+    table = Escaped(identifier(columns[0].table))
     source = source_of(reach) if reach else SQL("{} AS {}").format(table, Identifier(ROW))
     theirs = rows_of(reach) if reach else SQL("false")
     counts = [count for column in columns for count in _counts(column, theirs)]
@@ -179,4 +188,4 @@ def _counts(column: Searched, theirs: Composable) -> tuple[Composable, Composabl
 def _text(column: Searched) -> Composable:
     # The older type keeps \u00e9 as it was written.
     cast = "{}::jsonb::text" if column.is_json else "{}::text"
-    return SQL(cast).format(Identifier(ROW, column.name))
+    return SQL(cast).format(Escaped(Identifier(ROW, column.name)))
