@@ -544,6 +544,7 @@ $revision$
 """
 
 _CATALOGUE_GRANTS = """
+GRANT USAGE ON SCHEMA ops TO agent_privacy, agent_auditor;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ops.personal_data, ops.personal_edges, ops.recipients, ops.controller, ops.processing_activities
     TO agent_privacy;
 GRANT USAGE ON SEQUENCE ops.personal_edges_id_seq TO agent_privacy;
@@ -554,6 +555,7 @@ GRANT SELECT ON ops.personal_data, ops.personal_edges, ops.recipients, ops.contr
 """
 
 _DROP_CATALOGUE = """
+REVOKE USAGE ON SCHEMA ops FROM agent_privacy, agent_auditor;
 DO $revision$
 BEGIN
     PERFORM ops.unaudit_table_v1('ops.processing_activities');
