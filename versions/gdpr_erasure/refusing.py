@@ -12,7 +12,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.asking import accepted, a
 from spotify_ai_agent_migrations.versions.gdpr_erasure.finding import Finding
 from spotify_ai_agent_migrations.versions.gdpr_erasure.fitting import constant
 from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Catalogue, Column, Edge, Kind, Strategy
-from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import identifier
+from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import Escaped, identifier
 
 _TOLD: Final = frozenset({Strategy.NULL, Strategy.CONSTANT})
 _OTHER: Final = "choose another strategy, or another value"
@@ -41,7 +41,7 @@ def _is_one(cursor: Cursor, column: Column) -> bool:
 
 def _cast(column: Column) -> Composable:
     # The server wrote the name of the type, quoted where it has to be.
-    return SQL("CAST(%s AS {})").format(SQL(column.type))
+    return SQL("CAST(%s AS {})").format(Escaped(SQL(column.type)))
 
 
 def _by_checks(cursor: Cursor, told: Mapping[str, Mapping[str, Column]]) -> Iterator[Finding]:
@@ -51,10 +51,10 @@ def _by_checks(cursor: Cursor, told: Mapping[str, Mapping[str, Column]]) -> Iter
         if not columns or not set(columns) <= left.keys():
             continue
         values = SQL(", ").join(
-            [SQL("{} AS {}").format(_cast(left[one]), Identifier(one)) for one in columns]
+            [SQL("{} AS {}").format(_cast(left[one]), Escaped(Identifier(one))) for one in columns]
         )
         statement = SQL("SELECT ({check}) IS NOT FALSE FROM (SELECT {values}) AS {alias}").format(
-            check=SQL(expression.replace("%", "%%")), values=values, alias=Identifier(alias)
+            check=Escaped(SQL(expression)), values=values, alias=Escaped(Identifier(alias))
         )
         cursor.execute(statement, [constant(left[one]) for one in columns])
         if cursor.fetchone() != (True,):
@@ -69,7 +69,7 @@ def _by_key(cursor: Cursor, edge: Edge, left: Mapping[str, Column]) -> Iterator[
     if value is None:
         return
     statement = SQL("SELECT EXISTS (SELECT FROM {} WHERE {}::text = %s)").format(
-        identifier(edge.to_table), Identifier(edge.to_columns[0])
+        Escaped(identifier(edge.to_table)), Escaped(Identifier(edge.to_columns[0]))
     )
     cursor.execute(statement, (value,))
     if cursor.fetchone() != (True,):
