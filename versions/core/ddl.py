@@ -52,3 +52,13 @@ class XID8(UserDefinedType[int]):
     def get_col_spec(self, **_: Any) -> str:  # noqa: ANN401  (SQLAlchemy's signature)
         """Return the type's name in DDL."""
         return "xid8"
+
+
+class NAME(UserDefinedType[str]):
+    """The type of names of objects, which SQLAlchemy knows from reading catalogs only."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:  # noqa: ANN401  (SQLAlchemy's signature)
+        """Return the type's name in DDL."""
+        return "name"

@@ -1,0 +1,33 @@
+"""What is wrong about the catalogue, or missing from it: a place, a problem, and what mends it. No value, ever."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong.
+
+    kind: unclassified, comment, gone, strategy, unreached, edge, reference, named, valued or subject.
+    place: a table or a column, as SQL writes it.
+    """
+
+    kind: str
+    place: str
+    problem: str
+    hint: str
+
+
+def as_text(findings: Sequence[Finding]) -> str:
+    """Return *findings* as lines for people, the number of them last."""
+    lines = [f"{one.place}: {one.problem}\n  Hint: {one.hint}" for one in findings]
+    ending = "no findings" if not findings else f"{len(findings)} finding{'s' if len(findings) > 1 else ''}"
+    return "\n".join([*lines, ending])
+
+
+def as_json(findings: Sequence[Finding]) -> str:
+    """Return *findings* as one JSON document."""
+    return json.dumps({"findings": [asdict(one) for one in findings]}, ensure_ascii=False, indent=2)

@@ -1,0 +1,109 @@
+"""Tell whether a column can be treated as the catalogue says, by its type alone. No database here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Column, Strategy
+
+_TEXTS: Final = frozenset({"text", "character varying", "character", "citext", "name"})
+_DOCUMENTS: Final = frozenset({"json", "jsonb"})
+_RANDOM: Final = frozenset({"uuid", "bytea", "bigint", "text"})
+_STEPS: Final = frozenset({"century", "decade", "year", "quarter", "month", "week", "day"})
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a column can hold.
+
+    base: its type, behind any domain, without a length. category: the letter that PostgreSQL has for its kind.
+    """
+
+    base: str
+    category: str
+    not_null: bool
+    is_unique: bool
+
+
+def misfits(column: Column, shape: Shape) -> Iterator[str]:
+    """Yield what the strategy of *column* asks that *shape* does not allow."""
+    judge = _JUDGES.get(column.strategy)
+    if judge is not None and (problem := judge(shape, column.strategy_args)) is not None:
+        yield problem
+
+
+def constant(column: Column) -> str | None:
+    """Return the text of the value that the strategy of *column* leaves; None is NULL."""
+    value = column.strategy_args.get("value") if column.strategy is Strategy.CONSTANT else None
+    if value is None or isinstance(value, str):
+        return value
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else _written(value)
+
+
+def _written(value: Any) -> str:  # noqa: ANN401  (whatever JSON holds)
+    import json
+
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _null(shape: Shape, arguments: Mapping[str, Any]) -> str | None:
+    del arguments
+    return "is to be NULL, and is NOT NULL" if shape.not_null else None
+
+
+def _constant(shape: Shape, arguments: Mapping[str, Any]) -> str | None:
+    if arguments.get("value") is None:
+        return _null(shape, arguments)
+    return "is to be one value for everybody, and is unique" if shape.is_unique else None
+
+
+def _random(shape: Shape, arguments: Mapping[str, Any]) -> str | None:
+    del arguments
+    return None if shape.base in _RANDOM else f"is to be random, which {shape.base} cannot be"
+
+
+def _generalised(shape: Shape, arguments: Mapping[str, Any]) -> str | None:
+    step = arguments.get("to")
+    if shape.category == "D":
+        fits = step in _STEPS
+    elif shape.category in {"N", "I"}:
+        fits = isinstance(step, int) and not isinstance(step, bool) and step > 0
+    else:
+        return f"is to be generalised, which {shape.base} cannot be"
+    return None if fits else f"is to be generalised to a step that {shape.base} does not have"
+
+
+def _document(shape: Shape, arguments: Mapping[str, Any]) -> str | None:
+    if shape.base not in _DOCUMENTS:
+        return f"is to lose paths of JSON, and is {shape.base}"
+    paths = arguments.get("paths")
+    listed = isinstance(paths, list) and paths and all(isinstance(path, str) for path in paths)
+    return None if listed else "is to lose paths of JSON, and none are listed"
+
+
+def _pseudonym(shape: Shape, arguments: Mapping[str, Any]) -> str | None:
+    del arguments
+    fits = shape.base in _TEXTS or shape.base in {"uuid", "bigint"}
+    return None if fits else f"is to be a pseudonym, which {shape.base} cannot hold"
+
+
+def _redacted(shape: Shape, arguments: Mapping[str, Any]) -> str | None:
+    del arguments
+    fits = shape.base in _TEXTS or shape.base in _DOCUMENTS or shape.category in {"A", "N"}
+    return None if fits else f"is to be redacted, which {shape.base} cannot be"
+
+
+_JUDGES: Final[Mapping[Strategy, Callable[[Shape, Mapping[str, Any]], str | None]]] = MappingProxyType(
+    {
+        Strategy.NULL: _null,
+        Strategy.CONSTANT: _constant,
+        Strategy.RANDOM: _random,
+        Strategy.GENERALISE: _generalised,
+        Strategy.JSON: _document,
+        Strategy.PSEUDONYM: _pseudonym,
+        Strategy.REDACT: _redacted,
+    }
+)
