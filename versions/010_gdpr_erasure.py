@@ -11,14 +11,9 @@ allow MIG066: a table that has an identity cannot be attached as a partition (Po
 
 import sqlalchemy as sa
 from alembic import op
-<<<<<<< HEAD
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB
 
 from spotify_ai_agent_migrations.versions.core.ddl import NAME, as_owner, domain, execute
-=======
-
-from spotify_ai_agent_migrations.versions.core.ddl import as_owner, execute
->>>>>>> gdpr
 
 revision = "010"
 down_revision = "009"
@@ -131,7 +126,7 @@ def _create_personal_data() -> None:
         sa.Column("legal_basis", sa.Text, comment="none: GDPR art. 6(1) basis"),
         sa.Column("retention_rule", sa.Text, comment="none: rule of retention_policies; NULL is as long as the row that it hangs on"),
         sa.Column("rectifiable", sa.Boolean, server_default=sa.false(), nullable=False, comment="none: whether its person may have it put right (GDPR art. 16)"),
-        sa.Column("people", sa.Text, server_default="users", nullable=False, comment="none: whose it is: people of the service, or staff, who are reached from no user"),
+        sa.Column("people", sa.Text, server_default="users", nullable=False, comment="none: whose it is: people of the service, or staff or anybody, who are reached from no user"),
         sa.PrimaryKeyConstraint("table_name", "column_name", name="personal_data_pkey"),
         sa.CheckConstraint("class IN ('none', 'identifier', 'contact', 'location', 'behavioural', 'content', 'derived')", name="personal_data_class_check"),
         sa.CheckConstraint("description ~ '^[^[:space:]]'", name="personal_data_description_check"),
@@ -147,7 +142,7 @@ def _create_personal_data() -> None:
         sa.CheckConstraint("jsonb_typeof(strategy_args) = 'object'", name="personal_data_arguments_check"),
         sa.CheckConstraint("origin IN ('provided', 'observed', 'inferred', 'none')", name="personal_data_origin_check"),
         sa.CheckConstraint("legal_basis IN ('consent', 'contract', 'legal_obligation', 'vital_interests', 'public_task', 'legitimate_interests')", name="personal_data_legal_basis_check"),
-        sa.CheckConstraint("people IN ('users', 'staff')", name="personal_data_people_check"),
+        sa.CheckConstraint("people IN ('users', 'staff', 'anybody')", name="personal_data_people_check"),
         sa.CheckConstraint(
             "CASE class WHEN 'none' THEN strategy = 'keep' AND origin = 'none' AND NOT third_party AND purposes = '{}'"
             " AND legal_basis IS NULL AND NOT rectifiable"
@@ -1028,6 +1023,7 @@ def _create_requests() -> None:
     execute(_OBJECTIONS)
     execute(_MAY_PROCESS)
     execute(_RESTRICTED_VIEWS)
+    execute(_RIGHTS_CLASSIFIED)
 
 
 def _create_restrictions() -> None:
@@ -1879,6 +1875,33 @@ SELECT answer.purpose,
        count(*) AS people
   FROM public.consent AS answer
  GROUP BY answer.purpose, answer.granted, answer.policy_version;
+"""
+
+# What proves that somebody's rights were kept outlives them; what only has an effect on them goes with them.
+_RIGHTS_CLASSIFIED = """
+DO $revision$
+BEGIN
+    PERFORM ops.classify_table_v1('public.consent_texts');
+    PERFORM ops.classify_table_v1('ops.legal_holds', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2): why it was kept has to be shown"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_column_v1('ops.legal_holds', 'placed_by', people => 'staff');
+    PERFORM ops.classify_column_v1('ops.legal_holds', 'released_by', people => 'staff');
+    PERFORM ops.classify_table_v1('ops.public_holidays');
+    PERFORM ops.classify_table_v1('public.data_subject_requests', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2), 12: the answer has to be shown"}', origin => 'provided', purposes => '{accountability}', legal_basis => 'legal_obligation', retention_rule => 'answered');
+    PERFORM ops.classify_table_v1('public.data_subject_request_events', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2), 12: the answer has to be shown"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_column_v1('public.data_subject_request_events', 'actor_ref', people => 'staff');
+    PERFORM ops.classify_table_v1('ops.restrictions', strategy => 'delete', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_column_v1('ops.restrictions', 'restricted_by', people => 'staff');
+    PERFORM ops.classify_column_v1('ops.restrictions', 'lifted_by', people => 'staff');
+    PERFORM ops.classify_table_v1('ops.restriction_permits');
+    PERFORM ops.classify_table_v1('public.objections', strategy => 'delete', origin => 'provided', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_column_v1('public.objections', 'overridden_at', origin => 'observed');
+    PERFORM ops.classify_column_v1('public.objections', 'override_reasons', origin => 'observed');
+    PERFORM ops.classify_table_v1('ops.suppressions', strategy => 'keep', strategy_args => '{"why": "GDPR art. 21(3): without it the next list of addresses brings them back"}', origin => 'provided', purposes => '{accountability}', legal_basis => 'legal_obligation', people => 'anybody');
+    INSERT INTO ops.personal_edges (from_table, from_columns, to_table, to_columns, kind, note)
+    VALUES ('ops.legal_holds', '{subject_id}', 'public.users', '{id}', 'column', 'a hold outlives the account'),
+           ('public.data_subject_requests', '{user_id}', 'public.users', '{id}', 'column', 'the answer outlives the account');
+END
+$revision$
 """
 
 _DROP_REQUESTS = (
