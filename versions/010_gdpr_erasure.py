@@ -206,6 +206,8 @@ def _create_processing() -> None:
         sa.Column("representative", sa.Text, comment="none: its representative in the Union (GDPR art. 27)"),
         sa.Column("dpo_name", sa.Text, comment="identifier: the data protection officer"),
         sa.Column("dpo_contact", sa.Text, comment="contact: where they are reached"),
+        sa.Column("holidays_of", sa.Text, comment="none: country whose public holidays no period ends on, with a part of it as DE-BY"),
+        sa.Column("time_zone", sa.Text, server_default="UTC", nullable=False, comment="none: IANA time zone in which its days begin and end"),
         sa.PrimaryKeyConstraint("only_one", name="controller_pkey"),
         sa.CheckConstraint("only_one", name="controller_only_one_check"),
         comment="Who answers for the processing (GDPR art. 30)",
@@ -1112,6 +1114,8 @@ def _create_objections() -> None:
 
 
 def _drop_requests() -> None:
+    execute(_VIEWS_BEFORE)
+    execute(_MAY_PROCESS_OF_003)
     execute(_DROP_REQUESTS)
     op.drop_table("suppressions", schema="ops")
     op.drop_table("objections")
@@ -1238,7 +1242,7 @@ COMMENT ON FUNCTION ops.note_request(bigint, text, timestamptz, text, boolean) I
 
 CREATE FUNCTION public.file_request_v1(
     person_id bigint, kind text, received_at timestamptz DEFAULT NULL, channel text DEFAULT 'web', country text DEFAULT NULL,
-    time_zone text DEFAULT 'UTC', reference text DEFAULT NULL
+    time_zone text DEFAULT NULL, reference text DEFAULT NULL
 ) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
@@ -1256,7 +1260,10 @@ BEGIN
               USING ERRCODE = 'check_violation', HINT = 'its deadline would be late: record when it came';
     END IF;
     INSERT INTO public.data_subject_requests (user_id, kind, channel, reference, received_at, country, time_zone)
-    VALUES (person_id, kind, channel, reference, came, country, time_zone)
+    SELECT person_id, file_request_v1.kind, file_request_v1.channel, file_request_v1.reference, came,
+           coalesce(file_request_v1.country, controller.holidays_of), coalesce(file_request_v1.time_zone, controller.time_zone, 'UTC')
+      FROM (VALUES (1)) AS always (once)
+      LEFT JOIN ops.controller AS controller ON true
     RETURNING id INTO filed;
     PERFORM ops.note_request(filed, 'received', came, NULL, false);
     RETURN filed;
@@ -1383,6 +1390,22 @@ END
 $function$;
 COMMENT ON FUNCTION ops.recount_requests_v1() IS 'Count the deadlines of open requests again, once more holidays are known; returns how many changed';
 
+-- A function, so that whoever sees only some of the rows is refused instead of told that nothing is due.
+CREATE FUNCTION ops.open_requests_v1(due_within_days integer DEFAULT NULL)
+RETURNS TABLE (request_id bigint, user_id bigint, kind text, status text, received_on date, due_on date, due_at timestamptz,
+               due_note text, reference text, overdue boolean)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT asked.id, asked.user_id, asked.kind, asked.status, asked.received_on, asked.due_on, asked.due_at, asked.due_note,
+           asked.reference, coalesce(asked.due_at <= now(), false)
+      FROM public.data_subject_requests AS asked
+     WHERE asked.closed_at IS NULL
+       AND (due_within_days IS NULL OR asked.due_at <= now() + make_interval(days => due_within_days))
+     ORDER BY asked.due_at, asked.id
+$function$;
+COMMENT ON FUNCTION ops.open_requests_v1(integer) IS
+    'Requests nobody has answered, the one due first in front; those whose clock stands still last, and only where no limit is given';
+
 ALTER TABLE public.data_subject_requests ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.data_subject_request_events ENABLE ROW LEVEL SECURITY;
 -- People see how far their own requests are. Whoever answers them, or audits that, sees the list of all; health
@@ -1404,6 +1427,7 @@ GRANT EXECUTE ON FUNCTION ops.due_date_v1(date, integer, text, integer), ops.due
                           ops.extend_request_v1(bigint, text, timestamptz), ops.reject_request_v1(bigint, text, timestamptz),
                           ops.complete_request_v1(bigint, text, timestamptz), ops.note_request_v1(bigint, text, timestamptz)
     TO agent_privacy;
+GRANT EXECUTE ON FUNCTION ops.open_requests_v1(integer) TO agent_privacy, agent_auditor;
 
 DO $revision$
 BEGIN
@@ -1904,10 +1928,7 @@ END
 $revision$
 """
 
-_DROP_REQUESTS = (
-    _VIEWS_BEFORE
-    + _MAY_PROCESS_OF_003
-    + """
+_DROP_REQUESTS = """
 DELETE FROM public.retention_policies AS policy
  WHERE (policy.table_name, policy.rule) = ('data_subject_requests', 'answered');
 DO $revision$
@@ -1941,6 +1962,7 @@ DROP FUNCTION ops.lift_restriction_v1(bigint, text, timestamptz);
 DROP FUNCTION ops.restrict_person_v1(bigint, text, bigint);
 DROP FUNCTION ops.restrict_table_v1(regclass, name[]);
 DROP FUNCTION ops.restricted_people();
+DROP FUNCTION ops.open_requests_v1(integer);
 DROP FUNCTION ops.recount_requests_v1();
 DROP FUNCTION ops.note_request_v1(bigint, text, timestamptz);
 DROP FUNCTION ops.complete_request_v1(bigint, text, timestamptz);
@@ -1957,7 +1979,6 @@ DROP FUNCTION ops.data_subject_requests_due();
 DROP FUNCTION ops.due_note_v1(date, text);
 DROP FUNCTION ops.due_date_v1(date, integer, text, integer);
 """
-)
 
 
 if __name__ == "__main__":
