@@ -143,6 +143,7 @@ def _create_reference_tables() -> None:
         sa.Column("legal_basis", sa.Text, nullable=False, comment="none: GDPR art. 6(1) basis"),
         sa.Column("description", sa.Text, nullable=False, comment="none: what the processing is for"),
         sa.Column("valid_for", sa.Interval, comment="none: after which a consent has to be asked for again; NULL is never"),
+        sa.Column("direct_marketing", sa.Boolean, server_default=sa.false(), nullable=False, comment="none: whether it is direct marketing, to which an objection is absolute (GDPR art. 21(3))"),
         sa.PrimaryKeyConstraint("code", name="consent_purposes_pkey"),
         sa.CheckConstraint("legal_basis IN ('consent', 'contract', 'legal_obligation', 'vital_interests', 'public_task', 'legitimate_interests')", name="consent_purposes_legal_basis_check"),
         sa.CheckConstraint("valid_for > INTERVAL '0'", name="consent_purposes_valid_for_check"),
@@ -575,12 +576,12 @@ def _seed() -> None:
         VALUES ('internal', 'proprietary', true)
     """)
     execute("""
-        INSERT INTO public.consent_purposes (code, legal_basis, description, valid_for)
-        VALUES ('service', 'contract', 'Play music and keep the library', NULL),
-               ('analytics', 'consent', 'Measure how the service is used', INTERVAL '13 months'),
-               ('personalisation', 'consent', 'Recommend music from what was played', INTERVAL '13 months'),
-               ('marketing', 'consent', 'Send news and offers by e-mail', INTERVAL '24 months'),
-               ('model_training', 'consent', 'Train recommendation models', INTERVAL '13 months')
+        INSERT INTO public.consent_purposes (code, legal_basis, description, valid_for, direct_marketing)
+        VALUES ('service', 'contract', 'Play music and keep the library', NULL, false),
+               ('analytics', 'consent', 'Measure how the service is used', INTERVAL '13 months', false),
+               ('personalisation', 'consent', 'Recommend music from what was played', INTERVAL '13 months', false),
+               ('marketing', 'consent', 'Send news and offers by e-mail', INTERVAL '24 months', true),
+               ('model_training', 'consent', 'Train recommendation models', INTERVAL '13 months', false)
     """)
 
 

@@ -967,6 +967,27 @@ BEGIN
            recorded_at = excluded.recorded_at,
            expires_at = excluded.expires_at
      WHERE excluded.recorded_at >= consent.recorded_at;
+    -- Of two answers at one instant the later number holds, whichever of two sessions wrote last: what another one
+    -- committed while this waited for it is seen only from here on.
+    UPDATE public.consent AS answer
+       SET granted = latest.granted,
+           policy_version = latest.policy_version,
+           locale = latest.locale,
+           channel = latest.channel,
+           expires_at = latest.expires_at
+      FROM (SELECT DISTINCT ON (event.user_id, event.purpose, event.recorded_at)
+                   event.user_id, event.purpose, event.recorded_at, event.granted, event.policy_version, event.locale, event.channel,
+                   CASE WHEN event.granted THEN event.recorded_at + purpose.valid_for END AS expires_at
+              FROM added
+              JOIN public.consent_events AS event
+                ON event.user_id = added.user_id AND event.purpose = added.purpose AND event.recorded_at = added.recorded_at
+              JOIN public.consent_purposes AS purpose ON purpose.code = event.purpose
+             ORDER BY event.user_id, event.purpose, event.recorded_at, event.id DESC) AS latest
+     WHERE answer.user_id = latest.user_id
+       AND answer.purpose = latest.purpose
+       AND answer.recorded_at = latest.recorded_at
+       AND (answer.granted, answer.policy_version, answer.locale, answer.channel)
+           IS DISTINCT FROM (latest.granted, latest.policy_version, latest.locale, latest.channel);
     RETURN NULL;
 END
 $function$;

@@ -5,12 +5,13 @@ Reverse: lossy; forgets the seals of the trail, the catalogue, holds, requests, 
 Data: seed; the catalogue of all columns so far.
 Needs: membership of agent_owner; CREATEROLE, or that role agent_sealer exists.
 
+allow MIG030: of tables in use it takes locks for a key or a policy, read nothing and held for a moment
 allow MIG066: a table that has an identity cannot be attached as a partition (PostgreSQL 17); serial suits all
 """
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB
 
 from spotify_ai_agent_migrations.versions.core.ddl import NAME, as_owner, domain, execute
 
@@ -125,7 +126,7 @@ def _create_personal_data() -> None:
         sa.Column("legal_basis", sa.Text, comment="none: GDPR art. 6(1) basis"),
         sa.Column("retention_rule", sa.Text, comment="none: rule of retention_policies; NULL is as long as the row that it hangs on"),
         sa.Column("rectifiable", sa.Boolean, server_default=sa.false(), nullable=False, comment="none: whether its person may have it put right (GDPR art. 16)"),
-        sa.Column("people", sa.Text, server_default="users", nullable=False, comment="none: whose it is: people of the service, or staff, who are reached from no user"),
+        sa.Column("people", sa.Text, server_default="users", nullable=False, comment="none: whose it is: people of the service, or staff or anybody, who are reached from no user"),
         sa.PrimaryKeyConstraint("table_name", "column_name", name="personal_data_pkey"),
         sa.CheckConstraint("class IN ('none', 'identifier', 'contact', 'location', 'behavioural', 'content', 'derived')", name="personal_data_class_check"),
         sa.CheckConstraint("description ~ '^[^[:space:]]'", name="personal_data_description_check"),
@@ -141,7 +142,7 @@ def _create_personal_data() -> None:
         sa.CheckConstraint("jsonb_typeof(strategy_args) = 'object'", name="personal_data_arguments_check"),
         sa.CheckConstraint("origin IN ('provided', 'observed', 'inferred', 'none')", name="personal_data_origin_check"),
         sa.CheckConstraint("legal_basis IN ('consent', 'contract', 'legal_obligation', 'vital_interests', 'public_task', 'legitimate_interests')", name="personal_data_legal_basis_check"),
-        sa.CheckConstraint("people IN ('users', 'staff')", name="personal_data_people_check"),
+        sa.CheckConstraint("people IN ('users', 'staff', 'anybody')", name="personal_data_people_check"),
         sa.CheckConstraint(
             "CASE class WHEN 'none' THEN strategy = 'keep' AND origin = 'none' AND NOT third_party AND purposes = '{}'"
             " AND legal_basis IS NULL AND NOT rectifiable"
@@ -205,6 +206,8 @@ def _create_processing() -> None:
         sa.Column("representative", sa.Text, comment="none: its representative in the Union (GDPR art. 27)"),
         sa.Column("dpo_name", sa.Text, comment="identifier: the data protection officer"),
         sa.Column("dpo_contact", sa.Text, comment="contact: where they are reached"),
+        sa.Column("holidays_of", sa.Text, comment="none: country whose public holidays no period ends on, with a part of it as DE-BY"),
+        sa.Column("time_zone", sa.Text, server_default="UTC", nullable=False, comment="none: IANA time zone in which its days begin and end"),
         sa.PrimaryKeyConstraint("only_one", name="controller_pkey"),
         sa.CheckConstraint("only_one", name="controller_only_one_check"),
         comment="Who answers for the processing (GDPR art. 30)",
@@ -576,22 +579,1412 @@ DROP FUNCTION ops.personal_data_comment();
 
 
 def _create_consent() -> None:
-    pass
+    op.create_table(
+        "consent_texts",
+        sa.Column("purpose", sa.Text, nullable=False, comment="none: what is asked"),
+        sa.Column("version", sa.Text, nullable=False, comment="none: version of the text, as events name it"),
+        sa.Column("locale", domain("locale_tag"), nullable=False, comment="none: language of the text"),
+        sa.Column("body", sa.Text, nullable=False, comment="none: the text, letter by letter as it is shown"),
+        sa.Column("sha256", BYTEA, nullable=False, comment="none: hash of the text as UTF-8, which events carry"),
+        sa.Column("published_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: since when it may be shown"),
+        sa.PrimaryKeyConstraint("purpose", "version", "locale", name="consent_texts_pkey"),
+        sa.ForeignKeyConstraint(["purpose"], ["consent_purposes.code"], name="consent_texts_purpose_fkey"),
+        sa.ForeignKeyConstraint(["locale"], ["locales.tag"], name="consent_texts_locale_fkey"),
+        sa.CheckConstraint("body ~ '[^[:space:]]'", name="consent_texts_body_check"),
+        sa.CheckConstraint("sha256 = sha256(convert_to(body, 'UTF8'))", name="consent_texts_sha256_check"),
+        comment="The texts that people were asked with, append-only: what the hash of an answer is the hash of",
+    )
+    op.create_index("consent_texts_locale_idx", "consent_texts", ["locale"])
+    op.create_index("consent_texts_sha256_idx", "consent_texts", ["sha256"])
+    _create_holds()
+    execute(_CONSENT)
+    execute(_HOLDS)
+
+
+def _create_holds() -> None:
+    # allow MIG060: nobody but who answers for privacy, and who audits that, may read it
+    # allow MIG062: kept as long as what it keeps, and then as the proof of why that was kept
+    op.create_table(
+        "legal_holds",
+        sa.Column("id", sa.BigInteger, autoincrement=True, nullable=False, comment="none: number of the hold"),
+        sa.Column("kind", sa.Text, nullable=False, comment="none: hold, for a case; exception, from a rule of retention"),
+        sa.Column("subject_id", sa.BigInteger, comment="identifier: whose data; NULL is everybody's; no foreign key, a hold outlives the account"),
+        sa.Column("table_name", sa.Text, comment="none: table, with its schema; NULL is every table"),
+        sa.Column("column_name", sa.Text, comment="none: column of the table; NULL is all of them"),
+        sa.Column("row_key", JSONB, comment="identifier: columns and values that a row has to have; NULL is every row"),
+        sa.Column("basis", ARRAY(sa.Text), nullable=False, comment="none: letters of GDPR art. 17(3)"),
+        sa.Column("law", sa.Text, nullable=False, comment="none: the law, contract or case behind it"),
+        sa.Column("reason", sa.Text, nullable=False, comment="content: why it is kept"),
+        sa.Column("placed_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: since when"),
+        sa.Column("placed_by", sa.BigInteger, nullable=False, comment="identifier: pseudonym of who placed it, as in audit_log"),
+        sa.Column("expires_at", sa.DateTime(timezone=True), comment="none: until when; NULL is until it is released"),
+        sa.Column("released_at", sa.DateTime(timezone=True), comment="none: when it was released"),
+        sa.Column("released_by", sa.BigInteger, comment="identifier: pseudonym of who released it"),
+        sa.Column("release_reason", sa.Text, comment="content: why it was released"),
+        sa.PrimaryKeyConstraint("id", name="legal_holds_pkey"),
+        sa.CheckConstraint("kind IN ('hold', 'exception')", name="legal_holds_kind_check"),
+        sa.CheckConstraint("subject_id IS NOT NULL OR table_name IS NOT NULL", name="legal_holds_subject_id_check"),
+        sa.CheckConstraint("table_name IS NOT NULL OR (column_name IS NULL AND row_key IS NULL)", name="legal_holds_table_name_check"),
+        sa.CheckConstraint("jsonb_typeof(row_key) = 'object' AND row_key <> '{}'", name="legal_holds_row_key_check"),
+        sa.CheckConstraint("basis <@ ARRAY['a', 'b', 'c', 'd', 'e'] AND cardinality(basis) > 0", name="legal_holds_basis_check"),
+        sa.CheckConstraint("law ~ '[^[:space:]]'", name="legal_holds_law_check"),
+        sa.CheckConstraint("reason ~ '[^[:space:]]'", name="legal_holds_reason_check"),
+        # What a rule excepts ends; a case ends when it ends.
+        sa.CheckConstraint("kind = 'hold' OR expires_at IS NOT NULL", name="legal_holds_expires_at_check"),
+        sa.CheckConstraint("num_nulls(released_at, released_by, release_reason) IN (0, 3)", name="legal_holds_released_at_check"),
+        comment="What is kept although it would be erased: of whom or where, on which ground, until when",
+        schema="ops",
+    )
+    op.create_index("legal_holds_subject_id_idx", "legal_holds", ["subject_id"], schema="ops", postgresql_where=sa.text("released_at IS NULL"))
 
 
 def _drop_consent() -> None:
-    pass
+    execute(_DROP_HOLDS)
+    execute(_DROP_CONSENT)
+    op.drop_table("legal_holds", schema="ops")
+    op.drop_table("consent_texts")
 
+
+# A withdrawal needs the person and the purpose; a grant needs no more where the text was published. Both are
+# dated behind the last answer, so that a clock that went back never keeps an older answer in force.
+_CONSENT = """
+CREATE TRIGGER consent_texts_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON public.consent_texts
+    FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
+
+CREATE FUNCTION public.publish_consent_text_v1(purpose text, version text, locale text, body text) RETURNS bytea
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    digest CONSTANT bytea := sha256(convert_to(body, 'UTF8'));
+    published bytea;
+BEGIN
+    INSERT INTO public.consent_texts (purpose, version, locale, body, sha256)
+    VALUES (publish_consent_text_v1.purpose, publish_consent_text_v1.version, publish_consent_text_v1.locale, body, digest)
+        ON CONFLICT ON CONSTRAINT consent_texts_pkey DO NOTHING
+    RETURNING sha256 INTO published;
+    IF NOT FOUND AND NOT EXISTS (SELECT
+                                   FROM public.consent_texts AS text
+                                  WHERE text.purpose = publish_consent_text_v1.purpose
+                                    AND text.version = publish_consent_text_v1.version
+                                    AND text.locale = publish_consent_text_v1.locale
+                                    AND text.sha256 = digest) THEN
+        RAISE EXCEPTION 'version "%" of the text for "%" is another text', version, purpose
+              USING ERRCODE = 'unique_violation', HINT = 'what people were shown does not change: publish a new version';
+    END IF;
+    RETURN digest;
+END
+$function$;
+COMMENT ON FUNCTION public.publish_consent_text_v1(text, text, text, text) IS
+    'Publish the text that people are asked with, and return its hash; the same text twice is one';
+
+CREATE FUNCTION public.grant_consent_v1(
+    person_id bigint, purpose text, policy_version text DEFAULT NULL, locale text DEFAULT NULL, channel text DEFAULT 'web',
+    shown_text text DEFAULT NULL, evidence jsonb DEFAULT '{}'
+) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    spoken CONSTANT text := coalesce(locale, (SELECT person.locale FROM public.users AS person WHERE person.id = person_id), 'en');
+    digest CONSTANT bytea := sha256(convert_to(shown_text, 'UTF8'));
+    shown record;
+    written bigint;
+BEGIN
+    -- The text itself, where it is given; else the last one of that version in their language, or the nearest to it.
+    SELECT text.version, text.locale, text.sha256
+      INTO shown
+      FROM public.consent_texts AS text
+      LEFT JOIN public.locale_chain_v1(spoken) AS chain ON chain.tag = text.locale
+     WHERE text.purpose = grant_consent_v1.purpose
+       AND text.version = coalesce(policy_version, text.version)
+       AND CASE WHEN digest IS NULL THEN chain.tag IS NOT NULL ELSE text.sha256 = digest END
+     ORDER BY chain.place, text.published_at DESC, text.version DESC
+     LIMIT 1;
+    IF shown IS NULL AND policy_version IS NULL THEN
+        RAISE EXCEPTION 'no text that was published for "%" is the one shown', purpose
+              USING ERRCODE = 'no_data_found', HINT = 'publish_consent_text_v1 makes it known; or name policy_version';
+    END IF;
+    IF shown IS NULL AND digest IS NOT NULL AND EXISTS (SELECT
+                                                          FROM public.consent_texts AS text
+                                                         WHERE text.purpose = grant_consent_v1.purpose
+                                                           AND text.version = policy_version
+                                                           AND text.locale = spoken) THEN
+        RAISE EXCEPTION 'version "%" of the text for "%" is another text than the one shown', policy_version, purpose
+              USING ERRCODE = 'check_violation', HINT = 'show the text of consent_texts, or publish a new version';
+    END IF;
+    INSERT INTO public.consent_events (user_id, purpose, granted, policy_version, locale, channel, policy_sha256, evidence, recorded_at)
+    VALUES (person_id, grant_consent_v1.purpose, true, coalesce(shown.version, policy_version), coalesce(shown.locale, spoken), channel,
+            coalesce(shown.sha256, digest), evidence,
+            greatest(clock_timestamp(), (SELECT max(event.recorded_at)
+                                           FROM public.consent_events AS event
+                                          WHERE event.user_id = person_id AND event.purpose = grant_consent_v1.purpose)))
+    RETURNING id INTO written;
+    RETURN written;
+END
+$function$;
+COMMENT ON FUNCTION public.grant_consent_v1(bigint, text, text, text, text, text, jsonb) IS
+    'Record that a person grants a consent now: to the text shown, or to the last one published';
+
+CREATE FUNCTION public.withdraw_consent_v1(
+    person_id bigint, purpose text, policy_version text DEFAULT NULL, locale text DEFAULT NULL, channel text DEFAULT 'web',
+    evidence jsonb DEFAULT '{}'
+) RETURNS bigint
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp AS $function$
+    INSERT INTO public.consent_events (user_id, purpose, granted, policy_version, locale, channel, policy_sha256, evidence, recorded_at)
+    SELECT person_id, withdraw_consent_v1.purpose, false,
+           coalesce(withdraw_consent_v1.policy_version, last.policy_version, 'none'),
+           coalesce(withdraw_consent_v1.locale, last.locale, 'en'),
+           withdraw_consent_v1.channel,
+           CASE WHEN last.policy_version = coalesce(withdraw_consent_v1.policy_version, last.policy_version) THEN last.policy_sha256 END,
+           withdraw_consent_v1.evidence,
+           greatest(clock_timestamp(), last.recorded_at)
+      FROM (VALUES (1)) AS always (once)
+      LEFT JOIN LATERAL (SELECT event.policy_version, event.locale, event.policy_sha256, event.recorded_at
+                           FROM public.consent_events AS event
+                          WHERE event.user_id = person_id AND event.purpose = withdraw_consent_v1.purpose
+                          ORDER BY event.recorded_at DESC, event.id DESC
+                          LIMIT 1) AS last ON true
+    RETURNING id
+$function$;
+COMMENT ON FUNCTION public.withdraw_consent_v1(bigint, text, text, text, text, jsonb) IS
+    'Record that a person withdraws a consent now, asked for nothing more than the grant was';
+
+GRANT SELECT ON public.consent_texts TO agent_app, agent_readonly, agent_privacy, agent_auditor;
+GRANT EXECUTE ON FUNCTION public.grant_consent_v1(bigint, text, text, text, text, text, jsonb),
+                          public.withdraw_consent_v1(bigint, text, text, text, text, jsonb)
+    TO agent_app;
+
+DO $revision$
+BEGIN
+    PERFORM ops.audit_table_v1('public.consent_texts', 'consent_text', entity_key => 'purpose');
+END
+$revision$;
+"""
+
+_DROP_CONSENT = """
+DO $revision$
+BEGIN
+    PERFORM ops.unaudit_table_v1('public.consent_texts');
+END
+$revision$;
+DROP FUNCTION public.withdraw_consent_v1(bigint, text, text, text, text, jsonb);
+DROP FUNCTION public.grant_consent_v1(bigint, text, text, text, text, text, jsonb);
+DROP FUNCTION public.publish_consent_text_v1(text, text, text, text);
+"""
+
+# A hold names its table as SQL writes it and its row as the table has it, so that erasure compares like with like.
+# An instant in a key is spelt in UTC, whatever zone the session is in.
+_HOLDS = """
+CREATE FUNCTION ops.acting_ref() RETURNS bigint
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT coalesce((SELECT pseudonym.audit_ref
+                       FROM ops.pseudonyms AS pseudonym
+                      WHERE pseudonym.user_id = NULLIF(current_setting('app.user_id', true), '')::bigint),
+                    ops.role_ref())
+$function$;
+COMMENT ON FUNCTION ops.acting_ref() IS 'The pseudonym of the person signed in, or else of the login at work';
+
+CREATE FUNCTION ops.row_key_v1(target text, key jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET TimeZone = 'UTC' AS $function$
+DECLARE
+    unknown text;
+    spelt jsonb;
+BEGIN
+    SELECT named.name
+      INTO unknown
+      FROM jsonb_object_keys(key) AS named (name)
+     WHERE NOT EXISTS (SELECT
+                         FROM pg_attribute AS attribute
+                        WHERE attribute.attrelid = target::regclass
+                          AND attribute.attname = named.name
+                          AND attribute.attnum > 0
+                          AND NOT attribute.attisdropped);
+    IF FOUND THEN
+        RAISE EXCEPTION 'table "%" has no column "%"', target, unknown
+              USING ERRCODE = 'undefined_column', HINT = 'name a row by columns of its table, as {"id": 5}';
+    END IF;
+    EXECUTE format('SELECT to_jsonb(jsonb_populate_record(NULL::%s, $1))', target::regclass) INTO spelt USING key;
+    RETURN (SELECT jsonb_object_agg(named.name, spelt -> named.name) FROM jsonb_object_keys(key) AS named (name));
+END
+$function$;
+COMMENT ON FUNCTION ops.row_key_v1(text, jsonb) IS 'The key of a row, each value spelt as its table has it and instants in UTC';
+
+CREATE FUNCTION ops.place_hold_v1(
+    basis text[], law text, reason text, subject_id bigint DEFAULT NULL, table_name text DEFAULT NULL,
+    column_name text DEFAULT NULL, row_key jsonb DEFAULT NULL, expires_at timestamptz DEFAULT NULL, kind text DEFAULT 'hold'
+) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    target CONSTANT regclass := to_regclass(table_name);
+    spelt text;
+    written bigint;
+BEGIN
+    IF table_name IS NOT NULL AND target IS NULL THEN
+        RAISE EXCEPTION 'there is no table "%"', table_name
+              USING ERRCODE = 'undefined_table', HINT = 'name it with its schema: public.listens';
+    END IF;
+    IF column_name IS NOT NULL AND NOT EXISTS (SELECT
+                                                 FROM pg_attribute AS attribute
+                                                WHERE attribute.attrelid = target
+                                                  AND attribute.attname = column_name
+                                                  AND attribute.attnum > 0
+                                                  AND NOT attribute.attisdropped) THEN
+        RAISE EXCEPTION 'table "%" has no column "%"', table_name, column_name
+              USING ERRCODE = 'undefined_column', HINT = 'name a column of the table';
+    END IF;
+    IF expires_at <= now() THEN
+        RAISE EXCEPTION 'the hold would be over already'
+              USING ERRCODE = 'invalid_parameter_value', HINT = 'name an instant that is still to come';
+    END IF;
+    SELECT format('%I.%I', namespace.nspname, class.relname)
+      INTO spelt
+      FROM pg_class AS class
+      JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+     WHERE class.oid = target;
+    INSERT INTO ops.legal_holds (kind, subject_id, table_name, column_name, row_key, basis, law, reason, placed_by, expires_at)
+    VALUES (kind, subject_id, spelt, column_name, CASE WHEN target IS NULL THEN row_key ELSE ops.row_key_v1(spelt, row_key) END,
+            basis, law, reason, ops.acting_ref(), expires_at)
+    RETURNING id INTO written;
+    RETURN written;
+END
+$function$;
+COMMENT ON FUNCTION ops.place_hold_v1(text[], text, text, bigint, text, text, jsonb, timestamptz, text) IS
+    'Keep data of a person, a table, a column or a row although it would be erased; returns the number of the hold';
+
+CREATE FUNCTION ops.release_hold_v1(hold_id bigint, reason text) RETURNS timestamptz
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    released timestamptz;
+BEGIN
+    IF reason !~ '[^[:space:]]' THEN
+        RAISE EXCEPTION 'a hold is released for a reason' USING ERRCODE = 'invalid_parameter_value', HINT = 'say it';
+    END IF;
+    UPDATE ops.legal_holds AS hold
+       SET released_at = clock_timestamp(), released_by = ops.acting_ref(), release_reason = reason
+     WHERE hold.id = hold_id
+       AND hold.released_at IS NULL
+    RETURNING hold.released_at INTO released;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no hold % to be released', hold_id
+              USING ERRCODE = 'no_data_found', HINT = 'ops.held_now lists those in force';
+    END IF;
+    RETURN released;
+END
+$function$;
+COMMENT ON FUNCTION ops.release_hold_v1(bigint, text) IS 'Release a hold; what it kept may be erased from now on';
+
+CREATE FUNCTION ops.holds_v1(subject bigint, at timestamptz DEFAULT now())
+RETURNS TABLE (hold_id bigint, kind text, table_name text, column_name text, row_key jsonb, basis text[], law text, expires_at timestamptz)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT hold.id, hold.kind, hold.table_name, hold.column_name, hold.row_key, hold.basis, hold.law, hold.expires_at
+      FROM ops.legal_holds AS hold
+     WHERE (hold.subject_id = subject OR hold.subject_id IS NULL)
+       AND hold.placed_at <= at
+       AND coalesce(hold.released_at > at, true)
+       AND coalesce(hold.expires_at > at, true)
+     ORDER BY hold.id
+$function$;
+COMMENT ON FUNCTION ops.holds_v1(bigint, timestamptz) IS 'The holds that keep data of a person at an instant, those on everybody''s among them';
+
+CREATE FUNCTION ops.holds_of_row_v1(
+    subject bigint, target text, key jsonb, at_column text DEFAULT NULL, at timestamptz DEFAULT now()
+) RETURNS bigint[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT coalesce(array_agg(hold.hold_id ORDER BY hold.hold_id), '{}')
+      FROM ops.holds_v1(subject, at) AS hold
+     WHERE (hold.table_name IS NULL OR to_regclass(hold.table_name) = target::regclass)
+       AND (hold.column_name IS NULL OR at_column IS NULL OR hold.column_name = at_column)
+       AND (hold.row_key IS NULL OR ops.row_key_v1(target, key) @> hold.row_key)
+$function$;
+COMMENT ON FUNCTION ops.holds_of_row_v1(bigint, text, jsonb, text, timestamptz) IS
+    'The holds that keep one row of a person, or one column of it; without a column, those that keep any part of it';
+
+CREATE VIEW ops.held_now AS
+SELECT hold.id, hold.kind, hold.subject_id, hold.table_name, hold.column_name, hold.row_key, hold.basis, hold.law, hold.reason,
+       hold.placed_at, hold.placed_by, hold.expires_at
+  FROM ops.legal_holds AS hold
+ WHERE hold.released_at IS NULL
+   AND coalesce(hold.expires_at > now(), true);
+COMMENT ON VIEW ops.held_now IS 'What is kept now although it would be erased';
+COMMENT ON COLUMN ops.held_now.id IS 'none: number of the hold';
+COMMENT ON COLUMN ops.held_now.kind IS 'none: hold, for a case; exception, from a rule of retention';
+COMMENT ON COLUMN ops.held_now.subject_id IS 'identifier: whose data; NULL is everybody''s';
+COMMENT ON COLUMN ops.held_now.table_name IS 'none: table, with its schema; NULL is every table';
+COMMENT ON COLUMN ops.held_now.column_name IS 'none: column of the table; NULL is all of them';
+COMMENT ON COLUMN ops.held_now.row_key IS 'identifier: columns and values that a row has to have; NULL is every row';
+COMMENT ON COLUMN ops.held_now.basis IS 'none: letters of GDPR art. 17(3)';
+COMMENT ON COLUMN ops.held_now.law IS 'none: the law, contract or case behind it';
+COMMENT ON COLUMN ops.held_now.reason IS 'content: why it is kept';
+COMMENT ON COLUMN ops.held_now.placed_at IS 'none: since when';
+COMMENT ON COLUMN ops.held_now.placed_by IS 'identifier: pseudonym of who placed it, as in audit_log';
+COMMENT ON COLUMN ops.held_now.expires_at IS 'none: until when; NULL is until it is released';
+
+CREATE TRIGGER legal_holds_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.legal_holds
+    FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
+
+DO $revision$
+BEGIN
+    PERFORM ops.audit_table_v1('ops.legal_holds', 'legal_hold', entity_id => 'id', subject => 'subject_id');
+END
+$revision$;
+
+GRANT USAGE ON SCHEMA ops TO agent_privacy, agent_auditor;
+GRANT SELECT ON ops.legal_holds, ops.held_now TO agent_privacy, agent_auditor;
+GRANT EXECUTE ON FUNCTION ops.row_key_v1(text, jsonb), ops.holds_v1(bigint, timestamptz),
+                          ops.holds_of_row_v1(bigint, text, jsonb, text, timestamptz)
+    TO agent_privacy, agent_auditor;
+GRANT EXECUTE ON FUNCTION ops.place_hold_v1(text[], text, text, bigint, text, text, jsonb, timestamptz, text),
+                          ops.release_hold_v1(bigint, text)
+    TO agent_privacy;
+"""
+
+_DROP_HOLDS = """
+REVOKE USAGE ON SCHEMA ops FROM agent_privacy, agent_auditor;
+DO $revision$
+BEGIN
+    PERFORM ops.unaudit_table_v1('ops.legal_holds');
+END
+$revision$;
+DROP VIEW ops.held_now;
+DROP FUNCTION ops.holds_of_row_v1(bigint, text, jsonb, text, timestamptz);
+DROP FUNCTION ops.holds_v1(bigint, timestamptz);
+DROP FUNCTION ops.release_hold_v1(bigint, text);
+DROP FUNCTION ops.place_hold_v1(text[], text, text, bigint, text, text, jsonb, timestamptz, text);
+DROP FUNCTION ops.row_key_v1(text, jsonb);
+DROP FUNCTION ops.acting_ref();
+"""
 
 # What people ask for -----------------------------------------------------------------------------------
 
 
 def _create_requests() -> None:
-    pass
+    op.create_table(
+        "public_holidays",
+        sa.Column("country", sa.Text, nullable=False, comment="none: ISO 3166-1 alpha-2, with a part of it as DE-BY"),
+        sa.Column("day", sa.Date, nullable=False, comment="none: the day"),
+        sa.Column("name", sa.Text, nullable=False, comment="none: what is celebrated"),
+        sa.PrimaryKeyConstraint("country", "day", name="public_holidays_pkey"),
+        sa.CheckConstraint("country ~ '^[A-Z]{2}(-[A-Z0-9]{1,3})?$'", name="public_holidays_country_check"),
+        comment="Days on which no period ends",
+        schema="ops",
+    )
+    op.create_table(
+        "data_subject_requests",
+        sa.Column("id", sa.BigInteger, autoincrement=True, nullable=False, comment="none: number of the request"),
+        sa.Column("user_id", sa.BigInteger, comment="identifier: who asks; NULL has no account; no foreign key, the answer has to be shown later"),
+        sa.Column("kind", sa.Text, nullable=False, comment="behavioural: what is asked for"),
+        sa.Column("status", sa.Text, server_default="received", nullable=False, comment="none: how far it is"),
+        sa.Column("channel", sa.Text, server_default="web", nullable=False, comment="behavioural: how it came"),
+        sa.Column("reference", sa.Text, comment="none: its number in another system"),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False, comment="behavioural: when it came"),
+        sa.Column("received_on", sa.Date, nullable=False, comment="none: the day that was with the controller; periods run from it"),
+        sa.Column("country", sa.Text, comment="none: whose public holidays count; NULL is nobody's"),
+        sa.Column("time_zone", sa.Text, nullable=False, comment="none: time zone of the controller, in which days begin and end"),
+        sa.Column("extended", sa.Boolean, server_default=sa.false(), nullable=False, comment="none: whether two months were added"),
+        sa.Column("paused_at", sa.DateTime(timezone=True), comment="none: since when the clock stands still; NULL is running"),
+        sa.Column("paused_days", sa.Integer, server_default="0", nullable=False, comment="none: how many days it stood still before"),
+        sa.Column("due_on", sa.Date, comment="none: last day on which an answer is in time; NULL while the clock stands still"),
+        sa.Column("due_at", sa.DateTime(timezone=True), comment="none: the end of that day"),
+        sa.Column("due_note", sa.Text, comment="none: what is not known about that day"),
+        sa.Column("closed_at", sa.DateTime(timezone=True), comment="none: when it was answered"),
+        sa.PrimaryKeyConstraint("id", name="data_subject_requests_pkey"),
+        sa.CheckConstraint("kind IN ('access', 'portability', 'rectification', 'erasure', 'restriction', 'objection', 'automated_decision')", name="data_subject_requests_kind_check"),
+        sa.CheckConstraint("status IN ('received', 'paused', 'extended', 'completed', 'rejected')", name="data_subject_requests_status_check"),
+        sa.CheckConstraint("channel IN ('web', 'ios', 'android', 'api', 'support', 'mail', 'import')", name="data_subject_requests_channel_check"),
+        sa.CheckConstraint("(status = 'paused') = (paused_at IS NOT NULL)", name="data_subject_requests_paused_at_check"),
+        sa.CheckConstraint("paused_days >= 0", name="data_subject_requests_paused_days_check"),
+        sa.CheckConstraint("(status IN ('completed', 'rejected')) = (closed_at IS NOT NULL)", name="data_subject_requests_closed_at_check"),
+        sa.CheckConstraint("num_nulls(due_on, due_at) IN (0, 2) AND (due_at IS NULL) = (status = 'paused')", name="data_subject_requests_due_at_check"),
+        comment="What people ask under GDPR art. 15 to 22, and by when they are to be answered",
+    )
+    op.create_index("data_subject_requests_user_id_idx", "data_subject_requests", ["user_id"])
+    op.create_index("data_subject_requests_due_at_idx", "data_subject_requests", ["due_at"], postgresql_where=sa.text("closed_at IS NULL"))
+    op.create_table(
+        "data_subject_request_events",
+        sa.Column("request_id", sa.BigInteger, nullable=False, comment="none: the request"),
+        sa.Column("id", sa.BigInteger, autoincrement=True, nullable=False, comment="none: number of the event"),
+        sa.Column("kind", sa.Text, nullable=False, comment="behavioural: what happened"),
+        sa.Column("happened_at", sa.DateTime(timezone=True), nullable=False, comment="behavioural: when it happened"),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: when it was written down"),
+        sa.Column("due_at", sa.DateTime(timezone=True), comment="none: deadline from then on; NULL while the clock stands still"),
+        sa.Column("late", sa.Boolean, server_default=sa.false(), nullable=False, comment="none: whether it came after the deadline"),
+        sa.Column("told", sa.Text, comment="content: reasons that the person was given, or what was done"),
+        sa.Column("actor_ref", sa.BigInteger, nullable=False, comment="identifier: pseudonym of who did it, as in audit_log"),
+        sa.PrimaryKeyConstraint("request_id", "id", name="data_subject_request_events_pkey"),
+        sa.ForeignKeyConstraint(["request_id"], ["data_subject_requests.id"], name="data_subject_request_events_request_id_fkey", ondelete="CASCADE"),
+        sa.CheckConstraint("kind IN ('received', 'paused', 'resumed', 'extended', 'noted', 'completed', 'rejected')", name="data_subject_request_events_kind_check"),
+        sa.CheckConstraint("kind NOT IN ('paused', 'extended', 'rejected') OR coalesce(told ~ '[^[:space:]]', false)", name="data_subject_request_events_told_check"),
+        comment="What happened to each request, append-only",
+    )
+    _create_restrictions()
+    _create_objections()
+    execute(_DEADLINES)
+    execute(_REQUESTS)
+    execute(_RESTRICTIONS)
+    execute(_OBJECTIONS)
+    execute(_MAY_PROCESS)
+    execute(_RESTRICTED_VIEWS)
+    execute(_RIGHTS_CLASSIFIED)
+
+
+def _create_restrictions() -> None:
+    # allow MIG060: nobody but who answers for privacy, and who audits that, may read it
+    op.create_table(
+        "restrictions",
+        sa.Column("id", sa.BigInteger, autoincrement=True, nullable=False, comment="none: number of the restriction"),
+        sa.Column("user_id", sa.BigInteger, nullable=False, comment="identifier: whose data is stored and nothing else"),
+        sa.Column("ground", sa.Text, nullable=False, comment="behavioural: GDPR art. 18(1)(a) to (d), in this order"),
+        sa.Column("request_id", sa.BigInteger, comment="none: request that asked for it"),
+        sa.Column("restricted_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="behavioural: since when"),
+        sa.Column("restricted_by", sa.BigInteger, nullable=False, comment="identifier: pseudonym of who did it, as in audit_log"),
+        sa.Column("notice_sent_at", sa.DateTime(timezone=True), comment="none: when the person was told that it would be lifted"),
+        sa.Column("lifted_at", sa.DateTime(timezone=True), comment="behavioural: when it was lifted"),
+        sa.Column("lifted_by", sa.BigInteger, comment="identifier: pseudonym of who lifted it"),
+        sa.Column("lift_reason", sa.Text, comment="content: why it was lifted"),
+        sa.PrimaryKeyConstraint("id", name="restrictions_pkey"),
+        sa.ForeignKeyConstraint(["user_id"], ["public.users.id"], name="restrictions_user_id_fkey", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["request_id"], ["public.data_subject_requests.id"], name="restrictions_request_id_fkey", ondelete="SET NULL"),
+        sa.CheckConstraint("ground IN ('accuracy_contested', 'unlawful', 'legal_claims', 'objection_pending')", name="restrictions_ground_check"),
+        sa.CheckConstraint("num_nulls(notice_sent_at, lifted_at, lifted_by, lift_reason) IN (0, 4)", name="restrictions_lifted_at_check"),
+        sa.CheckConstraint("notice_sent_at < lifted_at", name="restrictions_notice_sent_at_check"),
+        comment="Whose data is stored and nothing else (GDPR art. 18), and since when no more",
+        schema="ops",
+    )
+    op.create_index("restrictions_user_id_idx", "restrictions", ["user_id"], schema="ops")
+    op.create_index("restrictions_request_id_idx", "restrictions", ["request_id"], schema="ops")
+    op.create_index("restrictions_in_force_idx", "restrictions", ["user_id"], schema="ops", postgresql_where=sa.text("lifted_at IS NULL"))
+    op.create_table(
+        "restriction_permits",
+        sa.Column("id", sa.BigInteger, autoincrement=True, nullable=False, comment="none: number of the permit"),
+        sa.Column("restriction_id", sa.BigInteger, nullable=False, comment="none: restriction it is an exception of"),
+        sa.Column("ground", sa.Text, nullable=False, comment="none: GDPR art. 18(2)"),
+        sa.Column("purpose", sa.Text, nullable=False, comment="none: what the data may be used for"),
+        sa.Column("reason", sa.Text, nullable=False, comment="none: why, without naming anybody"),
+        sa.Column("granted_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: since when"),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False, comment="none: until when"),
+        sa.PrimaryKeyConstraint("id", name="restriction_permits_pkey"),
+        sa.ForeignKeyConstraint(["restriction_id"], ["ops.restrictions.id"], name="restriction_permits_restriction_id_fkey", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["purpose"], ["public.consent_purposes.code"], name="restriction_permits_purpose_fkey"),
+        sa.CheckConstraint("ground IN ('consent', 'legal_claims', 'rights_of_others', 'public_interest')", name="restriction_permits_ground_check"),
+        sa.CheckConstraint("reason ~ '[^[:space:]]'", name="restriction_permits_reason_check"),
+        comment="What a restriction lets through: for which purpose, on which ground, until when",
+        schema="ops",
+    )
+    op.create_index("restriction_permits_restriction_id_idx", "restriction_permits", ["restriction_id"], schema="ops")
+    op.create_index("restriction_permits_purpose_idx", "restriction_permits", ["purpose"], schema="ops")
+
+
+def _create_objections() -> None:
+    op.create_table(
+        "objections",
+        sa.Column("user_id", sa.BigInteger, nullable=False, comment="identifier: who objects"),
+        sa.Column("id", sa.BigInteger, autoincrement=True, nullable=False, comment="none: number of the objection"),
+        sa.Column("purpose", sa.Text, nullable=False, comment="behavioural: to what"),
+        sa.Column("grounds", sa.Text, comment="content: what about their situation, where they said it"),
+        sa.Column("objected_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="behavioural: when"),
+        sa.Column("overridden_at", sa.DateTime(timezone=True), comment="behavioural: since when it is outweighed; NULL is not"),
+        sa.Column("override_reasons", sa.Text, comment="content: the compelling grounds that outweigh it, as the person was told"),
+        sa.Column("withdrawn_at", sa.DateTime(timezone=True), comment="behavioural: when they took it back"),
+        sa.PrimaryKeyConstraint("user_id", "id", name="objections_pkey"),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="objections_user_id_fkey", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["purpose"], ["consent_purposes.code"], name="objections_purpose_fkey"),
+        sa.CheckConstraint("(overridden_at IS NULL) = (override_reasons IS NULL)", name="objections_overridden_at_check"),
+        sa.CheckConstraint("override_reasons ~ '[^[:space:]]'", name="objections_override_reasons_check"),
+        comment="What people object to (GDPR art. 21), one row an objection",
+    )
+    op.create_index("objections_purpose_idx", "objections", ["purpose"])
+    op.create_index("objections_in_force_idx", "objections", ["user_id", "purpose"], unique=True, postgresql_where=sa.text("overridden_at IS NULL AND withdrawn_at IS NULL"))
+    # allow MIG060: nobody but the owner role may read it
+    # allow MIG062: kept for as long as the objection stands, which is until the person takes it back
+    op.create_table(
+        "suppressions",
+        sa.Column("identifier_hmac", BYTEA, nullable=False, comment="identifier: keyed hash of an address or number; the key is kept elsewhere"),
+        sa.Column("purpose", sa.Text, nullable=False, comment="behavioural: what it must not be used for"),
+        sa.Column("key_id", sa.Text, nullable=False, comment="none: which key"),
+        sa.Column("suppressed_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="behavioural: since when"),
+        sa.Column("ended_at", sa.DateTime(timezone=True), comment="behavioural: when the person took it back; NULL is in force"),
+        sa.PrimaryKeyConstraint("identifier_hmac", "purpose", name="suppressions_pkey"),
+        sa.ForeignKeyConstraint(["purpose"], ["public.consent_purposes.code"], name="suppressions_purpose_fkey"),
+        sa.CheckConstraint("octet_length(identifier_hmac) = 32", name="suppressions_identifier_hmac_check"),
+        comment="Objections that outlive the account: addresses nobody can read, and what they must not be used for",
+        schema="ops",
+    )
+    op.create_index("suppressions_purpose_idx", "suppressions", ["purpose"], schema="ops")
 
 
 def _drop_requests() -> None:
-    pass
+    execute(_VIEWS_BEFORE)
+    execute(_MAY_PROCESS_OF_003)
+    execute(_DROP_REQUESTS)
+    op.drop_table("suppressions", schema="ops")
+    op.drop_table("objections")
+    op.drop_table("restriction_permits", schema="ops")
+    op.drop_table("restrictions", schema="ops")
+    op.drop_table("data_subject_request_events")
+    op.drop_table("data_subject_requests")
+    op.drop_table("public_holidays", schema="ops")
+
+
+# The one place where a deadline is counted. Regulation (EEC, Euratom) No 1182/71: a period of months ends with the
+# day of the same date, or with the last of the month where there is none (art. 3(2)(c)); a Saturday, a Sunday or a
+# public holiday moves its end to the next working day (art. 3(4)). Days that the clock stood still are added first.
+_DEADLINES = """
+CREATE FUNCTION ops.due_date_v1(received date, months integer, country text DEFAULT NULL, stood_still_days integer DEFAULT 0)
+RETURNS date
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    due date := (received + make_interval(months => months))::date + stood_still_days;
+BEGIN
+    WHILE extract(isodow FROM due) IN (6, 7)
+          OR EXISTS (SELECT
+                       FROM ops.public_holidays AS holiday
+                      WHERE holiday.day = due
+                        AND holiday.country IN (due_date_v1.country, left(due_date_v1.country, 2))) LOOP
+        due := due + 1;
+    END LOOP;
+    RETURN due;
+END
+$function$;
+COMMENT ON FUNCTION ops.due_date_v1(date, integer, text, integer) IS
+    'The last day of a period of months from a day: same date or last of the month, then the next working day';
+
+CREATE FUNCTION ops.due_note_v1(due date, country text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT CASE
+               WHEN country IS NULL THEN 'no country is named: weekends were counted and no public holidays'
+               WHEN NOT EXISTS (SELECT
+                                  FROM ops.public_holidays AS holiday
+                                 WHERE holiday.country IN (due_note_v1.country, left(due_note_v1.country, 2))
+                                   AND holiday.day BETWEEN date_trunc('year', due)::date
+                                                       AND (date_trunc('year', due) + INTERVAL '1 year - 1 day')::date)
+               THEN format('public holidays of %s in %s are not known: weekends alone were counted', country, extract(year FROM due))
+           END
+$function$;
+COMMENT ON FUNCTION ops.due_note_v1(date, text) IS 'What is not known about a day on which a period ends; NULL is nothing';
+"""
+
+# Whoever is signed in asks for themselves; a service, where nobody is, files what came by letter. When something
+# happened is given, and is bounded by what happened before it and by now.
+_REQUESTS = """
+CREATE TRIGGER data_subject_request_events_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON public.data_subject_request_events
+    FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
+
+CREATE FUNCTION ops.data_subject_requests_due() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    NEW.received_on := (NEW.received_at AT TIME ZONE NEW.time_zone)::date;
+    IF NEW.status = 'paused' THEN
+        NEW.due_on := NULL;
+        NEW.due_at := NULL;
+        NEW.due_note := NULL;
+    ELSE
+        NEW.due_on := ops.due_date_v1(NEW.received_on, CASE WHEN NEW.extended THEN 3 ELSE 1 END, NEW.country, NEW.paused_days);
+        NEW.due_at := (NEW.due_on + 1)::timestamp AT TIME ZONE NEW.time_zone;
+        NEW.due_note := ops.due_note_v1(NEW.due_on, NEW.country);
+    END IF;
+    RETURN NEW;
+END
+$function$;
+COMMENT ON FUNCTION ops.data_subject_requests_due() IS 'Keep the deadline what the law makes of receipt, extension and pause';
+
+CREATE TRIGGER data_subject_requests_due BEFORE INSERT OR UPDATE ON public.data_subject_requests
+    FOR EACH ROW EXECUTE FUNCTION ops.data_subject_requests_due();
+
+CREATE FUNCTION ops.first_due_at(request public.data_subject_requests) RETURNS timestamptz
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT (ops.due_date_v1(request.received_on, 1, request.country, request.paused_days) + 1)::timestamp AT TIME ZONE request.time_zone
+$function$;
+COMMENT ON FUNCTION ops.first_due_at(public.data_subject_requests) IS 'When the month of a request ends, extended or not';
+
+CREATE FUNCTION ops.open_request(request_id bigint, at timestamptz) RETURNS public.data_subject_requests
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    request public.data_subject_requests;
+BEGIN
+    SELECT found.* INTO request FROM public.data_subject_requests AS found WHERE found.id = request_id FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no request %', request_id
+              USING ERRCODE = 'no_data_found', HINT = '`agentdb gdpr-erasure requests` lists those that are open';
+    END IF;
+    IF request.closed_at IS NOT NULL THEN
+        RAISE EXCEPTION 'request % was answered already', request_id
+              USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'file a new request for what is asked again';
+    END IF;
+    IF at IS NULL OR at > clock_timestamp() + INTERVAL '5 minutes' THEN
+        RAISE EXCEPTION 'what happens to request % is dated in the future, or not at all', request_id
+              USING ERRCODE = 'check_violation', HINT = 'record when it happened, once it has';
+    END IF;
+    IF at < (SELECT max(event.happened_at) FROM public.data_subject_request_events AS event WHERE event.request_id = request.id) THEN
+        RAISE EXCEPTION 'what happens to request % is dated before what happened last', request_id
+              USING ERRCODE = 'check_violation', HINT = 'record what happens in its order';
+    END IF;
+    RETURN request;
+END
+$function$;
+COMMENT ON FUNCTION ops.open_request(bigint, timestamptz) IS 'Lock a request to which something happens at an instant; refuse one that is answered';
+
+CREATE FUNCTION ops.note_request(request_id bigint, kind text, at timestamptz, told text, late boolean) RETURNS timestamptz
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp AS $function$
+    INSERT INTO public.data_subject_request_events (request_id, kind, happened_at, due_at, told, late, actor_ref)
+    SELECT request.id, note_request.kind, note_request.at, request.due_at, note_request.told, note_request.late, ops.acting_ref()
+      FROM public.data_subject_requests AS request
+     WHERE request.id = note_request.request_id
+    RETURNING due_at
+$function$;
+COMMENT ON FUNCTION ops.note_request(bigint, text, timestamptz, text, boolean) IS 'Write an event of a request, with the deadline from then on; returns that';
+
+CREATE FUNCTION public.file_request_v1(
+    person_id bigint, kind text, received_at timestamptz DEFAULT NULL, channel text DEFAULT 'web', country text DEFAULT NULL,
+    time_zone text DEFAULT NULL, reference text DEFAULT NULL
+) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    signed_in CONSTANT bigint := NULLIF(current_setting('app.user_id', true), '')::bigint;
+    came CONSTANT timestamptz := coalesce(received_at, clock_timestamp());
+    filed bigint;
+BEGIN
+    IF signed_in IS NOT NULL AND person_id IS DISTINCT FROM signed_in THEN
+        RAISE EXCEPTION 'whoever is signed in asks for nobody else'
+              USING ERRCODE = 'insufficient_privilege', HINT = 'file it without app.user_id, as the service';
+    END IF;
+    IF came > clock_timestamp() + INTERVAL '5 minutes' THEN
+        RAISE EXCEPTION 'a request is dated in the future'
+              USING ERRCODE = 'check_violation', HINT = 'its deadline would be late: record when it came';
+    END IF;
+    INSERT INTO public.data_subject_requests (user_id, kind, channel, reference, received_at, country, time_zone)
+    SELECT person_id, file_request_v1.kind, file_request_v1.channel, file_request_v1.reference, came,
+           coalesce(file_request_v1.country, controller.holidays_of), coalesce(file_request_v1.time_zone, controller.time_zone, 'UTC')
+      FROM (VALUES (1)) AS always (once)
+      LEFT JOIN ops.controller AS controller ON true
+    RETURNING id INTO filed;
+    PERFORM ops.note_request(filed, 'received', came, NULL, false);
+    RETURN filed;
+END
+$function$;
+COMMENT ON FUNCTION public.file_request_v1(bigint, text, timestamptz, text, text, text, text) IS
+    'Take up what a person asks for; the month runs from the day it came';
+
+CREATE FUNCTION ops.pause_request_v1(request_id bigint, reasons text, at timestamptz DEFAULT clock_timestamp()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    request CONSTANT public.data_subject_requests := ops.open_request(request_id, at);
+BEGIN
+    IF request.paused_at IS NOT NULL OR at >= request.due_at THEN
+        RAISE EXCEPTION 'request % is paused already, or overdue', request_id
+              USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'proof of identity is asked for before the deadline';
+    END IF;
+    UPDATE public.data_subject_requests AS asked SET status = 'paused', paused_at = at WHERE asked.id = request_id;
+    PERFORM ops.note_request(request_id, 'paused', at, reasons, false);
+END
+$function$;
+COMMENT ON FUNCTION ops.pause_request_v1(bigint, text, timestamptz) IS
+    'Stop the clock of a request since the person was asked to prove who they are; reasons say what makes that doubtful';
+
+CREATE FUNCTION ops.resume_request_v1(request_id bigint, at timestamptz DEFAULT clock_timestamp()) RETURNS timestamptz
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    request CONSTANT public.data_subject_requests := ops.open_request(request_id, at);
+BEGIN
+    IF request.paused_at IS NULL THEN
+        RAISE EXCEPTION 'request % is not paused', request_id
+              USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'its clock runs';
+    END IF;
+    UPDATE public.data_subject_requests AS asked
+       SET status = CASE WHEN asked.extended THEN 'extended' ELSE 'received' END,
+           paused_days = asked.paused_days + ((at AT TIME ZONE asked.time_zone)::date - (asked.paused_at AT TIME ZONE asked.time_zone)::date),
+           paused_at = NULL
+     WHERE asked.id = request_id;
+    RETURN ops.note_request(request_id, 'resumed', at, NULL, false);
+END
+$function$;
+COMMENT ON FUNCTION ops.resume_request_v1(bigint, timestamptz) IS
+    'Let the clock of a request run on, by as many days later as it stood still; returns the deadline';
+
+CREATE FUNCTION ops.extend_request_v1(request_id bigint, reasons text, notice_sent_at timestamptz DEFAULT clock_timestamp()) RETURNS timestamptz
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    request CONSTANT public.data_subject_requests := ops.open_request(request_id, notice_sent_at);
+BEGIN
+    IF request.extended OR request.paused_at IS NOT NULL THEN
+        RAISE EXCEPTION 'request % is extended already, or paused', request_id
+              USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'two months are added once, while its clock runs';
+    END IF;
+    IF notice_sent_at >= request.due_at THEN
+        RAISE EXCEPTION 'request % was due before the notice was sent', request_id
+              USING ERRCODE = 'check_violation', HINT = 'an extension is told within the first month (GDPR art. 12(3)): answer now';
+    END IF;
+    UPDATE public.data_subject_requests AS asked SET extended = true, status = 'extended' WHERE asked.id = request_id;
+    RETURN ops.note_request(request_id, 'extended', notice_sent_at, reasons, false);
+END
+$function$;
+COMMENT ON FUNCTION ops.extend_request_v1(bigint, text, timestamptz) IS
+    'Add two months, three from receipt in all, once the person was told and why; returns the deadline';
+
+CREATE FUNCTION ops.reject_request_v1(request_id bigint, reasons text, notice_sent_at timestamptz DEFAULT clock_timestamp()) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    request CONSTANT public.data_subject_requests := ops.open_request(request_id, notice_sent_at);
+    late CONSTANT boolean := request.paused_at IS NULL AND notice_sent_at >= ops.first_due_at(request);
+BEGIN
+    UPDATE public.data_subject_requests AS asked SET status = 'rejected', paused_at = NULL, closed_at = notice_sent_at WHERE asked.id = request_id;
+    PERFORM ops.note_request(request_id, 'rejected', notice_sent_at, reasons, late);
+    RETURN NOT late;
+END
+$function$;
+COMMENT ON FUNCTION ops.reject_request_v1(bigint, text, timestamptz) IS
+    'Record that a person was refused, with the reasons they were told; whether that was within the month, extended or not';
+
+CREATE FUNCTION ops.complete_request_v1(request_id bigint, done text DEFAULT NULL, at timestamptz DEFAULT clock_timestamp()) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    request CONSTANT public.data_subject_requests := ops.open_request(request_id, at);
+    late CONSTANT boolean := coalesce(at >= request.due_at, false);
+BEGIN
+    UPDATE public.data_subject_requests AS asked SET status = 'completed', paused_at = NULL, closed_at = at WHERE asked.id = request_id;
+    PERFORM ops.note_request(request_id, 'completed', at, done, late);
+    RETURN NOT late;
+END
+$function$;
+COMMENT ON FUNCTION ops.complete_request_v1(bigint, text, timestamptz) IS 'Record that a person was given what they asked for; whether in time';
+
+CREATE FUNCTION ops.note_request_v1(request_id bigint, done text, at timestamptz DEFAULT clock_timestamp()) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    PERFORM ops.open_request(request_id, at);
+    PERFORM ops.note_request(request_id, 'noted', at, done, false);
+END
+$function$;
+COMMENT ON FUNCTION ops.note_request_v1(bigint, text, timestamptz) IS 'Record something that was done for a request and does not end it';
+
+CREATE FUNCTION ops.recount_requests_v1() RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    moved bigint;
+BEGIN
+    UPDATE public.data_subject_requests AS asked
+       SET country = asked.country
+     WHERE asked.closed_at IS NULL
+       AND asked.paused_at IS NULL
+       AND (asked.due_on, asked.due_note) IS DISTINCT FROM (
+               SELECT counted.due, ops.due_note_v1(counted.due, asked.country)
+                 FROM (SELECT ops.due_date_v1(asked.received_on, CASE WHEN asked.extended THEN 3 ELSE 1 END,
+                                              asked.country, asked.paused_days)) AS counted (due));
+    GET DIAGNOSTICS moved = ROW_COUNT;
+    RETURN moved;
+END
+$function$;
+COMMENT ON FUNCTION ops.recount_requests_v1() IS 'Count the deadlines of open requests again, once more holidays are known; returns how many changed';
+
+-- A function, so that whoever sees only some of the rows is refused instead of told that nothing is due.
+CREATE FUNCTION ops.open_requests_v1(due_within_days integer DEFAULT NULL)
+RETURNS TABLE (request_id bigint, user_id bigint, kind text, status text, received_on date, due_on date, due_at timestamptz,
+               due_note text, reference text, overdue boolean)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT asked.id, asked.user_id, asked.kind, asked.status, asked.received_on, asked.due_on, asked.due_at, asked.due_note,
+           asked.reference, coalesce(asked.due_at <= now(), false)
+      FROM public.data_subject_requests AS asked
+     WHERE asked.closed_at IS NULL
+       AND (due_within_days IS NULL OR asked.due_at <= now() + make_interval(days => due_within_days))
+     ORDER BY asked.due_at, asked.id
+$function$;
+COMMENT ON FUNCTION ops.open_requests_v1(integer) IS
+    'Requests nobody has answered, the one due first in front; those whose clock stands still last, and only where no limit is given';
+
+ALTER TABLE public.data_subject_requests ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.data_subject_request_events ENABLE ROW LEVEL SECURITY;
+-- People see how far their own requests are. Whoever answers them, or audits that, sees the list of all; health
+-- checks see what is due, of nobody.
+CREATE POLICY data_subject_requests_app ON public.data_subject_requests FOR SELECT TO agent_app
+    USING (user_id = NULLIF(current_setting('app.user_id', true), '')::bigint);
+CREATE POLICY data_subject_requests_privacy ON public.data_subject_requests FOR SELECT TO agent_privacy, agent_auditor, agent_monitor
+    USING (true);
+CREATE POLICY data_subject_request_events_app ON public.data_subject_request_events FOR SELECT TO agent_app
+    USING (EXISTS (SELECT FROM public.data_subject_requests AS asked WHERE asked.id = data_subject_request_events.request_id));
+CREATE POLICY data_subject_request_events_privacy ON public.data_subject_request_events FOR SELECT TO agent_privacy, agent_auditor
+    USING (true);
+GRANT SELECT ON public.data_subject_requests, public.data_subject_request_events TO agent_app, agent_privacy, agent_auditor;
+GRANT SELECT (kind, status, due_at) ON public.data_subject_requests TO agent_monitor;
+GRANT SELECT ON ops.public_holidays TO agent_privacy, agent_auditor;
+GRANT EXECUTE ON FUNCTION public.file_request_v1(bigint, text, timestamptz, text, text, text, text) TO agent_app, agent_privacy;
+GRANT EXECUTE ON FUNCTION ops.due_date_v1(date, integer, text, integer), ops.due_note_v1(date, text),
+                          ops.pause_request_v1(bigint, text, timestamptz), ops.resume_request_v1(bigint, timestamptz),
+                          ops.extend_request_v1(bigint, text, timestamptz), ops.reject_request_v1(bigint, text, timestamptz),
+                          ops.complete_request_v1(bigint, text, timestamptz), ops.note_request_v1(bigint, text, timestamptz)
+    TO agent_privacy;
+GRANT EXECUTE ON FUNCTION ops.open_requests_v1(integer) TO agent_privacy, agent_auditor;
+
+DO $revision$
+BEGIN
+    PERFORM ops.audit_table_v1('public.data_subject_requests', 'data_subject_request', entity_id => 'id', subject => 'user_id');
+    PERFORM ops.audit_table_v1('public.data_subject_request_events', 'data_subject_request_event', entity_id => 'request_id', operations => '{update,delete,truncate}');
+END
+$revision$;
+
+INSERT INTO public.retention_policies (table_name, rule, time_column, keep_for, action, legal_reference)
+VALUES ('data_subject_requests', 'answered', 'closed_at', INTERVAL '5 years', 'delete', 'GDPR art. 5(2): the answer has to be shown')
+    ON CONFLICT ON CONSTRAINT retention_policies_pkey DO NOTHING;
+"""
+
+# Whose data is restricted is asked once a statement and compared with each row. The trigger functions and views of
+# the owner role see every row; those views leave restricted people out themselves. The answers of consent stay
+# visible, for by them a restricted person allows a use, or forbids one (art. 18(2)).
+_RESTRICTIONS = """
+CREATE TRIGGER restrictions_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.restrictions
+    FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
+CREATE TRIGGER restriction_permits_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.restriction_permits
+    FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
+
+CREATE FUNCTION ops.restricted_people() RETURNS bigint[]
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    RETURN coalesce(
+        (SELECT array_agg(restriction.user_id)
+           FROM ops.restrictions AS restriction
+          WHERE restriction.lifted_at IS NULL
+            AND NOT EXISTS (SELECT
+                              FROM ops.restriction_permits AS permit
+                             WHERE permit.id = NULLIF(current_setting('app.permit_id', true), '')::bigint
+                               AND permit.restriction_id = restriction.id
+                               AND permit.expires_at > now())),
+        '{}');
+END
+$function$;
+COMMENT ON FUNCTION ops.restricted_people() IS 'Whose data is stored and nothing else, but for the permit that is used';
+GRANT EXECUTE ON FUNCTION ops.restricted_people() TO agent_app, agent_readonly;
+
+CREATE FUNCTION ops.restrict_table_v1(target regclass, VARIADIC subjects name[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    called CONSTANT name := (SELECT class.relname FROM pg_class AS class WHERE class.oid = target);
+BEGIN
+    EXECUTE format('CREATE POLICY %I ON %s AS RESTRICTIVE TO agent_app USING (%s)', called || '_restricted', target,
+                   (SELECT string_agg(format('%I <> ALL ((SELECT ops.restricted_people())::bigint[])', subject.name), ' AND ')
+                      FROM unnest(subjects) AS subject (name)));
+END
+$function$;
+COMMENT ON FUNCTION ops.restrict_table_v1(regclass, name[]) IS
+    'Hide from the application the rows of people whose data is restricted; names the columns that say whose a row is';
+
+CREATE FUNCTION ops.restrict_person_v1(person_id bigint, ground text, request_id bigint DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    written bigint;
+BEGIN
+    IF request_id IS NOT NULL THEN
+        PERFORM ops.open_request(request_id, clock_timestamp());
+    END IF;
+    INSERT INTO ops.restrictions (user_id, ground, request_id, restricted_by)
+    VALUES (person_id, ground, request_id, ops.acting_ref())
+    RETURNING id INTO written;
+    RETURN written;
+END
+$function$;
+COMMENT ON FUNCTION ops.restrict_person_v1(bigint, text, bigint) IS
+    'Restrict a person''s data to being stored, from the next statement of any session on; returns the number';
+
+CREATE FUNCTION ops.lift_restriction_v1(restriction_id bigint, reason text, notice_sent_at timestamptz) RETURNS timestamptz
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    lifted timestamptz;
+BEGIN
+    IF notice_sent_at IS NULL OR notice_sent_at >= clock_timestamp() OR coalesce(reason !~ '[^[:space:]]', true) THEN
+        RAISE EXCEPTION 'a restriction is lifted for a reason, after the person was told'
+              USING ERRCODE = 'check_violation', HINT = 'send the notice first (GDPR art. 18(3)), then say when';
+    END IF;
+    UPDATE ops.restrictions AS restriction
+       SET lifted_at = clock_timestamp(), lifted_by = ops.acting_ref(), lift_reason = reason,
+           notice_sent_at = lift_restriction_v1.notice_sent_at
+     WHERE restriction.id = restriction_id
+       AND restriction.lifted_at IS NULL
+       AND restriction.restricted_at <= lift_restriction_v1.notice_sent_at
+    RETURNING restriction.lifted_at INTO lifted;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no restriction % to be lifted since that notice', restriction_id
+              USING ERRCODE = 'no_data_found', HINT = 'name one of ops.restrictions that is in force, and a notice sent after it began';
+    END IF;
+    RETURN lifted;
+END
+$function$;
+COMMENT ON FUNCTION ops.lift_restriction_v1(bigint, text, timestamptz) IS 'Lift a restriction once the person was told that it would be';
+
+CREATE FUNCTION ops.permit_restricted_v1(
+    restriction_id bigint, ground text, purpose text, reason text, expires_at timestamptz
+) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    restriction ops.restrictions;
+    written bigint;
+BEGIN
+    SELECT found.* INTO restriction
+      FROM ops.restrictions AS found
+     WHERE found.id = restriction_id AND found.lifted_at IS NULL;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no restriction % in force', restriction_id
+              USING ERRCODE = 'no_data_found', HINT = 'what is not restricted needs no permit';
+    END IF;
+    IF ground = 'consent' AND NOT EXISTS (SELECT
+                                            FROM public.consent AS answer
+                                           WHERE answer.user_id = restriction.user_id
+                                             AND answer.purpose = permit_restricted_v1.purpose
+                                             AND answer.granted
+                                             AND answer.recorded_at > restriction.restricted_at) THEN
+        RAISE EXCEPTION 'the person has not consented to "%" since the restriction', purpose
+              USING ERRCODE = 'check_violation', HINT = 'a consent from before it does not allow this use: ask again';
+    END IF;
+    INSERT INTO ops.restriction_permits (restriction_id, ground, purpose, reason, expires_at)
+    VALUES (restriction_id, ground, purpose, reason, expires_at)
+    RETURNING id INTO written;
+    RETURN written;
+END
+$function$;
+COMMENT ON FUNCTION ops.permit_restricted_v1(bigint, text, text, text, timestamptz) IS
+    'Let restricted data be used for one purpose all the same, as GDPR art. 18(2) allows; returns the number of the permit';
+
+CREATE FUNCTION public.use_permit_v1(permit_id bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    subject bigint;
+BEGIN
+    SELECT restriction.user_id
+      INTO subject
+      FROM ops.restriction_permits AS permit
+      JOIN ops.restrictions AS restriction ON restriction.id = permit.restriction_id
+     WHERE permit.id = permit_id
+       AND permit.expires_at > now();
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no permit % in force', permit_id
+              USING ERRCODE = 'no_data_found', HINT = 'ops.permit_restricted_v1 makes one';
+    END IF;
+    PERFORM public.record_audit_v1('restriction_permit', permit_id, 'read', subject);
+    PERFORM set_config('app.permit_id', permit_id::text, true);
+END
+$function$;
+COMMENT ON FUNCTION public.use_permit_v1(bigint) IS
+    'See the restricted data that a permit lets through, until the transaction ends; the trail says so';
+
+GRANT SELECT ON ops.restrictions, ops.restriction_permits TO agent_privacy, agent_auditor;
+GRANT EXECUTE ON FUNCTION ops.restrict_person_v1(bigint, text, bigint), ops.lift_restriction_v1(bigint, text, timestamptz),
+                          ops.permit_restricted_v1(bigint, text, text, text, timestamptz)
+    TO agent_privacy;
+GRANT EXECUTE ON FUNCTION public.use_permit_v1(bigint) TO agent_app;
+
+DO $revision$
+BEGIN
+    PERFORM ops.restrict_table_v1('public.users', 'id');
+    PERFORM ops.restrict_table_v1('public.user_identities', 'user_id');
+    PERFORM ops.restrict_table_v1('public.playlists', 'user_id');
+    PERFORM ops.restrict_table_v1('public.playlist_items', 'user_id');
+    PERFORM ops.restrict_table_v1('public.playlist_snapshots', 'user_id');
+    PERFORM ops.restrict_table_v1('public.playlist_item_versions', 'user_id');
+    PERFORM ops.restrict_table_v1('public.playlist_collaborators', 'user_id', 'collaborator_id');
+    PERFORM ops.restrict_table_v1('public.listens', 'user_id');
+    PERFORM ops.restrict_table_v1('public.analytics', 'user_id');
+    PERFORM ops.restrict_table_v1('public.agent_conversations', 'user_id');
+    PERFORM ops.restrict_table_v1('public.agent_messages', 'user_id');
+    PERFORM ops.restrict_table_v1('public.agent_tool_calls', 'user_id');
+    PERFORM ops.restrict_table_v1('public.user_features', 'user_id');
+    PERFORM ops.restrict_table_v1('public.recommendations', 'user_id');
+    PERFORM ops.audit_table_v1('ops.restrictions', 'restriction', entity_id => 'id', subject => 'user_id');
+    PERFORM ops.audit_table_v1('ops.restriction_permits', 'restriction_permit', entity_id => 'id', entity_key => 'purpose');
+END
+$revision$;
+"""
+
+# An objection to direct marketing is never outweighed (art. 21(3)). Where processing rests on a contract or a law,
+# there is nothing to object to. What was hashed with a key that is kept elsewhere says nothing of whom it was.
+_OBJECTIONS = """
+CREATE FUNCTION public.object_to_v1(
+    person_id bigint, purpose text, grounds text DEFAULT NULL, identifier_hmacs bytea[] DEFAULT '{}', key_id text DEFAULT NULL
+) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    signed_in CONSTANT bigint := NULLIF(current_setting('app.user_id', true), '')::bigint;
+    asked public.consent_purposes;
+    written bigint;
+BEGIN
+    IF signed_in IS NOT NULL AND person_id IS DISTINCT FROM signed_in THEN
+        RAISE EXCEPTION 'whoever is signed in objects for nobody else'
+              USING ERRCODE = 'insufficient_privilege', HINT = 'record it without app.user_id, as the service';
+    END IF;
+    SELECT known.* INTO asked FROM public.consent_purposes AS known WHERE known.code = purpose;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no purpose "%"', purpose
+              USING ERRCODE = 'no_data_found', HINT = 'consent_purposes lists them';
+    END IF;
+    IF asked.legal_basis IN ('contract', 'legal_obligation', 'vital_interests') THEN
+        RAISE EXCEPTION 'purpose "%" rests on "%", to which nobody can object', purpose, asked.legal_basis
+              USING ERRCODE = 'check_violation', HINT = 'art. 21 is about public tasks, legitimate interests and direct marketing';
+    END IF;
+    IF person_id IS NULL AND cardinality(identifier_hmacs) = 0 THEN
+        RAISE EXCEPTION 'an objection is of a person or of an address'
+              USING ERRCODE = 'invalid_parameter_value', HINT = 'name at least one of the two';
+    END IF;
+    INSERT INTO ops.suppressions (identifier_hmac, purpose, key_id)
+    SELECT DISTINCT given.hmac, object_to_v1.purpose, object_to_v1.key_id
+      FROM unnest(identifier_hmacs) AS given (hmac)
+        ON CONFLICT ON CONSTRAINT suppressions_pkey DO UPDATE
+       SET ended_at = NULL, suppressed_at = clock_timestamp()
+     WHERE suppressions.ended_at IS NOT NULL;
+    IF person_id IS NULL THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO public.objections (user_id, purpose, grounds)
+    VALUES (person_id, object_to_v1.purpose, object_to_v1.grounds)
+        ON CONFLICT (user_id, purpose) WHERE overridden_at IS NULL AND withdrawn_at IS NULL
+        DO UPDATE SET objected_at = clock_timestamp(), grounds = coalesce(excluded.grounds, objections.grounds)
+    RETURNING id INTO written;
+    RETURN written;
+END
+$function$;
+COMMENT ON FUNCTION public.object_to_v1(bigint, text, text, bytea[], text) IS
+    'Record that a person objects to a purpose, and keep their hashed addresses from it for as long as they do; returns the number';
+
+CREATE FUNCTION public.withdraw_objection_v1(person_id bigint, purpose text, identifier_hmacs bytea[] DEFAULT '{}') RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    signed_in CONSTANT bigint := NULLIF(current_setting('app.user_id', true), '')::bigint;
+    ended bigint;
+    more bigint;
+BEGIN
+    IF signed_in IS NOT NULL AND person_id IS DISTINCT FROM signed_in THEN
+        RAISE EXCEPTION 'whoever is signed in takes back nobody else''s objection'
+              USING ERRCODE = 'insufficient_privilege', HINT = 'record it without app.user_id, as the service';
+    END IF;
+    UPDATE public.objections AS objection
+       SET withdrawn_at = clock_timestamp()
+     WHERE objection.user_id = person_id
+       AND objection.purpose = withdraw_objection_v1.purpose
+       AND objection.withdrawn_at IS NULL;
+    GET DIAGNOSTICS ended = ROW_COUNT;
+    UPDATE ops.suppressions AS suppression
+       SET ended_at = clock_timestamp()
+     WHERE suppression.identifier_hmac = ANY (identifier_hmacs)
+       AND suppression.purpose = withdraw_objection_v1.purpose
+       AND suppression.ended_at IS NULL;
+    GET DIAGNOSTICS more = ROW_COUNT;
+    RETURN ended + more > 0;
+END
+$function$;
+COMMENT ON FUNCTION public.withdraw_objection_v1(bigint, text, bytea[]) IS
+    'Record that a person takes an objection back; whether there was one';
+
+CREATE FUNCTION ops.override_objection_v1(person_id bigint, purpose text, reasons text) RETURNS timestamptz
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    overridden timestamptz;
+BEGIN
+    IF (SELECT known.direct_marketing FROM public.consent_purposes AS known WHERE known.code = purpose) THEN
+        RAISE EXCEPTION 'an objection to direct marketing is never outweighed'
+              USING ERRCODE = 'check_violation', HINT = 'GDPR art. 21(3): the data is no longer processed for it';
+    END IF;
+    UPDATE public.objections AS objection
+       SET overridden_at = clock_timestamp(), override_reasons = coalesce(reasons, '')
+     WHERE objection.user_id = person_id
+       AND objection.purpose = override_objection_v1.purpose
+       AND objection.overridden_at IS NULL
+       AND objection.withdrawn_at IS NULL
+    RETURNING objection.overridden_at INTO overridden;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the person does not object to "%"', purpose USING ERRCODE = 'no_data_found', HINT = 'objections lists what they object to';
+    END IF;
+    RETURN overridden;
+END
+$function$;
+COMMENT ON FUNCTION ops.override_objection_v1(bigint, text, text) IS
+    'Record that compelling grounds outweigh an objection, as the person was told; never one to direct marketing';
+
+CREATE FUNCTION public.is_suppressed_v1(identifier_hmacs bytea[], purpose text) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT EXISTS (SELECT
+                     FROM ops.suppressions AS suppression
+                    WHERE suppression.identifier_hmac = ANY (identifier_hmacs)
+                      AND suppression.purpose = is_suppressed_v1.purpose
+                      AND suppression.ended_at IS NULL)
+$function$;
+COMMENT ON FUNCTION public.is_suppressed_v1(bytea[], text) IS
+    'Whether one of these hashed addresses must not be used for a purpose, whoever it belonged to';
+
+ALTER TABLE public.objections ENABLE ROW LEVEL SECURITY;
+CREATE POLICY objections_app ON public.objections FOR SELECT TO agent_app
+    USING (user_id = NULLIF(current_setting('app.user_id', true), '')::bigint);
+CREATE POLICY objections_privacy ON public.objections FOR SELECT TO agent_privacy
+    USING (user_id = NULLIF(current_setting('app.subject_id', true), '')::bigint);
+GRANT SELECT ON public.objections TO agent_app, agent_privacy;
+GRANT EXECUTE ON FUNCTION public.object_to_v1(bigint, text, text, bytea[], text),
+                          public.withdraw_objection_v1(bigint, text, bytea[]),
+                          public.is_suppressed_v1(bytea[], text)
+    TO agent_app, agent_privacy;
+GRANT EXECUTE ON FUNCTION ops.override_objection_v1(bigint, text, text) TO agent_privacy;
+
+DO $revision$
+BEGIN
+    PERFORM ops.audit_table_v1('public.objections', 'objection', entity_id => 'id', subject => 'user_id', entity_key => 'purpose');
+    PERFORM ops.audit_table_v1('ops.suppressions', 'suppression', entity_key => 'purpose');
+END
+$revision$;
+"""
+
+# Asked by services that sign nobody in, it answers for whom it is asked about, whatever row security hides. Later
+# consent outweighs an earlier objection; and of what is restricted, it is what art. 18(2) asks for.
+_MAY_PROCESS = """
+CREATE OR REPLACE FUNCTION public.may_process_v1(person_id bigint, asked_purpose text) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT CASE purpose.legal_basis
+               WHEN 'consent' THEN coalesce(consent.granted AND coalesce(consent.expires_at > now(), true), false)
+               WHEN 'legitimate_interests' THEN coalesce(consent.granted, true)
+               ELSE true
+           END
+           AND NOT EXISTS (SELECT
+                             FROM public.objections AS objection
+                            WHERE objection.user_id = person_id
+                              AND objection.purpose = purpose.code
+                              AND objection.overridden_at IS NULL
+                              AND objection.withdrawn_at IS NULL
+                              AND NOT coalesce(consent.granted AND consent.recorded_at > objection.objected_at, false))
+           AND NOT EXISTS (SELECT
+                             FROM ops.restrictions AS restriction
+                            WHERE restriction.user_id = person_id
+                              AND restriction.lifted_at IS NULL
+                              AND NOT coalesce(consent.granted AND consent.recorded_at > restriction.restricted_at
+                                               AND coalesce(consent.expires_at > now(), true), false)
+                              AND NOT EXISTS (SELECT
+                                                FROM ops.restriction_permits AS permit
+                                               WHERE permit.restriction_id = restriction.id
+                                                 AND permit.purpose = purpose.code
+                                                 AND permit.ground <> 'consent'
+                                                 AND permit.expires_at > now()))
+      FROM public.consent_purposes AS purpose
+      LEFT JOIN public.consent AS consent ON consent.user_id = person_id AND consent.purpose = purpose.code
+     WHERE purpose.code = asked_purpose
+$function$;
+COMMENT ON FUNCTION public.may_process_v1(bigint, text) IS
+    'Whether a person''s data may be processed for a purpose now: on its basis, not objected to, not restricted';
+"""
+
+_MAY_PROCESS_OF_003 = """
+CREATE OR REPLACE FUNCTION public.may_process_v1(person_id bigint, asked_purpose text) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT CASE purpose.legal_basis
+               WHEN 'consent' THEN coalesce(consent.granted AND coalesce(consent.expires_at > now(), true), false)
+               WHEN 'legitimate_interests' THEN coalesce(consent.granted, true)
+               ELSE true
+           END
+      FROM public.consent_purposes AS purpose
+      LEFT JOIN public.consent AS consent ON consent.user_id = person_id AND consent.purpose = purpose.code
+     WHERE purpose.code = asked_purpose
+$function$;
+COMMENT ON FUNCTION public.may_process_v1(bigint, text) IS
+    'Whether a person''s data may be processed for a purpose now: by a consent that holds, or a basis that needs none';
+"""
+
+# As 003 and 005 made them, without the rows of people whose data is restricted.
+_RESTRICTED_VIEWS = """
+CREATE OR REPLACE VIEW public.analyst_users AS
+SELECT pseudonym.analyst_ref,
+       person.locale,
+       person.country_code,
+       person.birth_year / 10 * 10 AS birth_decade,
+       person.status,
+       date_trunc('month', person.created_at, 'UTC') AS registered_in
+  FROM public.users AS person
+  LEFT JOIN ops.pseudonyms AS pseudonym ON pseudonym.user_id = person.id
+ WHERE person.id <> ALL ((SELECT ops.restricted_people())::bigint[]);
+CREATE OR REPLACE VIEW public.analyst_listens AS
+SELECT pseudonym.analyst_ref,
+       listen.track_id,
+       listen.listened_at,
+       listen.ms_played,
+       listen.context_type,
+       listen.client
+  FROM public.listens AS listen
+  LEFT JOIN ops.pseudonyms AS pseudonym ON pseudonym.user_id = listen.user_id
+ WHERE listen.user_id <> ALL ((SELECT ops.restricted_people())::bigint[]);
+CREATE OR REPLACE VIEW public.analyst_events AS
+SELECT pseudonym.analyst_ref,
+       event.event_name,
+       event.country_code,
+       event.created_at
+  FROM public.analytics AS event
+  LEFT JOIN ops.pseudonyms AS pseudonym ON pseudonym.user_id = event.user_id
+ WHERE event.user_id <> ALL ((SELECT ops.restricted_people())::bigint[]);
+CREATE OR REPLACE VIEW public.analyst_recommendations AS
+SELECT pseudonym.analyst_ref,
+       made.model_version_id,
+       made.surface,
+       made.profiling_used,
+       jsonb_array_length(made.items) AS items,
+       made.served_at,
+       made.feedback
+  FROM public.recommendations AS made
+  LEFT JOIN ops.pseudonyms AS pseudonym ON pseudonym.user_id = made.user_id
+ WHERE made.user_id <> ALL ((SELECT ops.restricted_people())::bigint[]);
+CREATE OR REPLACE VIEW public.analyst_consent AS
+SELECT answer.purpose,
+       answer.granted,
+       answer.policy_version,
+       count(*) AS people
+  FROM public.consent AS answer
+ WHERE answer.user_id <> ALL ((SELECT ops.restricted_people())::bigint[])
+ GROUP BY answer.purpose, answer.granted, answer.policy_version;
+"""
+
+_VIEWS_BEFORE = """
+CREATE OR REPLACE VIEW public.analyst_users AS
+SELECT pseudonym.analyst_ref,
+       person.locale,
+       person.country_code,
+       person.birth_year / 10 * 10 AS birth_decade,
+       person.status,
+       date_trunc('month', person.created_at, 'UTC') AS registered_in
+  FROM public.users AS person
+  LEFT JOIN ops.pseudonyms AS pseudonym ON pseudonym.user_id = person.id;
+CREATE OR REPLACE VIEW public.analyst_listens AS
+SELECT pseudonym.analyst_ref,
+       listen.track_id,
+       listen.listened_at,
+       listen.ms_played,
+       listen.context_type,
+       listen.client
+  FROM public.listens AS listen
+  LEFT JOIN ops.pseudonyms AS pseudonym ON pseudonym.user_id = listen.user_id;
+CREATE OR REPLACE VIEW public.analyst_events AS
+SELECT pseudonym.analyst_ref,
+       event.event_name,
+       event.country_code,
+       event.created_at
+  FROM public.analytics AS event
+  LEFT JOIN ops.pseudonyms AS pseudonym ON pseudonym.user_id = event.user_id;
+CREATE OR REPLACE VIEW public.analyst_recommendations AS
+SELECT pseudonym.analyst_ref,
+       made.model_version_id,
+       made.surface,
+       made.profiling_used,
+       jsonb_array_length(made.items) AS items,
+       made.served_at,
+       made.feedback
+  FROM public.recommendations AS made
+  LEFT JOIN ops.pseudonyms AS pseudonym ON pseudonym.user_id = made.user_id;
+CREATE OR REPLACE VIEW public.analyst_consent AS
+SELECT answer.purpose,
+       answer.granted,
+       answer.policy_version,
+       count(*) AS people
+  FROM public.consent AS answer
+ GROUP BY answer.purpose, answer.granted, answer.policy_version;
+"""
+
+# What proves that somebody's rights were kept outlives them; what only has an effect on them goes with them.
+_RIGHTS_CLASSIFIED = """
+DO $revision$
+BEGIN
+    PERFORM ops.classify_table_v1('public.consent_texts');
+    PERFORM ops.classify_table_v1('ops.legal_holds', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2): why it was kept has to be shown"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_column_v1('ops.legal_holds', 'placed_by', people => 'staff');
+    PERFORM ops.classify_column_v1('ops.legal_holds', 'released_by', people => 'staff');
+    PERFORM ops.classify_table_v1('ops.public_holidays');
+    PERFORM ops.classify_table_v1('public.data_subject_requests', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2), 12: the answer has to be shown"}', origin => 'provided', purposes => '{accountability}', legal_basis => 'legal_obligation', retention_rule => 'answered');
+    PERFORM ops.classify_table_v1('public.data_subject_request_events', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2), 12: the answer has to be shown"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_column_v1('public.data_subject_request_events', 'actor_ref', people => 'staff');
+    PERFORM ops.classify_table_v1('ops.restrictions', strategy => 'delete', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_column_v1('ops.restrictions', 'restricted_by', people => 'staff');
+    PERFORM ops.classify_column_v1('ops.restrictions', 'lifted_by', people => 'staff');
+    PERFORM ops.classify_table_v1('ops.restriction_permits');
+    PERFORM ops.classify_table_v1('public.objections', strategy => 'delete', origin => 'provided', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_column_v1('public.objections', 'overridden_at', origin => 'observed');
+    PERFORM ops.classify_column_v1('public.objections', 'override_reasons', origin => 'observed');
+    PERFORM ops.classify_table_v1('ops.suppressions', strategy => 'keep', strategy_args => '{"why": "GDPR art. 21(3): without it the next list of addresses brings them back"}', origin => 'provided', purposes => '{accountability}', legal_basis => 'legal_obligation', people => 'anybody');
+    INSERT INTO ops.personal_edges (from_table, from_columns, to_table, to_columns, kind, note)
+    VALUES ('ops.legal_holds', '{subject_id}', 'public.users', '{id}', 'column', 'a hold outlives the account'),
+           ('public.data_subject_requests', '{user_id}', 'public.users', '{id}', 'column', 'the answer outlives the account');
+END
+$revision$
+"""
+
+_DROP_REQUESTS = """
+DELETE FROM public.retention_policies AS policy
+ WHERE (policy.table_name, policy.rule) = ('data_subject_requests', 'answered');
+DO $revision$
+DECLARE
+    policy record;
+BEGIN
+    PERFORM ops.unaudit_table_v1('ops.suppressions');
+    PERFORM ops.unaudit_table_v1('public.objections');
+    PERFORM ops.unaudit_table_v1('ops.restriction_permits');
+    PERFORM ops.unaudit_table_v1('ops.restrictions');
+    PERFORM ops.unaudit_table_v1('public.data_subject_request_events');
+    PERFORM ops.unaudit_table_v1('public.data_subject_requests');
+    FOR policy IN
+        SELECT made.polname, made.polrelid::pg_catalog.regclass AS target
+          FROM pg_catalog.pg_policy AS made
+          JOIN pg_catalog.pg_class AS class ON class.oid = made.polrelid
+         WHERE made.polname = class.relname || '_restricted'
+           AND NOT made.polpermissive
+    LOOP
+        EXECUTE pg_catalog.format('DROP POLICY %I ON %s', policy.polname, policy.target);
+    END LOOP;
+END
+$revision$;
+DROP FUNCTION public.is_suppressed_v1(bytea[], text);
+DROP FUNCTION ops.override_objection_v1(bigint, text, text);
+DROP FUNCTION public.withdraw_objection_v1(bigint, text, bytea[]);
+DROP FUNCTION public.object_to_v1(bigint, text, text, bytea[], text);
+DROP FUNCTION public.use_permit_v1(bigint);
+DROP FUNCTION ops.permit_restricted_v1(bigint, text, text, text, timestamptz);
+DROP FUNCTION ops.lift_restriction_v1(bigint, text, timestamptz);
+DROP FUNCTION ops.restrict_person_v1(bigint, text, bigint);
+DROP FUNCTION ops.restrict_table_v1(regclass, name[]);
+DROP FUNCTION ops.restricted_people();
+DROP FUNCTION ops.open_requests_v1(integer);
+DROP FUNCTION ops.recount_requests_v1();
+DROP FUNCTION ops.note_request_v1(bigint, text, timestamptz);
+DROP FUNCTION ops.complete_request_v1(bigint, text, timestamptz);
+DROP FUNCTION ops.reject_request_v1(bigint, text, timestamptz);
+DROP FUNCTION ops.extend_request_v1(bigint, text, timestamptz);
+DROP FUNCTION ops.resume_request_v1(bigint, timestamptz);
+DROP FUNCTION ops.pause_request_v1(bigint, text, timestamptz);
+DROP FUNCTION public.file_request_v1(bigint, text, timestamptz, text, text, text, text);
+DROP FUNCTION ops.note_request(bigint, text, timestamptz, text, boolean);
+DROP FUNCTION ops.open_request(bigint, timestamptz);
+DROP FUNCTION ops.first_due_at(public.data_subject_requests);
+DROP TRIGGER data_subject_requests_due ON public.data_subject_requests;
+DROP FUNCTION ops.data_subject_requests_due();
+DROP FUNCTION ops.due_note_v1(date, text);
+DROP FUNCTION ops.due_date_v1(date, integer, text, integer);
+"""
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ from spotify_ai_agent_migrations.versions.core.errors import EXIT_FINDINGS
 from spotify_ai_agent_migrations.versions.gdpr_erasure import finding
 from spotify_ai_agent_migrations.versions.gdpr_erasure.accounting import records
 from spotify_ai_agent_migrations.versions.gdpr_erasure.checking import check_catalogue
+from spotify_ai_agent_migrations.versions.gdpr_erasure.export import SubjectExport, export_subject
 from spotify_ai_agent_migrations.versions.gdpr_erasure.probing import probe
 from spotify_ai_agent_migrations.versions.gdpr_erasure.record import as_json as record_as_json
 from spotify_ai_agent_migrations.versions.gdpr_erasure.record import as_markdown as record_as_markdown
@@ -122,3 +124,56 @@ def records_command(
         typer.echo(f"missing: {one}", err=True)
     if record.missing:
         raise typer.Exit(EXIT_FINDINGS)
+
+
+# What a person is given ---------------------------------------------------------------------------------
+
+
+class Article(str, Enum):
+    """What is asked for: all that is held, or what was provided."""
+
+    ACCESS = "15"
+    PORTABILITY = "20"
+
+
+class Language(str, Enum):
+    """What the page beside the data is written in."""
+
+    ENGLISH = "en"
+    FRENCH = "fr"
+
+
+@script.command("export", epilog=_EXIT_CODES)
+@app.command("export", epilog=_EXIT_CODES)
+def export_command(
+    user: Annotated[int, typer.Argument(metavar="USER", help="the person, by users.id")],
+    *,
+    output: Annotated[Path, typer.Option("--output", metavar="FILE.zip|DIRECTORY", help="not there yet")],
+    article: Annotated[Article, typer.Option("--article", help="15: all; 20: provided")] = Article.ACCESS,
+    with_observed: Annotated[
+        bool, typer.Option("--with-observed", help="under 20: what their use left behind too")
+    ] = False,
+    request: Annotated[
+        str | None, typer.Option("--request", metavar="UUID", help="what it answers, for the trail")
+    ] = None,
+    language: Annotated[Language | None, typer.Option("--language", help="if not the person's own")] = None,
+    url: _Url = None,
+) -> None:
+    """Write what is held about one person, and about nobody else."""
+    spoken = language.value if language else None
+    _exported(
+        export_subject(
+            user, output, article=int(article.value), with_observed=with_observed, request_id=request,
+            language=spoken, url=url,
+        )
+    )  # fmt: skip
+
+
+def _exported(done: SubjectExport) -> None:
+    for part in done.parts:
+        if part.files:
+            withheld = f", {part.replaced} values of others withheld" if part.replaced else ""
+            typer.echo(f"{part.name}: {part.rows} rows{withheld}")
+    typer.echo(f"{done.path}: article {done.article}, {done.rows} rows, sha256 {done.sha256}")
+    for table in done.unreached:
+        typer.echo(f"not in it: {table}, which nothing leads to from a person", err=True)
