@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-import uuid
 
 import pytest
 from gdpr_erasure.people import ADA, BOB, files_of
@@ -11,6 +10,8 @@ from psycopg2.sql import Composable
 
 from spotify_ai_agent_migrations.versions.gdpr_erasure.export import export_subject, staging
 from spotify_ai_agent_migrations.versions.gdpr_erasure.export.reading import Reader
+from spotify_ai_agent_migrations.versions.gdpr_erasure.requests import file_request, open_requests
+from spotify_ai_agent_migrations.versions.gdpr_erasure.restriction import restrict
 from support import rows
 
 ENTRIES = """
@@ -36,13 +37,25 @@ def test_each_table_is_told_and_the_export_last(entangled: str, tmp_path: pathli
     assert {entry[2:] for entry in entries} == {(0, "admin", None, ADA.id, True, None, None)}
 
 
-def test_an_entry_names_the_request(entangled: str, tmp_path: pathlib.Path) -> None:
-    request = uuid.uuid4()
-    export_subject(BOB.id, tmp_path / "one.zip", request_id=request, url=entangled)
-    export_subject(BOB.id, tmp_path / "two.zip", request_id=str(request), url=entangled)
-    entries = rows(entangled, ENTRIES)
-    assert {(entry[4], entry[5]) for entry in entries} == {(str(request), BOB.id)}
-    assert [entry[1] for entry in entries if entry[0] == "export"] == ["article 15", "article 15"]
+def test_an_entry_names_the_request_and_the_request_what_was_done(
+    entangled: str, tmp_path: pathlib.Path
+) -> None:
+    number = file_request(BOB.id, "access", url=entangled)
+    export_subject(BOB.id, tmp_path / "one.zip", request_id=number, url=entangled)
+    assert {(entry[2], entry[5]) for entry in rows(entangled, ENTRIES)} == {(number, BOB.id)}
+    events = "SELECT kind, told FROM data_subject_request_events WHERE request_id = %s ORDER BY id"
+    assert rows(entangled, events, (number,)) == [("received", None), ("noted", "exported under article 15")]
+    assert [one.number for one in open_requests(url=entangled)] == [number]
+
+
+def test_a_restricted_person_is_given_theirs(entangled: str, tmp_path: pathlib.Path) -> None:
+    """Storage only (GDPR art. 18) is no refusal of art. 15."""
+    free = export_subject(ADA.id, tmp_path / "free", url=entangled)
+    restrict(ADA.id, "accuracy_contested", url=entangled)
+    bound = export_subject(ADA.id, tmp_path / "bound", url=entangled)
+    more = {one.name: one.rows for one in bound.parts if one.table != "public.audit_log"}
+    less = {one.name: one.rows for one in free.parts if one.table != "public.audit_log"}
+    assert {name for name in more if more[name] != less[name]} == {"ops.restrictions"}
 
 
 def test_it_is_told_before_anybody_has_the_file(

@@ -22,6 +22,7 @@ from spotify_ai_agent_migrations.versions.core.errors import (
     TableError,
 )
 from spotify_ai_agent_migrations.versions.gdpr_erasure.export import export_subject, staging
+from spotify_ai_agent_migrations.versions.gdpr_erasure.requests import complete, file_request
 from support import environment, rows
 
 NO_NUMBER = "this is no number of a person\nHint: name a person by users.id, a whole number from 1"
@@ -63,9 +64,7 @@ def test_an_erased_person_is_refused(entangled: str, tmp_path: pathlib.Path, sta
     assert rows(entangled, "SELECT count(*) FROM audit_log WHERE entity_type = 'subject_export'") == [(0,)]
 
 
-def test_an_article_a_language_or_a_request_that_is_none_is_refused(
-    entangled: str, tmp_path: pathlib.Path
-) -> None:
+def test_an_article_or_a_language_that_is_none_is_refused(entangled: str, tmp_path: pathlib.Path) -> None:
     place = tmp_path / "out.zip"
     assert refused(SettingsError, ADA.id, place, article=16, url=entangled) == (
         "there is no export under article 16\nHint: choose 15 or 20"
@@ -73,9 +72,15 @@ def test_an_article_a_language_or_a_request_that_is_none_is_refused(
     assert refused(SettingsError, ADA.id, place, language="de", url=entangled) == (
         '"de" is no language of an export\nHint: choose en or fr'
     )
-    assert refused(SettingsError, ADA.id, place, request_id="7", url=entangled) == (
-        "the request is named by no UUID\nHint: leave it out, or name the request"
-    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_request_of_somebody_else_or_answered_is_refused(entangled: str, tmp_path: pathlib.Path) -> None:
+    number = file_request(BOB.id, "access", url=entangled)
+    none = "this person has no open request of this number\nHint: `agentdb gdpr-erasure requests` lists the open ones"
+    assert refused(SubjectError, ADA.id, tmp_path / "out.zip", request_id=number, url=entangled) == none
+    complete(number, url=entangled)
+    assert refused(SubjectError, BOB.id, tmp_path / "out.zip", request_id=number, url=entangled) == none
     assert list(tmp_path.iterdir()) == []
 
 

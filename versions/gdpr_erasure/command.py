@@ -154,7 +154,7 @@ def export_command(
         bool, typer.Option("--with-observed", help="under 20: what their use left behind too")
     ] = False,
     request: Annotated[
-        str | None, typer.Option("--request", metavar="UUID", help="what it answers, for the trail")
+        int | None, typer.Option("--request", metavar="NUMBER", help="the request it answers")
     ] = None,
     language: Annotated[Language | None, typer.Option("--language", help="if not the person's own")] = None,
     url: _Url = None,

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Final
-from uuid import UUID
 
 from psycopg2.extensions import connection as Connection
 
@@ -22,30 +21,31 @@ _DOING: Final = "recording the look in the audit trail"
 
 
 class Looks:
-    """The entries of one request, about one person."""
+    """The entries about one person, for one request of theirs or none."""
 
-    def __init__(self, connection: Connection, subject: int) -> None:
+    def __init__(self, connection: Connection, subject: int, request: int | None) -> None:
         self._connection = connection
         self._subject = subject
+        self._request = request
 
     def record(self, action: str, kind: str, keys: Sequence[str]) -> None:
-        """Write one entry for each of *keys*, and commit them together.
+        """Write one entry for each of *keys*, and commit them; an export is an event of its request too.
 
         Raises:
-            MigrationError: the trail did not take them.
+            MigrationError: the trail did not take them, or the request was answered meanwhile.
         """
         with translated(_DOING), self._connection, self._connection.cursor() as cursor:
             for key in keys:
-                cursor.execute(
-                    _SQL["look"], {"kind": kind, "action": action, "subject": self._subject, "key": key}
-                )
+                values = {"kind": kind, "action": action, "subject": self._subject, "key": key}
+                cursor.execute(_SQL["look"], {**values, "request": self._request or 0})
+                if action == "export" and self._request is not None:
+                    cursor.execute(
+                        _SQL["answer"], {"request": self._request, "done": f"exported under {key}"}
+                    )
 
 
 @contextmanager
-def looks(settings: Settings, subject: int, *, request: UUID | None, purpose: str) -> Iterator[Looks]:
+def looks(settings: Settings, subject: int, *, request: int | None, purpose: str) -> Iterator[Looks]:
     """Open the trail for looks at *subject*; `request` is what they are for, where there is a request."""
     with closing(open_connection(settings, purpose=purpose, actor="admin")) as connection:
-        if request is not None:
-            with translated(_DOING), connection, connection.cursor() as cursor:
-                cursor.execute(_SQL["name_request"], {"request": str(request)})
-        yield Looks(connection, subject)
+        yield Looks(connection, subject, request)

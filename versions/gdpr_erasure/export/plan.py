@@ -18,6 +18,8 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Catalogue, C
 
 PORTABLE_BASES: Final = frozenset({"consent", "contract"})
 
+# Whose data it is; what is kept of staff in a row about a person is not the person's.
+_PEOPLE: Final = "users"
 # What the rows of a table that is about nobody are called by, where rows of the person name them.
 _NAMING: Final = (
     "name",
@@ -174,7 +176,7 @@ def _wanted(
 ) -> Iterator[Wanted]:
     others = frozenset(column.name for column in columns if column.third_party)
     for column in columns:
-        if is_secret(column):
+        if is_secret(column) or column.people != _PEOPLE:
             continue
         naming = [
             edge for edge in edges if edge.from_table == reach.name and column.name in edge.from_columns

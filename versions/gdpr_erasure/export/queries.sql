@@ -95,11 +95,20 @@ SELECT recipient.name, recipient.kind, recipient.purpose, recipient.country_code
 SELECT one.name, one.address, one.contact, one.representative, one.dpo_name, one.dpo_contact
   FROM ops.controller AS one;
 
--- name_request --
--- What caused the entries of the trail that follow, on this connection.
-SELECT pg_catalog.set_config('app.request_id', %(request)s, false);
+-- request --
+-- Whether the person has such a request that nobody has answered.
+SELECT true
+  FROM public.data_subject_requests AS request
+ WHERE request.id = %(request)s
+   AND request.user_id = %(subject)s
+   AND request.closed_at IS NULL;
 
 -- look --
--- Write to the trail that a table was looked at for a person: its name, never a value nor the person's number.
-SELECT public.record_audit_v1(entity_type => %(kind)s, entity_id => 0, action => %(action)s,
+-- Write to the trail that a table was looked at for a person: its name and that of the request, never a value nor
+-- the person's number.
+SELECT public.record_audit_v1(entity_type => %(kind)s, entity_id => %(request)s, action => %(action)s,
                               subject_id => %(subject)s, entity_key => %(key)s);
+
+-- answer --
+-- Write what was done for a request; refused once it is answered.
+SELECT ops.note_request_v1(%(request)s, %(done)s);

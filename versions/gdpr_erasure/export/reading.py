@@ -83,6 +83,18 @@ class Reader:
             )
         return Person(locale, as_of)
 
+    def refuse_request_of_others(self, number: int) -> None:
+        """Raise where this is no open request of the person.
+
+        Raises:
+            SubjectError: it is none.
+        """
+        if not self._ask("request", request=number, subject=self._subject):
+            raise SubjectError(
+                "this person has no open request of this number",
+                hint="`agentdb gdpr-erasure requests` lists the open ones",
+            )
+
     def catalogue(self) -> Catalogue:
         """Return the catalogue, as it is in this snapshot."""
         with self._connection.cursor() as cursor:

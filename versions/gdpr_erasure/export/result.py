@@ -24,6 +24,7 @@ class ExportedPart:
     files: tuple[str, ...] = ()
     replaced: int = 0
     acted_as: str = "agent_privacy"
+    seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)

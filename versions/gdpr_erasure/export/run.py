@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from uuid import UUID
 
 from spotify_ai_agent_migrations.versions.core.database import connect, translated
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
@@ -49,7 +48,7 @@ _PAGES: Final = {"en": "READ_ME.md", "fr": "LISEZ_MOI.md"}
 
 
 def export_subject(
-    user_id: int, path: str | os.PathLike[str], *, article: int = 15, request_id: UUID | str | None = None,
+    user_id: int, path: str | os.PathLike[str], *, article: int = 15, request_id: int | None = None,
     with_observed: bool = False, language: str | None = None, url: str | None = None,
 ) -> SubjectExport:  # fmt: skip
     """Write what is held about the person *user_id* into *path*: a ZIP file by its name, or a directory.
@@ -62,14 +61,14 @@ def export_subject(
 
     article: 15 is all that the catalogue of personal data leads to; 20 what the person provided, by consent
         or under a contract. `with_observed` adds to the latter what their use of the service left behind.
-    request_id: of the request it answers, for the entries of the audit trail.
+    request_id: the request it answers, an open one of the same person; it gets an event, and stays open.
     language: en or fr; the person's own otherwise.
 
     Writes: an entry of the trail for each table before it is read, and one before the export is handed out.
     Locks: ACCESS SHARE. Memory: a few hundred rows, however many there are.
 
     Raises:
-        SubjectError: nobody has this number, or they are erased.
+        SubjectError: nobody has this number, they are erased, or the request is not theirs.
         FileError: something is at *path*, or it cannot be written.
         PrivilegeError: the login may not act as agent_privacy, or rows are hidden from that role.
         TableError: a column of a table that is reached is not in the catalogue.
@@ -79,30 +78,20 @@ def export_subject(
     subject = checked_subject(user_id)
     if article not in _ARTICLES:
         raise SettingsError(f"there is no export under article {article}", hint="choose 15 or 20")
-    request = _request(request_id)
     settings = resolve_settings(url)
     with (
         connect(settings, purpose=_PURPOSE, row_security=False) as connection,
         translated("exporting the data of a person"),
-        looks(settings, subject, request=request, purpose=_PURPOSE) as trail,
+        looks(settings, subject, request=request_id, purpose=_PURPOSE) as trail,
     ):
         reader = Reader(connection, subject)
         person = reader.person()
+        if request_id is not None:
+            reader.refuse_request_of_others(request_id)
         spoken = words(language or language_of(person.locale))
         with packaged(Path(path), at=person.as_of) as package:
             export = _Export(reader, package, trail, spoken, subject, article=article)
             return export.write(Path(path), person, began=began, with_observed=with_observed)
-
-
-def _request(given: UUID | str | None) -> UUID | None:
-    if given is None or isinstance(given, UUID):
-        return given
-    try:
-        return UUID(given)
-    except ValueError:
-        raise SettingsError(
-            "the request is named by no UUID", hint="leave it out, or name the request"
-        ) from None
 
 
 @dataclass(frozen=True)
@@ -186,6 +175,7 @@ class _Export:
         self, name: str, table: str, part: Part, rows: Iterable[Row], fields: tuple[Field, ...],
         columns: tuple[Column, ...], facts: Facts, key: tuple[str, ...], acted_as: str,
     ) -> _Done:  # fmt: skip
+        began = time.monotonic()
         as_json, as_csv = self._package.begin(), self._package.begin()
         count = write_rows(rows, fields, as_json=as_json.file, as_csv=as_csv.file, subject=str(self._subject))
         files: list[Written] = []
@@ -197,8 +187,9 @@ class _Export:
         replaced = sum(one.replaced for one in fields)
         names = tuple(one.name for one in fields)
         done = ExportedPart(
-            name, table, part.value, count, names, tuple(one.path for one in files), replaced, acted_as
-        )
+            name, table, part.value, count, names, tuple(one.path for one in files), replaced, acted_as,
+            time.monotonic() - began,
+        )  # fmt: skip
         title = title_of(self._words, facts.titles[table], part.value)
         descriptions = {one.name: self._words.text(one.description) for one in columns}
         about_them = self._words.text(facts.titles[table])
