@@ -26,12 +26,12 @@ from pathlib import Path
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from versions.core.embedded import home, start
 from versions.gdpr_erasure.export import export_subject
 
+ROOT = Path(__file__).resolve().parents[1]
 DATABASE = "gdpr_export_benchmark"
 PERSON = 1
 OWN_ROWS = 10_000
