@@ -231,7 +231,7 @@ SELECT policy.table_name, policy.rule, policy.keep_for::text, policy.action, pol
  ORDER BY policy.table_name, policy.rule;
 
 -- searched --
--- The columns that can hold text, with what kind of it, the pages of their table, and whether it can be sampled.
+-- The columns that can hold text, with what kind of it, and whether their table can be sampled.
 SELECT pg_catalog.quote_ident(namespace.nspname) || '.' || pg_catalog.quote_ident(relation.relname),
        attribute.attname::text,
        CASE WHEN base.typcategory = 'I' THEN 'address'
@@ -239,9 +239,6 @@ SELECT pg_catalog.quote_ident(namespace.nspname) || '.' || pg_catalog.quote_iden
             ELSE 'text'
        END,
        base.typname = 'json',
-       coalesce((SELECT pg_catalog.sum(pg_catalog.pg_relation_size(part.relid))
-                   FROM pg_catalog.pg_partition_tree(relation.oid) AS part),
-                pg_catalog.pg_relation_size(relation.oid))::bigint / pg_catalog.current_setting('block_size')::bigint,
        relation.relkind <> 'f'
   FROM pg_catalog.pg_class AS relation
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relation.relnamespace
@@ -267,6 +264,13 @@ SELECT pg_catalog.quote_ident(namespace.nspname) || '.' || pg_catalog.quote_iden
                       AND link.objid = relation.oid
                       AND link.deptype = 'e')
  ORDER BY 1, attribute.attnum;
+
+-- pages --
+-- How many pages a table has, all its partitions together; waits for who locks it.
+SELECT coalesce((SELECT pg_catalog.sum(pg_catalog.pg_relation_size(part.relid))
+                   FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass(%(table)s)) AS part),
+                pg_catalog.pg_relation_size(pg_catalog.to_regclass(%(table)s)))::bigint
+       / pg_catalog.current_setting('block_size')::bigint;
 
 -- sample --
 -- Some values of a column, cut, from some pages of its table.

@@ -31,13 +31,12 @@ _DECLARE: Final = (
 
 @dataclass(frozen=True)
 class Searched:
-    """A column that can hold text; `holds` is text, document or address, `pages` those of its table."""
+    """A column that can hold text; `holds` is text, document or address."""
 
     table: str
     name: str
     holds: str
     is_json: bool
-    pages: int
     can_be_sampled: bool
 
     @property
@@ -136,7 +135,7 @@ def _sample(cursor: Cursor, column: Searched, *, rows: int, pages: int) -> list[
     statement = SQL(STATEMENTS["sample"]).format(
         column=Identifier(column.name),
         table=identifier(column.table),
-        sampling=_sampling(column, pages),
+        sampling=_sampling(cursor, column, pages),
         most_characters=Literal(_CHARACTERS),
         most_rows=Literal(rows),
     )
@@ -144,7 +143,8 @@ def _sample(cursor: Cursor, column: Searched, *, rows: int, pages: int) -> list[
     return [value for (value,) in cursor.fetchall()]
 
 
-def _sampling(column: Searched, pages: int) -> Composable:
-    if column.pages <= pages or not column.can_be_sampled:
+def _sampling(cursor: Cursor, column: Searched, pages: int) -> Composable:
+    ((there,),) = asked(cursor, "pages", table=column.table)
+    if there is None or there <= pages or not column.can_be_sampled:
         return SQL("")
-    return SQL("TABLESAMPLE SYSTEM ({})").format(Literal(100 * pages / column.pages))
+    return SQL("TABLESAMPLE SYSTEM ({})").format(Literal(100 * pages / there))
