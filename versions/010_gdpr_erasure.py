@@ -469,12 +469,16 @@ BEGIN
     PERFORM ops.classify_table_v1('public.audit_log', strategy => 'keep', strategy_args => '{"why": "GDPR art. 17(3)(b): names nobody once the pseudonym is gone"}', origin => 'observed', purposes => '{security,accountability}', legal_basis => 'legitimate_interests', retention_rule => 'trail');
     PERFORM ops.classify_column_v1('public.audit_log', 'entity_id', strategy => 'redact');
     PERFORM ops.classify_column_v1('public.audit_log', 'actor_ref', third_party => true);
-    PERFORM ops.classify_table_v1('ops.pseudonyms', strategy => 'delete', origin => 'observed', purposes => '{security}', legal_basis => 'legitimate_interests');
+    PERFORM ops.classify_table_v1('ops.pseudonyms', strategy => 'delete', strategy_args => '{"until": "the person is erased"}', origin => 'observed', purposes => '{security}', legal_basis => 'legitimate_interests');
     PERFORM ops.classify_column_v1('ops.pseudonyms', 'role_name', people => 'staff');
 
     -- Of those who run the service.
-    PERFORM ops.classify_table_v1('ops.migration_journal', strategy => 'keep', strategy_args => '{"why": "ISO/IEC 27001:2022 A.8.32: who changed the schema"}', origin => 'observed', purposes => '{security}', legal_basis => 'legitimate_interests', people => 'staff');
-    PERFORM ops.classify_table_v1('ops.controller', strategy => 'keep', strategy_args => '{"why": "GDPR art. 30(1)(a)"}', origin => 'provided', purposes => '{accountability}', legal_basis => 'legal_obligation', people => 'staff');
+    PERFORM ops.classify_table_v1('ops.migration_journal', strategy => 'keep', strategy_args => '{"why": "ISO/IEC 27001:2022 A.8.32: who changed the schema", "until": "the database is given up"}', origin => 'observed', purposes => '{security}', legal_basis => 'legitimate_interests', people => 'staff');
+    PERFORM ops.classify_table_v1('ops.controller', strategy => 'keep', strategy_args => '{"why": "GDPR art. 30(1)(a)", "until": "it changes"}', origin => 'provided', purposes => '{accountability}', legal_basis => 'legal_obligation', people => 'staff');
+
+    -- What looks as if it were about a person, and is not.
+    PERFORM ops.classify_column_v1('ops.controller', 'address', strategy_args => '{"why": "of the organisation"}');
+    PERFORM ops.classify_column_v1('ops.migration_journal', 'locks', strategy_args => '{"why": "the keys are names of relations"}');
 
     -- All the others of this schema hold nothing personal, and say so; whoever made a table beside them classifies it.
     FOR target IN
@@ -543,6 +547,7 @@ $revision$
 """
 
 _CATALOGUE_GRANTS = """
+GRANT USAGE ON SCHEMA ops TO agent_privacy, agent_auditor;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ops.personal_data, ops.personal_edges, ops.recipients, ops.controller, ops.processing_activities
     TO agent_privacy;
 GRANT USAGE ON SEQUENCE ops.personal_edges_id_seq TO agent_privacy;
@@ -553,6 +558,7 @@ GRANT SELECT ON ops.personal_data, ops.personal_edges, ops.recipients, ops.contr
 """
 
 _DROP_CATALOGUE = """
+REVOKE USAGE ON SCHEMA ops FROM agent_privacy, agent_auditor;
 DO $revision$
 BEGIN
     PERFORM ops.unaudit_table_v1('ops.processing_activities');

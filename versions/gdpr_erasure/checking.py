@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Set
 from contextlib import closing
-from typing import Any, Final
+from typing import Final
 
-import psycopg2
-from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
-from psycopg2.sql import SQL, Identifier, Literal
+from psycopg2.sql import SQL, Literal
 
-from spotify_ai_agent_migrations.versions.core.database import open_connection, translated
-from spotify_ai_agent_migrations.versions.core.errors import RevisionError
-from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
-from spotify_ai_agent_migrations.versions.core.sql import queries
+from spotify_ai_agent_migrations.versions.core.database import translated
+from spotify_ai_agent_migrations.versions.gdpr_erasure.asking import accepted, asked, opened
 from spotify_ai_agent_migrations.versions.gdpr_erasure.catalogue import read_catalogue
 from spotify_ai_agent_migrations.versions.gdpr_erasure.finding import Finding
-from spotify_ai_agent_migrations.versions.gdpr_erasure.fitting import Shape, constant, misfits
+from spotify_ai_agent_migrations.versions.gdpr_erasure.fitting import Shape, misfits
 from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach, reached, unreached
 from spotify_ai_agent_migrations.versions.gdpr_erasure.model import (
     Catalogue,
@@ -27,10 +23,10 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.model import (
     Strategy,
     Table,
 )
-from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import identifier
+from spotify_ai_agent_migrations.versions.gdpr_erasure.refusing import refused
 
-STATEMENTS: Final = queries("spotify_ai_agent_migrations.versions.gdpr_erasure")
 _CLASSES: Final = "none, identifier, contact, location, behavioural, content, derived"
+_PURPOSE: Final = "name one of public.consent_purposes, or INSERT it there"
 
 
 def check_catalogue(url: str | None = None) -> tuple[Finding, ...]:
@@ -46,30 +42,6 @@ def check_catalogue(url: str | None = None) -> tuple[Finding, ...]:
         return tuple(_findings(cursor, catalogue))
 
 
-def opened(url: str | None) -> Connection:
-    """Return a connection that reads only, each statement by itself; the caller closes it.
-
-    Raises:
-        RevisionError: the database has no catalogue.
-    """
-    connection = open_connection(resolve_settings(url), purpose="agentdb gdpr-erasure", row_security=False)
-    connection.set_session(readonly=True, autocommit=True)
-    with connection.cursor() as cursor:
-        if asked(cursor, "is_there") != [(True,)]:
-            connection.close()
-            raise RevisionError(
-                "the database has no catalogue of personal data",
-                hint="apply the revisions: alembic upgrade head",
-            )
-    return connection
-
-
-def asked(cursor: Cursor, name: str, **values: object) -> list[tuple[Any, ...]]:
-    """Return the rows of a named statement."""
-    cursor.execute(STATEMENTS[name], values)
-    return cursor.fetchall()
-
-
 def _findings(cursor: Cursor, catalogue: Catalogue) -> Iterator[Finding]:
     known = {(one.table_name, one.name): one for one in catalogue.columns}
     for table in catalogue.tables:
@@ -83,13 +55,13 @@ def _findings(cursor: Cursor, catalogue: Catalogue) -> Iterator[Finding]:
             "is in the catalogue, and not in the database",
             f"DELETE FROM ops.personal_data WHERE {where.as_string(cursor)};",  # noqa: S608  (it is shown)
         )
-    yield from _valued(cursor, catalogue)
+    yield from refused(cursor, catalogue)
     yield from _edges(cursor, catalogue)
     yield from _reaches(catalogue)
     yield from _references(cursor, catalogue)
 
 
-def _of_table(cursor: Cursor, table: Table, known: dict[tuple[str, str], Column]) -> Iterator[Finding]:
+def _of_table(cursor: Cursor, table: Table, known: Mapping[tuple[str, str], Column]) -> Iterator[Finding]:
     """Yield the columns of *table* that the catalogue does not know, or knows otherwise than they are."""
     for name, comment, base, category, not_null, is_unique in asked(cursor, "live", table=table.name):
         entry, place = known.get((table.name, name)), f"{table.name}.{name}"
@@ -101,27 +73,113 @@ def _of_table(cursor: Cursor, table: Table, known: dict[tuple[str, str], Column]
                 "comment",
                 place,
                 "has another comment than the catalogue says",
-                f"{_classify(table.name, name)} writes it again",
+                f"say it again: {_classify(table.name, name)}",
             )
         for problem in misfits(entry, Shape(base, category, not_null, is_unique)):
             yield Finding("strategy", place, problem, "choose a strategy that its type allows")
 
 
 def _classify(table: str, column: str) -> str:
-    spoken = SQL("SELECT ops.classify_column_v1({}, {}, …);").as_string(None) if False else ""
-    del spoken
-    return f"SELECT ops.classify_column_v1('{table}', '{column}', class => '…', description => '…', …);"
+    return (
+        f"SELECT ops.classify_column_v1('{table}', '{column}', class => '…', description => '…', "
+        f"strategy => '…', …); the class is one of {_CLASSES}"
+    )
 
 
-def _valued(cursor: Cursor, catalogue: Catalogue) -> Iterator[Finding]:
-    """Yield the columns whose NULL or constant their type, a check or a foreign key refuses."""
-    told = {
-        (one.table_name, one.name): one
-        for one in catalogue.columns
-        if one.strategy in {Strategy.NULL, Strategy.CONSTANT}
-    }
-    for (table, name), column in told.items():
-        if column.strategy is Strategy.CONSTANT and not _casts(cursor, column):
-            yield _refused(table, name, f"is to be a constant that is none of {column.type}")
-            del catalogue
-            return
+def _edges(cursor: Cursor, catalogue: Catalogue) -> Iterator[Finding]:
+    """Yield the declared edges whose columns are not there, or not of the type that their kind asks."""
+    for edge in catalogue.edges:
+        if edge.constraint is not None:
+            continue
+        told = [edge.discriminator_column] if edge.discriminator_column else []
+        here = [*edge.from_columns, *told, *(edge.own_columns or ())]
+        place = f"{edge.from_table} ({', '.join(edge.from_columns)})"
+        for table, columns in ((edge.from_table, here), (edge.to_table, list(edge.to_columns))):
+            for (name,) in asked(cursor, "missing_columns", table=table, columns=columns):
+                yield Finding(
+                    "edge",
+                    place,
+                    f'names the column "{name}" of "{table}", which is not there',
+                    "UPDATE or DELETE the edge in ops.personal_edges",
+                )
+        if (problem := _of_kind(cursor, edge)) is not None:
+            yield Finding("edge", place, problem, "UPDATE or DELETE the edge in ops.personal_edges")
+
+
+def _of_kind(cursor: Cursor, edge: Edge) -> str | None:
+    bases = {row[0]: (row[2], row[3]) for row in asked(cursor, "live", table=edge.from_table)}
+    base, category = bases.get(edge.from_columns[0], ("", ""))
+    if edge.kind is Kind.ARRAY and category not in {"A", ""}:
+        return f"is said to be an array, and is {base}"
+    if edge.kind is Kind.JSON and base not in {"json", "jsonb", ""}:
+        return f"is said to be JSON, and is {base}"
+    if edge.kind is Kind.JSON and not accepted(cursor, SQL("SELECT %s::jsonpath"), (edge.json_path,)):
+        return "has a path that is no jsonpath"
+    return None
+
+
+def _reaches(catalogue: Catalogue) -> Iterator[Finding]:
+    """Yield the tables whose rows no way leads to, or none by which they could be deleted."""
+    reaches = reached(catalogue)
+    for name in unreached(catalogue, reaches):
+        yield Finding(
+            "unreached",
+            name,
+            "holds personal data, and nothing leads to it from a person",
+            "add a foreign key, or declare an edge in ops.personal_edges",
+        )
+    for reach in reaches:
+        yield from _deleted(catalogue, reach)
+
+
+def _deleted(catalogue: Catalogue, reach: Reach) -> Iterator[Finding]:
+    columns = [one for one in catalogue.columns_of(reach.name) if one.is_personal and one.people == "users"]
+    goes = any(one.strategy is Strategy.DELETE for one in columns)
+    if goes and reach.owned() is None:
+        yield Finding(
+            "unreached",
+            reach.name,
+            "is to lose rows, and is reached only where it mentions a person",
+            "choose a strategy for each column, or declare an edge to whole rows",
+        )
+    for column in columns:
+        if goes and column.strategy is Strategy.KEEP:
+            yield Finding(
+                "strategy",
+                f"{reach.name}.{column.name}",
+                "is to be kept, in a row that is to be deleted",
+                "choose one of the two for the whole table",
+            )
+
+
+def _references(cursor: Cursor, catalogue: Catalogue) -> Iterator[Finding]:
+    """Yield what names a purpose, a basis or a rule of retention that is not there."""
+    bases = {row[0]: row[1] for row in asked(cursor, "purposes")}
+    rules = {(row[0], row[1]) for row in asked(cursor, "retention")}
+    for column in catalogue.columns:
+        place = f"{column.table_name}.{column.name}"
+        for purpose in column.purposes:
+            if purpose not in bases:
+                yield Finding(
+                    "reference", place, f'is for the purpose "{purpose}", which is not there', _PURPOSE
+                )
+        known = {bases[purpose] for purpose in column.purposes if purpose in bases}
+        if known and column.legal_basis not in known:
+            yield Finding(
+                "reference",
+                place,
+                f'rests on "{column.legal_basis}", and none of its purposes does',
+                "give it a purpose of consent_purposes that rests on it, or the basis of its purposes",
+            )
+        if column.retention_rule is not None and not _ruled(column, rules):
+            yield Finding(
+                "reference",
+                place,
+                f'is kept by the rule "{column.retention_rule}", which its table does not have',
+                "INSERT the rule into public.retention_policies, or name another",
+            )
+
+
+def _ruled(column: Column, rules: Set[tuple[str, str]]) -> bool:
+    names = (column.table_name, column.table_name.removeprefix("public."))
+    return any((name, column.retention_rule) in rules for name in names)

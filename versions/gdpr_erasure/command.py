@@ -2,9 +2,123 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from enum import Enum
+from typing import Annotated
+
 import typer
 
-_HELP = "Personal data: find it, account for it, answer whoever asks for it."
+from spotify_ai_agent_migrations.versions.core.errors import EXIT_FINDINGS
+from spotify_ai_agent_migrations.versions.gdpr_erasure import finding
+from spotify_ai_agent_migrations.versions.gdpr_erasure.accounting import records
+from spotify_ai_agent_migrations.versions.gdpr_erasure.checking import check_catalogue
+from spotify_ai_agent_migrations.versions.gdpr_erasure.probing import probe
+from spotify_ai_agent_migrations.versions.gdpr_erasure.record import as_json as record_as_json
+from spotify_ai_agent_migrations.versions.gdpr_erasure.record import as_markdown as record_as_markdown
+from spotify_ai_agent_migrations.versions.gdpr_erasure.scanning import PAGES, ROWS, TIMEOUT_MS, scan
 
-app = typer.Typer(no_args_is_help=True, help=_HELP)
-script = typer.Typer(no_args_is_help=True, help=_HELP)
+_EXIT_CODES = (
+    "Exit codes: 0 done, 1 refused or failed, 2 usage or settings, 3 findings (check, scan), something "
+    "missing (records) or overdue (requests)."
+)
+
+app = typer.Typer(
+    name="gdpr-erasure",
+    help="Personal data: find it, account for it, answer whoever asks for it.",
+    epilog=_EXIT_CODES,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+# `python versions/010_gdpr_erasure.py`: the same beside both directions of the revision.
+script = typer.Typer(
+    help="Personal data: find it, account for it, answer whoever asks for it.",
+    epilog=_EXIT_CODES,
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+_Url = Annotated[str | None, typer.Option("--url", metavar="URL", help="in place of DATABASE_URL and .env")]
+
+
+class Format(str, Enum):
+    """How findings are written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+_Format = Annotated[Format, typer.Option("--format", help="how the answer is written")]
+
+
+# The catalogue ------------------------------------------------------------------------------------------
+
+
+@script.command("check", epilog=_EXIT_CODES)
+@app.command("check", epilog=_EXIT_CODES)
+def check_command(*, written: _Format = Format.TEXT, url: _Url = None) -> None:
+    """Name each column that is not classified, or cannot be treated as the catalogue says."""
+    _found(check_catalogue(url), written)
+
+
+def _found(
+    findings: Sequence[finding.Finding], written: Format, *, held: Sequence[finding.Held] | None = None
+) -> None:
+    """Write *findings*, and where a person is held if one was looked for."""
+    shown = finding.as_json(findings, held=held) if written is Format.JSON else finding.as_text(findings)
+    typer.echo(shown)
+    if findings:
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+@script.command("scan", epilog=_EXIT_CODES)
+@app.command("scan", epilog=_EXIT_CODES)
+def scan_command(
+    *,
+    subject: Annotated[
+        int | None,
+        typer.Option("--subject", min=1, metavar="ID", help="look for what this person is known by"),
+    ] = None,
+    rows: Annotated[int, typer.Option("--rows", min=1, help="values of a column to look at")] = ROWS,
+    pages: Annotated[int, typer.Option("--pages", min=1, help="pages that a sample comes from")] = PAGES,
+    timeout_ms: Annotated[
+        int, typer.Option("--timeout-ms", min=1, help="bound of one statement")
+    ] = TIMEOUT_MS,
+    written: _Format = Format.TEXT,
+    url: _Url = None,
+) -> None:
+    """Look for personal data that nobody declared, by names and values; say where, and never what."""
+    if subject is None:
+        _found(scan(url, rows=rows, pages=pages, timeout_ms=timeout_ms), written)
+        return
+    probed = probe(subject, url, timeout_ms=timeout_ms)
+    if written is Format.TEXT:
+        for one in probed.held:
+            typer.echo(f"{one.place}: rows {one.rows}, of them not the person's {one.elsewhere}")
+    _found(probed.findings, written, held=probed.held)
+
+
+class RecordFormat(str, Enum):
+    """How the record of processing is written."""
+
+    MARKDOWN = "md"
+    JSON = "json"
+
+
+@script.command("records", epilog=_EXIT_CODES)
+@app.command("records", epilog=_EXIT_CODES)
+def records_command(
+    *,
+    written: Annotated[
+        RecordFormat, typer.Option("--format", help="how the record is written")
+    ] = RecordFormat.MARKDOWN,
+    url: _Url = None,
+) -> None:
+    """Write the record of processing activities (GDPR art. 30), and say what is missing in it."""
+    record = records(url)
+    as_written = record_as_json if written is RecordFormat.JSON else record_as_markdown
+    typer.echo(as_written(record), nl=written is RecordFormat.JSON)
+    for one in record.missing:
+        typer.echo(f"missing: {one}", err=True)
+    if record.missing:
+        raise typer.Exit(EXIT_FINDINGS)

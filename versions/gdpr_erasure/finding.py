@@ -1,4 +1,4 @@
-"""What is wrong about the catalogue, or missing from it: a place, a problem, and what mends it. No value, ever."""
+"""What is wrong about the catalogue, or missing from it: place, problem and cure. Never a value."""
 
 from __future__ import annotations
 
@@ -21,6 +21,15 @@ class Finding:
     hint: str
 
 
+@dataclass(frozen=True)
+class Held:
+    """A column that holds a person: in how many rows, and in how many that are not theirs."""
+
+    place: str
+    rows: int
+    elsewhere: int
+
+
 def as_text(findings: Sequence[Finding]) -> str:
     """Return *findings* as lines for people, the number of them last."""
     lines = [f"{one.place}: {one.problem}\n  Hint: {one.hint}" for one in findings]
@@ -28,6 +37,8 @@ def as_text(findings: Sequence[Finding]) -> str:
     return "\n".join([*lines, ending])
 
 
-def as_json(findings: Sequence[Finding]) -> str:
-    """Return *findings* as one JSON document."""
-    return json.dumps({"findings": [asdict(one) for one in findings]}, ensure_ascii=False, indent=2)
+def as_json(findings: Sequence[Finding], *, held: Sequence[Held] | None = None) -> str:
+    """Return *findings* as one JSON document, and where a person is *held* if one was looked for."""
+    found = {"findings": [asdict(one) for one in findings]}
+    places = {} if held is None else {"held": [asdict(one) for one in held]}
+    return json.dumps({**places, **found}, ensure_ascii=False, indent=2)

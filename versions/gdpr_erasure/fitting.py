@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -19,7 +20,7 @@ _STEPS: Final = frozenset({"century", "decade", "year", "quarter", "month", "wee
 class Shape:
     """What a column can hold.
 
-    base: its type, behind any domain, without a length. category: the letter that PostgreSQL has for its kind.
+    base: its type, behind any domain, without a length. category: PostgreSQL's letter for its kind.
     """
 
     base: str
@@ -40,12 +41,6 @@ def constant(column: Column) -> str | None:
     value = column.strategy_args.get("value") if column.strategy is Strategy.CONSTANT else None
     if value is None or isinstance(value, str):
         return value
-    return {True: "true", False: "false"}[value] if isinstance(value, bool) else _written(value)
-
-
-def _written(value: Any) -> str:  # noqa: ANN401  (whatever JSON holds)
-    import json
-
     return json.dumps(value, ensure_ascii=False)
 
 

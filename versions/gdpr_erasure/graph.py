@@ -68,7 +68,7 @@ def reached(catalogue: Catalogue, subject: str = SUBJECTS) -> tuple[Reach, ...]:
     """Return every table that is reached from *subject*, that one first, with all ways to each.
 
     Raises:
-        TableError: there is no such table, its key is not one column, or there are too many ways to one table.
+        TableError: there is no such table, its key is not one column, or too many ways lead to one table.
     """
     start = _start(catalogue, subject)
     tables = {table.name: table for table in catalogue.tables}

@@ -225,6 +225,90 @@ SELECT purpose.code, purpose.legal_basis, purpose.description FROM public.consen
 
 -- retention --
 -- How long rows are kept.
-SELECT policy.table_name, policy.rule, policy.keep_for::text, policy.action, policy.legal_reference
+SELECT policy.table_name, policy.rule, policy.keep_for::text, policy.action, policy.legal_reference,
+       policy.time_column
   FROM public.retention_policies AS policy
  ORDER BY policy.table_name, policy.rule;
+
+-- searched --
+-- The columns that can hold text, with what kind of it, and whether their table can be sampled.
+SELECT pg_catalog.quote_ident(namespace.nspname) || '.' || pg_catalog.quote_ident(relation.relname),
+       attribute.attname::text,
+       CASE WHEN base.typcategory = 'I' THEN 'address'
+            WHEN base.typname IN ('json', 'jsonb') THEN 'document'
+            ELSE 'text'
+       END,
+       base.typname = 'json',
+       relation.relkind <> 'f'
+  FROM pg_catalog.pg_class AS relation
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relation.relnamespace
+  JOIN pg_catalog.pg_attribute AS attribute
+    ON attribute.attrelid = relation.oid
+   AND attribute.attnum > 0
+   AND NOT attribute.attisdropped
+  JOIN pg_catalog.pg_type AS type ON type.oid = attribute.atttypid
+  JOIN pg_catalog.pg_type AS base ON base.oid = coalesce(NULLIF(type.typbasetype, 0), type.oid)
+  LEFT JOIN pg_catalog.pg_type AS element ON element.oid = base.typelem AND base.typcategory = 'A'
+ WHERE relation.relkind IN ('r', 'p', 'f', 'm')
+   AND NOT relation.relispartition
+   AND relation.relpersistence <> 't'
+   AND namespace.nspname !~ '^pg_'
+   AND namespace.nspname <> 'information_schema'
+   AND (base.typcategory IN ('S', 'I')
+        OR base.typname IN ('json', 'jsonb', 'hstore', 'tsvector', 'uuid', 'xml')
+        OR element.typcategory IN ('S', 'I')
+        OR element.typname IN ('json', 'jsonb', 'uuid'))
+   AND NOT EXISTS (SELECT
+                     FROM pg_catalog.pg_depend AS link
+                    WHERE link.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                      AND link.objid = relation.oid
+                      AND link.deptype = 'e')
+ ORDER BY 1, attribute.attnum;
+
+-- pages --
+-- How many pages a table has, all its partitions together; waits for who locks it.
+SELECT coalesce((SELECT pg_catalog.sum(pg_catalog.pg_relation_size(part.relid))
+                   FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass(%(table)s)) AS part),
+                pg_catalog.pg_relation_size(pg_catalog.to_regclass(%(table)s)))::bigint
+       / pg_catalog.current_setting('block_size')::bigint;
+
+-- sample --
+-- Some values of a column, cut, from some pages of its table.
+SELECT pg_catalog.left(taken.value, {most_characters})
+  FROM (SELECT sampled.{column}::text AS value
+          FROM {table} AS sampled {sampling}
+         WHERE sampled.{column} IS NOT NULL
+         LIMIT {most_rows}) AS taken;
+
+-- identifiers --
+-- What a person is known by, in one column of the rows that are theirs.
+SELECT DISTINCT subject_row.{column}::text
+  FROM {source}
+ WHERE {rows}
+   AND subject_row.{column} IS NOT NULL
+ LIMIT {most_rows};
+
+-- held --
+-- How many rows hold what a person is known by, and how many of them are not theirs; one pair a column.
+SELECT {counts}
+  FROM {source};
+
+-- controller --
+-- Who answers for the processing.
+SELECT controller.name, controller.address, controller.contact, controller.representative, controller.dpo_name,
+       controller.dpo_contact
+  FROM ops.controller AS controller;
+
+-- activities --
+-- What is done with personal data.
+SELECT activity.code, activity.name, activity.purposes, activity.people, activity.recipients, activity.security_measures
+  FROM ops.processing_activities AS activity
+ ORDER BY activity.code;
+
+-- recipients --
+-- Who is given personal data, and whether the GDPR or a twin of it applies where they are.
+SELECT recipient.code, recipient.name, recipient.kind, recipient.purpose, recipient.country_code::text,
+       country.gdpr_applies, recipient.safeguards, recipient.categories
+  FROM ops.recipients AS recipient
+  JOIN public.countries AS country ON country.code = recipient.country_code
+ ORDER BY recipient.code;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from psycopg2.sql import SQL, Composable, Identifier, Literal, Placeholder
 
@@ -16,21 +16,38 @@ _SUBJECT: Final = Placeholder("subject")
 _PART: Final = re.compile(r'"((?:[^"]|"")*)"|([^".]+)')
 
 
+class Escaped(Composable):
+    """A part of a statement that is executed with parameters, where a % of a name has to be written twice."""
+
+    def as_string(self, context: Any) -> str:  # noqa: ANN401  (psycopg2's signature)
+        """Return it as the driver takes it."""
+        return str(self._wrapped.as_string(context)).replace("%", "%%")
+
+
+def _name(*parts: str) -> Composable:
+    return Escaped(Identifier(*parts))
+
+
+def _value(value: str | None) -> Composable:
+    return Escaped(Literal(value))
+
+
 def rows_of(reach: Reach) -> Composable:
     """Return a condition on alias `subject_row` that holds for the rows of the person `%(subject)s`.
 
-    Names: every name in it is qualified. Its parameter is the key of the person, of the key's own type.
+    Every name in it is qualified. Its parameter is the key of the person, of the key's own type; a statement
+    that it is put into is executed with parameters, and names of its own are `Escaped`.
     """
     ways = [_way(reach, way, ROW, f"{ROW}_{n}") for n, way in enumerate(reach.ways)]
     return SQL("({})").format(_or([*ways, *(_below(reach, loop) for loop in reach.loops)]))
 
 
 def source_of(reach: Reach) -> Composable:
-    """Return what stands after FROM: the table as `subject_row`, without rows of heirs of it."""
+    """Return what stands after FROM: the table as `subject_row`, without rows of its heirs."""
     return SQL("{only}{table} AS {alias}").format(
         only=SQL("ONLY " if reach.table.has_heirs else ""),
-        table=identifier(reach.name),
-        alias=Identifier(ROW),
+        table=Escaped(identifier(reach.name)),
+        alias=_name(ROW),
     )
 
 
@@ -43,15 +60,15 @@ def identifier(name: str) -> Identifier:
 def _way(reach: Reach, way: Way, alias: str, prefix: str) -> Composable:
     """Return the condition on *alias* that one way leads to; parents are called *prefix* and a number."""
     if not way:
-        return SQL("{} = {}").format(Identifier(alias, reach.subject_key), _SUBJECT)
+        return SQL("{} = {}").format(_name(alias, reach.subject_key), _SUBJECT)
     *before, edge = way
     direct = _direct(reach, before, edge, alias)
     if direct is not None:
         return direct
     parent = f"{prefix}_{len(way)}"
     return SQL("EXISTS (SELECT FROM {table} AS {parent} WHERE {joined} AND {above})").format(
-        table=identifier(edge.to_table),
-        parent=Identifier(parent),
+        table=Escaped(identifier(edge.to_table)),
+        parent=_name(parent),
         joined=_joined(edge, alias, parent),
         above=_way(reach, tuple(before), parent, prefix),
     )
@@ -63,7 +80,7 @@ def _direct(reach: Reach, before: Sequence[Edge], edge: Edge, alias: str) -> Com
     here = {there: here for here, there in edge.pairs}.get(above or "")
     if above is None or here is None or not (edge.is_equality or len(edge.pairs) == 1):
         return None
-    return _and([_names(edge, Identifier(alias, here), _SUBJECT), *_told(edge, alias)])
+    return _and([_names(edge, _name(alias, here), _SUBJECT), *_told(edge, alias)])
 
 
 def _bearer(reach: Reach, way: Sequence[Edge]) -> str | None:
@@ -79,7 +96,7 @@ def _bearer(reach: Reach, way: Sequence[Edge]) -> str | None:
 
 def _joined(edge: Edge, child: str, parent: str) -> Composable:
     """Return the condition that a row *child* names the row *parent*."""
-    named = [_names(edge, Identifier(child, here), Identifier(parent, there)) for here, there in edge.pairs]
+    named = [_names(edge, _name(child, here), _name(parent, there)) for here, there in edge.pairs]
     return _and([*named, *_told(edge, child)])
 
 
@@ -87,8 +104,8 @@ def _told(edge: Edge, child: str) -> list[Composable]:
     """Return the condition that a row *child* is of the kind that the edge is about, if there are several."""
     if edge.discriminator_column is None:
         return []
-    column = Identifier(child, edge.discriminator_column)
-    return [SQL("{}::text = {}").format(column, Literal(edge.discriminator_value))]
+    column = _name(child, edge.discriminator_column)
+    return [SQL("{}::text = {}").format(column, _value(edge.discriminator_value))]
 
 
 def _and(conditions: Sequence[Composable]) -> Composable:
@@ -105,15 +122,16 @@ def _names(edge: Edge, here: Composable, there: Composable) -> Composable:
             form = "{here} @> ARRAY[{there}::{element}]"
         case Kind.JSON:
             form = (
-                "EXISTS (SELECT FROM pg_catalog.jsonb_path_query({here}::jsonb, {path}::jsonpath, '{{}}', true)"
-                " AS item WHERE item #>> '{{}}' = {there}::text)"
+                "EXISTS (SELECT FROM"
+                " pg_catalog.jsonb_path_query({here}::jsonb, {path}::jsonpath, '{{}}', true) AS item"
+                " WHERE item #>> '{{}}' = {there}::text)"
             )
         case _ if edge.compares_text:
             form = "{here}::text = {there}::text"
         case _:
             form = "{here} = {there}"
     return SQL(form).format(
-        here=here, there=there, path=Literal(edge.json_path), element=SQL(edge.element_type or "text")
+        here=here, there=there, path=_value(edge.json_path), element=Escaped(SQL(edge.element_type or "text"))
     )
 
 
@@ -128,7 +146,7 @@ def _below(reach: Reach, loop: Edge) -> Composable:
     ).format(
         same=_columns(ROW, loop.to_columns),
         columns=_columns(base, loop.to_columns),
-        table=identifier(reach.name),
+        table=Escaped(identifier(reach.name)),
         found=_or([_way(reach, way, base, f"{base}_{n}") for n, way in enumerate(reach.ways)]),
         below=_columns("subject_child", loop.to_columns),
         joined=_joined(loop, "subject_child", "subject_tree"),
@@ -137,4 +155,4 @@ def _below(reach: Reach, loop: Edge) -> Composable:
 
 
 def _columns(alias: str, names: Sequence[str]) -> Composable:
-    return SQL(", ").join([Identifier(alias, name) for name in names])
+    return SQL(", ").join([_name(alias, name) for name in names])
