@@ -861,11 +861,11 @@ SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
     released timestamptz;
 BEGIN
-    IF reason !~ '[^[:space:]]' THEN
+    IF coalesce(release_hold_v1.reason !~ '[^[:space:]]', true) THEN
         RAISE EXCEPTION 'a hold is released for a reason' USING ERRCODE = 'invalid_parameter_value', HINT = 'say it';
     END IF;
     UPDATE ops.legal_holds AS hold
-       SET released_at = clock_timestamp(), released_by = ops.acting_ref(), release_reason = reason
+       SET released_at = clock_timestamp(), released_by = ops.acting_ref(), release_reason = release_hold_v1.reason
      WHERE hold.id = hold_id
        AND hold.released_at IS NULL
     RETURNING hold.released_at INTO released;
@@ -1384,12 +1384,14 @@ DECLARE
 BEGIN
     UPDATE public.data_subject_requests AS asked
        SET country = asked.country
-     WHERE asked.closed_at IS NULL
-       AND asked.paused_at IS NULL
-       AND (asked.due_on, asked.due_note) IS DISTINCT FROM (
-               SELECT counted.due, ops.due_note_v1(counted.due, asked.country)
-                 FROM (SELECT ops.due_date_v1(asked.received_on, CASE WHEN asked.extended THEN 3 ELSE 1 END,
-                                              asked.country, asked.paused_days)) AS counted (due));
+      FROM (SELECT request.id, day.due, ops.due_note_v1(day.due, request.country) AS note
+              FROM public.data_subject_requests AS request
+             CROSS JOIN LATERAL (SELECT ops.due_date_v1(request.received_on, CASE WHEN request.extended THEN 3 ELSE 1 END,
+                                                        request.country, request.paused_days)) AS day (due)
+             WHERE request.closed_at IS NULL
+               AND request.paused_at IS NULL) AS counted
+     WHERE asked.id = counted.id
+       AND (asked.due_on, asked.due_note) IS DISTINCT FROM (counted.due, counted.note);
     GET DIAGNOSTICS moved = ROW_COUNT;
     RETURN moved;
 END
@@ -1459,17 +1461,24 @@ CREATE TRIGGER restriction_permits_refuse_change BEFORE UPDATE OR DELETE OR TRUN
 CREATE FUNCTION ops.restricted_people() RETURNS bigint[]
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    permitted CONSTANT bigint := NULLIF(current_setting('app.permit_id', true), '')::bigint;
 BEGIN
-    RETURN coalesce(
-        (SELECT array_agg(restriction.user_id)
-           FROM ops.restrictions AS restriction
-          WHERE restriction.lifted_at IS NULL
-            AND NOT EXISTS (SELECT
-                              FROM ops.restriction_permits AS permit
-                             WHERE permit.id = NULLIF(current_setting('app.permit_id', true), '')::bigint
-                               AND permit.restriction_id = restriction.id
-                               AND permit.expires_at > now())),
-        '{}');
+    -- Nearly always nobody is: no more than that is looked for first.
+    IF NOT EXISTS (SELECT FROM ops.restrictions AS restriction WHERE restriction.lifted_at IS NULL) THEN
+        RETURN '{}';
+    END IF;
+    IF permitted IS NULL THEN
+        RETURN ARRAY(SELECT restriction.user_id FROM ops.restrictions AS restriction WHERE restriction.lifted_at IS NULL);
+    END IF;
+    RETURN ARRAY(SELECT restriction.user_id
+                   FROM ops.restrictions AS restriction
+                  WHERE restriction.lifted_at IS NULL
+                    AND NOT EXISTS (SELECT
+                                      FROM ops.restriction_permits AS permit
+                                     WHERE permit.id = permitted
+                                       AND permit.restriction_id = restriction.id
+                                       AND permit.expires_at > now()));
 END
 $function$;
 COMMENT ON FUNCTION ops.restricted_people() IS 'Whose data is stored and nothing else, but for the permit that is used';
@@ -1626,6 +1635,7 @@ CREATE FUNCTION public.object_to_v1(
 ) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
+#variable_conflict use_column
 DECLARE
     signed_in CONSTANT bigint := NULLIF(current_setting('app.user_id', true), '')::bigint;
     asked public.consent_purposes;
@@ -1811,7 +1821,7 @@ COMMENT ON FUNCTION public.may_process_v1(bigint, text) IS
     'Whether a person''s data may be processed for a purpose now: by a consent that holds, or a basis that needs none';
 """
 
-# As 003 and 005 made them, without the rows of people whose data is restricted.
+# As 003 and 005 made them, without the rows of people whose data is restricted: hashed, for analysts read all rows.
 _RESTRICTED_VIEWS = """
 CREATE OR REPLACE VIEW public.analyst_users AS
 SELECT pseudonym.analyst_ref,
@@ -1822,7 +1832,7 @@ SELECT pseudonym.analyst_ref,
        date_trunc('month', person.created_at, 'UTC') AS registered_in
   FROM public.users AS person
   LEFT JOIN ops.pseudonyms AS pseudonym ON pseudonym.user_id = person.id
- WHERE person.id <> ALL ((SELECT ops.restricted_people())::bigint[]);
+ WHERE NOT EXISTS (SELECT FROM unnest(ops.restricted_people()) AS restricted (id) WHERE restricted.id = person.id);
 CREATE OR REPLACE VIEW public.analyst_listens AS
 SELECT pseudonym.analyst_ref,
        listen.track_id,
@@ -1832,7 +1842,7 @@ SELECT pseudonym.analyst_ref,
        listen.client
   FROM public.listens AS listen
   LEFT JOIN ops.pseudonyms AS pseudonym ON pseudonym.user_id = listen.user_id
- WHERE listen.user_id <> ALL ((SELECT ops.restricted_people())::bigint[]);
+ WHERE NOT EXISTS (SELECT FROM unnest(ops.restricted_people()) AS restricted (id) WHERE restricted.id = listen.user_id);
 CREATE OR REPLACE VIEW public.analyst_events AS
 SELECT pseudonym.analyst_ref,
        event.event_name,
@@ -1840,7 +1850,7 @@ SELECT pseudonym.analyst_ref,
        event.created_at
   FROM public.analytics AS event
   LEFT JOIN ops.pseudonyms AS pseudonym ON pseudonym.user_id = event.user_id
- WHERE event.user_id <> ALL ((SELECT ops.restricted_people())::bigint[]);
+ WHERE NOT EXISTS (SELECT FROM unnest(ops.restricted_people()) AS restricted (id) WHERE restricted.id = event.user_id);
 CREATE OR REPLACE VIEW public.analyst_recommendations AS
 SELECT pseudonym.analyst_ref,
        made.model_version_id,
@@ -1851,14 +1861,14 @@ SELECT pseudonym.analyst_ref,
        made.feedback
   FROM public.recommendations AS made
   LEFT JOIN ops.pseudonyms AS pseudonym ON pseudonym.user_id = made.user_id
- WHERE made.user_id <> ALL ((SELECT ops.restricted_people())::bigint[]);
+ WHERE NOT EXISTS (SELECT FROM unnest(ops.restricted_people()) AS restricted (id) WHERE restricted.id = made.user_id);
 CREATE OR REPLACE VIEW public.analyst_consent AS
 SELECT answer.purpose,
        answer.granted,
        answer.policy_version,
        count(*) AS people
   FROM public.consent AS answer
- WHERE answer.user_id <> ALL ((SELECT ops.restricted_people())::bigint[])
+ WHERE NOT EXISTS (SELECT FROM unnest(ops.restricted_people()) AS restricted (id) WHERE restricted.id = answer.user_id)
  GROUP BY answer.purpose, answer.granted, answer.policy_version;
 """
 

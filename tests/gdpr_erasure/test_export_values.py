@@ -25,12 +25,12 @@ CREATE DOMAIN short AS text CHECK (length(VALUE) < 4);
 CREATE DOMAIN shorter AS short;
 CREATE TABLE {TABLE} (
     "user" bigint NOT NULL REFERENCES users,
-    "n%" integer NOT NULL,
+    "n%%" integer NOT NULL,
     big bigint, exact numeric, float double precision, small real, yes boolean,
     said text, code shorter, feeling mood, at timestamptz, day date, hour time, lasts interval,
     bytes bytea, document jsonb, old json, list text[], grid integer[], span int8range, place spot, address inet,
     who uuid, friends bigint[],
-    PRIMARY KEY ("user", "n%")
+    PRIMARY KEY ("user", "n%%")
 );
 DO $$
 DECLARE name text;
@@ -59,7 +59,7 @@ def add(url: str, **values: str) -> None:
     """Put one row of Ada's into it; the values are written in SQL."""
     names = "".join(f", {name}" for name in values)
     said = "".join(f", {value}" for value in values.values())
-    rows(url, f'INSERT INTO {TABLE} ("user", "n%"{names}) SELECT {ADA.id}, count(*){said} FROM {TABLE}')
+    rows(url, f'INSERT INTO {TABLE} ("user", "n%%"{names}) SELECT {ADA.id}, count(*){said} FROM {TABLE}')
 
 
 def exported(
@@ -155,7 +155,7 @@ def test_naughty_strings_come_out_as_they_are(odd: str, tmp_path: pathlib.Path) 
     naughty = [one for one in naughty if "\0" not in one]
     rows(
         odd,
-        f'INSERT INTO {TABLE} ("user", "n%%", said, document) SELECT %s, place, said, to_jsonb(said)'
+        f'INSERT INTO {TABLE} ("user", "n%%%%", said, document) SELECT %s, place, said, to_jsonb(said)'
         " FROM unnest(%s::text[]) WITH ORDINALITY AS one (said, place)",
         (ADA.id, naughty),
     )

@@ -104,7 +104,7 @@ DELETE FROM ops.public_holidays AS holiday
 -- add_holidays --
 INSERT INTO ops.public_holidays (country, day, name)
 SELECT %(country)s, known.day, known.name
-  FROM pg_catalog.unnest(%(days)s::date[], %(names)s::text[]) AS known (day, name);
+  FROM ROWS FROM (pg_catalog.unnest(%(days)s::date[]), pg_catalog.unnest(%(names)s::text[])) AS known (day, name);
 
 -- recount_requests --
 -- How many deadlines changed.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,7 +32,7 @@ class Recipient:
     purpose: str
     country: str
     safeguards: str | None
-    categories: tuple[str, ...]
+    categories: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def read_facts(cursor: Cursor, tables: list[str]) -> Facts:
     cursor.execute(_SQL["retention"])
     retention = {(table, rule): Kept(*rest) for table, rule, *rest in cursor.fetchall()}
     cursor.execute(_SQL["recipients"])
-    recipients = tuple(Recipient(*row[:5], tuple(row[5])) for row in cursor.fetchall())
+    recipients = tuple(Recipient(*row) for row in cursor.fetchall())
     cursor.execute(_SQL["controller"])
     found = cursor.fetchone()
     cursor.execute(_SQL["titles"], {"tables": tables})

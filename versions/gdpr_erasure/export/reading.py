@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +34,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Catalogue
 
 _SQL: Final = queries("spotify_ai_agent_migrations.versions.gdpr_erasure.export")
 _SUBJECT: Final = "pg_catalog.current_setting('app.subject_id')::bigint"
+_PARAMETER: Final = re.compile(r"%%|%\(subject\)s")
 _FETCHED_ROWS: Final = 500
 PRIVACY: Final = "agent_privacy"
 LOGIN: Final = "login"
@@ -178,7 +180,8 @@ class Reader:
 
     def _text(self, statement: Composable) -> str:
         """Return the statement without parameters: the person is named by the session."""
-        return statement.as_string(self._connection).replace("%(subject)s", _SUBJECT)
+        text = str(statement.as_string(self._connection))
+        return _PARAMETER.sub(lambda found: "%" if found[0] == "%%" else _SUBJECT, text)
 
     def _ask(self, name: str, **values: object) -> list[tuple[Any, ...]]:
         with self._connection.cursor() as cursor:

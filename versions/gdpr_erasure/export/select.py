@@ -16,7 +16,13 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.export.forms import Form
 from spotify_ai_agent_migrations.versions.gdpr_erasure.export.plan import Planned, Reference, Wanted
 from spotify_ai_agent_migrations.versions.gdpr_erasure.export.writing import OTHER_PERSON
 from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach
-from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import ROW, identifier, rows_of, source_of
+from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import (
+    ROW,
+    Escaped,
+    identifier,
+    rows_of,
+    source_of,
+)
 
 _COMMA: Final = SQL(", ")
 _REFERENCE: Final = "reference_row"
@@ -72,9 +78,9 @@ def select_reference(reference: Reference, parts: Sequence[Planned], forms: Mapp
     named = SQL(" UNION ").join(list(_naming(reference, parts)))
     return SQL("SELECT {} FROM {} AS {} WHERE {} IN ({}){}").format(
         _COMMA.join([_plain(_REFERENCE, one.name, forms[one.name]) for one in reference.columns]),
-        identifier(reference.table),
-        Identifier(_REFERENCE),
-        Identifier(_REFERENCE, reference.key),
+        Escaped(identifier(reference.table)),
+        _name(_REFERENCE),
+        _name(_REFERENCE, reference.key),
         named,
         _order(_REFERENCE, (reference.key,)),
     )
@@ -88,7 +94,7 @@ def _naming(reference: Reference, parts: Sequence[Planned]) -> Iterator[Composab
             }:
                 for one in conditions(planned):
                     yield SQL("SELECT {} FROM {} WHERE {}").format(
-                        Identifier(ROW, edge.from_columns[0]), source_of(planned.reach), one
+                        _name(ROW, edge.from_columns[0]), source_of(planned.reach), one
                     )
 
 
@@ -104,23 +110,27 @@ def _value(reach: Reach, wanted: Wanted, form: Form) -> Composable:
     name = wanted.column.name
     plain = _plain(ROW, name, form)
     if wanted.is_list:
-        return SQL(_LIST).format(column=Identifier(ROW, name), subject=Placeholder("subject"), mark=_MARK)
+        return SQL(_LIST).format(column=_name(ROW, name), subject=Placeholder("subject"), mark=_MARK)
     if wanted.shown_if is None:
         return plain
     own = rows_of(replace(reach, ways=wanted.shown_if, loops=()))
     # 0 is nobody, wherever a number stands for a person.
     return SQL("CASE WHEN {0} IS NULL THEN NULL WHEN {0}::text = '0' OR {1} THEN {2} ELSE {3} END").format(
-        Identifier(ROW, name), own, plain, _MARK
+        _name(ROW, name), own, plain, _MARK
     )
 
 
 def _plain(alias: str, name: str, form: Form) -> Composable:
-    column: Composable = Identifier(alias, name)
+    column: Composable = _name(alias, name)
     if form.is_bytes:
         # As one line: encode breaks it after 76 characters.
         column = SQL("pg_catalog.translate(pg_catalog.encode({}, 'base64'), E'\\n', '')").format(column)
     return SQL("pg_catalog.to_json({})::text").format(column)
 
 
+def _name(*parts: str) -> Composable:
+    return Escaped(Identifier(*parts))
+
+
 def _order(alias: str, key: Sequence[str]) -> Composable:
-    return SQL(" ORDER BY ") + _COMMA.join([Identifier(alias, name) for name in key]) if key else SQL("")
+    return SQL(" ORDER BY ") + _COMMA.join([_name(alias, name) for name in key]) if key else SQL("")

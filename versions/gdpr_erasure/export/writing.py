@@ -14,6 +14,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.export.forms import NULL,
 
 # Stands where a value names somebody else; the schema says that it is none of the field's values.
 OTHER_PERSON: Final = "[withheld]"
+_KINDS: Final = {"{": "object", "[": "array"}
 _OTHER: Final = json.dumps(OTHER_PERSON)
 
 
@@ -55,7 +56,7 @@ class Field:
         if self.odd:
             return "string"
         if self.form.type == "any" and self.kinds:
-            return {"{": "object", "[": "array"}.get(*self.kinds, "any") if len(self.kinds) == 1 else "any"
+            return _KINDS.get("".join(self.kinds), "any")
         return self.form.type
 
 
