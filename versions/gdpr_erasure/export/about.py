@@ -55,7 +55,11 @@ def _section(words: Words, key: str, body: Iterable[str]) -> list[str]:
 
 
 def _files(words: Words, told: Sequence[Told]) -> list[str]:
-    rows = [f"| `{one.part.name}` | {one.part.rows} | {one.title} |" for one in told if one.part.files]
+    rows = [
+        f"| `{one.part.name}` | {one.part.rows} | {' '.join(one.title.split()).replace('|', '/')} |"
+        for one in told
+        if one.part.files
+    ]
     head = [f"| {words.say('file')} | {words.say('rows')} | {words.say('what')} |", "| --- | --- | --- |"]
     empty = dict.fromkeys(one.part.table for one in told if not one.part.rows and one.part.part == "own")
     nothing = (

@@ -44,6 +44,8 @@ def data_package(
 
 def _resource(described: Described, file: Written) -> dict[str, Any]:
     form = file.path.rpartition(".")[2]
+    # Of JSON the manifest alone has them: frictionless counts no bytes there, and finds the file damaged.
+    sums = {"bytes": file.bytes, "hash": f"sha256:{file.sha256}"} if form == "csv" else {}
     return {
         "$schema": f"{_PROFILE}/dataresource.json",
         "name": described.name if form == "csv" else f"{described.name}-{form}",
@@ -54,8 +56,7 @@ def _resource(described: Described, file: Written) -> dict[str, Any]:
         "format": form,
         "mediatype": _MEDIA_TYPES[form],
         "encoding": "utf-8",
-        "bytes": file.bytes,
-        "hash": f"sha256:{file.sha256}",
+        **sums,
         "schema": _schema(described),
     }
 

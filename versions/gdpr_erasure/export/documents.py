@@ -23,7 +23,7 @@ class _Number(str):
     __slots__ = ()
 
 
-def without_others(literal: str, paths: Sequence[str], subject: str, mark: str) -> tuple[str, int]:
+def without_others(literal: str, paths: Sequence[str], subject: str | None, mark: str) -> tuple[str, int]:
     """Return the document with *mark* for each value at *paths* but *subject*, and how many those are.
 
     A document, or a path, that cannot be followed is replaced as a whole: what is not understood may name
@@ -53,7 +53,7 @@ def _steps(path: str) -> list[re.Match[str]]:
     return found
 
 
-def _replaced(value: Any, steps: Sequence[re.Match[str]], subject: str, mark: str) -> tuple[Any, int]:  # noqa: ANN401
+def _replaced(value: Any, steps: Sequence[re.Match[str]], subject: str | None, mark: str) -> tuple[Any, int]:  # noqa: ANN401
     if not steps:
         # A list at the end of a path is looked into, as PostgreSQL does.
         if isinstance(value, list):

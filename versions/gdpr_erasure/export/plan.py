@@ -62,13 +62,15 @@ class Wanted:
 
     shown_if: ways by which its value leads to the person; any other value is of another person, and replaced.
         None where it can name nobody else.
-    paths: places in its document, as jsonpath, where another person may be named.
+    paths: places in its document, as jsonpath, where a person is named: this one, or another.
+    hidden_paths: places where something is named that may be another person's, and nothing tells whose.
     """
 
     column: Column
     shown_if: tuple[tuple[Edge, ...], ...] | None = None
     is_list: bool = False
     paths: tuple[str, ...] = ()
+    hidden_paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -191,14 +193,15 @@ def _shown(
 ) -> Wanted | None:
     """Return how the column is shown; None where nothing tells which of its values are another person's."""
     people = [edge for edge in naming if edge.to_table == reach.subject.name]
-    documents = tuple(edge.json_path for edge in people if edge.kind is Kind.JSON and edge.json_path)
-    if documents:
-        return Wanted(column, paths=documents)
+    things = [edge for edge in naming if edge.to_table in by_name and edge not in people]
+    hidden = _paths(things) if column.third_party else ()
+    if _paths(people) or hidden:
+        return Wanted(column, paths=_paths(people), hidden_paths=hidden)
     if any(edge.kind is Kind.ARRAY for edge in people):
         return Wanted(column, is_list=True)
     # What stands beside another person's key in one reference is of that person too.
     theirs = column.third_party or any(others.intersection(edge.from_columns) for edge in naming)
-    told = people or ([edge for edge in naming if edge.to_table in by_name] if theirs else [])
+    told = people or (things if theirs else [])
     ways = tuple(
         (*way, replace(edge, own_columns=None))
         for edge in told
@@ -208,6 +211,10 @@ def _shown(
     if ways:
         return Wanted(column, shown_if=ways)
     return None if column.third_party else Wanted(column)
+
+
+def _paths(edges: Sequence[Edge]) -> tuple[str, ...]:
+    return tuple(edge.json_path for edge in edges if edge.kind is Kind.JSON and edge.json_path)
 
 
 def _ways_to(table: str, reach: Reach, by_name: Mapping[str, Reach]) -> Sequence[tuple[Edge, ...]]:

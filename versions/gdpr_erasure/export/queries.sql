@@ -8,6 +8,8 @@ SET bytea_output = 'hex';
 SET extra_float_digits = 1;
 -- All rows are wanted, not the first ones soon: a plan for those could walk a whole key in its order.
 SET cursor_tuple_fraction = 1.0;
+-- To compress what one large table gave takes longer than a session may otherwise do nothing.
+SET idle_in_transaction_session_timeout = '1h';
 
 -- subject --
 -- One person, and when the snapshot was taken.

@@ -24,6 +24,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.export.plan import (
     Planned,
     Reason,
     Reference,
+    Wanted,
     plan_export,
 )
 from spotify_ai_agent_migrations.versions.gdpr_erasure.export.reading import (
@@ -153,10 +154,7 @@ class _Export:
         self, planned: Planned, forms: Mapping[str, Form], readable: frozenset[str], facts: Facts
     ) -> _Done:
         acted_as = self._reader.acts_as(planned, readable)
-        fields = tuple(
-            Field(one.column.name, forms[one.column.name], one.paths, one.is_list, one.shown_if is not None)
-            for one in planned.columns
-        )
+        fields = tuple(_field(one, forms[one.column.name]) for one in planned.columns)
         rows = self._reader.rows(planned, forms, acted_as=acted_as)
         columns = tuple(one.column for one in planned.columns)
         return self._files(planned.name, planned.table, planned.part, rows, fields, columns, facts,
@@ -236,6 +234,17 @@ class _Export:
                 for one in plan.left_out
             ],
         }  # fmt: skip
+
+
+def _field(wanted: Wanted, form: Form) -> Field:
+    return Field(
+        wanted.column.name,
+        form,
+        paths=wanted.paths,
+        hidden_paths=wanted.hidden_paths,
+        is_list=wanted.is_list,
+        may_be_others=wanted.shown_if is not None,
+    )
 
 
 def _passed(plan: ExportPlan) -> list[str]:

@@ -25,6 +25,7 @@ class Field:
     name: str
     form: Form
     paths: tuple[str, ...] = ()
+    hidden_paths: tuple[str, ...] = ()
     is_list: bool = False
     may_be_others: bool = False
     odd: bool = False
@@ -38,9 +39,10 @@ class Field:
         if self.may_be_others and given == _OTHER:
             self.replaced += 1
             return _OTHER
-        if self.paths:
-            given, replaced = without_others(given, self.paths, subject, OTHER_PERSON)
-            self.replaced += replaced
+        for paths, kept in ((self.paths, subject), (self.hidden_paths, None)):
+            if paths:
+                given, replaced = without_others(given, paths, kept, OTHER_PERSON)
+                self.replaced += replaced
         if self.is_list:
             self.replaced += given.count(_OTHER)
         if self.form.is_json:
