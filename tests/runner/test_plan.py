@@ -353,7 +353,7 @@ executed and rolled back
 HELD = """
 execute("ALTER TABLE users ADD COLUMN stars integer")
 execute("UPDATE users SET stars = 1 WHERE locale <> 'fr'")
-execute("COMMENT ON COLUMN users.stars IS 'behavioural: how much they like it'")
+execute("COMMENT ON COLUMN users.stars IS 'none: how much it is liked'")
 """
 
 
