@@ -15,7 +15,7 @@ import pytest
 from psycopg2.extensions import make_dsn, parse_dsn
 
 from spotify_ai_agent_migrations.versions.core.url import parse_url
-from support import ROOT, Checkout, Databases, connected, rows, run_alembic
+from support import ROOT, Checkout, Databases, Processes, connected, rows, run_alembic
 
 # What the databases of all workers take at the same time, and as much again.
 ROOM_BYTES = 8 << 30
@@ -190,6 +190,14 @@ def login(databases: Databases, empty_url: str) -> Iterator[Callable[..., str]]:
 
 
 @pytest.fixture
-def checkout(tmp_path: pathlib.Path) -> Checkout:
+def processes() -> Iterator[Processes]:
+    """Starts processes that have ended when the test has, be it that it failed."""
+    started = Processes()
+    yield started
+    started.end()
+
+
+@pytest.fixture
+def checkout(tmp_path: pathlib.Path, processes: Processes) -> Checkout:
     """A copy of this checkout to add revisions to."""
-    return Checkout(tmp_path)
+    return Checkout(tmp_path, processes)
