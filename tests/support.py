@@ -192,12 +192,12 @@ def heard(stream: IO[str] | None, words: str) -> str:
     raise AssertionError(f"{words!r} was not said: {''.join(lines)}")
 
 
-def until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
+def until(condition: Callable[[], bool], *, pause_s: float = 0.02) -> None:
     """Wait for what stays so once it is: of what comes and goes, a busy machine sees nothing."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.02)
+        time.sleep(pause_s)
 
 
 # How many sessions of a database wait for a lock.

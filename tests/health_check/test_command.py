@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import pty
@@ -28,7 +29,7 @@ from spotify_ai_agent_migrations.versions.health_check.outputs.explain import li
 from spotify_ai_agent_migrations.versions.health_check.outputs.failure import failure
 from spotify_ai_agent_migrations.versions.health_check.outputs.placing import placed
 from spotify_ai_agent_migrations.versions.health_check.selection import limits_of
-from support import ROOT, Checkout, Processes, beside, connected, environment, rows, run
+from support import ROOT, Checkout, Processes, beside, connected, environment, rows, run, until
 
 NOTHING = "postgresql://nobody@127.0.0.1:1/none"
 FAST = ("--only", "conn.usage")
@@ -195,10 +196,18 @@ def test_who_reads_a_file_meanwhile_sees_the_old_one_or_the_new_one(tmp_path: Pa
 
     reader = threading.Thread(target=read)
     reader.start()
-    for turn in range(200):
+    turns = itertools.count()
+
+    def placed_again() -> bool:
+        turn = next(turns)
         placed(file, reports[turn % 2])
-    is_done.set()
-    reader.join()
+        return turn > 200 and len(seen) > 1
+
+    try:
+        until(placed_again, pause_s=0)
+    finally:
+        is_done.set()
+        reader.join()
     assert seen == set(reports)
 
 

@@ -68,10 +68,12 @@ def speaker(answer: Callable[[socket.socket], None]) -> Iterator[str]:
 
     with socket.create_server(("127.0.0.1", 0)) as place:
         threading.Thread(target=serve, daemon=True).start()
-        yield f"127.0.0.1:{place.getsockname()[1]}"
-        place.shutdown(socket.SHUT_RDWR)
-    for line in lines:
-        line.close()
+        try:
+            yield f"127.0.0.1:{place.getsockname()[1]}"
+        finally:
+            place.shutdown(socket.SHUT_RDWR)
+            for line in lines:
+                line.close()
 
 
 def _quietly(answer: Callable[[socket.socket], None], line: socket.socket) -> None:
@@ -385,7 +387,7 @@ def test_a_session_that_is_ended_in_the_middle_says_so_and_what_was_seen_is_kept
         "lets others in, and not this session",
     )
     assert State.OK in {ran.state for ran in report.checks}
-    assert report.seconds < 3
+    assert report.seconds < 6
 
 
 def _freeze(url: str, frozen: list[int]) -> None:

@@ -130,7 +130,7 @@ def test_no_check_waits_for_a_table_that_somebody_has_for_itself(empty_url: str)
         cursor.execute("LOCK TABLE t")
         report = check_health(url=empty_url)
     assert {ran.check: ran.reason for ran in report.checks if ran.state is State.UNKNOWN} == {}
-    assert report.seconds < 2
+    assert report.seconds < 5
 
 
 def test_who_waits_to_have_a_table_for_itself_is_named_with_the_table(empty_url: str) -> None:
