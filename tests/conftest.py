@@ -6,6 +6,7 @@ import importlib.util
 import os
 import pathlib
 import shutil
+import signal
 import tempfile
 import time
 import uuid
@@ -41,6 +42,9 @@ class _RootIsNotAPackage:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(_RootIsNotAPackage(), "root-is-not-a-package")
+    # In the background of a script it is ignored, and then also by the processes that tests start to interrupt them.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
