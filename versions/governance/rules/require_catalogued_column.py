@@ -9,9 +9,9 @@ are personal:
         purposes => '{service}', legal_basis => 'contract', retention_rule => 'raw');
 
 For one column alone there is `ops.classify_column_v1('public.listens', 'client', …)`; where no new column is
-personal, `SELECT ops.classify_table_v1('public.listens')` is enough for `agentdb gdpr-erasure check`.
-Seen: columns of another class than none, of revisions behind the one that makes `ops.personal_data`, and calls
-whose names are literals, in the same revision or a later one. Not seen: rows that are inserted into
+personal, `SELECT ops.classify_table_v1(<table>)` does for `agentdb gdpr-erasure check`.
+Seen: columns of another class than none, of revisions behind the one that makes `ops.personal_data`, and
+calls whose names are literals, in the same revision or a later one. Not seen: rows that are inserted into
 `ops.personal_data` directly.
 """
 
