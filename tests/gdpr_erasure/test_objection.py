@@ -127,7 +127,9 @@ def test_nothing_outweighs_an_objection_to_direct_marketing(person: str, purpose
 
 
 def test_to_a_contract_or_a_law_nobody_can_object(person: str) -> None:
-    with pytest.raises(DatabaseError, match='purpose "service" rests on "contract", to which nobody can object'):
+    with pytest.raises(
+        DatabaseError, match='purpose "service" rests on "contract", to which nobody can object'
+    ):
         object_to(1, "service", url=person)  # fmt: skip
     with pytest.raises(DatabaseError, match='there is no purpose "nothing"'):
         object_to(1, "nothing", url=person)
@@ -138,7 +140,9 @@ def test_to_a_contract_or_a_law_nobody_can_object(person: str) -> None:
 
 
 def test_an_address_stays_suppressed_when_its_person_is_erased(person: str) -> None:
-    object_to(1, "marketing", identifiers=("Anna+Shop@Example.org", "+49 30 1234567"), keys=(KEY,), url=person)
+    object_to(
+        1, "marketing", identifiers=("Anna+Shop@Example.org", "+49 30 1234567"), keys=(KEY,), url=person
+    )
     rows(person, "DELETE FROM users WHERE id = 1")
     assert rows(person, "SELECT count(*) FROM objections") == [(0,)]
     rows(person, "INSERT INTO users (id, email) VALUES (99, 'anna@example.org')")
@@ -184,5 +188,8 @@ def test_people_object_for_themselves_and_the_trail_holds_no_address(person: str
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             cursor.execute("SELECT FROM ops.suppressions")
     kinds = rows(person, "SELECT entity_type, action::text, entity_key, actor_type::text FROM audit_log WHERE entity_type IN ('objection', 'suppression') ORDER BY 1")  # fmt: skip
-    assert kinds == [("objection", "insert", "marketing", "user"), ("suppression", "insert", "marketing", "user")]
+    assert kinds == [
+        ("objection", "insert", "marketing", "user"),
+        ("suppression", "insert", "marketing", "user"),
+    ]
     assert rows(person, "SELECT count(*) FROM audit_log WHERE audit_log::text ~ 'anna'") == [(0,)]

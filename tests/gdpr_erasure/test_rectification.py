@@ -21,7 +21,9 @@ def scene(url: str) -> str:
 
 def test_a_person_has_their_own_row_put_right_and_the_request_notes_it(scene: str) -> None:
     request = file_request(1, "rectification", url=scene)
-    rectify(1, "public.users", {"display_name": "Secret Anna", "birth_year": 1991}, request=request, url=scene)
+    rectify(
+        1, "public.users", {"display_name": "Secret Anna", "birth_year": 1991}, request=request, url=scene
+    )
     assert rows(scene, "SELECT display_name, birth_year FROM users ORDER BY id") == [
         ("Secret Anna", 1991),
         ("Bob", 1980),
@@ -44,9 +46,9 @@ def test_a_row_of_another_table_is_named_by_its_key_and_has_to_be_theirs(scene: 
     )
     with pytest.raises(TableError, match="no row of"):
         rectify(1, "public.users", {"display_name": "x"}, key={"id": 2}, url=scene)
-    with pytest.raises(TableError, match='the key of "public.playlists" is user_id, id'):
+    with pytest.raises(TableError, match=r'the key of "public[.]playlists" is user_id, id'):
         rectify(1, "public.playlists", {"name": "x"}, key={"id": 5}, url=scene)
-    with pytest.raises(TableError, match='the key of "public.playlists" is user_id, id'):
+    with pytest.raises(TableError, match=r'the key of "public[.]playlists" is user_id, id'):
         rectify(1, "public.playlists", {"name": "x"}, url=scene)
     assert rows(scene, "SELECT name FROM playlists ORDER BY id") == [("ours",), ("his",)]
 
