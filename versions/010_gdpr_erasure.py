@@ -975,6 +975,7 @@ def _create_requests() -> None:
         comment="Days on which no period ends",
         schema="ops",
     )
+    # allow MIG060: the application gets functions; whoever may read it answers for all of it, or audits that
     op.create_table(
         "data_subject_requests",
         sa.Column("id", sa.BigInteger, autoincrement=True, nullable=False, comment="none: number of the request"),
@@ -1006,6 +1007,7 @@ def _create_requests() -> None:
     )
     op.create_index("data_subject_requests_user_id_idx", "data_subject_requests", ["user_id"])
     op.create_index("data_subject_requests_due_at_idx", "data_subject_requests", ["due_at"], postgresql_where=sa.text("closed_at IS NULL"))
+    # allow MIG060: as above
     op.create_table(
         "data_subject_request_events",
         sa.Column("request_id", sa.BigInteger, nullable=False, comment="none: the request"),
@@ -1414,22 +1416,24 @@ $function$;
 COMMENT ON FUNCTION ops.open_requests_v1(integer) IS
     'Requests nobody has answered, the one due first in front; those whose clock stands still last, and only where no limit is given';
 
-ALTER TABLE public.data_subject_requests ENABLE ROW LEVEL SECURITY;
-ALTER TABLE public.data_subject_request_events ENABLE ROW LEVEL SECURITY;
--- People see how far their own requests are. Whoever answers them, or audits that, sees the list of all; health
--- checks see what is due, of nobody.
-CREATE POLICY data_subject_requests_app ON public.data_subject_requests FOR SELECT TO agent_app
-    USING (user_id = NULLIF(current_setting('app.user_id', true), '')::bigint);
-CREATE POLICY data_subject_requests_privacy ON public.data_subject_requests FOR SELECT TO agent_privacy, agent_auditor, agent_monitor
-    USING (true);
-CREATE POLICY data_subject_request_events_app ON public.data_subject_request_events FOR SELECT TO agent_app
-    USING (EXISTS (SELECT FROM public.data_subject_requests AS asked WHERE asked.id = data_subject_request_events.request_id));
-CREATE POLICY data_subject_request_events_privacy ON public.data_subject_request_events FOR SELECT TO agent_privacy, agent_auditor
-    USING (true);
-GRANT SELECT ON public.data_subject_requests, public.data_subject_request_events TO agent_app, agent_privacy, agent_auditor;
+CREATE FUNCTION public.requests_of_v1(person_id bigint)
+RETURNS TABLE (request_id bigint, kind text, status text, received_on date, due_on date, closed_at timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT asked.id, asked.kind, asked.status, asked.received_on, asked.due_on, asked.closed_at
+      FROM public.data_subject_requests AS asked
+     WHERE asked.user_id = person_id
+       AND asked.user_id = coalesce(NULLIF(current_setting('app.user_id', true), '')::bigint, asked.user_id)
+     ORDER BY asked.id
+$function$;
+COMMENT ON FUNCTION public.requests_of_v1(bigint) IS 'How far the requests of a person are; of nobody else where somebody is signed in';
+
+-- Whoever answers requests, or audits that, sees all of them; a health check sees when something is due, and whose never.
+GRANT SELECT ON public.data_subject_requests, public.data_subject_request_events TO agent_privacy, agent_auditor;
 GRANT SELECT (kind, status, due_at) ON public.data_subject_requests TO agent_monitor;
 GRANT SELECT ON ops.public_holidays TO agent_privacy, agent_auditor;
-GRANT EXECUTE ON FUNCTION public.file_request_v1(bigint, text, timestamptz, text, text, text, text) TO agent_app, agent_privacy;
+GRANT EXECUTE ON FUNCTION public.file_request_v1(bigint, text, timestamptz, text, text, text, text), public.requests_of_v1(bigint)
+    TO agent_app, agent_privacy;
 GRANT EXECUTE ON FUNCTION ops.due_date_v1(date, integer, text, integer), ops.due_note_v1(date, text),
                           ops.pause_request_v1(bigint, text, timestamptz), ops.resume_request_v1(bigint, timestamptz),
                           ops.extend_request_v1(bigint, text, timestamptz), ops.reject_request_v1(bigint, text, timestamptz),
@@ -1978,6 +1982,7 @@ DROP FUNCTION ops.lift_restriction_v1(bigint, text, timestamptz);
 DROP FUNCTION ops.restrict_person_v1(bigint, text, bigint);
 DROP FUNCTION ops.restrict_table_v1(regclass, name[]);
 DROP FUNCTION ops.restricted_people();
+DROP FUNCTION public.requests_of_v1(bigint);
 DROP FUNCTION ops.open_requests_v1(integer);
 DROP FUNCTION ops.recount_requests_v1();
 DROP FUNCTION ops.note_request_v1(bigint, text, timestamptz);

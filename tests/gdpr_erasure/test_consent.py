@@ -20,7 +20,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.consent import (
 from support import connected, rows
 
 TEXT = "May we measure how you use the service? You may take it back at any time."
-TEXTE = "Pouvons-nous mesurer votre usage du service ? Vous pouvez changer d’avis à tout moment."
+TEXTE = "Pouvons-nous mesurer votre usage du service ? Vous pouvez changer d'avis à tout moment."
 
 
 @pytest.fixture
@@ -95,7 +95,9 @@ def test_a_text_that_was_published_stays_as_it_was(person: str) -> None:
         'version "1" of the text for "analytics" is another text\n'
         "Hint: what people were shown does not change: publish a new version"
     )
-    with pytest.raises(psycopg2.errors.InsufficientPrivilege, match='"public.consent_texts" is append-only'):
+    with pytest.raises(
+        psycopg2.errors.InsufficientPrivilege, match=r'"public[.]consent_texts" is append-only'
+    ):
         rows(person, "UPDATE consent_texts SET body = 'x'")
     with pytest.raises(psycopg2.errors.CheckViolation, match="consent_texts_sha256_check"):
         rows(person, "INSERT INTO consent_texts VALUES ('analytics', '9', 'en', 'x', sha256('y'))")

@@ -46,9 +46,9 @@ def test_a_row_of_another_table_is_named_by_its_key_and_has_to_be_theirs(scene: 
     )
     with pytest.raises(TableError, match="no row of"):
         rectify(1, "public.users", {"display_name": "x"}, key={"id": 2}, url=scene)
-    with pytest.raises(TableError, match='the key of "public.playlists" is user_id, id'):
+    with pytest.raises(TableError, match=r'the key of "public[.]playlists" is user_id, id'):
         rectify(1, "public.playlists", {"name": "x"}, key={"id": 5}, url=scene)
-    with pytest.raises(TableError, match='the key of "public.playlists" is user_id, id'):
+    with pytest.raises(TableError, match=r'the key of "public[.]playlists" is user_id, id'):
         rectify(1, "public.playlists", {"name": "x"}, url=scene)
     assert rows(scene, "SELECT name FROM playlists ORDER BY id") == [("ours",), ("his",)]
 

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta, timezone
 
 import psycopg2
 import pytest
+from psycopg2.extensions import parse_dsn
 
 from spotify_ai_agent_migrations.versions.core.errors import DatabaseError
 from spotify_ai_agent_migrations.versions.gdpr_erasure.requests import (
@@ -19,7 +20,8 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.requests import (
     reject,
     resume,
 )
-from support import connected, rows
+from spotify_ai_agent_migrations.versions.health_check import State, check_health
+from support import Databases, connected, rows
 
 EVENTS = "SELECT kind, due_at, late, told FROM data_subject_request_events ORDER BY id"
 
@@ -194,13 +196,13 @@ def test_people_file_and_see_their_own_requests_and_whoever_answers_sees_all(url
     file_request(2, "access", url=url)
     with connected(url) as connection, connection.cursor() as cursor:
         cursor.execute("SET ROLE agent_app; SET app.user_id = '1'; SELECT file_request_v1(1, 'erasure')")
-        cursor.execute("SELECT user_id, kind FROM data_subject_requests")
-        assert cursor.fetchall() == [(1, "erasure")]
-        cursor.execute("SELECT kind FROM data_subject_request_events")
-        assert cursor.fetchall() == [("received",)]
+        cursor.execute("SELECT kind, status FROM requests_of_v1(1)")
+        assert cursor.fetchall() == [("erasure", "received")]
+        cursor.execute("SELECT kind FROM requests_of_v1(2)")
+        assert cursor.fetchall() == []
         with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="asks for nobody else"):
             cursor.execute("SELECT file_request_v1(2, 'erasure')")
-        for refused in ("SELECT ops.extend_request_v1(1, 'x')", "UPDATE data_subject_requests SET due_at = now()"):  # fmt: skip
+        for refused in ("SELECT ops.extend_request_v1(1, 'x')", "SELECT FROM data_subject_requests"):  # fmt: skip
             with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="permission denied"):
                 cursor.execute(refused)
         cursor.execute("RESET app.user_id; SET ROLE agent_privacy")
@@ -210,3 +212,15 @@ def test_people_file_and_see_their_own_requests_and_whoever_answers_sees_all(url
         assert cursor.fetchall() == [("access", "received", True), ("erasure", "completed", True)]
         with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="permission denied"):
             cursor.execute("SELECT user_id FROM data_subject_requests")
+
+
+def test_a_health_check_that_sees_nobody_finds_what_is_overdue(databases: Databases, asked: str) -> None:
+    pause(file_request(7, "erasure", url=asked), "proof of identity", url=asked)
+    login = f"l{abs(hash(asked)) % 10**10}"
+    rows(asked, f"CREATE ROLE {login} LOGIN PASSWORD 'x' IN ROLE agent_monitor")
+    try:
+        url = databases.url(str(parse_dsn(asked)["dbname"]), user=login, password="x")
+        found = check_health(url=url, only="app.erasure_overdue").findings
+        assert [(one.state, one.subject.name) for one in found] == [(State.CRITICAL, "access")]
+    finally:
+        rows(asked, f"DROP ROLE {login}")

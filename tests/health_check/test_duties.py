@@ -20,6 +20,7 @@ REQUESTS = (
     "CREATE TABLE data_subject_requests (kind text, status text DEFAULT 'received', due_at timestamptz)",
     "INSERT INTO data_subject_requests VALUES ('access', 'completed', now() - interval '9 days')",
     "INSERT INTO data_subject_requests VALUES ('access', 'received', now() + interval '20 days')",
+    "INSERT INTO data_subject_requests VALUES ('access', 'paused', NULL), ('erasure', 'paused', NULL)",
 )
 OPS = "CREATE SCHEMA ops"
 BEATS = (

@@ -65,3 +65,20 @@ def instant(at: datetime | None) -> datetime | None:
             "a time without its zone is no instant", hint="write it as 2026-01-31T12:00:00+00:00"
         )
     return at
+
+
+def read_instant(written: str | None) -> datetime | None:
+    """Return the instant that is *written*, as 2026-01-31T12:00:00+01:00; None is none.
+
+    Raises:
+        SettingsError: it is none, or has no time zone.
+    """
+    if written is None:
+        return None
+    try:
+        # `Z` is read from Python 3.11 on.
+        return instant(datetime.fromisoformat(f"{written[:-1]}+00:00" if written.endswith("Z") else written))
+    except ValueError as error:
+        raise SettingsError(
+            f'"{written}" is no instant', hint="write it as 2026-01-31T12:00:00+00:00"
+        ) from error

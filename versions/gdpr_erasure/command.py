@@ -10,13 +10,16 @@ from typing import Annotated
 import typer
 
 from spotify_ai_agent_migrations.versions.core.errors import EXIT_FINDINGS
-from spotify_ai_agent_migrations.versions.gdpr_erasure import finding
+from spotify_ai_agent_migrations.versions.gdpr_erasure import finding, listing, rights_command
 from spotify_ai_agent_migrations.versions.gdpr_erasure.accounting import records
 from spotify_ai_agent_migrations.versions.gdpr_erasure.checking import check_catalogue
+from spotify_ai_agent_migrations.versions.gdpr_erasure.consent import grant, withdraw
 from spotify_ai_agent_migrations.versions.gdpr_erasure.export import SubjectExport, export_subject
+from spotify_ai_agent_migrations.versions.gdpr_erasure.holidays import load_holidays, read_years
 from spotify_ai_agent_migrations.versions.gdpr_erasure.probing import probe
 from spotify_ai_agent_migrations.versions.gdpr_erasure.record import as_json as record_as_json
 from spotify_ai_agent_migrations.versions.gdpr_erasure.record import as_markdown as record_as_markdown
+from spotify_ai_agent_migrations.versions.gdpr_erasure.requests import open_requests
 from spotify_ai_agent_migrations.versions.gdpr_erasure.scanning import PAGES, ROWS, TIMEOUT_MS, scan
 
 _EXIT_CODES = (
@@ -124,6 +127,88 @@ def records_command(
         typer.echo(f"missing: {one}", err=True)
     if record.missing:
         raise typer.Exit(EXIT_FINDINGS)
+
+
+# What people ask for ------------------------------------------------------------------------------------
+
+_ONE_BY_ONE = {
+    "request": rights_command.request,
+    "hold": rights_command.hold,
+    "restriction": rights_command.restriction,
+    "objection": rights_command.objection,
+}
+for _name, _group in _ONE_BY_ONE.items():
+    app.add_typer(_group, name=_name)
+    script.add_typer(_group, name=_name)
+
+
+class TableFormat(str, Enum):
+    """How requests are written."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+@script.command("requests", epilog=_EXIT_CODES)
+@app.command("requests", epilog=_EXIT_CODES)
+def requests_command(
+    *,
+    due_within: Annotated[
+        int | None, typer.Option("--due-within", min=0, metavar="DAYS", help="only those due by then")
+    ] = None,
+    written: Annotated[
+        TableFormat, typer.Option("--format", help="how they are written")
+    ] = TableFormat.TABLE,
+    url: _Url = None,
+) -> None:
+    """List the requests nobody has answered, the one due first in front; exit code 3 where one is overdue."""
+    found = open_requests(due_within_days=due_within, url=url)
+    typer.echo(listing.as_json(found) if written is TableFormat.JSON else listing.as_table(found))
+    if any(one.overdue for one in found):
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+@script.command("holidays", epilog=_EXIT_CODES)
+@app.command("holidays", epilog=_EXIT_CODES)
+def holidays_command(
+    *,
+    country: Annotated[str, typer.Option("--country", help="DE, or a part of it as DE-BY")],
+    years: Annotated[str, typer.Option("--years", help="2026, 2026-2030 or 2026,2028")],
+    url: _Url = None,
+) -> None:
+    """Write the public holidays of a country, on which no period ends, and count open deadlines again."""
+    loaded = load_holidays(country, read_years(years), url=url)
+    typer.echo(f"{country}: holidays {loaded.holidays}, deadlines changed {loaded.moved}")
+
+
+_Person = Annotated[int, typer.Argument(metavar="PERSON", help="users.id")]
+_Purpose = Annotated[str, typer.Argument(metavar="PURPOSE", help="consent_purposes.code")]
+_Channel = Annotated[str, typer.Option("--channel", help="web, ios, android, api, support or import")]
+
+
+@script.command("grant", epilog=_EXIT_CODES)
+@app.command("grant", epilog=_EXIT_CODES)
+def grant_command(
+    person: _Person,
+    purpose: _Purpose,
+    *,
+    version: Annotated[str | None, typer.Option("--version", help="the last one published without")] = None,
+    locale: Annotated[str | None, typer.Option("--locale", help="the person's without")] = None,
+    channel: _Channel = "support",
+    url: _Url = None,
+) -> None:
+    """Record that a person consents to a purpose now."""
+    event = grant(person, purpose, version=version, locale=locale, channel=channel, url=url)
+    typer.echo(f"event {event}")
+
+
+@script.command("withdraw", epilog=_EXIT_CODES)
+@app.command("withdraw", epilog=_EXIT_CODES)
+def withdraw_command(
+    person: _Person, purpose: _Purpose, *, channel: _Channel = "support", url: _Url = None
+) -> None:
+    """Record that a person withdraws their consent to a purpose now."""
+    typer.echo(f"event {withdraw(person, purpose, channel=channel, url=url)}")
 
 
 # What a person is given ---------------------------------------------------------------------------------

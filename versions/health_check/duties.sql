@@ -1,7 +1,8 @@
 -- The statements of the checks of what the application owes by a day.
 
 -- app_erasure_overdue --
--- Requests of people that nobody has answered, by what they ask for, and when the first of them is due.
+-- Requests of people that nobody has answered, by what they ask for, and when the first of them is due; nothing is
+-- while the clock stands still.
 SELECT 'request', NULL, request.kind, pg_catalog.date_part('epoch', min(request.due_at) - pg_catalog.now()) / 86400,
        NULL,
        pg_catalog.jsonb_build_object(
@@ -10,6 +11,7 @@ SELECT 'request', NULL, request.kind, pg_catalog.date_part('epoch', min(request.
        NULL::text[]
   FROM public.data_subject_requests AS request
  WHERE request.status NOT IN ('completed', 'rejected')
+   AND request.due_at IS NOT NULL
  GROUP BY request.kind;
 
 -- app_queue_overdue --
