@@ -31,7 +31,7 @@ def test_it_tells_what_it_wrote(entangled: str, tmp_path: pathlib.Path, way: tup
     )
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert "playlists: 1 rows" in lines
+    assert "playlists: 1 row" in lines
     assert "playlist_collaborators: 2 rows, 3 values of others withheld" in lines
     assert lines[-1].startswith(f"{tmp_path / 'out.zip'}: article 20, ")
     assert "READ_ME.md" in files_of(tmp_path / "out.zip")

@@ -254,11 +254,15 @@ def export_command(
     )  # fmt: skip
 
 
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def _exported(done: SubjectExport) -> None:
     for part in done.parts:
         if part.files:
-            withheld = f", {part.replaced} values of others withheld" if part.replaced else ""
-            typer.echo(f"{part.name}: {part.rows} rows{withheld}")
-    typer.echo(f"{done.path}: article {done.article}, {done.rows} rows, sha256 {done.sha256}")
+            withheld = f", {_counted(part.replaced, 'value')} of others withheld" if part.replaced else ""
+            typer.echo(f"{part.name}: {_counted(part.rows, 'row')}{withheld}")
+    typer.echo(f"{done.path}: article {done.article}, {_counted(done.rows, 'row')}, sha256 {done.sha256}")
     for table in done.unreached:
         typer.echo(f"not in it: {table}, which nothing leads to from a person", err=True)
