@@ -79,10 +79,10 @@ def _declared(row: Sequence[Any]) -> Edge:
 def _joined(foreign: Iterable[Edge], declared: Sequence[Edge]) -> tuple[Edge, ...]:
     """Return all edges; one that is declared says what a foreign key of the same columns means."""
     said = {_ends(edge): edge for edge in declared if edge.kind is Kind.COLUMN}
-    keys = tuple(_meant(edge, said.get(_ends(edge))) for edge in foreign)
-    taken = {_ends(edge) for edge in keys}
-    others = (edge for edge in declared if edge.kind is not Kind.COLUMN or _ends(edge) not in taken)
-    return (*keys, *others)
+    # A second key of the same columns leads nowhere else.
+    keys = {_ends(edge): _meant(edge, said.get(_ends(edge))) for edge in foreign}
+    others = (edge for edge in declared if edge.kind is not Kind.COLUMN or _ends(edge) not in keys)
+    return (*keys.values(), *others)
 
 
 def _meant(key: Edge, said: Edge | None) -> Edge:
