@@ -999,6 +999,7 @@ def _create_requests() -> None:
         sa.CheckConstraint("kind IN ('access', 'portability', 'rectification', 'erasure', 'restriction', 'objection', 'automated_decision')", name="data_subject_requests_kind_check"),
         sa.CheckConstraint("status IN ('received', 'paused', 'extended', 'completed', 'rejected')", name="data_subject_requests_status_check"),
         sa.CheckConstraint("channel IN ('web', 'ios', 'android', 'api', 'support', 'mail', 'import')", name="data_subject_requests_channel_check"),
+        sa.CheckConstraint("country ~ '^[A-Z]{2}(-[A-Z0-9]{1,3})?$'", name="data_subject_requests_country_check"),
         sa.CheckConstraint("(status = 'paused') = (paused_at IS NOT NULL)", name="data_subject_requests_paused_at_check"),
         sa.CheckConstraint("paused_days >= 0", name="data_subject_requests_paused_days_check"),
         sa.CheckConstraint("(status IN ('completed', 'rejected')) = (closed_at IS NOT NULL)", name="data_subject_requests_closed_at_check"),

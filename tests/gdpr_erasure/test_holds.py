@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
 import psycopg2
@@ -73,7 +74,7 @@ def test_a_hold_ends_when_it_is_released_or_over_and_its_row_stays(url: str) -> 
 
 
 def test_what_keeps_nothing_that_can_be_named_is_refused(url: str) -> None:
-    for refused, message in (
+    tries: tuple[tuple[Callable[[], int], str], ...] = (
         (lambda: place_hold("e", "law", "why", url=url), "legal_holds_subject_id_check"),
         (lambda: place_hold("x", "law", "why", subject=7, url=url), "legal_holds_basis_check"),
         (lambda: place_hold("", "law", "why", subject=7, url=url), "legal_holds_basis_check"),
@@ -85,7 +86,8 @@ def test_what_keeps_nothing_that_can_be_named_is_refused(url: str) -> None:
         (lambda: place_hold("e", "law", "why", table="public.users", key={"x": 1}, url=url), 'table "public.users" has no column "x"'),
         (lambda: place_hold("e", "law", "why", subject=7, expires_at=datetime(2020, 1, 1, tzinfo=timezone.utc), url=url), "the hold would be over already"),
         (lambda: except_from_erasure("b", "law", "why", subject=7, expires_at=None, url=url), "legal_holds_expires_at_check"),  # type: ignore[arg-type]
-    ):  # fmt: skip
+    )  # fmt: skip
+    for refused, message in tries:
         with pytest.raises(DatabaseError, match=message):
             refused()
     assert held_now(url=url) == ()

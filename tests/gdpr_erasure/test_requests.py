@@ -165,6 +165,12 @@ def test_what_happens_is_recorded_in_its_order(asked: str) -> None:
         file_request(7, "access", received_at=datetime.now(timezone.utc) + timedelta(hours=1), url=asked)
 
 
+def test_a_country_is_named_as_its_holidays_are(url: str) -> None:
+    with pytest.raises(DatabaseError, match="data_subject_requests_country_check"):
+        file_request(None, "access", country="Germany", url=url)
+    file_request(None, "access", country="DE-BY", url=url)
+
+
 def test_events_are_append_only_and_the_trail_names_what_changed(asked: str) -> None:
     extend(1, "a secret reason", notice_sent_at=at("2025-02-01"), url=asked)
     for statement in ("UPDATE data_subject_request_events SET told = 'x'", "TRUNCATE data_subject_request_events"):  # fmt: skip

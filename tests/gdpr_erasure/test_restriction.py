@@ -8,9 +8,11 @@ import psycopg2
 import pytest
 
 from spotify_ai_agent_migrations.versions.core.errors import DatabaseError
+from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.gdpr_erasure.consent import grant, withdraw
 from spotify_ai_agent_migrations.versions.gdpr_erasure.requests import file_request
 from spotify_ai_agent_migrations.versions.gdpr_erasure.restriction import lift, permit, restrict
+from spotify_ai_agent_migrations.versions.partitioning import convert
 from support import connected, rows
 
 SCENE = """
@@ -208,3 +210,38 @@ def test_who_is_restricted_is_asked_once_a_statement_and_the_index_still_finds_t
     assert "Index Cond: (listens.user_id = " in shown
     assert shown.count("restricted_people") == 1
     assert "SubPlan" not in shown
+
+
+def test_a_restriction_goes_with_its_person_and_outlives_its_request(scene: str) -> None:
+    request = file_request(71, "restriction", url=scene)
+    number = restrict(71, "unlawful", request=request, url=scene)
+    soon = datetime.now(timezone.utc) + timedelta(hours=1)
+    permit(number, "legal_claims", "service", "the case of 12 March", expires_at=soon, url=scene)
+    rows(scene, "DELETE FROM data_subject_requests")
+    assert rows(scene, "SELECT request_id FROM ops.restrictions") == [(None,)]
+    assert rows(scene, "SELECT count(*) FROM data_subject_request_events") == [(0,)]
+    rows(scene, "DELETE FROM users WHERE id = 71")
+    assert rows(scene, "SELECT count(*) FROM ops.restrictions") == [(0,)]
+    assert rows(scene, "SELECT count(*) FROM ops.restriction_permits") == [(0,)]
+
+
+def test_a_table_stays_restricted_when_it_is_partitioned(scene: str) -> None:
+    convert("public.listens", "listened_at", settings=resolve_settings(scene))
+    assert rows(scene, "SELECT relkind::text FROM pg_class WHERE oid = 'listens'::regclass") == [("p",)]
+    assert owners(scene, "listens", 71) == [71]
+    restrict(71, "unlawful", url=scene)
+    assert owners(scene, "listens", 71) == []
+    assert ask(scene, "agent_readonly", "SELECT count(*) FROM analyst_listens") == [(1,)]
+
+
+def test_a_table_of_a_later_revision_is_restricted_by_one_call(scene: str) -> None:
+    rows(
+        scene,
+        "CREATE TABLE notes (user_id bigint, about_id bigint); INSERT INTO notes VALUES (71, 72), (72, 71), (72, 72);"
+        "GRANT SELECT ON notes TO agent_app; ALTER TABLE notes ENABLE ROW LEVEL SECURITY;"
+        "CREATE POLICY notes_app ON notes TO agent_app USING (true);"
+        "SELECT ops.restrict_table_v1('public.notes', 'user_id', 'about_id')",
+    )
+    assert len(ask(scene, "agent_app", "TABLE notes")) == 3
+    restrict(71, "unlawful", url=scene)
+    assert ask(scene, "agent_app", "TABLE notes") == [(72, 72)]

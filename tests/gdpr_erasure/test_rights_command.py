@@ -10,13 +10,16 @@ import pytest
 
 from support import rows, run
 
-
-def ran(url: str, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    return run(sys.executable, "-m", "spotify_ai_agent_migrations", "gdpr-erasure", *words, url=url, **more)
+KEY = "0123456789abcdef" * 4
 
 
-def said(url: str, *words: str, code: int = 0, **more: str) -> str:
-    done = ran(url, *words, **more)
+def ran(url: str, *words: str, key: str = "") -> subprocess.CompletedProcess[str]:
+    command = ("-m", "spotify_ai_agent_migrations", "gdpr-erasure", *words)
+    return run(sys.executable, *command, url=url, SUPPRESSION_KEY=key)
+
+
+def said(url: str, *words: str, code: int = 0, key: str = "") -> str:
+    done = ran(url, *words, key=key)
     assert done.returncode == code, done.stderr
     return done.stdout.strip()
 
@@ -141,20 +144,19 @@ def test_restrictions_are_placed_and_lifted(person: str) -> None:
 
 
 def test_an_objection_is_recorded_looked_up_and_taken_back(person: str) -> None:
-    key = {"SUPPRESSION_KEY": "0123456789abcdef" * 4}
     address = ("--identifier", "Anna+x@Example.org")
     assert (
-        said(person, "objection", "place", "marketing", "--person", "1", *address, **key)
+        said(person, "objection", "place", "marketing", "--person", "1", *address, key=KEY)
         == 'no more "marketing"'
     )
     asked = ("objection", "suppressed", "marketing", "anna@example.org")
-    assert said(person, *asked, code=3, **key) == "suppressed"
+    assert said(person, *asked, code=3, key=KEY) == "suppressed"
     assert (
-        said(person, "objection", "withdraw", "marketing", "--person", "1", *address, **key) == "taken back"
+        said(person, "objection", "withdraw", "marketing", "--person", "1", *address, key=KEY) == "taken back"
     )
-    assert said(person, *asked, **key) == "not suppressed"
+    assert said(person, *asked, key=KEY) == "not suppressed"
     assert (
-        said(person, "objection", "withdraw", "marketing", "--person", "1", *address, **key)
+        said(person, "objection", "withdraw", "marketing", "--person", "1", *address, key=KEY)
         == "there was none"
     )
     done = ran(person, *asked)

@@ -4,6 +4,14 @@
     scan(), probe(42)      personal data that nobody declared; where a person is found
     records()              the record of processing (GDPR art. 30)
     export_subject(42, "42.zip")    all that is held about a person (art. 15); article=20 for what they provided
+    grant(42, "marketing", text=shown)           a consent, with the hash of what was shown
+    withdraw(42, "marketing")                    and its end, with no more words
+    consent_at(42, "marketing", instant)         what held then
+    object_to(42, "marketing", identifiers=("a@example.org",))    never again, even once 42 is erased
+    restrict(42, "accuracy_contested")           stored and nothing else, enforced by the database
+    rectify(42, "public.users", {"display_name": "Anna"})         put right, without a value in the trail
+    file_request(42, "erasure")                  a month from today, as the law counts it
+    place_hold("e", "3 O 12/26", "a claim", subject=42)           kept although it would be erased
 
 When: a column is added, a person asks, an authority asks. A revision that makes columns puts them into the
 catalogue, their classes from their comments, and says what becomes of those that are personal:
@@ -21,11 +29,68 @@ from __future__ import annotations
 
 from spotify_ai_agent_migrations.versions.gdpr_erasure.accounting import Record, records
 from spotify_ai_agent_migrations.versions.gdpr_erasure.checking import check_catalogue
+from spotify_ai_agent_migrations.versions.gdpr_erasure.consent import (
+    Answer,
+    consent_at,
+    consent_history,
+    grant,
+    publish_text,
+    withdraw,
+)
 from spotify_ai_agent_migrations.versions.gdpr_erasure.export import SubjectExport, export_subject
 from spotify_ai_agent_migrations.versions.gdpr_erasure.finding import Finding, Held
+from spotify_ai_agent_migrations.versions.gdpr_erasure.holds import (
+    Hold,
+    except_from_erasure,
+    held_now,
+    holds_of_row,
+    place_hold,
+    release_hold,
+)
+from spotify_ai_agent_migrations.versions.gdpr_erasure.objection import (
+    is_suppressed,
+    object_to,
+    override_objection,
+    withdraw_objection,
+)
 from spotify_ai_agent_migrations.versions.gdpr_erasure.probing import Probe, probe
+from spotify_ai_agent_migrations.versions.gdpr_erasure.rectification import rectify
+from spotify_ai_agent_migrations.versions.gdpr_erasure.requests import Request, file_request, open_requests
+from spotify_ai_agent_migrations.versions.gdpr_erasure.restriction import lift, permit, restrict
 from spotify_ai_agent_migrations.versions.gdpr_erasure.scanning import scan
 
 __all__ = [
-    "Finding", "Held", "Probe", "Record", "SubjectExport", "check_catalogue", "export_subject", "probe", "records", "scan",
-]  # fmt: skip
+    "Answer",
+    "Finding",
+    "Held",
+    "Hold",
+    "Probe",
+    "Record",
+    "Request",
+    "SubjectExport",
+    "check_catalogue",
+    "consent_at",
+    "consent_history",
+    "except_from_erasure",
+    "export_subject",
+    "file_request",
+    "grant",
+    "held_now",
+    "holds_of_row",
+    "is_suppressed",
+    "lift",
+    "object_to",
+    "open_requests",
+    "override_objection",
+    "permit",
+    "place_hold",
+    "probe",
+    "publish_text",
+    "records",
+    "rectify",
+    "release_hold",
+    "restrict",
+    "scan",
+    "withdraw",
+    "withdraw_objection",
+]

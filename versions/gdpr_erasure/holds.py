@@ -85,8 +85,13 @@ def release_hold(number: int, reason: str, *, url: str | None = None) -> datetim
 
 def held_now(subject: int | None = None, *, url: str | None = None) -> tuple[Hold, ...]:
     """Return the holds in force: all of them, or those that keep something of one person."""
-    found = rows("held_now", {"subject": subject}, url=url)
-    return tuple(Hold(*row[:6], tuple(row[6]), *row[7:]) for row in found)
+    return tuple(_hold(row) for row in rows("held_now", {"subject": subject}, url=url))
+
+
+def _hold(row: Sequence[Any]) -> Hold:
+    values = list(row)
+    values[6] = tuple(values[6])
+    return Hold(*values)
 
 
 def holds_of_row(
