@@ -3,7 +3,7 @@
     check_catalogue()      each column that the catalogue lacks, or says otherwise than it is
     scan(), probe(42)      personal data that nobody declared; where a person is found
     records()              the record of processing (GDPR art. 30)
-    export_subject(42, "42.zip")    all that is held about a person (art. 15); article=20 for what they provided
+    export_subject(42, "42.zip")                 all that is held of a person; article=20: what they provided
     grant(42, "marketing", text=shown)           a consent, with the hash of what was shown
     withdraw(42, "marketing")                    and its end, with no more words
     consent_at(42, "marketing", instant)         what held then
@@ -18,7 +18,7 @@ catalogue, their classes from their comments, and says what becomes of those tha
 
     SELECT ops.classify_table_v1('public.listens', strategy => 'delete', origin => 'observed',
         purposes => '{service}', legal_basis => 'contract', retention_rule => 'raw');
-    SELECT ops.classify_column_v1('public.listens', 'client', description => 'application', strategy => 'null');
+    SELECT ops.classify_column_v1('public.listens', 'client', description => 'program', strategy => 'null');
 
 From there on the comment of a column is written by the catalogue. Where rows name a person without a foreign
 key, it declares an edge in `ops.personal_edges`; where it drops a column, it deletes the entry.
