@@ -7,10 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from gdpr_erasure.people import ADA, BOB
+from gdpr_erasure.people import ADA, BOB, files_of, table_of
+from psycopg2.sql import SQL, Composable
 
 from spotify_ai_agent_migrations.versions.core.errors import (
     DatabaseError,
@@ -21,7 +25,8 @@ from spotify_ai_agent_migrations.versions.core.errors import (
     SubjectError,
     TableError,
 )
-from spotify_ai_agent_migrations.versions.gdpr_erasure.export import export_subject, staging
+from spotify_ai_agent_migrations.versions.gdpr_erasure.export import export_subject, reading, staging
+from spotify_ai_agent_migrations.versions.gdpr_erasure.export.plan import Planned
 from spotify_ai_agent_migrations.versions.gdpr_erasure.requests import complete, file_request
 from support import environment, rows
 
@@ -157,21 +162,55 @@ def test_rows_that_row_security_hides_are_missed(entangled: str, tmp_path: pathl
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_login_that_cannot_tell_what_is_hidden_is_refused(entangled: str, tmp_path: pathlib.Path) -> None:
-    rows(
-        entangled,
-        "DROP ROLE IF EXISTS export_reader; CREATE ROLE export_reader LOGIN; GRANT agent_privacy TO export_reader",
-    )
+@contextmanager
+def login(url: str, *groups: str) -> Iterator[str]:
+    """The URL for a login that is a member of these groups and nothing more."""
+    name = f"r{uuid.uuid4().hex[:8]}"
+    rows(url, f"CREATE ROLE {name} LOGIN PASSWORD 'secret'; GRANT {', '.join(groups)} TO {name}")
     try:
-        url = entangled.replace("postgres@", "export_reader@").replace("//postgres", "//export_reader")
-        said = refused(PrivilegeError, ADA.id, tmp_path / "out.zip", url=url)
+        yield url.replace("//postgres@", f"//{name}:secret@").replace("//postgres:", f"//{name}:secret@")
     finally:
-        rows(entangled, "DROP OWNED BY export_reader; DROP ROLE export_reader")
+        rows(url, f"DROP OWNED BY {name}; DROP ROLE {name}")
+
+
+def test_a_login_that_cannot_tell_what_is_hidden_is_refused(entangled: str, tmp_path: pathlib.Path) -> None:
+    with login(entangled, "agent_privacy") as url:
+        said = refused(PrivilegeError, ADA.id, tmp_path / "out.zip", url=url)
     assert said == (
         "row security hides people from this login: nothing could be shown to be complete\n"
         "Hint: connect as a member of both agent_owner and agent_privacy"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_member_of_both_roles_needs_nothing_more(entangled: str, tmp_path: pathlib.Path) -> None:
+    whole = export_subject(BOB.id, tmp_path / "whole", url=entangled)
+    with login(entangled, "agent_owner", "agent_privacy") as url:
+        done = export_subject(
+            BOB.id, tmp_path / "out", request_id=file_request(BOB.id, "access", url=entangled), url=url
+        )
+    counts = {part.name: part.rows for part in whole.parts if part.table != "public.audit_log"}
+    more = {
+        part.name: part.rows
+        for part in done.parts
+        if part.table != "public.audit_log" and part.rows != counts[part.name]
+    }
+    assert more == {"data_subject_requests": 1, "data_subject_request_events": 1}
+
+
+def test_a_condition_that_is_wrong_opens_nobody_elses_rows(
+    entangled: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database knows whose export it is: what is asked for too much does not come."""
+    asked = reading.conditions
+
+    def everything(planned: Planned) -> tuple[Composable, ...]:
+        return (SQL("true"),) if planned.table == "public.listens" else asked(planned)
+
+    monkeypatch.setattr(reading, "conditions", everything)
+    assert rows(entangled, "SELECT count(*) FROM listens") == [(2,)]
+    export_subject(ADA.id, tmp_path / "out", url=entangled)
+    assert [row["user_id"] for row in table_of(files_of(tmp_path / "out"), "listens")] == [ADA.id]
 
 
 def test_a_column_that_nobody_classified_is_not_left_out_in_silence(
