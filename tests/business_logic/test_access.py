@@ -170,14 +170,17 @@ def test_analysts_see_nobody_by_name(logins: dict[str, str], scene: str) -> None
             ask(analyst, f"SELECT * FROM {table}")
 
 
-def test_the_auditor_sees_the_trail_and_nothing_else(logins: dict[str, str], scene: str) -> None:
+def test_the_auditor_sees_the_trail_and_what_people_were_asked_and_answered_and_nothing_else(
+    logins: dict[str, str], scene: str
+) -> None:
     auditor = logins["agent_auditor"]
     assert ask(auditor, "SELECT count(*) > 5 FROM audit_log") == [(True,)]
     others = rows(
         scene,
         "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v')"
-        " AND relname <> 'audit_log'",
+        " AND relname NOT IN ('audit_log', 'consent_texts', 'data_subject_requests', 'data_subject_request_events')",
     )
+    assert ask(auditor, "SELECT count(*) FROM data_subject_requests, consent_texts") == [(0,)]
     assert len(others) > 40
     for (table,) in others:
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
