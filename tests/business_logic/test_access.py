@@ -285,11 +285,15 @@ def test_every_personal_table_has_row_security(scene: str) -> None:
     found = rows(
         scene,
         "SELECT DISTINCT relname, relrowsecurity FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0"
-        " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND relname <> 'audit_log'"
+        " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND relname NOT IN ('audit_log', 'data_subject_requests', 'data_subject_request_events')"
         " AND NOT relispartition AND col_description(attrelid, attnum) NOT LIKE 'none: %'",
     )
     assert len(found) >= 15
     assert [table for table, secured in found if not secured] == []
+    # Whoever may read the others reads all of them; the application and the analysts may not.
+    for role in ("agent_app", "agent_readonly"):
+        may = "SELECT has_any_column_privilege(%s, oid, 'SELECT, INSERT, UPDATE') FROM pg_class WHERE relname IN ('audit_log', 'data_subject_requests', 'data_subject_request_events')"
+        assert rows(scene, may, (role,)) == [(False,)] * 3
     assert {str(table) for table, _ in found} >= set(FILLED)
 
 

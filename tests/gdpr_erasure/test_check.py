@@ -154,6 +154,32 @@ def test_a_check_of_several_columns_is_tried_on_all_that_is_left(url: str) -> No
     assert told(url) == {("strategy", "public.pair.a", 'is to be what the check "pair_a_check" refuses')}
 
 
+def test_a_check_that_fails_on_what_is_left_refuses_it(url: str) -> None:
+    rows(
+        url,
+        "CREATE TABLE public.part (of_whole int, who bigint REFERENCES public.users,"
+        " CONSTRAINT part_of_whole_check CHECK (1 / of_whole < 2));"
+        "COMMENT ON COLUMN public.part.of_whole IS 'content: a'; COMMENT ON COLUMN public.part.who IS 'none: c';"
+        """SELECT ops.classify_table_v1('public.part', 'constant', 'provided', '{service}', 'contract',
+                                        strategy_args => '{"value": 0}')""",
+    )
+    assert told(url) == {
+        ("strategy", "public.part.of_whole", 'is to be what the check "part_of_whole_check" refuses')
+    }
+
+
+def test_what_a_rollback_kept_is_said_and_how_it_goes(url: str) -> None:
+    rows(url, "CREATE SCHEMA rollback_0123456789ab; CREATE TABLE rollback_0123456789ab.users_1 (email text)")
+    assert check_catalogue(url) == (
+        Finding(
+            "unclassified",
+            "rollback_0123456789ab.users_1",
+            "is kept by a rollback, beside the catalogue",
+            "agentdb rollback restore, or agentdb rollback purge: agentdb rollback list names it",
+        ),
+    )
+
+
 def test_a_personal_table_that_nothing_leads_to_is_found_and_one_that_only_mentions_loses_no_row(
     url: str,
 ) -> None:

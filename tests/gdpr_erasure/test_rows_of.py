@@ -272,10 +272,10 @@ def test_a_polymorphic_edge_holds_for_its_kind_alone_at_any_depth(cursor: Cursor
     assert theirs(cursor, "public.comment", 2) == [2, 3]
 
 
-@pytest.mark.parametrize("type_", ["bigint[]", "text[]", "integer[]"])
+@pytest.mark.parametrize("type_", ["bigint[]", "text[]", "integer[]", "public.ids"])
 def test_an_array_that_holds_the_person_is_theirs(cursor: Cursor, type_: str) -> None:
     cursor.execute(
-        f"CREATE TABLE public.chat (id int, members {type_});"
+        f"CREATE DOMAIN public.ids AS bigint[]; CREATE TABLE public.chat (id int, members {type_});"
         "INSERT INTO public.chat VALUES (1, '{1,2}'), (2, '{2}'), (3, '{}'), (4, NULL), (5, '{11}'), (6, '{{2,1}}')"
     )
     edge(cursor, "public.chat", ["members"], kind="array")

@@ -89,7 +89,8 @@ def test_a_large_table_is_sampled_by_pages_from_all_over_it(url: str, made: str)
     assert 500 < int(share[2]) <= 1000
 
 
-def test_what_takes_too_long_is_said_not_to_have_been_seen(url: str) -> None:
+@pytest.mark.parametrize("timeout_ms", [200, 9_000])
+def test_what_takes_too_long_or_is_locked_is_said_not_to_have_been_seen(url: str, timeout_ms: int) -> None:
     rows(
         url,
         "CREATE TABLE public.held (note text); CREATE TABLE public.later (note text);"
@@ -97,7 +98,7 @@ def test_what_takes_too_long_is_said_not_to_have_been_seen(url: str) -> None:
     )
     with connected(url, autocommit=False) as locking, locking.cursor() as cursor:
         cursor.execute("LOCK TABLE public.held IN ACCESS EXCLUSIVE MODE")
-        found = scan(url, timeout_ms=200)
+        found = scan(url, timeout_ms=timeout_ms)
         locking.rollback()
     assert [(one.kind, one.place, one.problem, one.hint) for one in found] == [
         ("unseen", "public.held.note", "took too long to be looked at", "give it more time: --timeout-ms"),

@@ -1,5 +1,8 @@
 """Personal data: where it is, on what ground, who asked what of it by when, and what they are given.
 
+    check_catalogue()      each column that the catalogue lacks, or says otherwise than it is
+    scan(), probe(42)      personal data that nobody declared; where a person is found
+    records()              the record of processing (GDPR art. 30)
     grant(42, "marketing", text=shown)           a consent, with the hash of what was shown
     withdraw(42, "marketing")                    and its end, with no more words
     consent_at(42, "marketing", instant)         what held then
@@ -9,12 +12,22 @@
     file_request(42, "erasure")                  a month from today, as the law counts it
     place_hold("e", "3 O 12/26", "a claim", subject=42)           kept although it would be erased
 
-When: a column is added, a person asks, an authority asks.
+When: a column is added, a person asks, an authority asks. A revision that makes columns puts them into the
+catalogue, their classes from their comments, and says what becomes of those that are personal:
+
+    SELECT ops.classify_table_v1('public.listens', strategy => 'delete', origin => 'observed',
+        purposes => '{service}', legal_basis => 'contract', retention_rule => 'raw');
+    SELECT ops.classify_column_v1('public.listens', 'client', strategy => 'null');
+
+From there on the comment of a column is written by the catalogue. Where rows name a person without a foreign
+key, it declares an edge in `ops.personal_edges`; where it drops a column, it deletes the entry.
 Locks: ROW EXCLUSIVE on the tables that are written to; what reads takes none that a writer could meet.
 """
 
 from __future__ import annotations
 
+from spotify_ai_agent_migrations.versions.gdpr_erasure.accounting import Record, records
+from spotify_ai_agent_migrations.versions.gdpr_erasure.checking import check_catalogue
 from spotify_ai_agent_migrations.versions.gdpr_erasure.consent import (
     Answer,
     consent_at,
@@ -23,6 +36,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.consent import (
     publish_text,
     withdraw,
 )
+from spotify_ai_agent_migrations.versions.gdpr_erasure.finding import Finding, Held
 from spotify_ai_agent_migrations.versions.gdpr_erasure.holds import (
     Hold,
     except_from_erasure,
@@ -37,14 +51,21 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.objection import (
     override_objection,
     withdraw_objection,
 )
+from spotify_ai_agent_migrations.versions.gdpr_erasure.probing import Probe, probe
 from spotify_ai_agent_migrations.versions.gdpr_erasure.rectification import rectify
 from spotify_ai_agent_migrations.versions.gdpr_erasure.requests import Request, file_request, open_requests
 from spotify_ai_agent_migrations.versions.gdpr_erasure.restriction import lift, permit, restrict
+from spotify_ai_agent_migrations.versions.gdpr_erasure.scanning import scan
 
 __all__ = [
     "Answer",
+    "Finding",
+    "Held",
     "Hold",
+    "Probe",
+    "Record",
     "Request",
+    "check_catalogue",
     "consent_at",
     "consent_history",
     "except_from_erasure",
@@ -59,10 +80,13 @@ __all__ = [
     "override_objection",
     "permit",
     "place_hold",
+    "probe",
     "publish_text",
+    "records",
     "rectify",
     "release_hold",
     "restrict",
+    "scan",
     "withdraw",
     "withdraw_objection",
 ]

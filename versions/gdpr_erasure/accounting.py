@@ -106,7 +106,7 @@ def records(url: str | None = None) -> Record:
 def _recorded(cursor: Cursor, catalogue: Catalogue) -> Record:
     controller = next((Controller(*row) for row in asked(cursor, "controller")), None)
     purposes = {row[0]: Purpose(*row) for row in asked(cursor, "purposes")}
-    recipients = {row[0]: Recipient(*row[:7], tuple(row[7])) for row in asked(cursor, "recipients")}
+    recipients = {row[0]: Recipient(*_tupled(row)) for row in asked(cursor, "recipients")}
     rows = asked(cursor, "activities")
     kept = _kept(catalogue, asked(cursor, "retention"))
     activities = tuple(_activity(row, catalogue, purposes, recipients, kept) for row in rows)
@@ -118,6 +118,10 @@ def _recorded(cursor: Cursor, catalogue: Catalogue) -> Record:
         *_of_codes(rows, purposes, recipients),
     )
     return Record(controller, activities, missing)
+
+
+def _tupled(row: Sequence[Any]) -> Iterator[Any]:
+    return (tuple(value) if isinstance(value, list) else value for value in row)
 
 
 def _activity(

@@ -18,6 +18,10 @@ from spotify_ai_agent_migrations.versions.core.sql import queries
 STATEMENTS: Final = queries("spotify_ai_agent_migrations.versions.gdpr_erasure")
 
 
+# What keeps one table from being looked at: somebody who locks it, or its size.
+SLOW: Final = (psycopg2.errors.QueryCanceled, psycopg2.errors.LockNotAvailable)
+
+
 def opened(url: str | None) -> Connection:
     """Return a connection that reads only, each statement by itself; the caller closes it.
 

@@ -20,6 +20,10 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.model import (
 )
 
 _SQL: Final = queries("spotify_ai_agent_migrations.versions.gdpr_erasure")
+_DECLARED: Final = (
+    "from_table", "from_columns", "to_table", "to_columns", "kind", "discriminator_column",
+    "discriminator_value", "json_path", "own_columns", "note", "compares_text", "element_type",
+)  # fmt: skip
 
 
 def read_catalogue(cursor: Cursor) -> Catalogue:
@@ -65,28 +69,20 @@ def _foreign(row: Sequence[Any]) -> Edge:
 
 
 def _declared(row: Sequence[Any]) -> Edge:
-    values = list(_tupled(row))
-    kind = Kind(values[4])
-    return Edge(
-        *values[:4],
-        kind=kind,
-        discriminator_column=values[5],
-        discriminator_value=values[6],
-        json_path=values[7],
-        own_columns=values[8],
-        note=values[9],
-        compares_text=values[10] and kind in {Kind.COLUMN, Kind.POLYMORPHIC},
-        element_type=values[11],
-    )
+    values = dict(zip(_DECLARED, _tupled(row), strict=True))
+    kind = Kind(values["kind"])
+    # An array and JSON say of what type their values are.
+    compares_text = values["compares_text"] and kind in {Kind.COLUMN, Kind.POLYMORPHIC}
+    return Edge(**{**values, "kind": kind, "compares_text": compares_text})
 
 
 def _joined(foreign: Iterable[Edge], declared: Sequence[Edge]) -> tuple[Edge, ...]:
     """Return all edges; one that is declared says what a foreign key of the same columns means."""
     said = {_ends(edge): edge for edge in declared if edge.kind is Kind.COLUMN}
-    keys = tuple(_meant(edge, said.get(_ends(edge))) for edge in foreign)
-    taken = {_ends(edge) for edge in keys}
-    others = (edge for edge in declared if edge.kind is not Kind.COLUMN or _ends(edge) not in taken)
-    return (*keys, *others)
+    # A second key of the same columns leads nowhere else.
+    keys = {_ends(edge): _meant(edge, said.get(_ends(edge))) for edge in foreign}
+    others = (edge for edge in declared if edge.kind is not Kind.COLUMN or _ends(edge) not in keys)
+    return (*keys.values(), *others)
 
 
 def _meant(key: Edge, said: Edge | None) -> Edge:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Set
 from contextlib import closing
 from typing import Final
@@ -26,6 +27,8 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.model import (
 from spotify_ai_agent_migrations.versions.gdpr_erasure.refusing import refused
 
 _CLASSES: Final = "none, identifier, contact, location, behavioural, content, derived"
+_QUARANTINE: Final = re.compile(r"rollback_[0-9a-f]{12}")
+_PURGE: Final = "agentdb rollback restore, or agentdb rollback purge: agentdb rollback list names it"
 _PURPOSE: Final = "name one of public.consent_purposes, or INSERT it there"
 
 
@@ -45,7 +48,9 @@ def check_catalogue(url: str | None = None) -> tuple[Finding, ...]:
 def _findings(cursor: Cursor, catalogue: Catalogue) -> Iterator[Finding]:
     known = {(one.table_name, one.name): one for one in catalogue.columns}
     for table in catalogue.tables:
-        if table.root is None:
+        if _QUARANTINE.fullmatch(table.schema):
+            yield Finding("unclassified", table.name, "is kept by a rollback, beside the catalogue", _PURGE)
+        elif table.root is None:
             yield from _of_table(cursor, table, known)
     for name, column in asked(cursor, "gone"):
         where = SQL("table_name = {} AND column_name = {}").format(Literal(name), Literal(column))

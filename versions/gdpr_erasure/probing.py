@@ -16,7 +16,7 @@ from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.database import translated
 from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.gdpr_erasure.asking import STATEMENTS, opened
+from spotify_ai_agent_migrations.versions.gdpr_erasure.asking import SLOW, STATEMENTS, opened
 from spotify_ai_agent_migrations.versions.gdpr_erasure.catalogue import read_catalogue
 from spotify_ai_agent_migrations.versions.gdpr_erasure.finding import Finding, Held
 from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach, reached
@@ -135,7 +135,7 @@ def _probed(
     for table, columns in groupby(searched(cursor), key=lambda one: one.table):
         try:
             held += _held(cursor, list(columns), reaches.get(table), found, subject)
-        except psycopg2.errors.QueryCanceled:
+        except SLOW:
             unseen.append(Finding("unseen", table, "took too long to be looked at", _SLOW))
         except psycopg2.DataError:
             unseen.append(Finding("unseen", table, "has JSON that jsonb cannot hold", _UNREAD))

@@ -142,9 +142,10 @@ SELECT edge.from_table,
                           JOIN pg_catalog.pg_type AS type ON type.oid = attribute.atttypid
                          WHERE attribute.attrelid = pg_catalog.to_regclass(edge.to_table)
                            AND attribute.attname = pair.to_column) AS there ON true),
-       (SELECT pg_catalog.format_type(type.typelem, NULL)
+       (SELECT pg_catalog.format_type(base.typelem, NULL)
           FROM pg_catalog.pg_attribute AS attribute
           JOIN pg_catalog.pg_type AS type ON type.oid = attribute.atttypid
+          JOIN pg_catalog.pg_type AS base ON base.oid = coalesce(NULLIF(type.typbasetype, 0), type.oid)
          WHERE attribute.attrelid = pg_catalog.to_regclass(edge.from_table)
            AND attribute.attname = edge.from_columns[1]
            AND edge.kind = 'array')

@@ -19,9 +19,13 @@ _PART: Final = re.compile(r'"((?:[^"]|"")*)"|([^".]+)')
 class Escaped(Composable):
     """A part of a statement that is executed with parameters, where a % of a name has to be written twice."""
 
+    def __init__(self, part: Composable) -> None:
+        super().__init__(part)
+        self._part = part
+
     def as_string(self, context: Any) -> str:  # noqa: ANN401  (psycopg2's signature)
         """Return it as the driver takes it."""
-        return str(self._wrapped.as_string(context)).replace("%", "%%")
+        return self._part.as_string(context).replace("%", "%%")
 
 
 def _name(*parts: str) -> Composable:

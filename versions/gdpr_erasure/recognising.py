@@ -39,7 +39,9 @@ _NAMED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 _NAMES: Final = {words: kind for kind, all_words in _NAMED.items() for words in all_words}
 _MOST_WORDS: Final = max(len(words.split()) for words in _NAMES)
 
-_EMAIL: Final = re.compile(r"[^\s@<>\"',;:()\[\]\\]+@(?:[^\W_](?:[\w-]*[^\W_])?\.)+[^\W\d_]{2,}", re.UNICODE)
+_EMAIL: Final = re.compile(
+    r"[^\s@<>\"',;:()\[\]\\]{1,64}@(?:[^\W_](?:[\w-]*[^\W_])?\.)+[^\W\d_]{2,}", re.UNICODE
+)
 _PHONE: Final = re.compile(r"(?<![\w+])\+[1-9](?:[ .()-]?\d){7,14}(?!\d)")
 _IBAN: Final = re.compile(r"(?<![A-Z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?![A-Z0-9])")
 _CARD: Final = re.compile(r"(?<![\w.])[2-6]\d{3}(?:[ -]?\d){8,15}(?![\w.])")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from psycopg2.extensions import cursor as Cursor
@@ -56,10 +56,13 @@ def _by_checks(cursor: Cursor, told: Mapping[str, Mapping[str, Column]]) -> Iter
         statement = SQL("SELECT ({check}) IS NOT FALSE FROM (SELECT {values}) AS {alias}").format(
             check=Escaped(SQL(expression)), values=values, alias=Escaped(Identifier(alias))
         )
-        cursor.execute(statement, [constant(left[one]) for one in columns])
-        if cursor.fetchone() != (True,):
+        if not _holds(cursor, statement, [constant(left[one]) for one in columns]):
             place = f"{table}.{columns[0]}"
             yield Finding("strategy", place, f'is to be what the check "{name}" refuses', _OTHER)
+
+
+def _holds(cursor: Cursor, statement: Composable, values: Sequence[str | None]) -> bool:
+    return accepted(cursor, statement, values) and cursor.fetchone() == (True,)
 
 
 def _by_key(cursor: Cursor, edge: Edge, left: Mapping[str, Column]) -> Iterator[Finding]:
@@ -71,8 +74,7 @@ def _by_key(cursor: Cursor, edge: Edge, left: Mapping[str, Column]) -> Iterator[
     statement = SQL("SELECT EXISTS (SELECT FROM {} WHERE {}::text = %s)").format(
         Escaped(identifier(edge.to_table)), Escaped(Identifier(edge.to_columns[0]))
     )
-    cursor.execute(statement, (value,))
-    if cursor.fetchone() != (True,):
+    if not _holds(cursor, statement, [value]):
         place = f"{edge.from_table}.{edge.from_columns[0]}"
         problem = f'is to be a constant that the foreign key "{edge.constraint}" does not find'
         yield Finding("strategy", place, problem, _OTHER)

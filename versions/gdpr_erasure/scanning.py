@@ -8,12 +8,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
-import psycopg2
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.database import translated
-from spotify_ai_agent_migrations.versions.gdpr_erasure.asking import STATEMENTS, asked, opened
+from spotify_ai_agent_migrations.versions.gdpr_erasure.asking import SLOW, STATEMENTS, asked, opened
 from spotify_ai_agent_migrations.versions.gdpr_erasure.catalogue import read_catalogue
 from spotify_ai_agent_migrations.versions.gdpr_erasure.finding import Finding
 from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Catalogue, Table
@@ -94,7 +93,7 @@ def _valued(cursor: Cursor, catalogue: Catalogue, *, rows: int, pages: int) -> I
             continue
         try:
             values = _sample(cursor, column, rows=rows, pages=pages)
-        except psycopg2.errors.QueryCanceled:
+        except SLOW:
             yield Finding(
                 "unseen", column.place, "took too long to be looked at", "give it more time: --timeout-ms"
             )

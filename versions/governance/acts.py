@@ -223,6 +223,13 @@ class AuditTable(OnTable):
 
 
 @dataclass(frozen=True, eq=False)
+class ClassifyColumns(OnTable):
+    """Columns put into the catalogue of personal data: one, or all there are, by `ops.classify_…_v1`."""
+
+    column: str | None
+
+
+@dataclass(frozen=True, eq=False)
 class ChangeRows(OnTable):
     """Rows written by `insert`, `update`, `delete` or `truncate`; `everywhere` tells of no WHERE."""
 

@@ -15,6 +15,7 @@ from spotify_ai_agent_migrations.versions.governance.acts import (
     AlterColumn,
     AuditTable,
     ChangeRows,
+    ClassifyColumns,
     Column,
     Constraint,
     CreateIndex,
@@ -49,6 +50,7 @@ class Table:
     keys: list[tuple[str, ...]] = field(default_factory=list)
     is_secured: bool = False
     is_audited: bool = False
+    catalogued: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -135,6 +137,9 @@ def _read(facts: Facts, revision: Revision, act: Act) -> None:
             _validated(facts, act.table, act.name)
         case AuditTable(table=str(name)) if name in facts.tables:
             facts.tables[name].is_audited = True
+        case ClassifyColumns(table=str(name)) if name in facts.tables:
+            made = facts.tables[name]
+            made.catalogued |= set(made.columns) if act.column is None else {act.column}
         case TableAction(table=str(name)) if name in facts.tables:
             if act.words[1:4] == ("ROW", "LEVEL", "SECURITY") and act.words[0] in {"DISABLE", "ENABLE"}:
                 facts.tables[name].is_secured = act.words[0] == "ENABLE"

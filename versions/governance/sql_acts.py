@@ -18,6 +18,7 @@ from spotify_ai_agent_migrations.versions.governance.acts import (
     AlterColumn,
     AuditTable,
     ChangeRows,
+    ClassifyColumns,
     CreateIndex,
     CreateTable,
     CreateTemporary,
@@ -46,6 +47,8 @@ from spotify_ai_agent_migrations.versions.governance.tokens import (
 )
 
 # A row is found by these through a partial index and without an order; the other methods find no single key.
+# Functions of the schema that are given a table.
+_ON_TABLES: Final = frozenset({"audit_table_v1", "classify_table_v1", "classify_column_v1"})
 _FINDS: Final = frozenset({"btree", "hash"})
 _WRITES: Final = frozenset({"DELETE", "INSERT", "UPDATE"})
 # Behind these, a word that writes belongs to a clause: FOR UPDATE, ON DELETE, DO UPDATE.
@@ -89,9 +92,15 @@ def _select(where: Where) -> Iterator[Act]:
     if not where.inner and (table := ddl.made_from_query(where.tokens)) is not None:
         yield CreateTable(where, table, columns=(), constraints=())
     for at, token in enumerate(where.tokens):
-        if token.name == "audit_table_v1":
-            named = next((given.value for given in where.tokens[at + 1 :] if given.value is not None), None)
-            yield AuditTable(where, named and named.removeprefix("public."))
+        given = (one.value for one in where.tokens[at + 1 :] if one.value is not None)
+        if token.name in _ON_TABLES:
+            named = next(given, None)
+            table = named and named.removeprefix("public.")
+            if token.name == "audit_table_v1":
+                yield AuditTable(where, table)
+            else:
+                column = next(given, None) if token.name == "classify_column_v1" else None
+                yield ClassifyColumns(where, table, column)
 
 
 def _created(where: Where, name: str, rest: Tokens) -> CreateTable:

@@ -58,6 +58,7 @@ from spotify_ai_agent_migrations.versions.governance.rules import (
     prefer_used_suppression,
     require_audit_trigger,
     require_autocommit_block,
+    require_catalogued_column,
     require_check_before_not_null,
     require_classified_column,
     require_classified_sql_column,
@@ -172,6 +173,7 @@ RULES: Final[tuple[Rule, ...]] = (
     prefer_timestamptz,
     prefer_text,
     prefer_numeric,
+    require_catalogued_column,
     ban_changed_revision,
     require_recorded_checksum,
 )
