@@ -595,7 +595,6 @@ def _create_consent() -> None:
         comment="The texts that people were asked with, append-only: what the hash of an answer is the hash of",
     )
     op.create_index("consent_texts_locale_idx", "consent_texts", ["locale"])
-    op.create_index("consent_texts_sha256_idx", "consent_texts", ["sha256"])
     _create_holds()
     execute(_CONSENT)
     execute(_HOLDS)
@@ -928,6 +927,8 @@ COMMENT ON COLUMN ops.held_now.expires_at IS 'none: until when; NULL is until it
 
 CREATE TRIGGER legal_holds_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.legal_holds
     FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
+
+COMMENT ON INDEX ops.legal_holds_subject_id_idx IS 'what keeps data of a person';
 
 DO $revision$
 BEGIN
@@ -1429,6 +1430,9 @@ SET search_path = pg_catalog, pg_temp AS $function$
 $function$;
 COMMENT ON FUNCTION public.requests_of_v1(bigint) IS 'How far the requests of a person are; of nobody else where somebody is signed in';
 
+COMMENT ON INDEX public.data_subject_requests_user_id_idx IS 'what a person asked for';
+COMMENT ON INDEX public.data_subject_requests_due_at_idx IS 'what is open, by when it is due';
+
 -- Whoever answers requests, or audits that, sees all of them; a health check sees when something is due, and whose never.
 GRANT SELECT ON public.data_subject_requests, public.data_subject_request_events TO agent_privacy, agent_auditor;
 GRANT SELECT (kind, status, due_at) ON public.data_subject_requests TO agent_monitor;
@@ -1604,6 +1608,8 @@ $function$;
 COMMENT ON FUNCTION public.use_permit_v1(bigint) IS
     'See the restricted data that a permit lets through, until the transaction ends; the trail says so';
 
+COMMENT ON INDEX ops.restrictions_in_force_idx IS 'whose data is restricted now, for every statement of the application';
+
 GRANT SELECT ON ops.restrictions, ops.restriction_permits TO agent_privacy, agent_auditor;
 GRANT EXECUTE ON FUNCTION ops.restrict_person_v1(bigint, text, bigint), ops.lift_restriction_v1(bigint, text, timestamptz),
                           ops.permit_restricted_v1(bigint, text, text, text, timestamptz)
@@ -1750,6 +1756,8 @@ SET search_path = pg_catalog, pg_temp AS $function$
 $function$;
 COMMENT ON FUNCTION public.is_suppressed_v1(bytea[], text) IS
     'Whether one of these hashed addresses must not be used for a purpose, whoever it belonged to';
+
+COMMENT ON INDEX public.objections_in_force_idx IS 'one objection in force to a purpose, and what holds of it';
 
 ALTER TABLE public.objections ENABLE ROW LEVEL SECURITY;
 CREATE POLICY objections_app ON public.objections FOR SELECT TO agent_app

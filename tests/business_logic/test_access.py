@@ -170,14 +170,17 @@ def test_analysts_see_nobody_by_name(logins: dict[str, str], scene: str) -> None
             ask(analyst, f"SELECT * FROM {table}")
 
 
-def test_the_auditor_sees_the_trail_and_nothing_else(logins: dict[str, str], scene: str) -> None:
+def test_the_auditor_sees_the_trail_and_what_people_were_asked_and_answered_and_nothing_else(
+    logins: dict[str, str], scene: str
+) -> None:
     auditor = logins["agent_auditor"]
     assert ask(auditor, "SELECT count(*) > 5 FROM audit_log") == [(True,)]
     others = rows(
         scene,
         "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v')"
-        " AND relname <> 'audit_log'",
+        " AND relname NOT IN ('audit_log', 'consent_texts', 'data_subject_requests', 'data_subject_request_events')",
     )
+    assert ask(auditor, "SELECT count(*) FROM data_subject_requests, consent_texts") == [(0,)]
     assert len(others) > 40
     for (table,) in others:
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
@@ -282,11 +285,15 @@ def test_every_personal_table_has_row_security(scene: str) -> None:
     found = rows(
         scene,
         "SELECT DISTINCT relname, relrowsecurity FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0"
-        " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND relname <> 'audit_log'"
+        " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND relname NOT IN ('audit_log', 'data_subject_requests', 'data_subject_request_events')"
         " AND NOT relispartition AND col_description(attrelid, attnum) NOT LIKE 'none: %'",
     )
     assert len(found) >= 15
     assert [table for table, secured in found if not secured] == []
+    # Whoever may read the others reads all of them; the application and the analysts may not.
+    for role in ("agent_app", "agent_readonly"):
+        may = "SELECT has_any_column_privilege(%s, oid, 'SELECT, INSERT, UPDATE') FROM pg_class WHERE relname IN ('audit_log', 'data_subject_requests', 'data_subject_request_events')"
+        assert rows(scene, may, (role,)) == [(False,)] * 3
     assert {str(table) for table, _ in found} >= set(FILLED)
 
 

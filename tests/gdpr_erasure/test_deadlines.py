@@ -39,6 +39,8 @@ WORKED_OUT = {
     # 1 May 2026 is a Friday and a holiday; Saturday, Sunday, then Monday 4 May.
     ("2026-04-01", 1, "DE", 0): "2026-05-04",
     ("2026-04-01", 1, None, 0): "2026-05-01",
+    # A part of a country of which nothing of its own is known has the holidays of all of it.
+    ("2026-04-01", 1, "DE-HH", 0): "2026-05-04",
     # 25 December 2026 is a Friday, the 26th a Saturday, both holidays; Monday the 28th is none.
     ("2026-11-25", 1, "DE", 0): "2026-12-28",
     # 1 January 2027 is a Friday; Monday 4 January.

@@ -3,7 +3,6 @@
     check_catalogue()      each column that the catalogue lacks, or says otherwise than it is
     scan(), probe(42)      personal data that nobody declared; where a person is found
     records()              the record of processing (GDPR art. 30)
-    export_subject(42, "42.zip")                 all that is held of a person; article=20: what they provided
     grant(42, "marketing", text=shown)           a consent, with the hash of what was shown
     withdraw(42, "marketing")                    and its end, with no more words
     consent_at(42, "marketing", instant)         what held then
@@ -12,13 +11,14 @@
     rectify(42, "public.users", {"display_name": "Anna"})         put right, without a value in the trail
     file_request(42, "erasure")                  a month from today, as the law counts it
     place_hold("e", "3 O 12/26", "a claim", subject=42)           kept although it would be erased
+    export_subject(42, "42.zip")                 all that is held of a person; article=20: what they provided
 
 When: a column is added, a person asks, an authority asks. A revision that makes columns puts them into the
 catalogue, their classes from their comments, and says what becomes of those that are personal:
 
     SELECT ops.classify_table_v1('public.listens', strategy => 'delete', origin => 'observed',
         purposes => '{service}', legal_basis => 'contract', retention_rule => 'raw');
-    SELECT ops.classify_column_v1('public.listens', 'client', description => 'program', strategy => 'null');
+    SELECT ops.classify_column_v1('public.listens', 'client', strategy => 'null');
 
 From there on the comment of a column is written by the catalogue. Where rows name a person without a foreign
 key, it declares an edge in `ops.personal_edges`; where it drops a column, it deletes the entry.
