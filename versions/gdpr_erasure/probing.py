@@ -166,8 +166,17 @@ def _held(
     table = Escaped(identifier(columns[0].table))
     source = source_of(reach) if reach else SQL("{} AS {}").format(table, Identifier(ROW))
     theirs = rows_of(reach) if reach else SQL("false")
-    counts = [count for column in columns for count in _counts(column, theirs)]
-    statement = SQL(STATEMENTS["held"]).format(counts=SQL(", ").join(counts), source=source)
+    names = [f"column_{place}" for place in range(len(columns))]
+    statement = SQL(STATEMENTS["held"]).format(
+        counts=SQL(", ").join([_count(name) for name in names]),
+        source=source,
+        answers=SQL(", ").join(
+            [
+                *(_answer(column, name) for column, name in zip(columns, names, strict=True)),
+                SQL("({}) IS NOT TRUE AS elsewhere").format(theirs),
+            ]
+        ),
+    )
     cursor.execute(statement, {"subject": subject, "found": found})
     numbers = cursor.fetchone() or ()
     for column, rows, elsewhere in zip(columns, numbers[::2], numbers[1::2], strict=True):
@@ -175,14 +184,16 @@ def _held(
             yield Held(column.place, rows, elsewhere)
 
 
-def _counts(column: Searched, theirs: Composable) -> tuple[Composable, Composable]:
-    holds = SQL("pg_catalog.lower(pg_catalog.normalize({value}, 'NFKC')) ~ %(found)s").format(
-        value=_text(column)
-    )
-    return (
-        SQL("pg_catalog.count(*) FILTER (WHERE {})").format(holds),
-        SQL("pg_catalog.count(*) FILTER (WHERE {} AND ({}) IS NOT TRUE)").format(holds, theirs),
-    )
+def _count(name: str) -> Composable:
+    return SQL(
+        "pg_catalog.count(*) FILTER (WHERE subject_held.{name}), "
+        "pg_catalog.count(*) FILTER (WHERE subject_held.{name} AND subject_held.elsewhere)"
+    ).format(name=Identifier(name))
+
+
+def _answer(column: Searched, name: str) -> Composable:
+    holds = "pg_catalog.lower(pg_catalog.normalize({value}, 'NFKC')) ~ %(found)s AS {name}"
+    return SQL(holds).format(value=_text(column), name=Identifier(name))
 
 
 def _text(column: Searched) -> Composable:
