@@ -8,7 +8,10 @@ Needs: membership of agent_owner; CREATEROLE, or that role agent_sealer exists.
 allow MIG066: a table that has an identity cannot be attached as a partition (PostgreSQL 17); serial suits all
 """
 
-from spotify_ai_agent_migrations.versions.core.ddl import as_owner
+import sqlalchemy as sa
+from alembic import op
+
+from spotify_ai_agent_migrations.versions.core.ddl import as_owner, execute
 
 revision = "010"
 down_revision = "009"
@@ -18,6 +21,7 @@ depends_on = None
 
 def upgrade() -> None:
     with as_owner():
+        _create_jobs()
         _create_seals()
         _create_catalogue()
         _create_consent()
@@ -30,6 +34,46 @@ def downgrade() -> None:
         _drop_consent()
         _drop_catalogue()
         _drop_seals()
+        _drop_jobs()
+
+
+# Jobs that should run ----------------------------------------------------------------------------------
+
+
+def _create_jobs() -> None:
+    op.create_table(
+        "job_heartbeat",
+        sa.Column("job", sa.Text, nullable=False, comment="none: name of the job"),
+        sa.Column("every", sa.Interval, nullable=False, comment="none: how often it should end well"),
+        sa.Column("succeeded_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: when it last did"),
+        sa.PrimaryKeyConstraint("job", name="job_heartbeat_pkey"),
+        sa.CheckConstraint("every > INTERVAL '0'", name="job_heartbeat_every_check"),
+        comment="Jobs that are expected to run again and again, and when each last ended well",
+        schema="ops",
+    )
+    execute(_JOBS)
+
+
+def _drop_jobs() -> None:
+    execute("DROP FUNCTION ops.beat_v1(text, interval)")
+    op.drop_table("job_heartbeat", schema="ops")
+
+
+_JOBS = """
+CREATE FUNCTION ops.beat_v1(ended_job text, expected_every interval) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    INSERT INTO ops.job_heartbeat (job, every)
+    VALUES (ended_job, expected_every)
+        ON CONFLICT ON CONSTRAINT job_heartbeat_pkey DO UPDATE
+       SET every = excluded.every,
+           succeeded_at = clock_timestamp()
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.beat_v1(text, interval) FROM PUBLIC;
+COMMENT ON FUNCTION ops.beat_v1(text, interval) IS 'Say that a job has ended well, and how often it should';
+GRANT EXECUTE ON FUNCTION ops.beat_v1(text, interval) TO agent_app, agent_privacy, agent_auditor;
+GRANT SELECT ON ops.job_heartbeat TO agent_auditor, agent_monitor;
+"""
 
 
 # The seals of the audit trail --------------------------------------------------------------------------
