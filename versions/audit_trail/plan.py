@@ -37,7 +37,7 @@ class Signer(Protocol):
 
 @dataclass(frozen=True)
 class Block:
-    """What a seal is to cover: from one transaction to before another, or with a note whatever no seal does."""
+    """What a seal is to cover: from one transaction to before another; with a note, whatever no seal does."""
 
     epoch: int
     first_xid: int

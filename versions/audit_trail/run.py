@@ -29,13 +29,14 @@ from spotify_ai_agent_migrations.versions.audit_trail.sinks import Sink
 from spotify_ai_agent_migrations.versions.core.database import connect, translated
 from spotify_ai_agent_migrations.versions.core.errors import MigrationError, SettingsError
 from spotify_ai_agent_migrations.versions.core.locks import advisory_lock, lock_key
-from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
+from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 
 EVERY_S: Final = 1.0
 _PURPOSE: Final = "agentdb audit-trail"
 _KEY: Final = lock_key("audit-trail seal")
 _CALLED: Final = "the lock of whoever seals"
 _BEAT_S: Final = 60.0
+_WAIT_MS: Final = 10_000
 _PAUSE_MOST_S: Final = 30.0
 
 
@@ -63,7 +64,7 @@ def seal(
     key: Signer,
     sinks: Sequence[Sink] = (),
     block_rows: int = BLOCK_ROWS,
-    wait_ms: int = 10_000,
+    wait_ms: int = _WAIT_MS,
 ) -> Round:
     """Seal all entries of transactions that have ended, and send the digests to *sinks*.
 
@@ -154,14 +155,7 @@ def _rounds(
     beaten = -_BEAT_S
     while not stopped.is_set():
         began = time.monotonic()
-        done = _round(
-            connection,
-            key,
-            sinks,
-            block_rows=BLOCK_ROWS,
-            wait_ms=10_000,
-            goes_on=lambda: not stopped.is_set(),
-        )
+        done = _round(connection, key, sinks, goes_on=lambda: not stopped.is_set())
         yield done
         if not done.problems and began - beaten >= _BEAT_S:
             beat(connection)
@@ -174,8 +168,8 @@ def _round(
     key: Signer,
     sinks: Sequence[Sink],
     *,
-    block_rows: int,
-    wait_ms: int,
+    block_rows: int = BLOCK_ROWS,
+    wait_ms: int = _WAIT_MS,
     goes_on: Continues,
 ) -> Round:
     with translated(), advisory_lock(connection, _KEY, wait_ms=wait_ms, called=_CALLED):

@@ -63,9 +63,7 @@ def seal_pending(
     until: int | None = None
     reached = 0
     while goes_on():
-        made, reached, until = _seal_next(
-            connection, key, block_rows=block_rows, reached=reached, until=until
-        )
+        made, reached, until = _seal_next(connection, key, most=block_rows, reached=reached, until=until)
         if made:
             yield made
         if reached >= until:
@@ -112,14 +110,14 @@ def seal_of(row: Sequence[Any]) -> Seal:
 
 
 def _seal_next(
-    connection: Connection, key: Signer, *, block_rows: int, reached: int, until: int | None
+    connection: Connection, key: Signer, *, most: int, reached: int, until: int | None
 ) -> tuple[Seal | None, int, int]:
     """Seal one block; return it, the transaction before which all is sealed, and the one to go on to."""
     while True:
         connection.set_session(isolation_level=ISOLATION_LEVEL_REPEATABLE_READ)
         standing = _standing(connection)
         until = standing.ended if until is None else until
-        block = _next_block(connection, standing, most=block_rows, since=reached, until=until)
+        block = _next_block(connection, standing, most=most, since=reached, until=until)
         try:
             made = _sealed_block(connection, standing, block, key, since=reached) if block else None
         except _BareEntryError:
@@ -140,7 +138,7 @@ def _standing(connection: Connection) -> Standing:
 def _next_block(
     connection: Connection, standing: Standing, *, most: int, since: int, until: int
 ) -> Block | None:
-    """Return the next block, of at most so many entries unless one transaction wrote more; None for nothing."""
+    """Return the next block, of at most so many entries unless one transaction wrote more, or None."""
     whole = block_of(standing)
     if whole.begins:
         return whole
@@ -165,16 +163,13 @@ def _sealed_block(
     made = sealed(
         standing, block, entry_count=numbers.count, entry_ids=str(numbers), root=tree.root(), key=key
     )
-    _ask(
-        connection,
-        "add_seal",
-        **asdict(made) | {"first_xid": str(made.first_xid), "horizon": str(made.horizon)},
-    )
+    xids = {"first_xid": str(made.first_xid), "horizon": str(made.horizon)}
+    _ask(connection, "add_seal", **asdict(made) | xids)
     return made
 
 
 def _leaves(connection: Connection, block: Block, *, since: int) -> Iterator[tuple[list[int], bytes]]:
-    """Yield numbers of entries and the hashes of their leaves, one behind the other, some thousands at once."""
+    """Yield numbers of entries, and the hashes of their leaves one behind the other, thousands at once."""
     values = {"since": str(max(since, block.first_xid)), "until": str(block.horizon)}
     name = "first_block"
     if not block.begins:

@@ -151,7 +151,7 @@ class WebhookSink:
         return Delivery(len(lines))
 
     def _posted(self, line: str, left_s: float) -> str:
-        """Return what went wrong, or nothing. A thread keeps to the time even where a name is not resolved."""
+        """Return what went wrong, or nothing, in time even where a name is not resolved."""
         told: list[str] = []
         thread = threading.Thread(target=lambda: told.append(self._post(line, left_s)), daemon=True)
         if left_s > 0:
