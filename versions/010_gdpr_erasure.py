@@ -448,7 +448,7 @@ COMMENT ON FUNCTION ops.redact_audit_v1(bigint[]) IS
 """
 
 _SEALERS = """
-GRANT USAGE ON SCHEMA ops TO agent_sealer;
+GRANT USAGE ON SCHEMA ops TO agent_sealer, agent_privacy, agent_auditor;
 GRANT SELECT (id, xid, created_at, commitment) ON public.audit_log TO agent_sealer;
 GRANT SELECT ON ops.audit_seal, ops.audit_anchor TO agent_sealer, agent_auditor, agent_monitor;
 -- How old what nobody has sealed is, and nothing of what it says.
@@ -463,7 +463,7 @@ _FORGET_SEALS = """
 REVOKE ALL (id, xid, created_at) ON public.audit_log FROM agent_monitor;
 REVOKE ALL (id, xid, created_at, commitment) ON public.audit_log FROM agent_sealer;
 REVOKE EXECUTE ON FUNCTION ops.beat_v1(text, interval) FROM agent_sealer;
-REVOKE USAGE ON SCHEMA ops FROM agent_sealer;
+REVOKE USAGE ON SCHEMA ops FROM agent_sealer, agent_privacy, agent_auditor;
 DROP FUNCTION ops.redact_audit_v1(bigint[]);
 DROP FUNCTION ops.anchor_audit_v1(text, bigint[]);
 DROP FUNCTION ops.add_audit_seal_v1(bigint, integer, timestamptz, bytea, xid8, xid8, bigint, int8multirange, bytea, text, integer, text, text, bytea, bytea);
