@@ -376,7 +376,7 @@ BEGIN
     -- read then, and not the whole trail. A block that began an epoch holds whatever was there.
     SELECT count(*) FILTER (WHERE cover.seal_id IS NULL),
            CASE WHEN bool_or(cover.is_first) THEN '0' ELSE min(cover.first_xid) END,
-           CASE WHEN NOT bool_or(cover.is_first) THEN max(cover.horizon) END
+           CASE WHEN bool_or(cover.is_first) THEN '18446744073709551615' ELSE max(cover.horizon) END
       INTO unsealed, since, until
       FROM unnest(wanted) AS named (id)
       LEFT JOIN LATERAL (
@@ -404,7 +404,7 @@ BEGIN
           FROM public.audit_log AS entry
          WHERE entry.id = ANY (wanted)
            AND entry.xid >= since
-           AND (until IS NULL OR entry.xid < until);
+           AND entry.xid < until;
     END IF;
     IF missing > 0 THEN
         RAISE EXCEPTION '% of % entries are not in the trail', missing, cardinality(wanted)
@@ -421,7 +421,7 @@ BEGIN
                salt = NULL
          WHERE entry.id = ANY (wanted)
            AND entry.xid >= since
-           AND (until IS NULL OR entry.xid < until)
+           AND entry.xid < until
            AND entry.redacted IS NULL
         RETURNING entry.id, entry.subject_ref
     ), told AS (

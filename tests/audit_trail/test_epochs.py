@@ -58,7 +58,7 @@ def test_where_the_count_of_transactions_is_behind_the_last_seal_an_epoch_begins
 
 
 @pytest.fixture
-def elsewhere(tmp_path: pathlib.Path) -> Iterator[str]:
+def elsewhere() -> Iterator[str]:
     """The URL of another cluster, of a superuser."""
     shared = pathlib.Path("/dev/shm")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="agentdb-", dir=shared if shared.is_dir() else None))
