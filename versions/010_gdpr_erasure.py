@@ -271,9 +271,9 @@ BEGIN
            AND entry.id = bare.id
            AND entry.created_at = bare.created_at
            AND entry.commitment IS NULL
-        RETURNING entry.xid
+        RETURNING entry.xid, entry.commitment
     )
-    SELECT count(*), max(given.xid)
+    SELECT count(given.commitment), max(given.xid)
       INTO committed, reached
       FROM given;
 END
