@@ -4,5 +4,7 @@ from __future__ import annotations
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Personal data: find it, account for it, answer who asks for it.")
-script = typer.Typer(no_args_is_help=True, help="Personal data: find it, account for it, answer who asks for it.")
+_HELP = "Personal data: find it, account for it, answer whoever asks for it."
+
+app = typer.Typer(no_args_is_help=True, help=_HELP)
+script = typer.Typer(no_args_is_help=True, help=_HELP)
