@@ -510,7 +510,8 @@ def _create_audit_log() -> None:
         sa.Column("entity_type", sa.Text, nullable=False, comment="none: kind of thing that was touched: user, playlist, …"),
         sa.Column("entity_key", sa.Text, comment="none: the key of a thing whose key is no number; never a personal one"),
         sa.Column("changed_columns", ARRAY(sa.Text), comment="none: names of the columns that changed, never their values; NULL is the whole row"),
-        sa.Column("salt", BYTEA, comment="none: makes the commitment unguessable; gone once redacted"),
+        # Of a version 4 UUID 122 bits are random, which nobody guesses; there is no cheaper source.
+        sa.Column("salt", BYTEA, server_default=sa.text("uuid_send(gen_random_uuid())"), comment="none: makes the commitment unguessable; gone once redacted"),
         sa.Column("payload", JSONB, comment="none: allow-listed facts that are not personal; gone once redacted"),
         sa.Column("commitment", BYTEA, comment="none: salted hash of the entry; stays when it is redacted"),
         sa.Column("redacted", BYTEA, comment="none: what stands for the parts that a redaction took"),

@@ -188,22 +188,18 @@ END
 $revision$
 """
 
-# The bytes of an entry do not depend on what a session is set to: binary forms, and text as UTF-8, each behind its
-# length. The server writes a function of this kind, which is parsed when it is made, into the expression that calls
-# it: what is found by a name does not depend on the caller's search path, and a row costs one call, not three.
+# The bytes of an entry do not depend on what a session is set to: binary forms, and text as UTF-8, which is what the
+# database is in, each behind its length; NULL has the length -1. The server writes a function of this kind, which is
+# parsed when it is made, into the expression that calls it: names mean what they meant then, and a row costs one call.
+# Of each part of the expression every change pays its share, so nothing is asked of a column that is never NULL.
 _COMMITMENTS = """
-CREATE FUNCTION ops.audit_field_v1(value bytea) RETURNS bytea
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN coalesce(int4send(octet_length(value)) || value, int4send(-1));
-COMMENT ON FUNCTION ops.audit_field_v1(bytea) IS 'A part of what is hashed, behind its length; NULL has the length -1';
-
 CREATE FUNCTION ops.audit_private_v1(salt bytea, entity_id bigint, entity_key text, request_id uuid, payload jsonb) RETURNS bytea
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN sha256(convert_to('agentdb audit private 1', 'UTF8') || decode('00', 'hex') || salt
-              || coalesce(int4send(8) || int8send(entity_id), int4send(-1))
-              || ops.audit_field_v1(convert_to(entity_key, 'UTF8'))
+RETURN sha256('agentdb audit private 1'::bytea || decode('00', 'hex') || salt
+              || int4send(8) || int8send(entity_id)
+              || coalesce(int4send(octet_length(entity_key)) || convert_to(entity_key, 'UTF8'), int4send(-1))
               || coalesce(int4send(16) || uuid_send(request_id), int4send(-1))
-              || ops.audit_field_v1(convert_to(payload::text, 'UTF8')));
+              || coalesce(int4send(octet_length(payload::text)) || convert_to(payload::text, 'UTF8'), int4send(-1)));
 COMMENT ON FUNCTION ops.audit_private_v1(bytea, bigint, text, uuid, jsonb) IS
     'Salted hash of the parts of an entry that a redaction takes';
 
@@ -212,16 +208,16 @@ CREATE FUNCTION ops.audit_commitment_v1(
     actor_type public.audit_actor, actor_ref bigint, subject_ref bigint, changed_columns text[], private bytea
 ) RETURNS bytea
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN sha256(convert_to('agentdb audit entry 1', 'UTF8') || decode('00', 'hex')
-              || coalesce(int4send(8) || int8send(id), int4send(-1))
-              || coalesce(int4send(8) || xid8send(xid), int4send(-1))
-              || coalesce(int4send(8) || timestamptz_send(created_at), int4send(-1))
-              || ops.audit_field_v1(convert_to(entity_type, 'UTF8'))
-              || ops.audit_field_v1(convert_to(action::text, 'UTF8'))
-              || ops.audit_field_v1(convert_to(actor_type::text, 'UTF8'))
+RETURN sha256('agentdb audit entry 1'::bytea || decode('00', 'hex')
+              || int4send(8) || int8send(id)
+              || int4send(8) || xid8send(xid)
+              || int4send(8) || timestamptz_send(created_at)
+              || int4send(octet_length(entity_type)) || convert_to(entity_type, 'UTF8')
+              || int4send(octet_length(action::text)) || convert_to(action::text, 'UTF8')
+              || int4send(octet_length(actor_type::text)) || convert_to(actor_type::text, 'UTF8')
               || coalesce(int4send(8) || int8send(actor_ref), int4send(-1))
               || coalesce(int4send(8) || int8send(subject_ref), int4send(-1))
-              || ops.audit_field_v1(convert_to(changed_columns::text, 'UTF8'))
+              || coalesce(int4send(octet_length(changed_columns::text)) || convert_to(changed_columns::text, 'UTF8'), int4send(-1))
               || private);
 COMMENT ON FUNCTION ops.audit_commitment_v1(bigint, xid8, timestamptz, text, public.audit_action, public.audit_actor, bigint, bigint, text[], bytea) IS
     'What an entry commits to: all of it, its private parts by their salted hash';
@@ -229,17 +225,15 @@ COMMENT ON FUNCTION ops.audit_commitment_v1(bigint, xid8, timestamptz, text, pub
 CREATE FUNCTION ops.audit_log_commit() RETURNS trigger
 LANGUAGE plpgsql AS $function$
 BEGIN
-    -- Of a version 4 UUID 122 bits are random, which nobody guesses; it is the cheapest source there is.
-    NEW.salt := coalesce(NEW.salt, pg_catalog.uuid_send(pg_catalog.gen_random_uuid()));
     NEW.commitment := ops.audit_commitment_v1(
         NEW.id, NEW.xid, NEW.created_at, NEW.entity_type, NEW.action, NEW.actor_type, NEW.actor_ref, NEW.subject_ref,
         NEW.changed_columns, ops.audit_private_v1(NEW.salt, NEW.entity_id, NEW.entity_key, NEW.request_id, NEW.payload));
     RETURN NEW;
 END
 $function$;
-COMMENT ON FUNCTION ops.audit_log_commit() IS 'Give a new entry its salt and its commitment';
+COMMENT ON FUNCTION ops.audit_log_commit() IS 'Let a new entry commit to what it says';
 
--- What is restored has both; and what is redacted gets no salt again.
+-- What is restored has one, and keeps it.
 CREATE TRIGGER audit_log_commit BEFORE INSERT ON public.audit_log
     FOR EACH ROW WHEN (NEW.commitment IS NULL) EXECUTE FUNCTION ops.audit_log_commit();
 """
@@ -259,7 +253,7 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
     WITH bare AS MATERIALIZED (
-        SELECT entry.entity_id, entry.id, entry.created_at, entry.xid, uuid_send(gen_random_uuid()) AS new_salt
+        SELECT entry.entity_id, entry.id, entry.created_at, entry.xid, coalesce(entry.salt, uuid_send(gen_random_uuid())) AS new_salt
           FROM public.audit_log AS entry
          WHERE entry.commitment IS NULL
            AND entry.xid >= since
@@ -318,14 +312,17 @@ BEGIN
         WHEN epoch > last.epoch AND system_identifier = last.system_identifier
              AND last.horizon <= pg_snapshot_xmax(pg_current_snapshot()) THEN 'nothing asks for a new epoch'
         WHEN hash IS DISTINCT FROM sha256(
-                 convert_to('agentdb audit seal 1', 'UTF8') || decode('00', 'hex')
-                 || ops.audit_field_v1(int8send(id)) || ops.audit_field_v1(int8send(epoch))
-                 || ops.audit_field_v1(timestamptz_send(sealed_at)) || ops.audit_field_v1(previous_hash)
-                 || ops.audit_field_v1(xid8send(first_xid)) || ops.audit_field_v1(xid8send(horizon))
-                 || ops.audit_field_v1(int8send(entry_count)) || ops.audit_field_v1(convert_to(entry_ids::text, 'UTF8'))
-                 || ops.audit_field_v1(root) || ops.audit_field_v1(convert_to(system_identifier, 'UTF8'))
-                 || ops.audit_field_v1(int8send(timeline)) || ops.audit_field_v1(convert_to(note, 'UTF8'))
-                 || ops.audit_field_v1(convert_to(key_id, 'UTF8')))
+                 'agentdb audit seal 1'::bytea || decode('00', 'hex')
+                 || int4send(8) || int8send(id) || int4send(8) || int8send(epoch)
+                 || int4send(8) || timestamptz_send(sealed_at) || int4send(32) || previous_hash
+                 || int4send(8) || xid8send(first_xid) || int4send(8) || xid8send(horizon)
+                 || int4send(8) || int8send(entry_count)
+                 || int4send(octet_length(entry_ids::text)) || convert_to(entry_ids::text, 'UTF8')
+                 || int4send(32) || root
+                 || int4send(octet_length(system_identifier)) || convert_to(system_identifier, 'UTF8')
+                 || int4send(8) || int8send(timeline)
+                 || coalesce(int4send(octet_length(note)) || convert_to(note, 'UTF8'), int4send(-1))
+                 || int4send(octet_length(key_id)) || convert_to(key_id, 'UTF8'))
             THEN 'its hash is not that of what it says'
     END;
     IF wrong IS NOT NULL THEN
@@ -379,7 +376,7 @@ BEGIN
     -- read then, and not the whole trail. A block that began an epoch holds whatever was there.
     SELECT count(*) FILTER (WHERE cover.seal_id IS NULL),
            CASE WHEN bool_or(cover.is_first) THEN '0' ELSE min(cover.first_xid) END,
-           CASE WHEN NOT bool_or(cover.is_first) THEN max(cover.horizon) END
+           CASE WHEN bool_or(cover.is_first) THEN '18446744073709551615' ELSE max(cover.horizon) END
       INTO unsealed, since, until
       FROM unnest(wanted) AS named (id)
       LEFT JOIN LATERAL (
@@ -407,7 +404,7 @@ BEGIN
           FROM public.audit_log AS entry
          WHERE entry.id = ANY (wanted)
            AND entry.xid >= since
-           AND (until IS NULL OR entry.xid < until);
+           AND entry.xid < until;
     END IF;
     IF missing > 0 THEN
         RAISE EXCEPTION '% of % entries are not in the trail', missing, cardinality(wanted)
@@ -424,7 +421,7 @@ BEGIN
                salt = NULL
          WHERE entry.id = ANY (wanted)
            AND entry.xid >= since
-           AND (until IS NULL OR entry.xid < until)
+           AND entry.xid < until
            AND entry.redacted IS NULL
         RETURNING entry.id, entry.subject_ref
     ), told AS (
@@ -451,7 +448,7 @@ COMMENT ON FUNCTION ops.redact_audit_v1(bigint[]) IS
 """
 
 _SEALERS = """
-GRANT USAGE ON SCHEMA ops TO agent_sealer;
+GRANT USAGE ON SCHEMA ops TO agent_sealer, agent_privacy, agent_auditor;
 GRANT SELECT (id, xid, created_at, commitment) ON public.audit_log TO agent_sealer;
 GRANT SELECT ON ops.audit_seal, ops.audit_anchor TO agent_sealer, agent_auditor, agent_monitor;
 -- How old what nobody has sealed is, and nothing of what it says.
@@ -466,7 +463,7 @@ _FORGET_SEALS = """
 REVOKE ALL (id, xid, created_at) ON public.audit_log FROM agent_monitor;
 REVOKE ALL (id, xid, created_at, commitment) ON public.audit_log FROM agent_sealer;
 REVOKE EXECUTE ON FUNCTION ops.beat_v1(text, interval) FROM agent_sealer;
-REVOKE USAGE ON SCHEMA ops FROM agent_sealer;
+REVOKE USAGE ON SCHEMA ops FROM agent_sealer, agent_privacy, agent_auditor;
 DROP FUNCTION ops.redact_audit_v1(bigint[]);
 DROP FUNCTION ops.anchor_audit_v1(text, bigint[]);
 DROP FUNCTION ops.add_audit_seal_v1(bigint, integer, timestamptz, bytea, xid8, xid8, bigint, int8multirange, bytea, text, integer, text, text, bytea, bytea);
@@ -478,7 +475,6 @@ DROP TRIGGER audit_log_commit ON public.audit_log;
 DROP FUNCTION ops.audit_log_commit();
 DROP FUNCTION ops.audit_commitment_v1(bigint, xid8, timestamptz, text, public.audit_action, public.audit_actor, bigint, bigint, text[], bytea);
 DROP FUNCTION ops.audit_private_v1(bytea, bigint, text, uuid, jsonb);
-DROP FUNCTION ops.audit_field_v1(bytea);
 """
 
 
