@@ -17,9 +17,7 @@ from spotify_ai_agent_migrations.versions.audit_trail.merkle import HASH_BYTES, 
 from spotify_ai_agent_migrations.versions.audit_trail.spans import Numbers, Places, Spans, numbers_at, runs
 
 # Of an entry as it is read: its number, its transaction, the leaf of what it says now, and of its commitment.
-LEAF: Final = np.dtype(
-    [("id", ">i8"), ("xid", ">u8"), ("now", "u1", HASH_BYTES), ("then", "u1", HASH_BYTES)]
-)
+LEAF: Final = np.dtype([("id", ">i8"), ("xid", ">u8"), ("now", "u1", HASH_BYTES), ("then", "u1", HASH_BYTES)])
 Leaves = NDArray[Any]
 Hashes = NDArray[np.uint8]
 # A partition boundary and the order of numbers are not the same to the last entry: writers overlap.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from spotify_ai_agent_migrations.versions.audit_trail.canonical import NO_SEAL, Seal, seal_hash
 from spotify_ai_agent_migrations.versions.audit_trail.fault import Fault, Kind, about_seal
-from spotify_ai_agent_migrations.versions.audit_trail.keyring import Keyring, signed
+from spotify_ai_agent_migrations.versions.audit_trail.keyring import Keyring, is_signed
 
 
 class Chain:
@@ -20,9 +20,14 @@ class Chain:
     """
 
     def __init__(
-        self, *, keys: Keyring | None, published: Mapping[int, bytes], since: int = 0, hash_: bytes = NO_SEAL
+        self,
+        *,
+        keys: Keyring | None,
+        published: Mapping[int, bytes],
+        since: int = 0,
+        hash_: bytes | None = NO_SEAL,
     ) -> None:
-        """Begin behind the seal *since*, whose hash is *hash_*; *published* are hashes by number."""
+        """Begin behind the seal *since*, whose hash is *hash_*, None where nobody knows; *published* are hashes by number."""
         self.faults: list[Fault] = []
         self.gaps: list[tuple[int, int]] = []
         self.last_id = since
@@ -69,7 +74,7 @@ class Chain:
             self._found(Kind.SEAL_CHAIN, seal.id, f"is not chained to seal {self.last_id} as it is now")
 
     def _sign(self, seal: Seal) -> None:
-        if self._keys is not None and not signed(self._keys, seal.key_id, seal.signature, seal.hash):
+        if self._keys is not None and not is_signed(self._keys, seal.key_id, seal.signature, seal.hash):
             known = "is not signed by its key" if seal.key_id in self._keys else "is signed by an unknown key"
             self._found(Kind.SEAL_SIGNATURE, seal.id, known)
 

@@ -1,4 +1,4 @@
-"""What verification finds, and what it says: numbers of seals and entries, never a value of one. No database here."""
+"""What verification finds: numbers of seals and entries, never a value of one. No database here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-# More of one kind in one block are counted and not listed: a table that was emptied has millions.
+# More of one kind are counted and not listed: a table that was emptied may have millions.
 MOST_FAULTS: Final = 1_000
 
 
@@ -26,6 +26,7 @@ class Kind(str, Enum):
     SEALED_TWICE = "sealed_twice"
     REWRITTEN = "rewritten"
     TRUNCATED = "truncated"
+    UNEXPLAINED = "unexplained"
     IMPOSTOR = "impostor"
 
 
@@ -42,6 +43,7 @@ HINTS: Final = {
     Kind.SEALED_TWICE: "one of the seals is not the sealer's: compare both with their digests",
     Kind.REWRITTEN: "it is not the seal that was published: whoever holds the key rewrote the trail from here",
     Kind.TRUNCATED: "seals that were published are gone: restore them and their entries from a backup",
+    Kind.UNEXPLAINED: "somebody took parts of it without ops.redact_audit_v1: look at who owns the table",
     Kind.IMPOSTOR: "something else stands where the table was: look at who made it",
 }
 

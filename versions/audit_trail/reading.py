@@ -75,6 +75,14 @@ def read_seals(
             yield int(row[0]), _seal(row)
 
 
+def is_current(connection: Connection, seal: Seal) -> bool:
+    """Tell whether *seal* numbers transactions as this server does: it does not where that was restored."""
+    with connection.cursor() as cursor:
+        cursor.execute(QUERIES["verify_server"])
+        identifier, following = cursor.fetchone() or ("", "0")
+    return bool(seal.system_identifier == identifier) and seal.horizon <= int(following)
+
+
 class _Rows(io.RawIOBase):
     """Takes the bytes of a binary COPY and hands on its rows, all of one length."""
 
@@ -88,7 +96,7 @@ class _Rows(io.RawIOBase):
         """Say that it can be written to."""
         return True
 
-    def write(self, data: Any) -> int:
+    def write(self, data: Any) -> int:  # noqa: ANN401  (typeshed has no name for a buffer)
         """Take some bytes; hand on all rows that are complete."""
         taken = len(data)
         held = self._rest + bytes(data)
@@ -124,7 +132,21 @@ def _malformed() -> DatabaseError:
 
 
 def _seal(row: Sequence[Any]) -> Seal | None:
-    number, epoch, sealed_at, previous, first_xid, horizon, count, ids, root, system, timeline, note, *rest = row
+    (
+        number,
+        epoch,
+        sealed_at,
+        previous,
+        first_xid,
+        horizon,
+        count,
+        ids,
+        root,
+        system,
+        timeline,
+        note,
+        *rest,
+    ) = row
     key, hash_, signature = rest
     try:
         return Seal(

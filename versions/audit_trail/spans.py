@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -40,7 +41,7 @@ def read_spans(text: str) -> Spans:
         raise ValueError("not a multirange of whole numbers")
     bounds = [int(bound) for bound in _BOUND.findall(text)]
     if any(abs(bound) > _LARGEST for bound in bounds) or any(
-        later <= earlier for earlier, later in zip(bounds, bounds[1:], strict=False)
+        later <= earlier for earlier, later in pairwise(bounds)
     ):
         raise ValueError("not a multirange in ascending order")
     both = np.array(bounds, dtype=np.int64).reshape(-1, 2)
@@ -84,9 +85,7 @@ class Places:
     def overlaps(self) -> list[tuple[int, int, int]]:
         """Return the blocks that hold a same entry, by their position, with the first such entry."""
         shared = np.flatnonzero(self._starts[1:] < self._ends[:-1])
-        return [
-            (int(self._owner[at]), int(self._owner[at + 1]), int(self._starts[at + 1])) for at in shared
-        ]
+        return [(int(self._owner[at]), int(self._owner[at + 1]), int(self._starts[at + 1])) for at in shared]
 
     def find(self, ids: Numbers) -> tuple[NDArray[np.bool_], Numbers]:
         """Tell of each of *ids* whether a block holds it, and its place; -1 is none."""

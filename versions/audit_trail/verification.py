@@ -1,9 +1,9 @@
-"""Verify the trail: every seal, and that every entry that was due is in exactly one of them, as it was written."""
+"""Verify the trail: every seal, and that every entry is in exactly one of them, as it was written."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -29,19 +29,22 @@ from spotify_ai_agent_migrations.versions.audit_trail.reading import (
     QUERIES,
     copy_leaves,
     everything,
+    is_current,
     read_seals,
     reading,
     recent,
 )
 from spotify_ai_agent_migrations.versions.audit_trail.spans import MOST_ENTRIES, Numbers, Spans, read_spans
 from spotify_ai_agent_migrations.versions.core.errors import FileError, TableError
-from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
+from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 
 _PURPOSE: Final = "agentdb audit-trail verify"
+_RESTORED: Final = "the database was restored since the last seal: `agentdb audit-trail seal` begins an epoch"
 _STATEMENT_TIMEOUT_MS: Final = 6 * 3_600_000
 # A partition holds entries by when they were written, a block by when their transactions ended.
 _LATENESS: Final = timedelta(days=1)
-_FOREVER: Final = 2**64 - 1
+
+Digests = Path | str | Iterable[str] | None
 
 
 @dataclass(slots=True)
@@ -70,7 +73,8 @@ class Sealed:
         spans = _spans(seal)
         if spans is None:
             if believed:
-                self.faults.append(about_seal(Kind.SEAL_EDITED, number, f"seal {number} counts other entries than it names"))
+                what = f"seal {number} counts other entries than it names"
+                self.faults.append(about_seal(Kind.SEAL_EDITED, number, what))
             return
         self.blocks.append(Block(
             number, spans, seal.entry_count, seal.root, self.places if believed else -1,
@@ -86,7 +90,7 @@ def verify(
     since: int | None = None,
     full: bool = False,
     public_key: Path | str | None = None,
-    digests: Path | str | Iterable[str] | None = None,
+    digests: Digests = None,
 ) -> Verification:
     """Verify the trail, and return everything that is wrong with it; nothing is written or locked.
 
@@ -101,7 +105,7 @@ def verify(
     Space: 32 bytes an entry in a temporary file, and one in memory.
 
     Raises:
-        TableError: the trail is not there, or there is no such seal as *since*.
+        TableError: the database has no seals.
         FileError: a key or a digest that cannot be read.
     """
     settings = resolve_settings(url, statement_timeout_ms=_STATEMENT_TIMEOUT_MS)
@@ -114,7 +118,7 @@ def verify(
         return _verified(connection, 0 if full else since or 0, keys, published)
 
 
-def read_published(digests: Path | str | Iterable[str] | None) -> Mapping[int, Seal]:
+def read_published(digests: Digests) -> Mapping[int, Seal]:
     """Return the seals that were published, by their numbers.
 
     Raises:
@@ -146,7 +150,7 @@ def _verified(
     connection: Connection, since: int, keys: Keyring | None, published: Mapping[int, Seal]
 ) -> Verification:
     sealed = _sealed(connection, since, keys, published)
-    current, note = _is_current(connection, sealed.chain.last)
+    current = sealed.chain.last is not None and is_current(connection, sealed.chain.last)
     seen = window(sealed, current=current)
     whole = since == 0 or sealed.opened
     with tempfile.TemporaryFile() as file, connection.cursor() as cursor:
@@ -168,5 +172,77 @@ def _verified(
         last_seal_id=sealed.chain.last_id,
         faults=kept,
         more_faults=more,
-        notes=note,
+        notes=() if current or sealed.chain.last is None else (_RESTORED,),
     )
+
+
+def _sealed(
+    connection: Connection, since: int, keys: Keyring | None, published: Mapping[int, Seal]
+) -> Sealed:
+    hashes = {number: seal.hash for number, seal in published.items() if number >= since}
+    # The seal that was good is looked at itself, that what follows is chained to something known.
+    chain = Chain(keys=keys, published=hashes, since=max(since - 1, 0), hash_=None if since else NO_SEAL)
+    sealed = Sealed(chain, cutoff=_cutoff(connection))
+    for number, seal in read_seals(connection, since=max(since - 1, 0)):
+        if number == since:
+            chain.take(number, seal)
+            sealed.epoch = seal.epoch if seal else 0
+        else:
+            sealed.take(number, seal)
+    chain.end(anchored=max(since, _number(connection, "verify_last_anchor")))
+    return sealed
+
+
+def _spans(seal: Seal) -> Spans | None:
+    try:
+        spans = read_spans(seal.entry_ids)
+    except ValueError:
+        return None
+    return spans if spans.count == seal.entry_count <= MOST_ENTRIES else None
+
+
+def _uncovered(connection: Connection, candidates: Numbers, since: int) -> Numbers:
+    """Return those of *candidates* that no seal up to *since* covers; the later ones were asked already."""
+    if not since or not len(candidates):
+        return candidates
+    with connection.cursor() as cursor:
+        values = {"candidates": candidates.tolist(), "since": since}
+        cursor.execute(QUERIES["verify_uncovered"], values)
+        return np.array([number for (number,) in cursor.fetchall()], np.int64)
+
+
+def _unexplained(connection: Connection) -> list[Fault]:
+    """Return the redacted entries that no entry tells of, unless as many tellings were redacted themselves."""
+    with connection.cursor() as cursor:
+        cursor.execute(QUERIES["verify_unexplained"])
+        numbers = [number for (number,) in cursor.fetchall()]
+    if len(numbers) <= (_number(connection, "verify_tellings_redacted") if numbers else 0):
+        return []
+    what = "is redacted, and no entry tells of it"
+    return [about_entries(Kind.UNEXPLAINED, None, number, number, what) for number in numbers]
+
+
+def _impostors(connection: Connection) -> tuple[Fault, ...]:
+    with connection.cursor() as cursor:
+        cursor.execute(QUERIES["verify_impostors"])
+        found = [name for (name,) in cursor.fetchall()]
+    if any(name.startswith("ops.audit_seal.") for name in found):
+        raise TableError(
+            "the database has no seals of an audit trail", hint="agentdb upgrades it: alembic upgrade head"
+        )
+    what = "is not what the migrations made"
+    return tuple(Fault(Kind.IMPOSTOR, None, None, None, f'"{name}" {what}') for name in found)
+
+
+def _cutoff(connection: Connection) -> datetime | None:
+    with connection.cursor() as cursor:
+        cursor.execute(QUERIES["verify_cutoff"])
+        found = cursor.fetchone()
+    return found[0].astimezone(timezone.utc) if found and found[0] else None
+
+
+def _number(connection: Connection, name: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(QUERIES[name])
+        (number,) = cursor.fetchone() or (0,)
+    return int(number)

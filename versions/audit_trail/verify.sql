@@ -11,6 +11,8 @@ SET LOCAL IntervalStyle = 'postgres';
 SET LOCAL bytea_output = 'hex';
 SET LOCAL extra_float_digits = 1;
 SET LOCAL jit = off;
+-- The trees are built while the server waits.
+SET LOCAL idle_in_transaction_session_timeout = '6h';
 -- Expressions are what costs here, and the planner cannot know it.
 SET LOCAL parallel_setup_cost = 0;
 SET LOCAL parallel_tuple_cost = 0;
@@ -98,7 +100,7 @@ COPY (
                || CASE WHEN entry.redacted IS NULL THEN
                       pg_catalog.sha256(
                           -- agentdb audit private 1
-                          '\x6167656e746462206175646974207072697661746520' '3100'::pg_catalog.bytea || entry.salt
+                          '\x6167656e7464622061756469742070726976617465203100'::pg_catalog.bytea || entry.salt
                           || COALESCE('\x00000008'::pg_catalog.bytea || pg_catalog.int8send(entry.entity_id), '\xffffffff'::pg_catalog.bytea)
                           || COALESCE(pg_catalog.int4send(pg_catalog.octet_length(pg_catalog.convert_to(entry.entity_key, 'UTF8')))
                                       || pg_catalog.convert_to(entry.entity_key, 'UTF8'), '\xffffffff'::pg_catalog.bytea)
@@ -133,6 +135,26 @@ SELECT candidate.id
 -- verify_last_anchor --
 -- The last seal whose digest was sent off.
 SELECT COALESCE(pg_catalog.max(anchor.seal_id), 0) FROM ops.audit_anchor AS anchor;
+
+-- verify_unexplained --
+-- Redacted entries that no entry tells of.
+SELECT entry.id
+  FROM public.audit_log AS entry
+ WHERE entry.redacted IS NOT NULL
+   AND NOT EXISTS (SELECT
+                     FROM public.audit_log AS telling
+                    WHERE telling.entity_id = entry.id
+                      AND telling.entity_type = 'audit_entry'
+                      AND pg_catalog.enum_out(telling.action)::pg_catalog.text = 'redact')
+ ORDER BY entry.id;
+
+-- verify_tellings_redacted --
+-- How many tellings of a redaction were redacted, and do not say of what any more.
+SELECT pg_catalog.count(*)
+  FROM public.audit_log AS telling
+ WHERE telling.redacted IS NOT NULL
+   AND telling.entity_type = 'audit_entry'
+   AND pg_catalog.enum_out(telling.action)::pg_catalog.text = 'redact';
 
 -- verify_cutoff --
 -- Before when retention may have taken entries: a partition goes once all of it is over.
