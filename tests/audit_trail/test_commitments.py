@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from spotify_ai_agent_migrations.versions.audit_trail.canonical import (
     Entry,
@@ -38,18 +39,18 @@ EVIL = """
 
 
 def entries(url: str) -> list[tuple[Entry, bytes]]:
-    found = rows(
+    found: list[Any] = rows(
         url,
         "SELECT id, xid::text::bigint, created_at, entity_type, action::text, actor_type::text, actor_ref, subject_ref, changed_columns::text,"
         " entity_id, entity_key, request_id::text, payload::text, salt, redacted, commitment FROM audit_log WHERE commitment IS NOT NULL ORDER BY id",
     )
     made = []
-    for *before, number, key, request, payload, salt, redacted, committed in found:
-        before[2] = microseconds(before[2])  # type: ignore[arg-type]
-        request = uuid.UUID(str(request)).bytes if request else None
-        salt, redacted = (bytes(part) if part is not None else None for part in (salt, redacted))  # type: ignore[call-overload]
-        entry = Entry(*before, number, key, request, payload, salt, redacted)  # type: ignore[arg-type]
-        made.append((entry, bytes(committed)))  # type: ignore[call-overload]
+    values: list[Any]
+    for *values, committed in found:
+        values[2] = microseconds(values[2])
+        values[11] = uuid.UUID(values[11]).bytes if values[11] else None
+        values[13], values[14] = (None if part is None else bytes(part) for part in values[13:])
+        made.append((Entry(*values), bytes(committed)))
     return made
 
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from spotify_ai_agent_migrations.versions.audit_trail.keys import make_keys, public_key, signing_key
-from spotify_ai_agent_migrations.versions.core.errors import FileError, MigrationError, SettingsError
+from spotify_ai_agent_migrations.versions.core.errors import FileError, SettingsError
 
 
 @pytest.fixture
@@ -82,20 +82,16 @@ def test_what_is_no_such_key_is_refused_without_being_shown(
     place = tmp_path / "wrong.key"
     for text in wrong.values():
         place.write_bytes(text)
-        for read in (
-            lambda: signing_key(place, environ={}),
-            lambda: signing_key(environ={"AUDIT_SIGNING_KEY": place.read_text() or "-"}),
-        ):
-            with pytest.raises(MigrationError) as caught:
-                read()
-            assert "holds no private key of Ed25519 in PEM" in caught.value.problem
-            assert "secret" not in str(caught.value)
-    for missing in (
-        lambda: public_key(tmp_path / "none"),
-        lambda: signing_key(tmp_path / "none", environ={}),
-    ):
+        with pytest.raises(FileError) as in_file:
+            signing_key(place, environ={})
+        with pytest.raises(SettingsError) as in_variable:
+            signing_key(environ={"AUDIT_SIGNING_KEY": text.decode() or "-"})
+        for said in (str(in_file.value), str(in_variable.value)):
+            assert "holds no private key of Ed25519 in PEM" in said
+            assert "secret" not in said
+    for read in (public_key, signing_key):
         with pytest.raises(FileError) as refused:
-            missing()
+            read(tmp_path / "none")
         assert refused.value.problem == f'"{tmp_path / "none"}" cannot be read: No such file or directory'
     with pytest.raises(FileError) as private_given:
         public_key(files[0])

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg2
 import pytest
@@ -136,11 +137,18 @@ def churn(url: str, writer: int) -> int:
 
 def test_every_entry_of_many_writers_is_sealed_once(url: str, key: SigningKey) -> None:
     rounds: list[run.Round] = []
+    failures: list[object] = []
     stop = threading.Event()
     loop = threading.Thread(
         target=seal_every,
         args=(url,),
-        kwargs={"key": key, "every_s": 0.05, "stopped": stop, "told": rounds.append, "failed": pytest.fail},
+        kwargs={
+            "key": key,
+            "every_s": 0.05,
+            "stopped": stop,
+            "told": rounds.append,
+            "failed": failures.append,
+        },
     )
     before = seal(url, key=key).entry_count
     loop.start()
@@ -151,6 +159,7 @@ def test_every_entry_of_many_writers_is_sealed_once(url: str, key: SigningKey) -
     assert not loop.is_alive()
     last = seal(url, key=key)
     assert len(rounds) > 2
+    assert failures == []
     assert sum(done.entry_count for done in [*rounds, last]) == kept
     assert rows(url, UNCOVERED) == [(0, 0, before + kept)]
 
@@ -193,9 +202,9 @@ def test_one_at_a_time_seals_and_the_other_is_told_who_does(url: str, key: Signi
 ADD = sealing._SQL["add_seal"]
 
 
-def refusal(connection: Connection, made: Seal, *, hashed: bool = True, **changes: object) -> str:
+def refusal(connection: Connection, made: Seal, changes: dict[str, Any], *, hashed: bool = True) -> str:
     """What the database says of a seal that is *made* but for some changes."""
-    wrong = dataclasses.replace(made, **changes)  # type: ignore[arg-type]
+    wrong = dataclasses.replace(made, **changes)
     wrong = dataclasses.replace(wrong, hash=seal_hash(wrong)) if hashed else wrong
     values = dataclasses.asdict(wrong) | {"first_xid": str(wrong.first_xid), "horizon": str(wrong.horizon)}
     with pytest.raises(psycopg2.Error) as caught:
@@ -213,14 +222,14 @@ def test_no_seal_is_added_but_the_one_that_follows(url: str, sealer: str, key: S
     )
     with connected(sealer, autocommit=False) as connection:
         said = {
-            name: refusal(connection, right, **{name: value})
+            name: refusal(connection, right, {name: value})
             for name, value in {
                 "id": 3, "previous_hash": bytes(32), "system_identifier": "1", "horizon": int(str(ended)) + 1000,
                 "epoch": 2, "first_xid": 0, "root": b"short", "signature": b"short", "key_id": "ABC", "entry_count": 0,
             }.items()
         }  # fmt: skip
-        unhashed = refusal(connection, right, hashed=False, note="another")
-        gone = refusal(connection, right, epoch=4)
+        unhashed = refusal(connection, right, {"note": "another"}, hashed=False)
+        gone = refusal(connection, right, {"epoch": 4})
     assert said == {
         "id": "seal 3 was refused: its number does not follow",
         "previous_hash": "seal 2 was refused: it is not chained to the last one",

@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from spotify_ai_agent_migrations.versions.audit_trail import sealing
+from spotify_ai_agent_migrations.versions.audit_trail.canonical import Seal
 from spotify_ai_agent_migrations.versions.audit_trail.digest import read_digest
 from spotify_ai_agent_migrations.versions.audit_trail.keys import SigningKey
 from spotify_ai_agent_migrations.versions.audit_trail.run import seal
@@ -191,7 +192,7 @@ def test_every_sink_gets_every_seal_in_order_and_what_failed_is_sent_again(
     file, hook = FileSink(tmp_path / "digests"), webhook_sink(listener.url)
     broken = command_sink(f"{sys.executable} -c 'import sys; sys.exit(1)'")
     listener.answers = [500]
-    made = []
+    made: list[Seal] = []
     for turn in range(3):
         rows(url, "INSERT INTO users (id, display_name) VALUES (%s, 'x')", (turn,))
         done = seal(url, key=key, sinks=[file, broken, hook])
