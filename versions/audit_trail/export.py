@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final, cast
 
 import numpy as np
 from psycopg2.sql import SQL
@@ -110,8 +110,9 @@ def verify_export(
     sealed.chain.end()
     with tempfile.TemporaryFile() as leaves, _opened(Path(entries), "rb") as file:
         blocks = Blocks(sealed.blocks, window=window(sealed, current=True), file=leaves)
-        for some in _leaves(io.TextIOWrapper(file, "utf-8", newline="\n"), str(entries)):
-            blocks.take(np.array(some, LEAF))
+        with io.TextIOWrapper(file, "utf-8", newline="\n") as lines:
+            for some in _leaves(lines, str(entries)):
+                blocks.take(np.array(some, LEAF))
         faults = [*sealed.chain.faults, *sealed.faults, *blocks.faults(blocks.candidates())]
     kept, more = listed(faults)
     return Verification(
@@ -120,7 +121,7 @@ def verify_export(
         unsealed=blocks.unsealed,
         retired=blocks.retired,
         signatures_checked=keys is not None,
-        last_seal_id=sealed.chain.last_id,
+        last_seal=sealed.chain.last,
         faults=kept,
         more_faults=more,
     )
@@ -129,9 +130,8 @@ def verify_export(
 @contextmanager
 def _opened(path: Path, mode: str) -> Iterator[IO[bytes]]:
     try:
-        opened: Any = gzip.open(path, mode) if path.suffix == ".gz" else path.open(mode)
-        with opened:
-            yield opened
+        with gzip.open(path, mode) if path.suffix == ".gz" else path.open(mode) as opened:
+            yield cast("IO[bytes]", opened)
     except (OSError, EOFError, UnicodeDecodeError) as error:
         doing = "written" if mode == "wb" else "read"
         raise FileError(

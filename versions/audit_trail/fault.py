@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from spotify_ai_agent_migrations.versions.audit_trail.canonical import Seal
+
 # More of one kind are counted and not listed: a table that was emptied may have millions.
 MOST_FAULTS: Final = 1_000
 
@@ -32,7 +34,7 @@ class Kind(str, Enum):
 
 HINTS: Final = {
     Kind.EDITED: "compare with a backup or an export from before; restore the entry from there",
-    Kind.MISSING: "restore the entries from a backup or an export; each kept its number",
+    Kind.MISSING: "restore the entries from a backup or an export",
     Kind.FOREIGN: "whoever owns the table wrote them without a seal: compare with the log of the server",
     Kind.DUPLICATE: "one of them was put in afterwards: compare with a backup or an export",
     Kind.BLOCK: "an entry and its commitment were both changed: compare the block with an export",
@@ -77,7 +79,7 @@ class Verification:
     unsealed: int | None
     retired: int
     signatures_checked: bool
-    last_seal_id: int
+    last_seal: Seal | None
     faults: tuple[Fault, ...]
     more_faults: int = 0
     notes: tuple[str, ...] = ()
@@ -95,7 +97,7 @@ def about_seal(kind: Kind, seal_id: int, problem: str) -> Fault:
 
 def about_entries(kind: Kind, seal_id: int | None, first: int, last: int, what: str) -> Fault:
     """Return a fault of the entries from *first* to *last*, which *what* is said of."""
-    which = f"entry {first}" if first == last else f"entries {first} to {last}"
+    which = f"entry {first}" if first == last else f"each entry from {first} to {last}"
     where = "" if seal_id is None else f" of block {seal_id}"
     return Fault(kind, seal_id, first, last, f"{which}{where}: {what}")
 

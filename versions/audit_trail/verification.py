@@ -44,7 +44,7 @@ _STATEMENT_TIMEOUT_MS: Final = 6 * 3_600_000
 # A partition holds entries by when they were written, a block by when their transactions ended.
 _LATENESS: Final = timedelta(days=1)
 
-Digests = Path | str | Iterable[str] | None
+Digests = Path | str | Iterable[Seal] | None
 
 
 @dataclass(slots=True)
@@ -99,7 +99,7 @@ def verify(
         since: number of the last seal that was found good: it and all before it are not looked at again.
         full: every entry and every seal, whatever *since* says; without both, too.
         public_key: file of the public keys, PEM; without it signatures are said to be unchecked.
-        digests: what was published, a file or its lines: finds what the holder of the key rewrote.
+        digests: what was published, a file of digests or seals: finds what the holder of the key rewrote.
 
     Reads: the table once, from end to end, or by its index on xid with *since*.
     Space: 32 bytes an entry in a temporary file, and one in memory.
@@ -114,7 +114,7 @@ def verify(
     with reading(settings, purpose=_PURPOSE) as connection:
         impostors = _impostors(connection)
         if impostors:
-            return Verification(0, 0, None, 0, keys is not None, 0, impostors)
+            return Verification(0, 0, None, 0, keys is not None, None, impostors)
         return _verified(connection, 0 if full else since or 0, keys, published)
 
 
@@ -127,7 +127,7 @@ def read_published(digests: Digests) -> Mapping[int, Seal]:
     if digests is None:
         return {}
     if not isinstance(digests, Path | str):
-        return {seal.id: seal for seal in read_digests(digests, name="digests")}
+        return {seal.id: seal for seal in digests}
     path = Path(digests)
     try:
         with path.open(encoding="utf-8") as lines:
@@ -169,7 +169,7 @@ def _verified(
         unsealed=blocks.unsealed if whole else None,
         retired=blocks.retired,
         signatures_checked=keys is not None,
-        last_seal_id=sealed.chain.last_id,
+        last_seal=sealed.chain.last,
         faults=kept,
         more_faults=more,
         notes=() if current or sealed.chain.last is None else (_RESTORED,),

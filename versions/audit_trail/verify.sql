@@ -188,3 +188,24 @@ COPY (
            pg_catalog.encode(entry.commitment, 'hex') AS commitment
       FROM public.audit_log AS entry
 ) TO STDOUT (FORMAT csv, HEADER true, ENCODING 'UTF8');
+
+-- status_seals --
+-- How many seals there are, and what the last one says.
+SELECT seal.id, seal.epoch, seal.sealed_at, seal.horizon::pg_catalog.text, seal.key_id
+  FROM ops.audit_seal AS seal
+ ORDER BY seal.id DESC
+ LIMIT 1;
+
+-- status_waiting --
+-- How many entries wait for a seal, and for how many seconds the oldest of them.
+SELECT pg_catalog.count(*),
+       COALESCE(EXTRACT(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.min(entry.created_at)), 0)::pg_catalog.float8
+  FROM public.audit_log AS entry
+ WHERE entry.xid >= %(horizon)s::pg_catalog.xid8;
+
+-- status_anchors --
+-- The last seal that arrived at each sink, and when.
+SELECT anchor.sink, pg_catalog.max(anchor.seal_id), pg_catalog.max(anchor.anchored_at)
+  FROM ops.audit_anchor AS anchor
+ GROUP BY anchor.sink
+ ORDER BY anchor.sink;
