@@ -16,7 +16,7 @@ class Chain:
     """Takes seals in the order of their numbers and tells which of them can be believed.
 
     `faults` is what was found so far; `gaps` are the transactions of which it is not known any more what was
-    sealed, because a seal is gone or was edited.
+    sealed, because a seal is gone or was edited; `last` is the last one that can be believed.
     """
 
     def __init__(
@@ -35,11 +35,10 @@ class Chain:
         self._hash: bytes | None = hash_
         self._keys = keys
         self._published = published
-        self._rewritten = False
+        self._rewritten = self._lost = False
 
     def take(self, number: int, seal: Seal | None) -> bool:
         """Check one seal, None where it cannot be read; tell whether what it says is what was sealed."""
-        before = len(self.faults)
         self._follow(number)
         believed = seal is not None and seal_hash(seal) == seal.hash
         if not believed or seal is None:
@@ -48,11 +47,15 @@ class Chain:
             self._chain(seal)
             self._sign(seal)
         self._compare(number, seal)
-        if seal is not None and len(self.faults) > before:
-            self.gaps.append((self.last.horizon if self.last else 0, seal.horizon))
-        self.last_id, self.last = number, seal or self.last
         self._hash = seal.hash if seal is not None else None
-        return believed
+        self.last_id = number
+        if seal is None or not believed:
+            self._lost = True
+            return False
+        if self._lost:
+            self.gaps.append((self.last.horizon if self.last else 0, seal.first_xid))
+        self._lost, self.last = False, seal
+        return True
 
     def end(self, *, anchored: int = 0) -> None:
         """Say which seals ought to follow the last one: published ones, and those up to *anchored*."""
@@ -67,7 +70,7 @@ class Chain:
         elif number > self.last_id + 1:
             which = _numbers(self.last_id + 1, number - 1)
             self._found(Kind.SEAL_MISSING, self.last_id + 1, "is gone, and a later one is there", which)
-            self._hash = None
+            self._hash, self._lost = None, True
 
     def _chain(self, seal: Seal) -> None:
         if self._hash is not None and seal.previous_hash != self._hash:

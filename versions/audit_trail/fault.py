@@ -41,11 +41,11 @@ HINTS: Final = {
     Kind.SEAL_EDITED: "restore the seal from its digest, then verify again",
     Kind.SEAL_MISSING: "restore the seals from their digests, then verify again",
     Kind.SEAL_CHAIN: "the seal before it is another one now: compare both with their digests",
-    Kind.SEAL_SIGNATURE: "name the file of all public keys that ever sealed; else somebody without a key sealed",
+    Kind.SEAL_SIGNATURE: "name a file of all public keys that ever sealed; or somebody without one sealed",
     Kind.SEALED_TWICE: "one of the seals is not the sealer's: compare both with their digests",
-    Kind.REWRITTEN: "it is not the seal that was published: whoever holds the key rewrote the trail from here",
+    Kind.REWRITTEN: "whoever holds the key rewrote the trail from here on",
     Kind.TRUNCATED: "seals that were published are gone: restore them and their entries from a backup",
-    Kind.UNEXPLAINED: "somebody took parts of it without ops.redact_audit_v1: look at who owns the table",
+    Kind.UNEXPLAINED: "somebody took parts of it and told nobody: look at who owns the table",
     Kind.IMPOSTOR: "something else stands where the table was: look at who made it",
 }
 

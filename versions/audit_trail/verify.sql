@@ -160,7 +160,7 @@ SELECT pg_catalog.count(*)
 -- Before when retention may have taken entries: a partition goes once all of it is over.
 SELECT pg_catalog.now() - policy.keep_for
   FROM public.retention_policies AS policy
- WHERE policy.table_name = 'public.audit_log'
+ WHERE policy.table_name IN ('audit_log', 'public.audit_log')
    AND policy.rule = 'trail'
    AND EXISTS (SELECT
                  FROM ops.partition_archives AS entry
