@@ -451,6 +451,8 @@ _SEALERS = """
 GRANT USAGE ON SCHEMA ops TO agent_sealer, agent_privacy, agent_auditor;
 GRANT SELECT (id, xid, created_at, commitment) ON public.audit_log TO agent_sealer;
 GRANT SELECT ON ops.audit_seal, ops.audit_anchor TO agent_sealer, agent_auditor, agent_monitor;
+-- Which entries retention has taken, so that their absence is told from another.
+GRANT SELECT ON public.retention_policies, ops.partition_archives TO agent_auditor;
 -- How old what nobody has sealed is, and nothing of what it says.
 GRANT SELECT (id, xid, created_at) ON public.audit_log TO agent_monitor;
 GRANT EXECUTE ON FUNCTION ops.commit_audit_v1(xid8, integer), ops.anchor_audit_v1(text, bigint[]), ops.beat_v1(text, interval),
@@ -460,6 +462,7 @@ GRANT EXECUTE ON FUNCTION ops.redact_audit_v1(bigint[]) TO agent_privacy;
 """
 
 _FORGET_SEALS = """
+REVOKE SELECT ON public.retention_policies, ops.partition_archives FROM agent_auditor;
 REVOKE ALL (id, xid, created_at) ON public.audit_log FROM agent_monitor;
 REVOKE ALL (id, xid, created_at, commitment) ON public.audit_log FROM agent_sealer;
 REVOKE EXECUTE ON FUNCTION ops.beat_v1(text, interval) FROM agent_sealer;

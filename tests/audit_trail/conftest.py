@@ -7,10 +7,10 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from audit_trail.scene import Trail, build
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg2.extensions import parse_dsn
 
-from audit_trail.scene import Trail, build
 from spotify_ai_agent_migrations.versions.audit_trail.keys import SigningKey
 from support import Databases, connected
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from audit_trail.scene import PER_BLOCK, Trail, found, kinds
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from audit_trail.scene import PER_BLOCK, Trail, found, kinds
 from spotify_ai_agent_migrations.versions.audit_trail.fault import Kind
 from spotify_ai_agent_migrations.versions.audit_trail.keys import SigningKey
 from spotify_ai_agent_migrations.versions.audit_trail.run import redact, seal

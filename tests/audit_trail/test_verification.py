@@ -9,14 +9,20 @@ import random
 import threading
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 
 import psycopg2
 import pytest
+from audit_trail.scene import WRITE, Trail, found
 from psycopg2.extensions import parse_dsn
 from psycopg2.extras import Json
 
-from audit_trail.scene import Trail, found
-from spotify_ai_agent_migrations.versions.audit_trail.canonical import Entry, commitment, microseconds
+from spotify_ai_agent_migrations.versions.audit_trail.canonical import (
+    Entry,
+    commitment,
+    microseconds,
+    seal_hash,
+)
 from spotify_ai_agent_migrations.versions.audit_trail.keys import SigningKey
 from spotify_ai_agent_migrations.versions.audit_trail.run import seal
 from spotify_ai_agent_migrations.versions.audit_trail.verification import verify
@@ -43,13 +49,15 @@ def test_what_settings_the_writer_the_sealer_and_the_verifier_have_makes_no_diff
     ((database,),) = rows(trail.url, "SELECT current_database()")
     with connected(trail.url) as connection, connection.cursor() as cursor:
         for name, value in OTHERWISE.items():
-            cursor.execute(f'ALTER DATABASE "{database}" SET {name} = \'{value}\'')
-    assert rows(trail.url, "SHOW DateStyle") == [("SQL, DMY",)]
+            cursor.execute(f"ALTER DATABASE \"{database}\" SET {name} = '{value}'")
+    assert rows(trail.url, "SHOW TimeZone") == [("Asia/Kathmandu",)]
     assert trail.verified(digests=True).whole
     rows(
         trail.url,
+        # The driver sets this one itself when it connects.
+        "SET DateStyle = 'SQL, DMY';"
         "INSERT INTO public.audit_log (entity_type, entity_id, action, actor_type, payload, changed_columns) VALUES"
-        " ('user', 1, 'update', 'user', '{\"at\": \"2026-01-02\", \"n\": 0.1, \"big\": 1e30}', '{\"a b\",NULL,\"NULL\",\"é\"}')",
+        ' (\'user\', 1, \'update\', \'user\', \'{"at": "2026-01-02", "n": 0.1, "big": 1e30}\', \'{"a b",NULL,"NULL","é"}\')',
     )
     seal(trail.url, key=trail.key)
     assert trail.verified().whole
@@ -61,10 +69,11 @@ def test_what_settings_the_writer_the_sealer_and_the_verifier_have_makes_no_diff
 
 def test_sixteen_writers_who_roll_back_and_save_points_raise_no_alarm(url: str, key: SigningKey) -> None:
     over, kept, failed = threading.Event(), [0] * WRITERS, []
-    seals: list[int] = []
+    # The first block of an epoch is all that is there.
+    seals = [made.id for made in seal(url, key=key).seals]
 
     def write(place: int) -> None:
-        chance = random.Random(place)
+        chance = random.Random(place)  # noqa: S311
         try:
             with connected(url, autocommit=False) as connection, connection.cursor() as cursor:
                 while kept[place] < ROWS // WRITERS:
@@ -90,7 +99,7 @@ def test_sixteen_writers_who_roll_back_and_save_points_raise_no_alarm(url: str, 
     for thread in (*writers, sealer):
         thread.join()
     assert not failed
-    seal(url, key=key)
+    seals += [made.id for made in seal(url, key=key, block_rows=500).seals]
     done = verify(url=url, full=True)
     ((entries, largest),) = rows(url, "SELECT count(*), max(id) FROM audit_log")
     assert done.whole, done.faults
@@ -100,7 +109,9 @@ def test_sixteen_writers_who_roll_back_and_save_points_raise_no_alarm(url: str, 
     assert sum(kept) <= entries < largest
 
 
-def one_transaction(connection: psycopg2.extensions.connection, cursor: psycopg2.extensions.cursor, chance: random.Random) -> int:
+def one_transaction(
+    connection: psycopg2.extensions.connection, cursor: psycopg2.extensions.cursor, chance: random.Random
+) -> int:
     """Write some entries, some of them in a savepoint that is taken back; tell how many stay."""
     statement = (
         "INSERT INTO audit_log (entity_type, entity_id, action, actor_type, subject_ref)"
@@ -122,7 +133,21 @@ def one_transaction(connection: psycopg2.extensions.connection, cursor: psycopg2
 
 def strings() -> list[str]:
     naughty = data("naughty_strings/blns.json")
-    own = ["", "NULL", "\\N", '"', "{}", "a,b", "é", "e\u0301", "\U0001f3b5", "\x01", "x" * 70_000, "a\r\nb\tc", "\ufeff"]
+    own = [
+        "",
+        "NULL",
+        "\\N",
+        '"',
+        "{}",
+        "a,b",
+        "é",
+        "e\u0301",
+        "\U0001f3b5",
+        "\x01",
+        "x" * 70_000,
+        "a\r\nb\tc",
+        "\ufeff",
+    ]
     return own + [text for text in json.loads(naughty.read_text()) if "\0" not in text]
 
 
@@ -141,13 +166,26 @@ def test_what_the_database_commits_to_is_what_is_computed_here_for_every_string_
 ) -> None:
     entries: list[dict[str, object]] = list(combinations())
     for text in strings():
-        entries += [{"entity_key": text}, {"entity_type": text}, {"changed_columns": [text, text]}, {"payload": Json({text: [text]})}]
+        entries += [
+            {"entity_key": text},
+            {"entity_type": text},
+            {"changed_columns": [text, text]},
+            {"payload": Json({text: [text]})},
+        ]
     numbers = []
     with connected(url, autocommit=False) as connection, connection.cursor() as cursor:
         for place, entry in enumerate(entries):
-            values = {"entity_id": (place - 3) * 2**40, "entity_type": "user", "action": "update", "actor_type": "user", **entry}
+            values = {
+                "entity_id": (place - 3) * 2**40,
+                "entity_type": "user",
+                "action": "update",
+                "actor_type": "user",
+                **entry,
+            }
             names = ", ".join(values)
-            spots = ", ".join(f"%({name})s" + ("::text[]" if name == "changed_columns" else "") for name in values)
+            spots = ", ".join(
+                f"%({name})s" + ("::text[]" if name == "changed_columns" else "") for name in values
+            )
             cursor.execute(f"INSERT INTO audit_log ({names}) VALUES ({spots}) RETURNING id", values)
             numbers.append(cursor.fetchone()[0])  # type: ignore[index]
         connection.commit()
@@ -164,17 +202,38 @@ def test_what_the_database_commits_to_is_what_is_computed_here_for_every_string_
     assert verify(url=url).whole
 
 
-def test_a_database_that_was_restored_is_whole_and_says_that_an_epoch_is_due(trail: Trail) -> None:
-    # As after a restore: numbers of transactions are ahead of the server.
-    trail.attacked("UPDATE ops.audit_seal SET system_identifier = '1' WHERE id = 6")
+def test_a_trail_of_another_server_is_whole_and_says_that_an_epoch_is_due(
+    trail: Trail, key: SigningKey
+) -> None:
+    last = replace(trail.published[-1], system_identifier="1")
+    last = replace(last, hash=seal_hash(last))
+    last = replace(last, signature=key.sign(last.hash))
+    trail.attacked(
+        "UPDATE ops.audit_seal SET system_identifier = '1',"
+        f" hash = decode('{last.hash.hex()}', 'hex'), signature = decode('{last.signature.hex()}', 'hex') WHERE id = 6"
+    )
+    rows(trail.url, WRITE, (5,))
+    for done in (trail.verified(), trail.verified(since=3)):
+        assert done.whole
+        assert done.notes == (
+            "the database was restored since the last seal: `agentdb audit-trail seal` begins an epoch",
+        )
+    assert seal(trail.url, key=key).seals[0].epoch == 2
     done = trail.verified()
-    assert found(done) == {("seal_edited", 6, None, None)}
+    assert (done.whole, done.notes, done.unsealed) == (True, (), 0)
+    assert trail.verified(since=6).whole
 
 
 def test_nothing_sealed_yet_is_whole_and_everything_waits(url: str) -> None:
     ((entries,),) = rows(url, "SELECT count(*) FROM audit_log")
     done = verify(url=url)
-    assert (done.whole, done.entries, done.seals, done.unsealed, done.last_seal) == (True, 0, 0, entries, None)
+    assert (done.whole, done.entries, done.seals, done.unsealed, done.last_seal) == (
+        True,
+        0,
+        0,
+        entries,
+        None,
+    )
 
 
 def test_entries_that_retention_took_are_no_fault_and_those_somebody_took_are(trail: Trail) -> None:
@@ -215,7 +274,7 @@ def test_a_database_without_seals_is_refused(empty_url: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["{}", "nothing", '{"id": "1"}', "[1]"])
-def test_a_file_that_holds_no_digests_is_refused_by_its_line(trail: Trail, tmp_path: object, text: str) -> None:
+def test_a_file_that_holds_no_digests_is_refused_by_its_line(trail: Trail, text: str) -> None:
     file = trail.public_key.with_name("digests")
     file.write_text(f"\n{text}\n")
     with pytest.raises(FileError) as refused:

@@ -141,8 +141,8 @@ class Blocks:
         if len(gone):
             return found + self._of_gone(block, numbers_at(block.spans, gone))
         if block.root != self._root(here) and (not len(edited) or block.root != self._root(here, edited)):
-            found.append(about_seal(Kind.BLOCK, block.seal_id,
-                                    f"block {block.seal_id}: its entries are not those that were sealed"))  # fmt: skip
+            what = f"block {block.seal_id}: its entries are not those that were sealed"
+            found.append(about_seal(Kind.BLOCK, block.seal_id, what))
         return found
 
     def _of_gone(self, block: Block, gone: Numbers) -> list[Fault]:

@@ -27,7 +27,10 @@ class Chain:
         since: int = 0,
         hash_: bytes | None = NO_SEAL,
     ) -> None:
-        """Begin behind the seal *since*, whose hash is *hash_*, None where nobody knows; *published* are hashes by number."""
+        """Begin behind the seal *since*, whose hash is *hash_*; None where nobody knows.
+
+        *published* are hashes by number.
+        """
         self.faults: list[Fault] = []
         self.gaps: list[tuple[int, int]] = []
         self.last_id = since

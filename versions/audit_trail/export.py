@@ -46,7 +46,7 @@ COLUMNS: Final = (
 _STATEMENT_TIMEOUT_MS: Final = 6 * 3_600_000
 _TAKEN_AT_ONCE: Final = 10_000
 _UNPROVEN: Final = bytes(HASH_BYTES)
-# A cell and what ends it, as COPY writes CSV: NULL is nothing at all, the empty text a pair of quotation marks.
+# A cell and what ends it, as COPY writes CSV: NULL is nothing at all, the empty text two quotation marks.
 _CELL: Final = re.compile(r'(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\n)')
 
 

@@ -70,8 +70,8 @@ class Fault:
 class Verification:
     """What was looked at, and everything that is wrong with it.
 
-    `unsealed` entries wait for the sealer, and only a full verification counts them; `retired` ones were taken
-    by the rule of retention. `more_faults` were found beyond those listed.
+    `unsealed` entries wait for the sealer, and are counted where all are read; `retired` ones were taken by
+    the rule of retention. `more_faults` were found beyond those listed.
     """
 
     entries: int

@@ -212,7 +212,7 @@ def _uncovered(connection: Connection, candidates: Numbers, since: int) -> Numbe
 
 
 def _unexplained(connection: Connection) -> list[Fault]:
-    """Return the redacted entries that no entry tells of, unless as many tellings were redacted themselves."""
+    """Return redacted entries that no entry tells of, unless as many tellings were redacted themselves."""
     with connection.cursor() as cursor:
         cursor.execute(QUERIES["verify_unexplained"])
         numbers = [number for (number,) in cursor.fetchall()]

@@ -10,6 +10,7 @@ SET LOCAL TimeZone = 'UTC';
 SET LOCAL IntervalStyle = 'postgres';
 SET LOCAL bytea_output = 'hex';
 SET LOCAL extra_float_digits = 1;
+SET LOCAL quote_all_identifiers = off;
 SET LOCAL jit = off;
 -- The trees are built while the server waits.
 SET LOCAL idle_in_transaction_session_timeout = '6h';
