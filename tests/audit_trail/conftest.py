@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pathlib
 import uuid
 from collections.abc import Iterator
 
 import pytest
+from audit_trail.scene import Trail, build
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg2.extensions import parse_dsn
 
@@ -26,3 +28,9 @@ def sealer(databases: Databases, url: str) -> Iterator[str]:
         cursor.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'secret' IN ROLE agent_sealer")
         yield databases.url(str(parse_dsn(url)["dbname"]), user=role, password="secret")
         cursor.execute(f"DROP ROLE {role}")
+
+
+@pytest.fixture
+def trail(url: str, key: SigningKey, tmp_path: pathlib.Path) -> Trail:
+    """Six sealed blocks, the first of them what the migrations wrote."""
+    return build(url, key, tmp_path)

@@ -20,7 +20,7 @@ from spotify_ai_agent_migrations.versions.core.settings import read_dotenv
 KEY_FILE: Final = "AUDIT_SIGNING_KEY_FILE"
 KEY: Final = "AUDIT_SIGNING_KEY"
 _ID_DIGITS: Final = 16
-_MAKE: Final = "`agentdb audit-trail keys` makes a pair"
+_MAKE: Final = "`agentdb audit-trail new-key` makes a pair"
 _OWNER_ONLY: Final = 0o600
 _READABLE: Final = 0o644
 
