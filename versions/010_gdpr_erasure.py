@@ -251,31 +251,33 @@ CREATE TRIGGER audit_anchor_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON
 CREATE FUNCTION ops.commit_audit_v1(since xid8, most integer, OUT committed bigint, OUT reached xid8)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    bare public.audit_log;
 BEGIN
-    WITH bare AS MATERIALIZED (
-        SELECT entry.entity_id, entry.id, entry.created_at, entry.xid, coalesce(entry.salt, uuid_send(gen_random_uuid())) AS new_salt
+    committed := 0;
+    FOR bare IN
+        SELECT entry.*
           FROM public.audit_log AS entry
          WHERE entry.commitment IS NULL
            AND entry.xid >= since
          ORDER BY entry.xid
          LIMIT most
-    ), given AS (
+    LOOP
+        bare.salt := coalesce(bare.salt, uuid_send(gen_random_uuid()));
+        bare.commitment := ops.audit_commitment_v1(
+            bare.id, bare.xid, bare.created_at, bare.entity_type, bare.action, bare.actor_type, bare.actor_ref,
+            bare.subject_ref, bare.changed_columns,
+            ops.audit_private_v1(bare.salt, bare.entity_id, bare.entity_key, bare.request_id, bare.payload));
         UPDATE public.audit_log AS entry
-           SET salt = bare.new_salt,
-               commitment = ops.audit_commitment_v1(
-                   entry.id, entry.xid, entry.created_at, entry.entity_type, entry.action, entry.actor_type,
-                   entry.actor_ref, entry.subject_ref, entry.changed_columns,
-                   ops.audit_private_v1(bare.new_salt, entry.entity_id, entry.entity_key, entry.request_id, entry.payload))
-          FROM bare
+           SET salt = bare.salt,
+               commitment = bare.commitment
          WHERE entry.entity_id = bare.entity_id
            AND entry.id = bare.id
            AND entry.created_at = bare.created_at
-           AND entry.commitment IS NULL
-        RETURNING entry.xid
-    )
-    SELECT count(*), max(given.xid)
-      INTO committed, reached
-      FROM given;
+           AND entry.commitment IS NULL;
+        committed := committed + (bare.commitment IS NOT NULL)::integer;
+        reached := bare.xid;
+    END LOOP;
 END
 $function$;
 REVOKE EXECUTE ON FUNCTION ops.commit_audit_v1(xid8, integer) FROM PUBLIC;

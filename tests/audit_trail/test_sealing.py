@@ -18,7 +18,12 @@ from spotify_ai_agent_migrations.versions.audit_trail.canonical import Seal, sea
 from spotify_ai_agent_migrations.versions.audit_trail.keys import SigningKey
 from spotify_ai_agent_migrations.versions.audit_trail.merkle import leaf_hash, root_of
 from spotify_ai_agent_migrations.versions.audit_trail.run import seal, seal_every
-from spotify_ai_agent_migrations.versions.core.errors import LockError, PrivilegeError, ServerError
+from spotify_ai_agent_migrations.versions.core.errors import (
+    DatabaseError,
+    LockError,
+    PrivilegeError,
+    ServerError,
+)
 from support import connected, rows
 
 UNCOVERED = """
@@ -111,6 +116,18 @@ def test_entries_that_are_older_than_commitments_get_theirs_before_they_are_seal
     done = seal(url, key=key)
     assert rows(url, UNCOVERED) == [(0, 0, done.entry_count)]
     assert rows(url, "SELECT count(*) FROM audit_log WHERE commitment IS NULL OR salt IS NULL") == [(0,)]
+
+
+def test_an_entry_that_can_commit_to_nothing_is_told_and_not_tried_for_ever(
+    url: str, key: SigningKey
+) -> None:
+    seal(url, key=key)
+    with as_owner(url) as cursor:
+        cursor.execute("ALTER TABLE audit_log ALTER COLUMN entity_type DROP NOT NULL")
+        cursor.execute("INSERT INTO audit_log (entity_id, action, actor_type) VALUES (1, 'read', 'user')")
+    with pytest.raises(DatabaseError) as caught:
+        seal(url, key=key)
+    assert caught.value.problem == "an entry of the trail has no commitment and can be given none"
 
 
 def churn(url: str, writer: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import socket
 import sys
@@ -91,6 +92,9 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: pathlib.Path) -> None:
     assert FileSink(place).send(["one"]) == Delivery(
         0, f'"{place}" cannot be written: No such file or directory'
     )
+    os.mkfifo(tmp_path / "pipe")
+    piped = FileSink(tmp_path / "pipe").send(["one"])
+    assert piped == Delivery(0, f'"{tmp_path / "pipe"}" cannot be written: No such device or address')
     full = FileSink(pathlib.Path("/dev/full"))
     assert full.send(["one"]) == Delivery(0, '"/dev/full" cannot be written: No space left on device')
 
@@ -108,6 +112,17 @@ def test_a_command_reads_the_lines_and_its_end_says_whether_they_arrived(tmp_pat
     )
     assert sink.name.startswith("command:tee:")
     assert str(place) not in sink.name + repr(sink)
+
+
+def test_a_command_does_not_get_the_key_to_see(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUDIT_SIGNING_KEY", "secret")
+    monkeypatch.setenv("AUDIT_DESTINATION", "seen")
+    assert command_sink(f"sh -c 'env > {tmp_path / 'seen'}'").send(["one"]) == Delivery(1)
+    seen = (tmp_path / "seen").read_text()
+    assert "AUDIT_DESTINATION=seen" in seen
+    assert "secret" not in seen
 
 
 def test_a_command_that_does_not_end_is_ended_with_all_that_it_started(tmp_path: pathlib.Path) -> None:

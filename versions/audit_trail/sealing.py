@@ -27,6 +27,7 @@ from spotify_ai_agent_migrations.versions.audit_trail.plan import (
     shortened,
 )
 from spotify_ai_agent_migrations.versions.audit_trail.sinks import Sink
+from spotify_ai_agent_migrations.versions.core.errors import DatabaseError
 from spotify_ai_agent_migrations.versions.core.sql import queries
 
 BLOCK_ROWS: Final = 65_536
@@ -123,7 +124,11 @@ def _seal_next(
         except _BareEntryError:
             assert block is not None
             connection.rollback()
-            _commit_entries(connection, since=block.first_xid)
+            if not _commit_entries(connection, since=block.first_xid):
+                raise DatabaseError(
+                    "an entry of the trail has no commitment and can be given none",
+                    hint="a column of it is NULL that should never be; look for commitment IS NULL",
+                ) from None
             continue
         connection.commit()
         return made, block.horizon if block else until, until
@@ -185,16 +190,16 @@ def _leaves(connection: Connection, block: Block, *, since: int) -> Iterator[tup
             yield [number for number, _ in rows], b"".join([leaf_hash(bytes(each)) for _, each in rows])
 
 
-def _commit_entries(connection: Connection, *, since: int) -> None:
-    """Let the entries that are older than commitments have one, some thousands in a transaction."""
+def _commit_entries(connection: Connection, *, since: int) -> int:
+    """Let the entries that are older than commitments have one, thousands in a transaction; count them."""
     connection.set_session(isolation_level=ISOLATION_LEVEL_READ_COMMITTED)
-    reached = str(since)
+    reached, total = str(since), 0
     while True:
         ((count, last),) = _ask(connection, "commit_entries", since=reached, most=_COMMITTED_ROWS)
         connection.commit()
         if not count:
-            return
-        reached = last
+            return total
+        reached, total = last, total + count
 
 
 def _ask(connection: Connection, name: str, **values: object) -> list[tuple[Any, ...]]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
+from spotify_ai_agent_migrations.versions.audit_trail.keys import KEY
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 
 _NEAR: Final = ("localhost", "127.0.0.1", "::1")
@@ -61,7 +62,7 @@ class FileSink:
     def send(self, lines: Sequence[str]) -> Delivery:
         """Add *lines*; behind what a write that was cut off has left, on a line of their own."""
         try:
-            with self.path.open("ab") as file:
+            with open(self.path, "ab", opener=_opened) as file:
                 if file.tell() and not self._ends_a_line():
                     file.write(_LINE_END)
                 file.write("".join(f"{line}\n" for line in lines).encode())
@@ -82,7 +83,7 @@ class FileSink:
 
 @dataclass(frozen=True)
 class CommandSink:
-    """A command that reads the lines; they have arrived when it ends with 0."""
+    """A command that reads the lines; they have arrived when it ends with 0. It is shown no key."""
 
     arguments: tuple[str, ...] = field(repr=False)
     limit_s: float = 30.0
@@ -104,6 +105,7 @@ class CommandSink:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
+                env={name: value for name, value in os.environ.items() if name != KEY},
                 start_new_session=True,
             )
         except OSError as error:
@@ -217,6 +219,11 @@ def webhook_sink(url: str, *, token: str = "") -> WebhookSink:
 
 def _digits(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:_NAME_DIGITS]
+
+
+def _opened(path: str, flags: int) -> int:
+    # Whoever opens a pipe that nobody reads would wait for ever.
+    return os.open(path, flags | os.O_NONBLOCK, 0o666)
 
 
 def _sync_folder(folder: Path) -> None:
