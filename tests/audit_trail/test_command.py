@@ -127,7 +127,7 @@ def test_verify_remembers_the_last_good_seal_and_reads_what_came_after(here: pat
 def test_an_export_is_written_and_verified_without_a_database(
     here: pathlib.Path, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ((number,),) = rows(url, WRITE)
+    number = int(str(rows(url, WRITE)[0][0]))
     written("seal", "--append-to", "digests")
     ((entries,),) = rows(url, "SELECT count(*) FROM audit_log")
     assert written("export", "entries.csv", "seals.jsonl") == [f"{entries} entries, 1 seals"]

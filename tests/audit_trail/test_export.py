@@ -8,7 +8,12 @@ import pathlib
 import pytest
 from audit_trail.scene import Trail, found
 
-from spotify_ai_agent_migrations.versions.audit_trail.export import COLUMNS, Exported, export, verify_export
+from spotify_ai_agent_migrations.versions.audit_trail.exporting import (
+    COLUMNS,
+    Exported,
+    export,
+    verify_export,
+)
 from spotify_ai_agent_migrations.versions.audit_trail.run import redact, seal
 from spotify_ai_agent_migrations.versions.core.errors import DatabaseError, FileError
 from support import connected, rows
@@ -30,7 +35,8 @@ def exported(trail: Trail, tmp_path: pathlib.Path) -> tuple[pathlib.Path, pathli
     seal(trail.url, key=trail.key)
     files = tmp_path / "entries.csv.gz", tmp_path / "seals.jsonl"
     ((entries,),) = rows(trail.url, "SELECT count(*)::int FROM audit_log")
-    assert export(entries=files[0], seals=files[1], url=trail.url) == Exported(entries, 7)
+    done = export(entries=files[0], seals=files[1], url=trail.url)
+    assert done == Exported(int(str(entries)), 7)
     return files
 
 

@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 
 from spotify_ai_agent_migrations.versions.audit_trail import run
-from spotify_ai_agent_migrations.versions.audit_trail.export import export, verify_export
+from spotify_ai_agent_migrations.versions.audit_trail.exporting import export, verify_export
 from spotify_ai_agent_migrations.versions.audit_trail.fault import Verification
 from spotify_ai_agent_migrations.versions.audit_trail.keys import make_keys, signing_key
+from spotify_ai_agent_migrations.versions.audit_trail.progress import status
 from spotify_ai_agent_migrations.versions.audit_trail.run import Round
 from spotify_ai_agent_migrations.versions.audit_trail.sinks import (
     FileSink,
@@ -21,7 +22,6 @@ from spotify_ai_agent_migrations.versions.audit_trail.sinks import (
     webhook_sink,
 )
 from spotify_ai_agent_migrations.versions.audit_trail.state import remember, remembered
-from spotify_ai_agent_migrations.versions.audit_trail.status import status
 from spotify_ai_agent_migrations.versions.audit_trail.verification import read_published, verify
 from spotify_ai_agent_migrations.versions.audit_trail.written import (
     status_json,

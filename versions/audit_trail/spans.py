@@ -26,7 +26,7 @@ class Spans(NamedTuple):
     ends: Numbers
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """How many numbers they hold."""
         return sum(int(end) - int(start) for start, end in zip(self.starts, self.ends, strict=True))
 

@@ -198,7 +198,7 @@ def _spans(seal: Seal) -> Spans | None:
         spans = read_spans(seal.entry_ids)
     except ValueError:
         return None
-    return spans if spans.count == seal.entry_count <= MOST_ENTRIES else None
+    return spans if spans.size == seal.entry_count <= MOST_ENTRIES else None
 
 
 def _uncovered(connection: Connection, candidates: Numbers, since: int) -> Numbers:

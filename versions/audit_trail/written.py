@@ -9,7 +9,7 @@ from datetime import datetime
 
 from spotify_ai_agent_migrations.versions.audit_trail.digest import digest_line
 from spotify_ai_agent_migrations.versions.audit_trail.fault import Verification
-from spotify_ai_agent_migrations.versions.audit_trail.status import Status
+from spotify_ai_agent_migrations.versions.audit_trail.progress import Status
 
 
 def verification_lines(done: Verification) -> Iterator[str]:
