@@ -51,7 +51,7 @@ def test_a_pair_of_keys_is_made_once(here: pathlib.Path) -> None:
 def test_seal_says_what_it_sealed_and_sends_the_digests(here: pathlib.Path, url: str) -> None:
     ((entries,),) = rows(url, "SELECT count(*) FROM audit_log")
     assert written("seal", "--append-to", "digests", "--command", "sh -c 'cat >> told'") == [
-        f"{entries} entries in 1 seals"
+        f"{entries} entries in 1 seal"
     ]
     assert (here / "digests").read_text() == (here / "told").read_text()
     assert json.loads((here / "digests").read_text())["id"] == 1
@@ -64,12 +64,12 @@ def test_status_says_how_far_it_is_sealed_and_told(here: pathlib.Path, url: str)
     ((entries,),) = rows(url, "SELECT count(*) FROM audit_log")
     first, waiting = written("status")
     assert first == "nothing is sealed yet: agentdb audit-trail seal"
-    assert waiting.startswith(f"{entries} entries wait for a seal, the oldest for ")
+    assert waiting.startswith(f"{entries} entries to be sealed, the oldest for ")
     written("seal", "--append-to", "digests")
     rows(url, WRITE)
     written("seal")
     first, waiting, told = written("status")
-    assert (first.startswith("seal 2 of "), waiting[:26]) == (True, "0 entries wait for a seal,")
+    assert (first.startswith("seal 2 of "), waiting[:24]) == (True, "0 entries to be sealed, ")
     assert told == f"file:{here / 'digests'}: seal 1, 1 behind"
     found = json.loads("".join(written("status", "--format", "json")))
     assert (found["last_seal_id"], found["epoch"], found["waiting_entries"]) == (2, 1, 0)
@@ -80,7 +80,7 @@ def test_verify_ends_with_0_where_all_is_whole_and_with_3_and_the_fault_where_no
     ((number,),) = rows(url, WRITE)
     written("seal", "--append-to", "digests")
     ((entries,),) = rows(url, "SELECT count(*) FROM audit_log")
-    whole = f"whole: {entries} entries of 1 seals, up to seal 1, 0 wait for a seal"
+    whole = f"whole: {entries} entries of 1 seal, up to seal 1, 0 to be sealed"
     assert written("verify", "--public-key", "key.pub", "--digests", "digests") == [whole]
     assert written("verify") == ["signatures were not checked: no public key was named", whole]
     rows(url, EDIT, (number,))
@@ -89,7 +89,7 @@ def test_verify_ends_with_0_where_all_is_whole_and_with_3_and_the_fault_where_no
     assert done.output.splitlines() == [
         f"entry {number} of block 1: is not what was written (edited)",
         "  compare with a backup or an export from before; restore the entry from there",
-        f"1 faults: {entries} entries of 1 seals, up to seal 1, 0 wait for a seal",
+        f"1 fault: {entries} entries of 1 seal, up to seal 1, 0 to be sealed",
     ]
     done = called("verify", "--format", "json")
     found = json.loads(done.output)
@@ -108,7 +108,7 @@ def test_verify_remembers_the_last_good_seal_and_reads_what_came_after(here: pat
     written("seal")
     rows(url, EDIT, (number,))
     assert written("verify", "--state", "good", "--public-key", "key.pub") == [
-        "whole: 1 entries of 1 seals, up to seal 2"
+        "whole: 1 entry of 1 seal, up to seal 2"
     ]
     assert json.loads((here / "good").read_text())["id"] == 2
     # All of it, whatever is remembered; what was good stays remembered.
@@ -130,11 +130,11 @@ def test_an_export_is_written_and_verified_without_a_database(
     number = int(str(rows(url, WRITE)[0][0]))
     written("seal", "--append-to", "digests")
     ((entries,),) = rows(url, "SELECT count(*) FROM audit_log")
-    assert written("export", "entries.csv", "seals.jsonl") == [f"{entries} entries, 1 seals"]
+    assert written("export", "entries.csv", "seals.jsonl") == [f"{entries} entries, 1 seal"]
     monkeypatch.delenv("DATABASE_URL")
     checked = ("--public-key", "key.pub", "--digests", "digests")
     assert written("verify-export", "entries.csv", "seals.jsonl", *checked) == [
-        f"whole: {entries} entries of 1 seals, up to seal 1, 0 wait for a seal"
+        f"whole: {entries} entries of 1 seal, up to seal 1, 0 to be sealed"
     ]
     text = (here / "entries.csv").read_text()
     (here / "entries.csv").write_text(text.replace(f"\n{number},", f"\n{number + 1},"))
@@ -148,7 +148,7 @@ def test_redact_says_how_many_it_took_something_from(url: str) -> None:
     ((number,),) = rows(url, WRITE)
     refused = called("redact", number).exception
     assert isinstance(refused, MigrationError)
-    assert refused.problem == "1 of 1 entries are not sealed yet"
+    assert refused.problem == "1 of 1 entry are not sealed yet"
     written("seal")
     assert written("redact", number) == ["1 of 1 redacted"]
     assert written("redact", number) == ["0 of 1 redacted"]

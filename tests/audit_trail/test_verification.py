@@ -195,11 +195,11 @@ def test_what_the_database_commits_to_is_what_is_computed_here_for_every_string_
     compared = 0
     for row in rows(url, READ, (numbers,)):
         *read, committed = row
-        values: list[Any] = list(read)
-        values[2] = microseconds(values[2])
-        values[11] = uuid.UUID(str(values[11])).bytes if values[11] else None
-        values[13] = bytes(values[13])
-        assert commitment(Entry(*values)) == bytes(committed)  # type: ignore[call-overload]
+        told: list[Any] = list(read)
+        told[2] = microseconds(told[2])
+        told[11] = uuid.UUID(str(told[11])).bytes if told[11] else None
+        told[13] = bytes(told[13])
+        assert commitment(Entry(*told)) == bytes(committed)  # type: ignore[call-overload]
         compared += 1
     assert compared == len(entries) > 64
     seal(url, key=key)

@@ -24,6 +24,7 @@ from spotify_ai_agent_migrations.versions.audit_trail.sinks import (
 from spotify_ai_agent_migrations.versions.audit_trail.state import remember, remembered
 from spotify_ai_agent_migrations.versions.audit_trail.verification import read_published, verify
 from spotify_ai_agent_migrations.versions.audit_trail.written import (
+    counted,
     status_json,
     status_lines,
     verification_json,
@@ -139,7 +140,7 @@ def verify_command(
 def export_command(entries: _Entries, seals: _Seals, *, url: _Url = None) -> None:
     """Write all entries and all seals to files, which are verified without a database."""
     done = export(entries=entries, seals=seals, url=url)
-    typer.echo(f"{done.entries} entries, {done.seals} seals")
+    typer.echo(f"{counted(done.entries, 'entry', 'entries')}, {counted(done.seals, 'seal', 'seals')}")
 
 
 @app.command("verify-export", epilog=_EXIT_CODES)
@@ -204,7 +205,9 @@ def _verified(done: Verification, written: Format) -> None:
 
 
 def _said(done: Round) -> None:
-    typer.echo(f"{done.entry_count} entries in {len(done.seals)} seals")
+    typer.echo(
+        f"{counted(done.entry_count, 'entry', 'entries')} in {counted(len(done.seals), 'seal', 'seals')}"
+    )
     for problem in done.problems:
         typer.echo(f"not sent: {problem}", err=True)
 

@@ -12,6 +12,11 @@ from spotify_ai_agent_migrations.versions.audit_trail.fault import Verification
 from spotify_ai_agent_migrations.versions.audit_trail.progress import Status
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """Return *number* and what it counts."""
+    return f"{number} {one if number == 1 else many}"
+
+
 def verification_lines(done: Verification) -> Iterator[str]:
     """Yield what was found, a line each, and what was looked at."""
     for fault in done.faults:
@@ -23,11 +28,12 @@ def verification_lines(done: Verification) -> Iterator[str]:
     if not done.signatures_checked:
         yield "signatures were not checked: no public key was named"
     if done.retired:
-        yield f"{done.retired} entries were taken by the rule of retention"
-    waiting = "" if done.unsealed is None else f", {done.unsealed} wait for a seal"
+        yield f"{counted(done.retired, 'entry', 'entries')} taken by the rule of retention"
+    waiting = "" if done.unsealed is None else f", {done.unsealed} to be sealed"
     last = done.last_seal.id if done.last_seal else 0
-    found = "whole" if done.whole else f"{len(done.faults) + done.more_faults} faults"
-    yield f"{found}: {done.entries} entries of {done.seals} seals, up to seal {last}{waiting}"
+    found = "whole" if done.whole else counted(len(done.faults) + done.more_faults, "fault", "faults")
+    entries, seals = counted(done.entries, "entry", "entries"), counted(done.seals, "seal", "seals")
+    yield f"{found}: {entries} of {seals}, up to seal {last}{waiting}"
 
 
 def verification_json(done: Verification) -> str:
@@ -45,7 +51,8 @@ def status_lines(found: Status) -> Iterator[str]:
     else:
         at = found.sealed_at.isoformat(timespec="seconds")
         yield f"seal {found.last_seal_id} of {at}, epoch {found.epoch}, key {found.key_id}"
-    yield f"{found.waiting_entries} entries wait for a seal, the oldest for {found.waiting_s:.0f} s"
+    waiting = counted(found.waiting_entries, "entry", "entries")
+    yield f"{waiting} to be sealed, the oldest for {found.waiting_s:.0f} s"
     for told in found.sinks:
         behind = (found.last_seal_id or 0) - told.seal_id
         yield f"{told.sink}: seal {told.seal_id}" + (f", {behind} behind" if behind else "")
