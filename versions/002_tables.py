@@ -511,13 +511,17 @@ def _create_audit_log() -> None:
         sa.Column("entity_type", sa.Text, nullable=False, comment="none: kind of thing that was touched: user, playlist, …"),
         sa.Column("entity_key", sa.Text, comment="none: the key of a thing whose key is no number; never a personal one"),
         sa.Column("changed_columns", ARRAY(sa.Text), comment="none: names of the columns that changed, never their values; NULL is the whole row"),
-        sa.Column("salt", BYTEA, comment="none: makes the commitment unguessable; gone once redacted"),
+        # Of a version 4 UUID 122 bits are random, which nobody guesses; there is no cheaper source.
+        sa.Column("salt", BYTEA, server_default=sa.text("uuid_send(gen_random_uuid())"), comment="none: makes the commitment unguessable; gone once redacted"),
         sa.Column("payload", JSONB, comment="none: allow-listed facts that are not personal; gone once redacted"),
         sa.Column("commitment", BYTEA, comment="none: salted hash of the entry; stays when it is redacted"),
+        sa.Column("redacted", BYTEA, comment="none: what stands for the parts that a redaction took"),
         sa.PrimaryKeyConstraint("entity_id", "id", name="audit_log_pkey"),
         comment="Who touched what and when: names of columns and pseudonyms, never a value",
     )
-    # The key finds the entries of one thing; every further index would be paid for by every change.
+    # The key finds the entries of one thing; every further index is paid for by every change. The one of xid is:
+    # it only grows at its end, and without it whoever seals would read the trail from its beginning.
+    op.create_index("audit_log_xid_idx", "audit_log", ["xid"])
     op.create_index("audit_log_created_at_idx", "audit_log", ["created_at"], postgresql_using="brin")
 
 
@@ -559,6 +563,7 @@ _EXPLAIN_INDEXES = """
     COMMENT ON INDEX public.playlist_items_added_by_idx IS 'what a person added to the lists of others, for their erasure';
     COMMENT ON INDEX public.listens_user_id_listened_at_idx IS 'recently played, latest first';
     COMMENT ON INDEX public.listens_listened_at_idx IS 'a period of all listening; the rows arrive in time order';
+    COMMENT ON INDEX public.audit_log_xid_idx IS 'what was written since the last seal';
     COMMENT ON INDEX public.audit_log_created_at_idx IS 'a period of the trail; the rows arrive in time order';
     COMMENT ON INDEX public.analytics_user_id_created_at_idx IS 'the events of a person, for access and erasure';
     COMMENT ON INDEX public.analytics_event_name_created_at_idx IS 'one kind of event over a period';

@@ -169,6 +169,7 @@ BEGIN
     ALTER TABLE public.analytics DROP CONSTRAINT analytics_pkey,
         ADD CONSTRAINT analytics_legacy_pkey PRIMARY KEY USING INDEX analytics_legacy_pkey;
     ALTER INDEX public.audit_log_created_at_idx RENAME TO audit_log_legacy_created_at_idx;
+    ALTER INDEX public.audit_log_xid_idx RENAME TO audit_log_legacy_xid_idx;
     ALTER INDEX public.analytics_created_at_idx RENAME TO analytics_legacy_created_at_idx;
     ALTER INDEX public.analytics_event_name_created_at_idx RENAME TO analytics_legacy_event_name_created_at_idx;
     ALTER INDEX public.analytics_user_id_created_at_idx RENAME TO analytics_legacy_user_id_created_at_idx;
@@ -186,10 +187,12 @@ BEGIN
     ALTER SEQUENCE public.audit_log_id_seq OWNED BY public.audit_log.id;
     ALTER SEQUENCE public.analytics_id_seq OWNED BY public.analytics.id;
     CREATE INDEX audit_log_created_at_idx ON public.audit_log USING brin (created_at);
+    CREATE INDEX audit_log_xid_idx ON public.audit_log (xid);
     CREATE INDEX analytics_created_at_idx ON public.analytics USING brin (created_at);
     CREATE INDEX analytics_event_name_created_at_idx ON public.analytics (event_name, created_at);
     CREATE INDEX analytics_user_id_created_at_idx ON public.analytics (user_id, created_at);
     COMMENT ON INDEX public.audit_log_created_at_idx IS 'a period of the trail; the rows arrive in time order';
+    COMMENT ON INDEX public.audit_log_xid_idx IS 'what was written since the last seal';
     COMMENT ON INDEX public.analytics_created_at_idx IS 'a period of all events; the rows arrive in time order';
     COMMENT ON INDEX public.analytics_event_name_created_at_idx IS 'one kind of event over a period';
     COMMENT ON INDEX public.analytics_user_id_created_at_idx IS 'the events of a person, for access and erasure';

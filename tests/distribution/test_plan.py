@@ -128,8 +128,11 @@ def test_our_own_schema_comes_back_but_for_what_the_lint_names(url: str) -> None
     after = objects(url)
     lost = {(one.kind, one.identity) for one in before - after}
     triggers = {(kind, name) for kind, name in lost if kind == "trigger"}
+    # A trigger for each row is on every partition too, and goes with that of their table.
+    copies = {(kind, name) for kind, name in triggers if name.startswith("public.audit_log_")}
+    assert len({name.rpartition(".")[2] for _, name in copies}) == 1
     assert (
-        len(triggers)
+        len(triggers - copies)
         == sum(len(found.problem.split(", ")) for found in findings if found.code == "CIT013")
         > 100
     )

@@ -30,10 +30,12 @@ BEATS = (
 )
 SEALS = (
     OPS,
-    "CREATE TABLE ops.audit_seal (id bigint, sealed_at timestamptz, previous_hash text, hash text)",
-    "CREATE TABLE audit_log (created_at timestamptz)",
-    "INSERT INTO ops.audit_seal VALUES (1, now() - interval '2 hours', 'z', 'a'), (2, now() - interval '1 hour', 'a', 'b')",
-    "INSERT INTO audit_log SELECT now() - interval '90 minutes'",
+    "CREATE TABLE ops.audit_seal (id bigint, sealed_at timestamptz, previous_hash text, hash text,"
+    " horizon xid8, entry_ids int8multirange, system_identifier text DEFAULT (pg_control_system()).system_identifier)",
+    "CREATE TABLE audit_log (id bigint, created_at timestamptz, xid xid8 DEFAULT pg_current_xact_id())",
+    "INSERT INTO audit_log SELECT 1, now() - interval '90 minutes'",
+    "INSERT INTO ops.audit_seal VALUES (1, now() - interval '2 hours', 'z', 'a', '3', '{}'),"
+    " (2, now() - interval '1 hour', 'a', 'b', '4', '{[1,2)}')",
 )
 POLICIES = (
     "CREATE TABLE retention_policies (table_name text, rule text, time_column text, keep_for interval, action text)",
@@ -80,17 +82,34 @@ FAULTS = (
     (
         SEALS,
         Fault(
-            "app.audit_broken", ("INSERT INTO ops.audit_seal VALUES (4, now(), 'b', 'd')",), State.CRITICAL,
+            "app.audit_broken", ("INSERT INTO ops.audit_seal VALUES (4, now(), 'b', 'd', '5', '{}')",), State.CRITICAL,
             "seal 4", "seal 4 does not follow on the one before",
-            mended=("INSERT INTO ops.audit_seal VALUES (3, now(), 'b', 'b')",),
+            mended=("INSERT INTO ops.audit_seal VALUES (3, now(), 'b', 'b', '5', '{}')",),
         ),
     ),
     (
         SEALS,
         Fault(
-            "app.audit_unsealed", ("INSERT INTO audit_log SELECT now() - interval '20 minutes'",), State.WARNING,
+            "app.audit_unsealed", ("INSERT INTO audit_log SELECT 2, now() - interval '20 minutes'",), State.WARNING,
             "table public.audit_log", "the oldest entry that no seal covers is 20 min old",
-            mended=("INSERT INTO ops.audit_seal VALUES (3, now(), 'b', 'c')",),
+            mended=("INSERT INTO ops.audit_seal VALUES (3, now(), 'b', 'c', pg_current_xact_id(), '{[2,3)}')",),
+        ),
+    ),
+    (
+        (*SEALS, "DELETE FROM ops.audit_seal", "DELETE FROM audit_log"),
+        Fault(
+            "app.audit_unsealed", ("INSERT INTO audit_log SELECT 2, now() - interval '2 hours'",), State.INFO,
+            "table public.audit_log", "the oldest entry that no seal covers is 120 min old",
+            mended=("INSERT INTO ops.audit_seal VALUES (1, now(), 'b', 'c', pg_current_xact_id(), '{[2,3)}')",),
+        ),
+    ),
+    (
+        # Restored: the entry that a seal covers has a number that transactions of this server have not come to.
+        (*SEALS, "UPDATE audit_log SET xid = '999999999999'", "UPDATE ops.audit_seal SET system_identifier = '1'"),
+        Fault(
+            "app.audit_unsealed", ("INSERT INTO audit_log SELECT 2, now() - interval '20 minutes'",), State.WARNING,
+            "table public.audit_log", "the oldest entry that no seal covers is 20 min old",
+            mended=("INSERT INTO ops.audit_seal VALUES (3, now(), 'b', 'c', pg_current_xact_id(), '{[2,3)}')",),
         ),
     ),
     (

@@ -50,21 +50,45 @@ SELECT 'job', NULL, beat.job,
   FROM ops.job_heartbeat AS beat;
 
 -- app_audit_broken --
--- Seals that do not follow on the one before.
+-- Seals that do not follow on the one before, among the latest; whoever verifies the trail looks at all.
 SELECT 'seal', NULL, linked.id::text, NULL::float8, 'critical', '{}'::jsonb, NULL::text[]
   FROM (SELECT seal.id, seal.previous_hash, lag(seal.hash) OVER (ORDER BY seal.id) AS before,
                lag(seal.id) OVER (ORDER BY seal.id) AS previous_id
-          FROM ops.audit_seal AS seal) AS linked
+          FROM ops.audit_seal AS seal
+         WHERE seal.id > (SELECT max(latest.id) FROM ops.audit_seal AS latest) - 10000) AS linked
  WHERE linked.previous_id IS NOT NULL
    AND (linked.id <> linked.previous_id + 1 OR linked.previous_hash IS DISTINCT FROM linked.before);
 
 -- app_audit_unsealed --
--- The oldest entry of the trail that was written after the last seal.
-SELECT 'table', 'public', 'audit_log', late.minutes, NULL,
+-- The first entry of the trail that no seal covers; where nobody has ever sealed, that is worth knowing. In a database
+-- that was just restored, transactions are not those that the last seal speaks of: there, the first that is younger.
+WITH server AS MATERIALIZED (
+    SELECT control.system_identifier::text AS identifier,
+           pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()) AS unborn
+      FROM pg_catalog.pg_control_system() AS control
+), latest AS MATERIALIZED (
+    SELECT seal.horizon, seal.sealed_at,
+           seal.system_identifier = server.identifier AND seal.horizon <= server.unborn AS is_of_here
+      FROM ops.audit_seal AS seal CROSS JOIN server
+     ORDER BY seal.id DESC
+     LIMIT 1
+)
+SELECT 'table', 'public', 'audit_log', late.minutes,
+       CASE WHEN NOT EXISTS (SELECT FROM latest) THEN 'info' END,
        pg_catalog.jsonb_build_object('minutes', late.minutes::bigint), NULL::text[]
-  FROM (SELECT pg_catalog.date_part('epoch', pg_catalog.now() - min(entry.created_at)) / 60 AS minutes
-          FROM public.audit_log AS entry
-         WHERE entry.created_at > coalesce((SELECT max(seal.sealed_at) FROM ops.audit_seal AS seal), '-infinity')) AS late
+  FROM (SELECT pg_catalog.date_part('epoch', pg_catalog.now() - CASE WHEN coalesce((SELECT latest.is_of_here FROM latest), true) THEN
+                   (SELECT entry.created_at
+                      FROM public.audit_log AS entry
+                     WHERE entry.xid >= coalesce((SELECT latest.horizon FROM latest), '0')
+                       AND entry.xid < (SELECT server.unborn FROM server)
+                       AND NOT EXISTS (SELECT FROM ops.audit_seal AS seal WHERE seal.entry_ids @> entry.id)
+                     ORDER BY entry.xid
+                     LIMIT 1)
+               ELSE
+                   (SELECT min(entry.created_at)
+                      FROM public.audit_log AS entry
+                     WHERE entry.created_at > (SELECT latest.sealed_at FROM latest))
+               END) / 60 AS minutes) AS late
  WHERE late.minutes IS NOT NULL;
 
 -- app_retention_overdue --
