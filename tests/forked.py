@@ -176,8 +176,8 @@ def _warmed(request: dict[str, Any], channel: socket.socket) -> NoReturn:
 def _state(root: pathlib.Path) -> str:
     """Return what stands for the files of a checkout: their names, sizes and times."""
     state = hashlib.sha256()
-    for folder, folders, files in os.walk(root / "versions"):
-        folders[:] = sorted({*folders} - {"__pycache__"})
+    for folder, folders, files in os.walk(root):
+        folders[:] = ["versions"] if folder == str(root) else sorted({*folders} - {"__pycache__"})
         for file in sorted(files):
             found = pathlib.Path(folder, file).lstat()
             state.update(f"{folder}/{file}\0{found.st_size}\0{found.st_mtime_ns}\0".encode())
