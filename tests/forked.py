@@ -1,7 +1,8 @@
 """Python programs as processes of their own, forked from one that has the libraries imported already.
 
-Starting Python and importing SQLAlchemy and Alembic takes longer than most commands do. Nothing of this project is
-imported before the fork: each process imports it anew, from wherever its own path leads.
+Starting Python and importing SQLAlchemy and Alembic takes longer than most commands do. So does holding every revision
+against the rules. What runs Alembic or this package in a checkout is forked from a process that has done that much with
+these very files; any other program imports this project anew, from wherever its own path leads.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import hashlib
 import importlib
 import json
 import os
@@ -23,12 +25,16 @@ import tempfile
 import threading
 import types
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 LIBRARIES = (
     "alembic.autogenerate", "alembic.command", "alembic.config", "alembic.runtime.environment", "mako.template",
     "psycopg2.extras", "psycopg2.sql", "sqlalchemy.dialects.postgresql.psycopg2", "typer.main",
 )  # fmt: skip
+PACKAGE = "spotify_ai_agent_migrations"
+# What Python finds behind the place of the program itself.
+_BEHIND = tuple(sys.path[1:])
 
 
 def run_python(
@@ -81,7 +87,7 @@ class _Server:
             return int(answered.readline())
 
 
-def _serve(channel: socket.socket) -> dict[str, Any]:
+def _serve(channel: socket.socket, warm: _Warm | None = None) -> dict[str, Any]:
     """Fork for each request; return, in the new process, with what it is to run."""
     # A process that has ended, and whose end nobody here asks for, goes by itself.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -91,18 +97,93 @@ def _serve(channel: socket.socket) -> dict[str, Any]:
         if not length:
             raise SystemExit
         message = channel.recv(int.from_bytes(length, "big"), socket.MSG_WAITALL)
-        if os.fork() == 0:
+        request = json.loads(message)
+        assert isinstance(request, dict)
+        elsewhere = warm is not None and warm.passed_on(request, length, message, files)
+        if not elsewhere and os.fork() == 0:
             channel.close()
+            if warm is not None:
+                warm.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             if _watched(files.pop()):
                 for number, file in enumerate(files):
                     os.dup2(file, number)
                     os.close(file)
-                found = json.loads(message)
-                assert isinstance(found, dict)
-                return found
+                return request
         for file in files:
             os.close(file)
+
+
+class _Warm:
+    """The processes that have imported this project from a checkout: of this one, and of the last other one."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._kept: dict[bool, tuple[str, socket.socket | None]] = {}
+
+    def passed_on(self, request: dict[str, Any], length: bytes, message: bytes, files: list[int]) -> bool:
+        """Let another process fork for this request, if there can be one that has its files."""
+        place = pathlib.Path(request["cwd"])
+        searched = request["env"].get("PYTHONPATH", "")
+        ours = place == ROOT and not searched
+        named = request["arguments"][:1] == ["-m"] and request["arguments"][1] in {"alembic", PACKAGE}
+        if not named or not (ours or (place.name == PACKAGE and searched == str(place.parent))):
+            return False
+        state = _state(place)
+        if self._kept.get(ours, ("", None))[0] != state:
+            self._replace(ours, state, request)
+        there = self._kept[ours][1]
+        if there is None:
+            return False
+        socket.send_fds(there, [length], files)
+        there.sendall(message)
+        return True
+
+    def close(self) -> None:
+        """Let go of the processes: what is forked here does not hold them."""
+        for _, there in self._kept.values():
+            if there is not None:
+                there.close()
+
+    def _replace(self, ours: bool, state: str, request: dict[str, Any]) -> None:
+        """Start the process of a checkout; where this project cannot be imported, each command is to find out."""
+        _, before = self._kept.pop(ours, ("", None))
+        if before is not None:
+            before.close()
+        here, there = socket.socketpair()
+        if os.fork() == 0:
+            self._channel.close()
+            self.close()
+            here.close()
+            _warmed(request, there)
+        there.close()
+        self._kept[ours] = state, here if here.recv(1) else None
+
+
+def _warmed(request: dict[str, Any], channel: socket.socket) -> NoReturn:
+    """Import what every command needs, hold the revisions against the rules, and fork from then on."""
+    _look_in(request)
+    try:
+        importlib.import_module(f"{PACKAGE}.versions.cli.environment")
+        importlib.import_module(f"{PACKAGE}.versions.governance").check()
+    except Exception:  # noqa: BLE001  (a broken checkout)
+        os._exit(1)
+    channel.sendall(b"1")
+    _become(_serve(channel))
+    raise SystemExit
+
+
+def _state(root: pathlib.Path) -> str:
+    """Return what stands for the files of a checkout: their names, sizes and times."""
+    state = hashlib.sha256()
+    for folder, folders, files in os.walk(root):
+        folders[:] = ["versions"] if folder == str(root) else sorted({*folders} - {"__pycache__"})
+        for file in sorted(files):
+            # What another test has written for a moment is gone by now.
+            with contextlib.suppress(FileNotFoundError):
+                found = pathlib.Path(folder, file).lstat()
+                state.update(f"{folder}/{file}\0{found.st_size}\0{found.st_mtime_ns}\0".encode())
+    return state.hexdigest()
 
 
 def _watched(answer: int) -> bool:
@@ -117,19 +198,28 @@ def _watched(answer: int) -> bool:
     os._exit(0)
 
 
+def _look_in(request: dict[str, Any]) -> None:
+    """Search for modules where the program would."""
+    searched = [path for path in request["env"].get("PYTHONPATH", "").split(os.pathsep) if path]
+    # The place of the program itself comes first, then PYTHONPATH; behind them, what there was without both.
+    sys.path[:] = [_place(request), *searched, *_BEHIND]
+    sys.dont_write_bytecode = bool(request["env"].get("PYTHONDONTWRITEBYTECODE"))
+
+
+def _place(request: dict[str, Any]) -> str:
+    first = request["arguments"][0]
+    places = {"-m": request["cwd"], "-c": ""}
+    return places[first] if first in places else str(pathlib.Path(first).resolve().parent)
+
+
 def _become(request: dict[str, Any]) -> None:
     """Run what was asked for, as `python` itself would."""
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
+    _look_in(request)
     first, *rest = request["arguments"]
-    searched = [path for path in request["env"].get("PYTHONPATH", "").split(os.pathsep) if path]
-    # The place of the program itself comes first, then PYTHONPATH; behind them, what there was without both.
-    here = sys.path.index(str(pathlib.Path(__file__).parent))
-    sys.path[: here + 1] = ["", *searched]
-    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
     if first == "-m":
-        sys.path[0] = request["cwd"]
         sys.argv = rest
         runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
     elif first == "-c":
@@ -137,7 +227,6 @@ def _become(request: dict[str, Any]) -> None:
         main = sys.modules["__main__"] = types.ModuleType("__main__")
         exec(compile(rest[0], "<string>", "exec"), main.__dict__)  # noqa: S102
     else:
-        sys.path[0] = str(pathlib.Path(first).resolve().parent)
         sys.argv = [first, *rest]
         runpy.run_path(first, run_name="__main__")
 
@@ -159,5 +248,5 @@ def _count(number: int) -> int:
 if __name__ == "__main__":
     _import()
     with contextlib.closing(socket.socket(fileno=int(sys.argv[1]))) as listening:
-        asked = _serve(listening)
+        asked = _serve(listening, _Warm(listening))
     _become(asked)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import pathlib
 import sys
+from collections.abc import Iterator
 
 import pytest
 
 from spotify_ai_agent_migrations import bulk_export, bulk_import
-from support import ROOT, connected, data, rows, run
+from support import ROOT, Databases, connected, data, rows, run
 
 CHINOOK = {
     "genre": 25, "media_type": 5, "employee": 8,
@@ -18,18 +19,25 @@ CHINOOK = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def store_template(databases: Databases, template: str) -> Iterator[str]:
+    """The name of a database with the whole of Chinook in the domain, kept free of connections to be cloned."""
+    folder, made = data("chinook"), databases.create(template)
+    url = databases.url(made)
+    rows(url, (ROOT / "tests" / "tour" / "staging.sql").read_text())
+    loaded = {name: bulk_import(f"chinook.{name}", folder / f"{name}.csv", url=url).rows for name in CHINOOK}
+    assert loaded == CHINOOK
+    rows(url, (ROOT / "tests" / "tour" / "map.sql").read_text())
+    yield made
+    databases.drop(made)
+
+
 @pytest.fixture
-def store(url: str) -> str:
-    """The URL of a database with the whole of Chinook in the domain."""
-    folder = data("chinook")
-    with connected(url) as connection:
-        connection.cursor().execute((ROOT / "tests" / "tour" / "staging.sql").read_text())
-        loaded = {
-            name: bulk_import(f"chinook.{name}", folder / f"{name}.csv", url=url).rows for name in CHINOOK
-        }
-        assert loaded == CHINOOK
-        connection.cursor().execute((ROOT / "tests" / "tour" / "map.sql").read_text())
-    return url
+def store(databases: Databases, store_template: str) -> Iterator[str]:
+    """The URL of such a database of one's own."""
+    name = databases.create(store_template)
+    yield databases.url(name)
+    databases.drop(name)
 
 
 def test_the_whole_store_is_in_the_domain(store: str) -> None:

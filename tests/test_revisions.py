@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 import uuid
+from collections.abc import Callable
 
 import psycopg2
 import pytest
@@ -51,19 +52,48 @@ def test_down_to_base_and_up_again_gives_the_same_schema(empty_url: str) -> None
     assert schema(empty_url) == full
 
 
+def parent_of(revision: str) -> str:
+    return f"{int(revision) - 1:03d}" if revision != "001" else "base"
+
+
+@pytest.fixture(scope="module")
+def stages(databases: Databases, template: str) -> Callable[[str], str]:
+    """Gives the name of a database at a revision, made from the one before and kept to be cloned."""
+    del template
+    made = {"base": databases.create()}
+
+    def at(revision: str) -> str:
+        if revision not in made:
+            made[revision] = databases.create(at(parent_of(revision)))
+            succeed("upgrade", revision, url=databases.url(made[revision]))
+        return made[revision]
+
+    return at
+
+
 @pytest.mark.parametrize("revision", REVISIONS)
-def test_each_revision_goes_up_down_and_up_with_equal_schemas(empty_url: str, revision: str) -> None:
-    parent = f"{int(revision) - 1:03d}" if revision != "001" else "base"
-    if parent != "base":
-        succeed("upgrade", parent, url=empty_url)
-    before = schema(empty_url)
-    succeed("upgrade", revision, url=empty_url)
-    after = schema(empty_url)
+def test_each_revision_goes_up_down_and_up_with_equal_schemas(
+    databases: Databases, stages: Callable[[str], str], revision: str
+) -> None:
+    url, parent = databases.url(databases.create(stages(parent_of(revision)))), parent_of(revision)
+    before = schema(url)
+    succeed("upgrade", revision, url=url)
+    after = schema(url)
     assert after != before
-    succeed("downgrade", parent, url=empty_url)
-    assert schema(empty_url) == before
-    succeed("upgrade", revision, url=empty_url)
-    assert schema(empty_url) == after
+    succeed("downgrade", parent, url=url)
+    assert schema(url) == before
+    succeed("upgrade", revision, url=url)
+    assert schema(url) == after
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The file that says in SQL what an upgrade of an empty database does."""
+    done = run_alembic("upgrade", "head", "--sql")
+    assert done.returncode == 0, done.stderr
+    file = tmp_path_factory.mktemp("offline") / "script.sql"
+    file.write_text(done.stdout)
+    return file
 
 
 def psql() -> pathlib.Path:
@@ -74,12 +104,8 @@ def psql() -> pathlib.Path:
 
 
 def test_offline_is_online_and_a_second_time_aborts_with_nothing_changed(
-    databases: Databases, url: str, tmp_path: pathlib.Path
+    databases: Databases, url: str, script: pathlib.Path
 ) -> None:
-    script = tmp_path / "script.sql"
-    done = run_alembic("upgrade", "head", "--sql")
-    assert done.returncode == 0, done.stderr
-    script.write_text(done.stdout)
     offline = databases.url(databases.create())
     first = run(psql(), "-X", "-q", "-d", offline, "-f", script)
     assert (first.returncode, first.stderr) == (0, "")
@@ -92,13 +118,15 @@ def test_offline_is_online_and_a_second_time_aborts_with_nothing_changed(
     assert schema(offline) == before
 
 
-def test_offline_without_stopping_at_errors_still_changes_nothing_the_second_time(url: str) -> None:
-    script = run_alembic("upgrade", "head", "--sql").stdout.replace("\\set ON_ERROR_STOP on", "")
+def test_offline_without_stopping_at_errors_still_changes_nothing_the_second_time(
+    url: str, script: pathlib.Path
+) -> None:
+    said = script.read_text().replace("\\set ON_ERROR_STOP on", "")
     before = schema(url)
     done = run(psql(), "-X", "-q", "-d", url, "-c", "SELECT 1")
     assert done.returncode == 0
     with connected(url) as connection:
-        for statement in script.split(";\n\n"):
+        for statement in said.split(";\n\n"):
             with contextlib.suppress(psycopg2.Error):
                 connection.cursor().execute(statement)
     assert schema(url) == before
@@ -112,11 +140,9 @@ def test_an_offline_step_from_elsewhere_aborts(empty_url: str) -> None:
     assert "this script starts at revision 002, and the database is at 001" in done.stderr
 
 
-def test_offline_works_after_a_downgrade_to_base(empty_url: str, tmp_path: pathlib.Path) -> None:
+def test_offline_works_after_a_downgrade_to_base(empty_url: str, script: pathlib.Path) -> None:
     succeed("upgrade", "001", url=empty_url)
     succeed("downgrade", "base", url=empty_url)
-    script = tmp_path / "script.sql"
-    script.write_text(run_alembic("upgrade", "head", "--sql").stdout)
     done = run(psql(), "-X", "-q", "-d", empty_url, "-f", script)
     assert done.returncode == 0, done.stderr
     assert rows(empty_url, "SELECT version_num FROM alembic_version") == [(REVISIONS[-1],)]
@@ -278,11 +304,9 @@ def test_offline_text_is_as_it_was_written(
     assert "tab\there" in str(offline[0][0])
 
 
-def test_an_offline_script_waits_for_no_running_migration(empty_url: str, tmp_path: pathlib.Path) -> None:
+def test_an_offline_script_waits_for_no_running_migration(empty_url: str, script: pathlib.Path) -> None:
     succeed("upgrade", "001", url=empty_url)
     succeed("downgrade", "base", url=empty_url)
-    script = tmp_path / "script.sql"
-    script.write_text(run_alembic("upgrade", "head", "--sql").stdout)
     with (
         connected(empty_url, autocommit=False) as running,
         advisory_lock(running, lock_key("alembic_version"), wait_ms=0),

@@ -50,12 +50,30 @@ def monitor(databases: Databases, url: str) -> Iterator[str]:
     rows(url, f"DROP ROLE {role}")
 
 
+@pytest.fixture(scope="module")
+def faulty_database(databases: Databases, template: str) -> Iterator[str]:
+    """The URL of a migrated database with faults in it, which tests look at and leave as it is."""
+    name = databases.create(template)
+    for statement in FAULTS, "VACUUM ANALYZE hollow", "ANALYZE", "SELECT pg_stat_force_next_flush()":
+        rows(databases.url(name), statement)
+    yield databases.url(name)
+    databases.drop(name)
+
+
+@pytest.fixture
+def url(databases: Databases, template: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a fresh clone of the migrated template, or of the database with faults in it."""
+    if "faulty" in request.fixturenames:
+        yield request.getfixturevalue("faulty_database")
+        return
+    name = databases.create(template)
+    yield databases.url(name)
+    databases.drop(name)
+
+
 @pytest.fixture
 def faulty(url: str) -> str:
     """The URL of a migrated database with faults in it."""
-    for statement in FAULTS, "VACUUM ANALYZE hollow", "ANALYZE", "SELECT pg_stat_force_next_flush()":
-        with connected(url) as connection, connection.cursor() as cursor:
-            cursor.execute(statement)
     return url
 
 

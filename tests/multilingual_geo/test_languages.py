@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from importlib import import_module
 
 import psycopg2
 import pytest
 
-from support import connected, rows
+from support import Databases, connected, rows
 
 
 @pytest.mark.parametrize(
@@ -141,6 +142,28 @@ def test_who_translates_is_in_the_trail_and_the_text_is_not(track: str) -> None:
     assert rows(track, "SELECT count(*) FROM audit_log AS entry WHERE entry::text LIKE '%%nuit%%'") == [(0,)]
 
 
+@pytest.fixture(scope="module")
+def translated_template(databases: Databases, template: str) -> Iterator[str]:
+    """The name of a database with thousands of texts in each language, kept free of connections to be cloned."""
+    name = databases.create(template)
+    rows(
+        databases.url(name),
+        "INSERT INTO content_translations (entity_type, entity_key, field, locale, value, status)"
+        " SELECT 'ui', n::text, 'label', l, md5(n::text || l), 'published'"
+        " FROM generate_series(1, 4000) AS n, unnest(ARRAY['fr', 'en-GB', 'de', 'sv']) AS l",
+    )
+    yield name
+    databases.drop(name)
+
+
+@pytest.fixture
+def translated(databases: Databases, translated_template: str) -> Iterator[str]:
+    """The URL of such a database of one's own."""
+    name = databases.create(translated_template)
+    yield databases.url(name)
+    databases.drop(name)
+
+
 @pytest.mark.parametrize(
     ("language", "index", "text", "asked"),
     [
@@ -151,14 +174,9 @@ def test_who_translates_is_in_the_trail_and_the_text_is_not(track: str) -> None:
     ],
 )
 def test_search_finds_words_by_their_stems_with_the_index_of_the_language(
-    url: str, language: str, index: str, text: str, asked: str
+    translated: str, language: str, index: str, text: str, asked: str
 ) -> None:
-    with connected(url) as connection, connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO content_translations (entity_type, entity_key, field, locale, value, status)"
-            " SELECT 'ui', n::text, 'label', l, md5(n::text || l), 'published'"
-            " FROM generate_series(1, 4000) AS n, unnest(ARRAY['fr', 'en-GB', 'de', 'sv']) AS l"
-        )
+    with connected(translated) as connection, connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO content_translations (entity_type, entity_key, field, locale, value, status)"
             " VALUES ('ui', 'wanted', 'label', %s, %s, 'published')",

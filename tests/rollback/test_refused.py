@@ -155,6 +155,38 @@ def test_a_downgrade_that_raises_is_refused_in_the_plan(checkout: Checkout, url:
     assert untouched(url) == before
 
 
+def test_a_downgrade_that_commits_by_itself_is_refused_in_the_plan(checkout: Checkout, url: str) -> None:
+    number = revise(checkout, TABLE, f"{DROP}; COMMIT")
+    file = checkout.versions / f"{number}_added.py"
+    file.write_text(file.read_text().replace("COMMIT')", "COMMIT')  # allow MIG023: the plan is asked"))
+    upgraded(checkout, url)
+    before = untouched(url)
+    done = agentdb(url, "plan", "-1", checkout=checkout)
+    assert (done.code, done.out, done.err) == (
+        1,
+        "",
+        [
+            f"error: downgrade of revision {number}_added begins or ends a transaction itself, and a dry run could "
+            "not roll it back",
+            "Hint: use an autocommit block for what has to run alone; a clone (--shadow) executes it",
+        ],
+    )
+    assert untouched(url) == before
+
+
+def test_a_session_that_counts_no_rows_is_refused(store: str) -> None:
+    done = agentdb(f"{store}&options=-c%20track_counts%3Doff", "plan", "-1")
+    assert (done.code, done.out, done.err) == (
+        2,
+        "",
+        [
+            "error: track_counts is off for this session, so that no scan can be seen",
+            "Hint: set track_counts to on for this role, or connect as one that may",
+        ],
+    )
+    assert agentdb(store, "plan", "-1").code == 0
+
+
 def test_a_later_step_that_cannot_run_leaves_nothing_half_rolled_back(checkout: Checkout, url: str) -> None:
     revise(checkout, "SELECT 1", "SELECT 1 / 0")
     revise(checkout, TABLE, DROP)

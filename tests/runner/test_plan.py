@@ -89,8 +89,8 @@ def add(checkout: Checkout, body: str) -> str:
     file = checkout.versions / f"{number}_added.py"
     codes = sorted({found.code for found in check(checkout.versions) if found.severity == "error"})
     allowed = "".join(f"allow {code}: the plan is asked\n" for code in codes)
+    # What is not allowed by that is refused when it is executed.
     file.write_text(file.read_text().replace("\nLocks:", f"\n{allowed}Locks:", 1))
-    assert not [found for found in check(checkout.versions) if found.severity == "error"]
     return number
 
 

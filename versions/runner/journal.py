@@ -30,7 +30,7 @@ from psycopg2.sql import SQL, Identifier, Placeholder
 from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
 from spotify_ai_agent_migrations.versions.core.database import remedy_of_ownership
 from spotify_ai_agent_migrations.versions.core.errors import PrivilegeError
-from spotify_ai_agent_migrations.versions.core.fingerprint import SchemaObject, described_by, hashed
+from spotify_ai_agent_migrations.versions.core.fingerprint import SchemaObject, described_by
 from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.runner.entry import (
     COLUMNS,
@@ -68,7 +68,8 @@ class Journal:
     ) -> Written:
         """Add *entry*, as a part of the transaction of *within*, else at once; return it as it stands.
 
-        With *objects*, what the schema is now is kept too; with an empty sequence, that nobody knows it.
+        With *objects*, whose hash *entry* ends with, what the schema is now is kept too; with an empty
+        sequence, that nobody knows it.
 
         Raises:
             PrivilegeError: the journal is not there, and this login may not make it.
@@ -77,7 +78,7 @@ class Journal:
         with connection.cursor() as cursor:
             written = _add(cursor, entry, self._origin)
             if objects is not None:
-                cursor.execute(_SQL["keep_schema"], _kept(connection, objects))
+                cursor.execute(_SQL["keep_schema"], _kept(connection, entry, objects))
         if within is None:
             connection.commit()
         return written
@@ -132,12 +133,12 @@ def _add(cursor: Any, entry: Entry, origin: Origin) -> Written:  # noqa: ANN401 
     return written
 
 
-def _kept(connection: Connection, objects: Sequence[SchemaObject]) -> dict[str, object]:
+def _kept(connection: Connection, entry: Entry, objects: Sequence[SchemaObject]) -> dict[str, object]:
     if not objects:
         return {"described_by": None, "fingerprint": None, "objects": None}
     return {
         "described_by": described_by(connection),
-        "fingerprint": hashed(objects),
+        "fingerprint": entry.fingerprint_after,
         "objects": zlib.compress(json.dumps(objects).encode(), 1),
     }
 

@@ -85,7 +85,7 @@ def migrate(
 ) -> Plan | None:
     """Run the steps of *function* under the migration lock; of a dry run, return what they did.
 
-    Each step runs inside of *around*, in its own transaction.
+    Each step runs inside of *around*, in its own transaction; with it, a plan says what runs alone only.
 
     Locks: one session advisory lock; whatever a revision takes, each for one transaction and each waited
     for no longer than `lock_timeout_ms`.
@@ -107,7 +107,8 @@ def migrate(
         record = None if options.dry_run else Record(journal, raw, scripts, reason=options.reason)
         settle = partial(settle_drift, raw, journal, settings, options)
         beside = partial(open_connection, settings, purpose="agentdb plan")
-        rehearsal = Rehearsal(connection, beside, where) if options.dry_run else None
+        # Who stands around the steps looks at them, and nobody at the plan; the locks are held as long.
+        rehearsal = Rehearsal(connection, beside, where, measured=around is None) if options.dry_run else None
         _Attempts(context, connection, function, settings, options, record, settle, rehearsal, around).run()
     return rehearsal.plan if rehearsal else None
 

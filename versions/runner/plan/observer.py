@@ -17,7 +17,7 @@ from sqlalchemy import event
 from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
 from spotify_ai_agent_migrations.versions.core.errors import RevisionError
 from spotify_ai_agent_migrations.versions.core.measurement import Measurement
-from spotify_ai_agent_migrations.versions.core.meter import Meter
+from spotify_ai_agent_migrations.versions.core.meter import Meter, require_counts
 from spotify_ai_agent_migrations.versions.core.sampler import measure_alone
 from spotify_ai_agent_migrations.versions.core.sql import ends_transaction, without_literals
 from spotify_ai_agent_migrations.versions.runner.plan.place import Source
@@ -32,12 +32,16 @@ class Observer:
     """Notes the statements of the revisions that run on *connection*.
 
     A script of several statements is executed one by one, which inside a transaction is the same. Outside of
-    one it is executed as it is, watched from sessions that *opener* makes.
+    one it is executed as it is, watched from sessions that *opener* makes. Not *measured*, statements are
+    executed as they are, and only those that run alone are noted.
     """
 
-    def __init__(self, connection: sqlalchemy.Connection, opener: Callable[[], Connection]) -> None:
+    def __init__(
+        self, connection: sqlalchemy.Connection, opener: Callable[[], Connection], *, measured: bool = True
+    ) -> None:
         self._connection = connection
         self._opener = opener
+        self._measures = measured
         self._step: Step | None = None
         self._rolled_back = True
         self._sources: dict[Path, Source] = {}
@@ -55,11 +59,17 @@ class Observer:
         """Note what *step* executes.
 
         With *inherit* it is rolled back with the revisions before it, whose locks are held now.
+
+        Raises:
+            SettingsError: the server does not count scans, and so no rows that are changed either.
         """
         driver = self._connection.connection.driver_connection
         assert isinstance(driver, Connection)
-        self._meter = Meter(driver)
-        self._meter.begin(inherit=inherit)
+        if self._measures:
+            self._meter = Meter(driver)
+            self._meter.begin(inherit=inherit)
+        else:
+            require_counts(driver)
         self._rolled_back = inherit
         self._step = step
         try:
@@ -81,6 +91,8 @@ class Observer:
         found = pieces(script)
         if self._rolled_back:
             self._refuse_control(found)
+        if not self._measures:
+            return False
         if len(found) < 2 or self._runs_alone:
             whole = Piece(script, found[0].offset if found else 0)
             measured = self._measured(
@@ -98,7 +110,7 @@ class Observer:
 
     def _execute_many(self, cursor: Any, statement: str, parameters: Any, context: Any) -> bool:  # noqa: ANN401
         """Measure one statement with many rows of values as one."""
-        line = self._source.calling_line() if self._step else None
+        line = self._source.calling_line() if self._step and self._measures else None
         if line is None:
             return False
         measured = self._measured(
