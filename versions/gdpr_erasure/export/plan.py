@@ -145,7 +145,7 @@ def plan_export(
             parts.append(part)
         left_out.update(dict.fromkeys(_withheld(reach, chosen, catalogue.edges, by_name)))
     references = _references(catalogue, parts, frozenset(by_name))
-    names = _told_apart([one.name for one in (*parts, *references)])
+    names = _told_apart([*(one.name for one in parts), *(one.name for one in references)])
     named_parts = tuple(replace(one, name=next(names)) for one in parts)
     named_references = tuple(replace(one, name=next(names)) for one in references)
     return ExportPlan(article, named_parts, named_references, tuple(left_out))
