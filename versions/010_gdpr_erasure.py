@@ -96,6 +96,7 @@ def _create_catalogue() -> None:
     _create_personal_data()
     _create_processing()
     execute(_CATALOGUE_FUNCTIONS)
+    execute(_JOURNAL_CLASSIFIED)
     execute(_PURPOSES)
     execute(_CLASSIFIED)
     execute(_EDGES)
@@ -386,6 +387,23 @@ COMMENT ON FUNCTION ops.classify_column_v1(regclass, text, text, text, text, jso
     'Say of a column what is given, in the catalogue and so in its comment; what is not given stays, or comes from the comment';
 """
 
+# The journal is of no revision: where the schema was made from a script, it comes after, and calls this.
+_JOURNAL_CLASSIFIED = """
+CREATE FUNCTION ops.classify_journal_v1() RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    IF num_nulls(to_regclass('ops.migration_journal'), to_regclass('ops.migration_state')) > 0 THEN
+        RETURN;
+    END IF;
+    PERFORM ops.classify_table_v1('ops.migration_journal', strategy => 'keep', strategy_args => '{"why": "ISO/IEC 27001:2022 A.8.32: who changed the schema", "until": "the database is given up"}', origin => 'observed', purposes => '{security}', legal_basis => 'legitimate_interests', people => 'staff');
+    PERFORM ops.classify_column_v1('ops.migration_journal', 'locks', strategy_args => '{"why": "the keys are names of relations"}');
+    PERFORM ops.classify_table_v1('ops.migration_state');
+END
+$function$;
+COMMENT ON FUNCTION ops.classify_journal_v1() IS 'Put the journal of migrations into the catalogue, if it is there';
+"""
+
 # What is processed on a ground that nobody is asked for.
 _PURPOSES = """
 INSERT INTO public.consent_purposes (code, legal_basis, description, valid_for)
@@ -473,12 +491,11 @@ BEGIN
     PERFORM ops.classify_column_v1('ops.pseudonyms', 'role_name', people => 'staff');
 
     -- Of those who run the service.
-    PERFORM ops.classify_table_v1('ops.migration_journal', strategy => 'keep', strategy_args => '{"why": "ISO/IEC 27001:2022 A.8.32: who changed the schema", "until": "the database is given up"}', origin => 'observed', purposes => '{security}', legal_basis => 'legitimate_interests', people => 'staff');
+    PERFORM ops.classify_journal_v1();
     PERFORM ops.classify_table_v1('ops.controller', strategy => 'keep', strategy_args => '{"why": "GDPR art. 30(1)(a)", "until": "it changes"}', origin => 'provided', purposes => '{accountability}', legal_basis => 'legal_obligation', people => 'staff');
 
     -- What looks as if it were about a person, and is not.
     PERFORM ops.classify_column_v1('ops.controller', 'address', strategy_args => '{"why": "of the organisation"}');
-    PERFORM ops.classify_column_v1('ops.migration_journal', 'locks', strategy_args => '{"why": "the keys are names of relations"}');
 
     -- All the others of this schema hold nothing personal, and say so; whoever made a table beside them classifies it.
     FOR target IN
@@ -568,6 +585,7 @@ BEGIN
     PERFORM ops.unaudit_table_v1('ops.personal_data');
 END
 $revision$;
+DROP FUNCTION ops.classify_journal_v1();
 DROP FUNCTION ops.classify_column_v1(regclass, text, text, text, text, jsonb, text, boolean, text[], text, text, boolean, text);
 DROP FUNCTION ops.classify_table_v1(regclass, text, text, text[], text, text, jsonb, text);
 DROP TRIGGER personal_data_comment ON ops.personal_data;

@@ -12,7 +12,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.finding import Finding
 from spotify_ai_agent_migrations.versions.gdpr_erasure.fitting import constant
 from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Strategy
 from spotify_ai_agent_migrations.versions.governance.classification import CLASSES
-from support import connected, rows
+from support import BEFORE_HEAD, HEAD, connected, rows, run_alembic
 
 _CLASSIFY = (
     "SELECT ops.classify_column_v1('{}', '{}', class => '…', description => '…', strategy => '…', …); "
@@ -248,6 +248,21 @@ def test_purposes_bases_and_rules_that_are_not_there_are_found(url: str) -> None
     }
 
 
+def test_a_schema_that_a_script_made_is_complete_once_the_journal_is_there(url: str) -> None:
+    entries = "SELECT count(*) FROM ops.personal_data WHERE table_name IN ('ops.migration_journal', 'ops.migration_state')"
+    ((before,),) = rows(url, entries)
+    rows(
+        url,
+        "DROP TABLE ops.migration_journal, ops.migration_state;"
+        "DELETE FROM ops.personal_data WHERE table_name IN ('ops.migration_journal', 'ops.migration_state')",
+    )
+    assert check_catalogue(url) == ()
+    assert run_alembic("downgrade", BEFORE_HEAD, url=url).returncode == 0
+    assert run_alembic("upgrade", HEAD, url=url).returncode == 0
+    assert check_catalogue(url) == ()
+    assert rows(url, entries) == [(before,)] != [(0,)]
+
+
 def test_a_database_without_a_catalogue_says_what_makes_one(empty_url: str) -> None:
     with pytest.raises(RevisionError) as refused:
         check_catalogue(empty_url)
@@ -368,6 +383,6 @@ def test_an_entry_that_is_not_decided_is_refused(url: str, said: str, check: str
 
 def test_changes_of_the_catalogue_are_in_the_trail(url: str) -> None:
     trail = "SELECT count(*) FROM public.audit_log WHERE entity_type = 'personal_data' AND action = 'update'"
-    assert rows(url, trail) == [(0,)]
+    ((before,),) = rows(url, trail)
     rows(url, "SELECT ops.classify_column_v1('public.users', 'email', rectifiable => false)")
-    assert rows(url, trail) == [(1,)]
+    assert rows(url, f"SELECT ({trail}) - {before}") == [(1,)]

@@ -1,10 +1,15 @@
-"""Rules about keys and types: MIG063 to MIG070."""
+"""Rules about keys and types: MIG063 to MIG071."""
 
 from __future__ import annotations
 
 import pytest
 from governance.history import Folder
 from governance.told import Right, Said, Wrong, cases, told
+
+_PERSONAL = """\
+op.create_table("users", sa.Column("id", sa.BigInteger, comment="identifier: key"))
+op.create_table("personal_data", sa.Column("table_name", sa.Text, comment="none: table"), schema="ops")
+"""
 
 WRONG = {
     "MIG063": [
@@ -292,7 +297,19 @@ WRONG = {
             ),
         ),
     ],
+    "MIG071": [
+        Wrong(
+            "op.add_column('users', sa.Column('town', sa.Text, comment='location: x'))",
+            Said(
+                1,
+                'column "town" of "users" is personal, and is not put into the catalogue',
+                "write execute(\"SELECT ops.classify_column_v1('public.users', 'town', <what becomes of it>)\") in 002_step.py",
+            ),
+            before=_PERSONAL,
+        ),
+    ],
 }
+
 
 RIGHT = {
     "MIG063": [
@@ -393,6 +410,20 @@ RIGHT = {
         Right('op.add_column("users", sa.Column("price", sa.Numeric(12, 2)))'),
         Right('op.add_column("users", sa.Column("feed", sa.REAL))'),
         Right('op.add_column("users", sa.Column("loudness", sa.Float))'),
+    ],
+    "MIG071": [
+        Right(
+            "op.add_column('users', sa.Column('town', sa.Text, comment='location: x'))\n"
+            "execute(\"SELECT ops.classify_column_v1('public.users', 'town', strategy => 'null')\")",
+            before=_PERSONAL,
+        ),
+        Right(
+            "op.create_table('visits', sa.Column('who', sa.BigInteger, comment='identifier: who'))\n"
+            "execute(\"DO $$ BEGIN PERFORM ops.classify_table_v1('public.visits', 'delete'); END $$\")",
+            before=_PERSONAL,
+        ),
+        Right("op.add_column('users', sa.Column('size', sa.Integer, comment='none: x'))", before=_PERSONAL),
+        Right("op.add_column('users', sa.Column('town', sa.Text, comment='location: x'))"),
     ],
 }
 

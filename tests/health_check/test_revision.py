@@ -94,7 +94,7 @@ def test_the_monitoring_role_reads_no_table_of_the_domain(url: str, monitor: str
     assert {name for (name,) in tables} == {
         "alembic_version", "retention_policies", "ops.health_checks", "ops.health_findings", "ops.health_history",
         "ops.health_status", "ops.import_job", "ops.import_reject", "ops.migration_journal", "ops.migration_state",
-        "ops.partition_archives", "ops.partition_policy", "data_subject_requests",
+        "ops.partition_archives", "ops.partition_policy", "ops.job_heartbeat", "data_subject_requests",
     }  # fmt: skip
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         rows(monitor, "SELECT user_id FROM data_subject_requests")

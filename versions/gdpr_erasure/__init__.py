@@ -18,7 +18,7 @@ catalogue, their classes from their comments, and says what becomes of those tha
 
     SELECT ops.classify_table_v1('public.listens', strategy => 'delete', origin => 'observed',
         purposes => '{service}', legal_basis => 'contract', retention_rule => 'raw');
-    SELECT ops.classify_column_v1('public.listens', 'client', strategy => 'null');
+    SELECT ops.classify_column_v1('public.listens', 'client', description => 'kind of application');
 
 From there on the comment of a column is written by the catalogue. Where rows name a person without a foreign
 key, it declares an edge in `ops.personal_edges`; where it drops a column, it deletes the entry.

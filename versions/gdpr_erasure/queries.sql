@@ -290,9 +290,11 @@ SELECT DISTINCT subject_row.{column}::text
  LIMIT {most_rows};
 
 -- held --
--- How many rows hold what a person is known by, and how many of them are not theirs; one pair a column.
+-- How many rows hold what a person is known by, and how many of them are not theirs; one pair a column. Each row is
+-- asked once: OFFSET keeps the planner from asking again where its answer is used again.
 SELECT {counts}
-  FROM {source};
+  FROM {source}
+ CROSS JOIN LATERAL (SELECT {answers} OFFSET 0) AS subject_held;
 
 -- controller --
 -- Who answers for the processing.

@@ -200,6 +200,10 @@ BEGIN
     EXECUTE pg_catalog.format('REVOKE ALL ON ops.migration_journal, ops.migration_state FROM PUBLIC, %%I', current_user);
     EXECUTE pg_catalog.format('GRANT SELECT, INSERT ON ops.migration_journal TO %%I', current_user);
     EXECUTE pg_catalog.format('GRANT SELECT, UPDATE ON ops.migration_state TO %%I', current_user);
+    -- Of a schema that a script made, the catalogue of personal data is there before the journal.
+    IF pg_catalog.has_function_privilege(pg_catalog.to_regprocedure('ops.classify_journal_v1()'), 'EXECUTE') THEN
+        EXECUTE 'SELECT ops.classify_journal_v1()';
+    END IF;
 END
 $journal$;
 
