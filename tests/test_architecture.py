@@ -56,7 +56,11 @@ def test_the_library_neither_prints_nor_exits() -> None:
     found = []
     for file in MODULES:
         inside = file.relative_to(ROOT).parts
-        if file.name == "command.py" or (len(inside) > 1 and inside[1] in faces) or file.name[:3].isdigit():
+        if (
+            file.name.endswith("command.py")
+            or (len(inside) > 1 and inside[1] in faces)
+            or file.name[:3].isdigit()
+        ):
             continue
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in {

@@ -383,6 +383,6 @@ def test_an_entry_that_is_not_decided_is_refused(url: str, said: str, check: str
 
 def test_changes_of_the_catalogue_are_in_the_trail(url: str) -> None:
     trail = "SELECT count(*) FROM public.audit_log WHERE entity_type = 'personal_data' AND action = 'update'"
-    assert rows(url, trail) == [(0,)]
+    ((before,),) = rows(url, trail)
     rows(url, "SELECT ops.classify_column_v1('public.users', 'email', rectifiable => false)")
-    assert rows(url, trail) == [(1,)]
+    assert rows(url, f"SELECT ({trail}) - {before}") == [(1,)]

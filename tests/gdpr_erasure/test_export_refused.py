@@ -27,6 +27,7 @@ from spotify_ai_agent_migrations.versions.core.errors import (
 )
 from spotify_ai_agent_migrations.versions.gdpr_erasure.export import export_subject, reading, staging
 from spotify_ai_agent_migrations.versions.gdpr_erasure.export.plan import Planned
+from spotify_ai_agent_migrations.versions.gdpr_erasure.export.select import conditions
 from spotify_ai_agent_migrations.versions.gdpr_erasure.requests import complete, file_request
 from support import environment, rows
 
@@ -202,7 +203,7 @@ def test_a_condition_that_is_wrong_opens_nobody_elses_rows(
     entangled: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database knows whose export it is: what is asked for too much does not come."""
-    asked = reading.conditions
+    asked = conditions
 
     def everything(planned: Planned) -> tuple[Composable, ...]:
         return (SQL("true"),) if planned.table == "public.listens" else asked(planned)

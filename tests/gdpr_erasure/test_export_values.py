@@ -254,3 +254,28 @@ def test_what_a_document_names_of_others_things_is_replaced_where_the_catalogue_
         files["manifest.json"]
     )["left_out"]
     assert [part.replaced for part in done.parts if part.name == "analytics"] == [1]
+
+
+def test_what_only_an_unreadable_table_names_is_not_asked_for(entangled: str, tmp_path: pathlib.Path) -> None:
+    """Neither a table that agent_privacy may not read leads to an explanation, nor one without any row to name."""
+    rows(
+        entangled,
+        "CREATE TABLE badges (id integer PRIMARY KEY, code text UNIQUE, title text);"
+        "CREATE TABLE worn (user_id bigint PRIMARY KEY REFERENCES users, badge integer REFERENCES badges, again text REFERENCES badges (code));"
+        "COMMENT ON COLUMN badges.id IS 'none: key'; COMMENT ON COLUMN badges.code IS 'none: code'; COMMENT ON COLUMN badges.title IS 'none: name';"
+        "COMMENT ON COLUMN worn.user_id IS 'identifier: who'; COMMENT ON COLUMN worn.badge IS 'behavioural: which';"
+        "COMMENT ON COLUMN worn.again IS 'behavioural: which else';"
+        "SELECT ops.classify_table_v1('badges');"
+        "SELECT ops.classify_table_v1('worn', strategy => 'delete', origin => 'observed', purposes => '{service}', legal_basis => 'contract');"
+        f"INSERT INTO badges VALUES (1, 'a', 'First'), (2, 'b', 'Last'), (3, 'c', 'Nobody'); INSERT INTO worn VALUES ({ADA.id}, 1, 'b');"
+        "GRANT SELECT ON badges TO agent_privacy",
+    )
+    export_subject(ADA.id, tmp_path / "unreadable", url=entangled)
+    files = files_of(tmp_path / "unreadable")
+    assert table_of(files, "worn") == [{"user_id": ADA.id, "badge": 1, "again": "b"}]
+    assert "data/reference-badges.json" not in files
+    rows(entangled, "GRANT SELECT ON worn TO agent_privacy")
+    export_subject(ADA.id, tmp_path / "readable", url=entangled)
+    files = files_of(tmp_path / "readable")
+    told = [[row["title"] for row in table_of(files, f"reference-badges{one}")] for one in ("", "-2")]
+    assert sorted(told) == [["First"], ["Last"]]

@@ -145,7 +145,10 @@ def plan_export(
             parts.append(part)
         left_out.update(dict.fromkeys(_withheld(reach, chosen, catalogue.edges, by_name)))
     references = _references(catalogue, parts, frozenset(by_name))
-    return ExportPlan(article, tuple(_named(parts)), references, tuple(left_out))
+    names = _told_apart([*(one.name for one in parts), *(one.name for one in references)])
+    named_parts = tuple(replace(one, name=next(names)) for one in parts)
+    named_references = tuple(replace(one, name=next(names)) for one in references)
+    return ExportPlan(article, named_parts, named_references, tuple(left_out))
 
 
 def is_secret(column: Column) -> bool:
@@ -291,13 +294,13 @@ def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9._-]+", "-", name.removeprefix("public.").lower()).strip("-.") or "table"
 
 
-def _named(parts: Sequence[Planned]) -> Iterator[Planned]:
-    """Yield the parts under names that differ, whatever their tables are called."""
+def _told_apart(names: Sequence[str]) -> Iterator[str]:
+    """Yield the names, those that are there already with a number, whatever the tables are called."""
     taken: set[str] = set()
-    for part in parts:
-        name, number = part.name, 1
+    for wanted in names:
+        name, number = wanted, 1
         while name in taken:
             number += 1
-            name = f"{part.name}-{number}"
+            name = f"{wanted}-{number}"
         taken.add(name)
-        yield replace(part, name=name)
+        yield name

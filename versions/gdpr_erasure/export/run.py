@@ -35,7 +35,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.export.reading import (
     checked_subject,
 )
 from spotify_ai_agent_migrations.versions.gdpr_erasure.export.result import ExportedPart, SubjectExport
-from spotify_ai_agent_migrations.versions.gdpr_erasure.export.select import tables_of
+from spotify_ai_agent_migrations.versions.gdpr_erasure.export.select import names_any, tables_of
 from spotify_ai_agent_migrations.versions.gdpr_erasure.export.staging import Package, Written, packaged
 from spotify_ai_agent_migrations.versions.gdpr_erasure.export.words import Words, language_of, words
 from spotify_ai_agent_migrations.versions.gdpr_erasure.export.writing import Field, write_rows
@@ -127,14 +127,15 @@ class _Export:
         # A look that fails half-way was a look.
         self._trail.record("read", _KIND, list(dict.fromkeys(one.table for one in plan.parts)))
         done = self._written(plan, catalogue, facts, tables)
-        self._explain(done, plan, facts, person, with_observed=with_observed)
+        missed = unreached(catalogue, reaches)
+        self._explain(done, plan, facts, person, with_observed=with_observed, missed=missed)
         parts = tuple(one.told.part for one in done)
         self._trail.record("export", _KIND, [f"article {self._article}"])
         place = self._package.publish()
         secrets = tuple(f"{one.table}.{one.column}" for one in plan.left_out if one.reason is Reason.SECRET)
         return SubjectExport(
             self._article, path, self._words.code, person.as_of, parts, secrets,
-            unreached(catalogue, reaches), place.sha256, place.bytes, time.monotonic() - began,
+            missed, place.sha256, place.bytes, time.monotonic() - began,
         )  # fmt: skip
 
     def _written(
@@ -143,11 +144,12 @@ class _Export:
         forms = self._reader.forms(catalogue, [one.table for one in plan.parts])
         readable = self._reader.readable(list(dict.fromkeys([*tables, *_passed(plan)])))
         done = [self._part(one, forms[one.table], readable, facts) for one in plan.parts]
+        named = [one for one in plan.parts if self._reader.acts_as(one, readable) == PRIVACY]
         for reference in plan.references:
+            parts = [one for one in named if names_any(reference, one)]
             # What that role may not read is no explanation for the person either.
-            if reference.table in readable:
-                named = [one for one in plan.parts if self._reader.acts_as(one, readable) == PRIVACY]
-                done.append(self._reference(reference, named, catalogue, facts))
+            if parts and reference.table in readable:
+                done.append(self._reference(reference, parts, catalogue, facts))
         return done
 
     def _part(
@@ -195,8 +197,9 @@ class _Export:
         return _Done(Told(done, title, columns), described)
 
     def _explain(
-        self, done: Sequence[_Done], plan: ExportPlan, facts: Facts, person: Person, *, with_observed: bool
-    ) -> None:
+        self, done: Sequence[_Done], plan: ExportPlan, facts: Facts, person: Person, *, with_observed: bool,
+        missed: Sequence[str],
+    ) -> None:  # fmt: skip
         """Write the page for the person, the schema for programs, and last the manifest of all of it."""
         at = person.as_of.strftime("%Y-%m-%d %H:%M UTC")
         told = [one.told for one in done]
@@ -211,9 +214,11 @@ class _Export:
             created=person.as_of,
         )
         self._package.add_text("datapackage.json", _pretty(described))
-        self._package.add_text("manifest.json", _pretty(self._manifest(done, plan, person)))
+        self._package.add_text("manifest.json", _pretty(self._manifest(done, plan, person, missed)))
 
-    def _manifest(self, done: Sequence[_Done], plan: ExportPlan, person: Person) -> Mapping[str, object]:
+    def _manifest(
+        self, done: Sequence[_Done], plan: ExportPlan, person: Person, missed: Sequence[str]
+    ) -> Mapping[str, object]:
         rows = {name: one.told.part.rows for one in done for name in one.told.part.files}
         return {
             "article": self._article,
@@ -229,6 +234,7 @@ class _Export:
                  "rows": one.told.part.rows, "values_withheld": one.told.part.replaced}
                 for one in done
             ],
+            "not_reached": list(missed),
             "left_out": [
                 {"table": one.table, "column": one.column, "reason": one.reason.value}
                 for one in plan.left_out

@@ -16,6 +16,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.export.forms import Form
 from spotify_ai_agent_migrations.versions.gdpr_erasure.export.plan import Planned, Reference, Wanted
 from spotify_ai_agent_migrations.versions.gdpr_erasure.export.writing import OTHER_PERSON
 from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach
+from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Edge
 from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import (
     ROW,
     Escaped,
@@ -86,16 +87,25 @@ def select_reference(reference: Reference, parts: Sequence[Planned], forms: Mapp
     )
 
 
-def _naming(reference: Reference, parts: Sequence[Planned]) -> Iterator[Composable]:
+def names_any(reference: Reference, planned: Planned) -> bool:
+    """Tell whether a part has a column that names rows of the reference."""
+    return next(_edges(reference, planned), None) is not None
+
+
+def _edges(reference: Reference, planned: Planned) -> Iterator[Edge]:
+    exported = {one.column.name for one in planned.columns}
     for edge in reference.edges:
-        for planned in parts:
-            if planned.table == edge.from_table and edge.from_columns[0] in {
-                one.column.name for one in planned.columns
-            }:
-                for one in conditions(planned):
-                    yield SQL("SELECT {} FROM {} WHERE {}").format(
-                        _name(ROW, edge.from_columns[0]), source_of(planned.reach), one
-                    )
+        if edge.from_table == planned.table and edge.from_columns[0] in exported:
+            yield edge
+
+
+def _naming(reference: Reference, parts: Sequence[Planned]) -> Iterator[Composable]:
+    for planned in parts:
+        for edge in _edges(reference, planned):
+            for one in conditions(planned):
+                yield SQL("SELECT {} FROM {} WHERE {}").format(
+                    _name(ROW, edge.from_columns[0]), source_of(planned.reach), one
+                )
 
 
 def tables_of(planned: Planned) -> frozenset[str]:
