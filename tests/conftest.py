@@ -6,6 +6,7 @@ import importlib.util
 import os
 import pathlib
 import shutil
+import signal
 import tempfile
 import time
 import uuid
@@ -15,7 +16,7 @@ import pytest
 from psycopg2.extensions import make_dsn, parse_dsn
 
 from spotify_ai_agent_migrations.versions.core.url import parse_url
-from support import ROOT, Checkout, Databases, connected, rows, run_alembic
+from support import ROOT, Checkout, Databases, Processes, connected, rows, run_alembic
 
 # What the databases of all workers take at the same time, and as much again.
 ROOM_BYTES = 8 << 30
@@ -41,6 +42,9 @@ class _RootIsNotAPackage:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(_RootIsNotAPackage(), "root-is-not-a-package")
+    # In the background of a script it is ignored, and then also by the processes that tests start to interrupt them.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -190,6 +194,14 @@ def login(databases: Databases, empty_url: str) -> Iterator[Callable[..., str]]:
 
 
 @pytest.fixture
-def checkout(tmp_path: pathlib.Path) -> Checkout:
+def processes() -> Iterator[Processes]:
+    """Starts processes that have ended when the test has, be it that it failed."""
+    started = Processes()
+    yield started
+    started.end()
+
+
+@pytest.fixture
+def checkout(tmp_path: pathlib.Path, processes: Processes) -> Checkout:
     """A copy of this checkout to add revisions to."""
-    return Checkout(tmp_path)
+    return Checkout(tmp_path, processes)

@@ -9,9 +9,11 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import time
 import uuid
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from typing import IO, Any
 
 import psycopg2
 import pytest
@@ -149,6 +151,63 @@ def run_alembic(
     return run(sys.executable, "-m", "alembic", *arguments, url=url, cwd=cwd, **more)
 
 
+@contextmanager
+def beside(*command: str | pathlib.Path, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """Start a command beside the block; at its end, however it ends, the process is killed and waited for."""
+    both = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(list(map(str, command)), **{**both, **options}) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+class Processes:
+    """Starts what runs beside a test; when the test has ended, however it did, so have they."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+
+    def start(
+        self, *command: str | pathlib.Path, url: str | None = None, cwd: pathlib.Path = ROOT, **more: str
+    ) -> subprocess.Popen[str]:
+        """Start a command, in text, with this DATABASE_URL, and do not wait for it."""
+        return self.enter(beside(*command, cwd=cwd, env=environment(url, **more)))
+
+    def enter(self, process: AbstractContextManager[subprocess.Popen[str]]) -> subprocess.Popen[str]:
+        return self._stack.enter_context(process)
+
+    def end(self) -> None:
+        self._stack.close()
+
+
+def heard(stream: IO[str] | None, words: str) -> str:
+    """Read what a process says up to the line that holds *words*, which cannot be missed; return that line."""
+    assert stream is not None
+    lines: list[str] = []
+    for line in iter(stream.readline, ""):
+        lines.append(line)
+        if words in line:
+            return line
+    raise AssertionError(f"{words!r} was not said: {''.join(lines)}")
+
+
+def until(condition: Callable[[], bool], *, pause_s: float = 0.02) -> None:
+    """Wait for what stays so once it is: of what comes and goes, a busy machine sees nothing."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(pause_s)
+
+
+# How many sessions of a database wait for a lock.
+LOCKED = (
+    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+)
+# How many of them migrate.
+WAITING = f"{LOCKED} AND application_name = 'agentdb migrate'"
+
+
 def client(name: str, url: str) -> pathlib.Path:
     """PostgreSQL's program *name*, of the server's own version: a newer one writes what an older does not read."""
     major = int(str(rows(url, "SHOW server_version_num")[0][0])) // 10_000
@@ -174,7 +233,8 @@ def data(*parts: str) -> pathlib.Path:
 class Checkout:
     """A copy of this checkout, with revisions of the test's own; not installed, found by PYTHONPATH."""
 
-    def __init__(self, parent: pathlib.Path) -> None:
+    def __init__(self, parent: pathlib.Path, processes: Processes) -> None:
+        self._processes = processes
         self.root = parent / "spotify_ai_agent_migrations"
         kept = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "tests", "benchmarks", "CHECKSUMS")
         shutil.copytree(ROOT, self.root, ignore=kept)
@@ -205,10 +265,12 @@ class Checkout:
 
     def start(self, *arguments: str, url: str) -> subprocess.Popen[str]:
         """Start Alembic's command line and do not wait for it."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "alembic", *arguments], cwd=self.root, env=self.environment(url),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        return self.start_python("-m", "alembic", *arguments, url=url)
+
+    def start_python(self, *arguments: str, url: str, **options: Any) -> subprocess.Popen[str]:
+        """Start Python in this checkout and do not wait for it."""
+        env = self.environment(url)
+        return self._processes.enter(beside(sys.executable, *arguments, cwd=self.root, env=env, **options))
 
 
 REVISION = '''"""Added by a test.

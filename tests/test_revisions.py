@@ -11,14 +11,13 @@ import uuid
 
 import psycopg2
 import pytest
-from runner.test_bounds import WAITING, until
 
 from spotify_ai_agent_migrations import discover
 from spotify_ai_agent_migrations.versions.core import embedded
 from spotify_ai_agent_migrations.versions.core.fingerprint import SchemaObject, schema_objects
 from spotify_ai_agent_migrations.versions.core.locks import advisory_lock, lock_key
 from spotify_ai_agent_migrations.versions.governance import CLASSES
-from support import ROOT, Checkout, Databases, connected, rows, run, run_alembic
+from support import ROOT, WAITING, Checkout, Databases, connected, rows, run, run_alembic, until
 
 REVISIONS = [str(revision.revision) for revision in discover()]
 

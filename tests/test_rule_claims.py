@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from psycopg2.extensions import cursor as Cursor
 
-from spotify_ai_agent_migrations.versions.governance.check import report
+from spotify_ai_agent_migrations.versions.governance.checking import report
 from spotify_ai_agent_migrations.versions.governance.locks import strong_locks
 from spotify_ai_agent_migrations.versions.governance.revision import read_history
 from support import Checkout, connected, rows

@@ -54,7 +54,7 @@ def test_messages_are_numbered_from_one(talk: tuple[str, int, int]) -> None:
 
 def test_two_writers_leave_no_gap_and_no_number_twice(talk: tuple[str, int, int]) -> None:
     url, person, conversation = talk
-    start = threading.Barrier(2)
+    start = threading.Barrier(2, timeout=60)
 
     def write(fails: bool) -> list[int]:
         numbers = []
@@ -258,7 +258,7 @@ def test_the_same_request_twice_is_one_call(talk: tuple[str, int, int]) -> None:
 
 def test_the_same_request_at_the_same_time_is_one_call(talk: tuple[str, int, int]) -> None:
     url, person, conversation = talk
-    start = threading.Barrier(2)
+    start = threading.Barrier(2, timeout=60)
 
     def ask_for(call: str) -> list[str]:
         found = []

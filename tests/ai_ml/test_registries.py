@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 from ai_ml.scene import acting, add_model, add_version, ask, one, refused, refused_on
 
-from support import connected, rows
+from support import LOCKED, connected, rows, until
 
 PROMPT = (
     "INSERT INTO prompt_versions (name, version, locale, template) VALUES ('dj', %s, %s, %s) RETURNING id"
@@ -69,10 +69,9 @@ def test_an_alias_waits_for_a_version_that_is_being_retired(url: str) -> None:
             target=lambda: found.append(refused(url, "SELECT set_model_alias_v1('ear', 'champion', 1)"))
         )
         waiting.start()
-        waiting.join(0.3)
-        assert waiting.is_alive()
+        until(lambda: rows(url, LOCKED) == [(1,)])
         retiring.commit()
-        waiting.join(10)
+        waiting.join(60)
     assert found[0][0] == f"model version {version} is retired, and takes no alias"
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import stat
-import subprocess
 import sys
 import threading
 import time
@@ -29,7 +28,7 @@ from spotify_ai_agent_migrations import (
 from spotify_ai_agent_migrations.versions.bulk_import_export import run, target
 from spotify_ai_agent_migrations.versions.bulk_import_export.progress import Progress
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
-from support import ROOT, connected, data, environment, rows
+from support import Processes, connected, data, rows, until
 
 
 def _execute(url: str, statement: str, values: object = None) -> None:
@@ -275,14 +274,14 @@ bulk_export("v", sys.argv[1], url=sys.argv[2])
 
 @pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="no files without a name on this system")
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_a_killed_export_leaves_nothing_behind(empty_url: str, tmp_path: Path, how: signal.Signals) -> None:
+def test_a_killed_export_leaves_nothing_behind(
+    processes: Processes, empty_url: str, tmp_path: Path, how: signal.Signals
+) -> None:
     _slow(empty_url)
     command = [sys.executable, "-c", _EXPORT, str(tmp_path / "t.csv"), empty_url]
-    process = subprocess.Popen(command, env=environment(None), cwd=ROOT)
+    process = processes.start(*command)
     at_work = "SELECT 1 FROM pg_stat_progress_copy WHERE datname = current_database()"
-    deadline = time.monotonic() + 30
-    while not rows(empty_url, at_work) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    until(lambda: rows(empty_url, at_work) != [])
     process.send_signal(how)
     assert process.wait(timeout=30) == -how
     assert list(tmp_path.iterdir()) == []

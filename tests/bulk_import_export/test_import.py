@@ -207,7 +207,8 @@ def test_a_pipe_is_read_as_a_file(empty_url: str, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     content = b"a,b\n" + b"".join(b'%d,"x""y"\n' % number for number in range(50_000))
-    writer = threading.Thread(target=pipe.write_bytes, args=(content,))
+    # Where nobody opens the other end it would wait for ever.
+    writer = threading.Thread(target=pipe.write_bytes, args=(content,), daemon=True)
     writer.start()
     assert bulk_import("t", pipe, url=empty_url).rows == 50_000
     writer.join()

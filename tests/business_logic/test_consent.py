@@ -7,7 +7,7 @@ import threading
 import psycopg2
 import pytest
 
-from support import connected, rows
+from support import LOCKED, connected, rows, until
 
 EVENT = (
     "INSERT INTO consent_events (user_id, purpose, granted, policy_version, locale, channel, recorded_at)"
@@ -70,8 +70,7 @@ def test_a_grant_beside_an_erasure_is_before_it_or_refused(person: str) -> None:
         erasure.cursor().execute("UPDATE users SET status = 'erasing' WHERE id = 1")
         waiting = threading.Thread(target=grant)
         waiting.start()
-        waiting.join(1)
-        assert waiting.is_alive()
+        until(lambda: rows(person, LOCKED) == [(1,)])
         erasure.commit()
         waiting.join()
     assert outcome == ["refused"]

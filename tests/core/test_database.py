@@ -7,6 +7,7 @@ from collections.abc import Callable
 import psycopg2
 import pytest
 
+from faults import role_of
 from spotify_ai_agent_migrations import DatabaseError, LockError, PrivilegeError, ServerError
 from spotify_ai_agent_migrations.versions.core import database
 from spotify_ai_agent_migrations.versions.core.database import connect, engine
@@ -37,10 +38,7 @@ def test_a_role_with_a_search_path_of_its_own_still_works_in_public(
 ) -> None:
     url = login()
     with connected(empty_url) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT rolname FROM pg_roles WHERE rolname LIKE 'r%' ORDER BY oid DESC LIMIT 1")
-        role = cursor.fetchone()
-        assert role is not None
-        cursor.execute(f"ALTER ROLE {role[0]} SET search_path = elsewhere")
+        cursor.execute(f"ALTER ROLE {role_of(url)} SET search_path = elsewhere")
     assert rows(url, "SHOW search_path") == [("elsewhere",)]
     assert shown(url, "search_path") == "public"
 

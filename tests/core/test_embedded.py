@@ -11,22 +11,24 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from typing import Protocol
 
 import pytest
 
 from spotify_ai_agent_migrations import ServerError
 from spotify_ai_agent_migrations.versions.core import embedded
-from support import ROOT, environment
+from support import ROOT, Processes, beside, environment, until
 
 CHILD = """
-import pathlib, sys, time
+import pathlib, sys
 from spotify_ai_agent_migrations.versions.core import embedded
 import psycopg2
 server = embedded.start(pathlib.Path(sys.argv[1]))
 with psycopg2.connect(server.url) as connection:
     connection.cursor().execute("SELECT 1")
 print("started" if server.started else "shared", flush=True)
-time.sleep(float(sys.argv[2]))
+if sys.argv[2:] == ["stays"]:
+    sys.stdin.read()
 """
 
 
@@ -40,11 +42,19 @@ def folder() -> Iterator[pathlib.Path]:
     shutil.rmtree(parent, ignore_errors=True)
 
 
-def child(folder: pathlib.Path, seconds: float = 0) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(folder), str(seconds)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment(None),
-    )  # fmt: skip
+class Child(Protocol):
+    """Starts a process that uses the server of a folder; one that *stays* does so until its standard input ends."""
+
+    def __call__(self, folder: pathlib.Path, *, stays: bool = False) -> subprocess.Popen[str]: ...
+
+
+@pytest.fixture
+def child(processes: Processes) -> Child:
+    def start(folder: pathlib.Path, *, stays: bool = False) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", CHILD, str(folder), *(["stays"] if stays else [])]
+        return processes.enter(beside(*command, cwd=ROOT, env=environment(None), stdin=subprocess.PIPE))
+
+    return start
 
 
 def said(process: subprocess.Popen[str]) -> str:
@@ -56,7 +66,9 @@ def is_running(folder: pathlib.Path) -> bool:
     return embedded._running(folder / "data")
 
 
-def test_the_first_process_starts_it_says_so_in_one_line_and_stops_it(folder: pathlib.Path) -> None:
+def test_the_first_process_starts_it_says_so_in_one_line_and_stops_it(
+    child: Child, folder: pathlib.Path
+) -> None:
     out, err = child(folder).communicate(timeout=60)
     assert out == "started\n"
     assert err.splitlines() == [
@@ -66,8 +78,8 @@ def test_the_first_process_starts_it_says_so_in_one_line_and_stops_it(folder: pa
     assert not is_running(folder)
 
 
-def test_a_second_process_shares_it_and_the_last_one_stops_it(folder: pathlib.Path) -> None:
-    first = child(folder, 30)
+def test_a_second_process_shares_it_and_the_last_one_stops_it(child: Child, folder: pathlib.Path) -> None:
+    first = child(folder, stays=True)
     assert said(first) == "started"
     second = child(folder)
     assert second.communicate(timeout=60)[0] == "shared\n"
@@ -77,15 +89,16 @@ def test_a_second_process_shares_it_and_the_last_one_stops_it(folder: pathlib.Pa
     assert not is_running(folder)
 
 
-def test_ten_processes_at_once_start_one_server(folder: pathlib.Path) -> None:
-    processes = [child(folder, 3) for _ in range(10)]
-    results = [process.communicate(timeout=120) for process in processes]
-    assert sorted(out for out, _ in results) == ["shared\n"] * 9 + ["started\n"], results
+def test_ten_processes_at_once_start_one_server(child: Child, folder: pathlib.Path) -> None:
+    ten = [child(folder, stays=True) for _ in range(10)]
+    assert sorted(map(said, ten)) == ["shared"] * 9 + ["started"]
+    for process in ten:
+        process.communicate(timeout=120)
     assert not is_running(folder)
 
 
-def test_a_killed_process_leaves_a_server_that_the_next_one_uses(folder: pathlib.Path) -> None:
-    first = child(folder, 30)
+def test_a_killed_process_leaves_a_server_that_the_next_one_uses(child: Child, folder: pathlib.Path) -> None:
+    first = child(folder, stays=True)
     assert said(first) == "started"
     first.kill()
     first.communicate()
@@ -96,12 +109,10 @@ def test_a_killed_process_leaves_a_server_that_the_next_one_uses(folder: pathlib
 
 @pytest.mark.parametrize("after_s", [0.02, 0.1, 0.2, 0.3, 0.5, 0.8])
 def test_killed_at_any_moment_of_the_first_start_the_next_start_works(
-    folder: pathlib.Path, after_s: float
+    child: Child, folder: pathlib.Path, after_s: float
 ) -> None:
-    first = child(folder, 30)
-    deadline = time.monotonic() + 30
-    while not folder.exists() and time.monotonic() < deadline:
-        time.sleep(0.005)
+    first = child(folder, stays=True)
+    until(folder.exists)
     time.sleep(after_s)
     first.send_signal(signal.SIGKILL)
     first.communicate()
@@ -109,18 +120,17 @@ def test_killed_at_any_moment_of_the_first_start_the_next_start_works(
     assert out in {"started\n", "shared\n"}, err
 
 
-def test_a_killed_server_is_started_again(folder: pathlib.Path) -> None:
-    first = child(folder, 30)
+def test_a_killed_server_is_started_again(child: Child, folder: pathlib.Path) -> None:
+    first = child(folder, stays=True)
     assert said(first) == "started"
     os.kill(int((folder / "data" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
-    while is_running(folder):
-        time.sleep(0.01)
+    until(lambda: not is_running(folder))
     first.kill()
     first.communicate()
     assert child(folder).communicate(timeout=60)[0] == "started\n"
 
 
-def test_a_pid_file_that_names_another_program_is_not_believed(folder: pathlib.Path) -> None:
+def test_a_pid_file_that_names_another_program_is_not_believed(child: Child, folder: pathlib.Path) -> None:
     assert child(folder).communicate(timeout=60)[0] == "started\n"
     pid_file = folder / "data" / "postmaster.pid"
     pid_file.write_text(f"{os.getpid()}\n{folder / 'data'}\n1\n5432\n{folder / 'data'}\n\n1 1\nready\n")
@@ -128,7 +138,7 @@ def test_a_pid_file_that_names_another_program_is_not_believed(folder: pathlib.P
     assert child(folder).communicate(timeout=60)[0] == "started\n"
 
 
-def test_a_server_started_to_stay_stays_until_it_is_stopped(folder: pathlib.Path) -> None:
+def test_a_server_started_to_stay_stays_until_it_is_stopped(child: Child, folder: pathlib.Path) -> None:
     keep = f"from pathlib import Path; from {embedded.__name__} import start; start(Path({str(folder)!r}), keep=True)"
     subprocess.run([sys.executable, "-c", keep], check=True, capture_output=True, cwd=ROOT)
     assert is_running(folder)
@@ -139,7 +149,9 @@ def test_a_server_started_to_stay_stays_until_it_is_stopped(folder: pathlib.Path
     assert embedded.stop(folder) is False
 
 
-def test_a_server_that_does_not_start_is_an_error_that_names_its_log(folder: pathlib.Path) -> None:
+def test_a_server_that_does_not_start_is_an_error_that_names_its_log(
+    child: Child, folder: pathlib.Path
+) -> None:
     assert child(folder).communicate(timeout=60)[0] == "started\n"
     (folder / "data" / "postgresql.auto.conf").write_text("no_such_setting = 1\n")
     with pytest.raises(ServerError) as caught:
@@ -149,7 +161,7 @@ def test_a_server_that_does_not_start_is_an_error_that_names_its_log(folder: pat
 
 
 @pytest.mark.parametrize("content", ["5", '["x"]', "[1", ""])
-def test_a_count_cut_short_is_mended(folder: pathlib.Path, content: str) -> None:
+def test_a_count_cut_short_is_mended(child: Child, folder: pathlib.Path, content: str) -> None:
     assert child(folder).communicate(timeout=60)[0] == "started\n"
     (folder / "data" / ".handle_pids.json").write_text(content)
     out, err = child(folder).communicate(timeout=60)
@@ -157,7 +169,7 @@ def test_a_count_cut_short_is_mended(folder: pathlib.Path, content: str) -> None
     assert not is_running(folder)
 
 
-def test_a_path_too_long_for_a_socket_works(folder: pathlib.Path) -> None:
+def test_a_path_too_long_for_a_socket_works(child: Child, folder: pathlib.Path) -> None:
     deep = folder.parent / ("d" * 90)
     deep.mkdir(mode=0o755)
     try:

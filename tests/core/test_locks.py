@@ -6,8 +6,10 @@ import threading
 import time
 
 import pytest
+from psycopg2.extensions import connection as Connection
 
 from spotify_ai_agent_migrations import LockError
+from spotify_ai_agent_migrations.versions.core import locks
 from spotify_ai_agent_migrations.versions.core.locks import BlockerWatch, advisory_lock, lock_key
 from support import connected, rows
 
@@ -19,8 +21,20 @@ def test_the_key_is_the_same_in_every_process_and_release() -> None:
     assert lock_key("alembic_version") != lock_key("other")
 
 
-def test_a_second_session_waits_for_the_first_and_then_has_it(empty_url: str) -> None:
+def test_a_second_session_waits_for_the_first_and_then_has_it(
+    empty_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     order: list[str] = []
+    was_refused = threading.Event()
+    ask = locks._ask
+
+    def asked(connection: Connection, name: str, **values: int) -> list[tuple[object, ...]]:
+        answer = ask(connection, name, **values)
+        if answer == [(False,)]:
+            was_refused.set()
+        return answer
+
+    monkeypatch.setattr(locks, "_ask", asked)
 
     def second() -> None:
         with connected(empty_url, autocommit=False) as connection:
@@ -31,7 +45,7 @@ def test_a_second_session_waits_for_the_first_and_then_has_it(empty_url: str) ->
         with advisory_lock(first, KEY, wait_ms=0):
             thread = threading.Thread(target=second)
             thread.start()
-            time.sleep(0.3)
+            assert was_refused.wait(30)
             order.append("first")
         thread.join()
     assert order == ["first", "second"]

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from spotify_ai_agent_migrations import DocumentationError, FileError
-from spotify_ai_agent_migrations.versions.cli.agentdb import app
+from spotify_ai_agent_migrations.versions.cli.agentdb import composed
 from spotify_ai_agent_migrations.versions.docs import check_docs, write_docs
 from support import ROOT, Checkout, environment, rows, run
 
@@ -174,7 +174,7 @@ def test_a_folder_in_the_place_of_a_page_is_refused(url: str, tmp_path: pathlib.
 
 
 def test_the_help_lists_the_exit_codes() -> None:
-    result = CliRunner().invoke(app, ["docs", "--help"])
+    result = CliRunner().invoke(composed(["docs"]), ["docs", "--help"])
     assert result.exit_code == 0
     assert "3 a page is stale or missing, or a text has no French" in " ".join(result.output.split())
-    assert CliRunner().invoke(app, ["docs", "--lang", "de"]).exit_code == 2
+    assert CliRunner().invoke(composed(["docs"]), ["docs", "--lang", "de"]).exit_code == 2

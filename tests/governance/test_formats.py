@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 from governance.history import Folder
 
-from spotify_ai_agent_migrations.versions.governance.check import report
+from spotify_ai_agent_migrations.versions.governance.checking import report
 from spotify_ai_agent_migrations.versions.governance.finding import Finding, Report, Suppressed
 from spotify_ai_agent_migrations.versions.governance.formats import (
     FORMATS,

@@ -6,7 +6,7 @@ import pytest
 from governance.history import DOCSTRING, Folder
 from governance.told import IMPORTS
 
-from spotify_ai_agent_migrations.versions.governance.check import report
+from spotify_ai_agent_migrations.versions.governance.checking import report
 from spotify_ai_agent_migrations.versions.governance.rules import RULES, SUPPRESSIBLE
 
 ABOUT = {"MIG018", "MIG019", "MIG020"}

@@ -359,7 +359,9 @@ def test_what_autovacuum_does_is_unknown_to_who_may_not_see_it(login: Callable[.
     (one,) = found(url, check)
     role = role_of(url)
     assert (one.state, one.cure) == (State.UNKNOWN, f"GRANT pg_monitor TO {role}")
-    assert found(login(grants=("GRANT pg_monitor TO {role}",)), check) == ()
+    # How busy autovacuum is at this moment is not ours to say.
+    (ran,) = check_health(url=login(grants=("GRANT pg_monitor TO {role}",)), only=[check]).checks
+    assert (ran.state is not State.UNKNOWN, ran.reason) == (True, "")
 
 
 CONTROLS = (

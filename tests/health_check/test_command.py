@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import pty
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ from spotify_ai_agent_migrations.versions.health_check.outputs.explain import li
 from spotify_ai_agent_migrations.versions.health_check.outputs.failure import failure
 from spotify_ai_agent_migrations.versions.health_check.outputs.placing import placed
 from spotify_ai_agent_migrations.versions.health_check.selection import limits_of
-from support import ROOT, Checkout, connected, environment, rows, run
+from support import ROOT, Checkout, Processes, beside, connected, environment, rows, run, until
 
 NOTHING = "postgresql://nobody@127.0.0.1:1/none"
 FAST = ("--only", "conn.usage")
@@ -140,14 +141,12 @@ def test_a_package_that_cannot_be_loaded_is_no_warning(checkout: Checkout, empty
     assert "IndexError: pop from empty list" in checkout.python(*command[:2], "docs", url=empty_url).stderr
 
 
-def test_who_interrupts_it_is_told_so() -> None:
+def test_who_interrupts_it_is_told_so(processes: Processes) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(60)
         url = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/none"
-        process = subprocess.Popen(
-            [sys.executable, "-m", "spotify_ai_agent_migrations", "health-check", "--deadline", "30"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(url),
-        )  # fmt: skip
+        command = (sys.executable, "-m", "spotify_ai_agent_migrations", "health-check", "--deadline", "300")
+        process = processes.start(*command, url=url)
         with silent.accept()[0]:
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=60)
@@ -197,10 +196,18 @@ def test_who_reads_a_file_meanwhile_sees_the_old_one_or_the_new_one(tmp_path: Pa
 
     reader = threading.Thread(target=read)
     reader.start()
-    for turn in range(200):
+    turns = itertools.count()
+
+    def placed_again() -> bool:
+        turn = next(turns)
         placed(file, reports[turn % 2])
-    is_done.set()
-    reader.join()
+        return turn > 200 and len(seen) > 1
+
+    try:
+        until(placed_again, pause_s=0)
+    finally:
+        is_done.set()
+        reader.join()
     assert seen == set(reports)
 
 
@@ -244,19 +251,18 @@ def _on_a_terminal(*arguments: str, url: str, **more: str) -> tuple[int, str]:
     """The exit code, and what a terminal of 90 columns was shown."""
     leading, following = pty.openpty()
     command = [sys.executable, "-m", "spotify_ai_agent_migrations", "health-check", *arguments]
-    with os.fdopen(following, "wb", buffering=0) as terminal:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=terminal, stderr=terminal,
-            env=environment(url, TERM="xterm-256color", COLUMNS="90", **more),
-        )  # fmt: skip
+    env = environment(url, TERM="xterm-256color", COLUMNS="90", **more)
     shown = b""
-    with closing(os.fdopen(leading, "rb", buffering=0)) as screen:
+    with closing(os.fdopen(leading, "rb", buffering=0)) as screen, ExitStack() as stack:
+        with os.fdopen(following, "wb", buffering=0) as terminal:
+            to = {"stdin": subprocess.DEVNULL, "stdout": terminal, "stderr": terminal}
+            process = stack.enter_context(beside(*command, env=env, **to))
         try:
             while part := screen.read(65_536):
                 shown += part
         except OSError:
             pass  # Linux says so that nobody writes to it any more.
-    return process.wait(timeout=60), shown.decode()
+        return process.wait(timeout=60), shown.decode()
 
 
 def test_a_terminal_is_shown_a_table_in_colours(empty_url: str) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from partitioning.test_replicas import as_owner, folder_of, started
+from partitioning.test_replicas import as_owner, folder_of, own_server, started
 
 from spotify_ai_agent_migrations.versions.health_check import Finding, State, check_health
 from spotify_ai_agent_migrations.versions.health_check.probes import ready
@@ -16,13 +16,8 @@ from support import rows
 @pytest.fixture(scope="module")
 def archived(server: dict[str, str]) -> Iterator[str]:
     """The URL of a server of its own, that archives."""
-    places = "&".join(f"{key}={value}" for key, value in server.items() if key in {"host", "port"})
-    url = f"postgresql://postgres@/postgres?{places}"
-    with folder_of(url) as folder:
-        made = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
-        as_owner(url, "initdb", "-D", folder / "data", *made)
-        with started(url, folder, "archive_mode=on", "archive_command=/bin/true", "fsync=off") as place:
-            yield f"postgresql://postgres@/postgres?{place}"
+    with own_server(server, "archive_mode=on", "archive_command=/bin/true") as (url, _):
+        yield url
 
 
 def _found(url: str, check: str, **told: object) -> tuple[Finding, ...]:

@@ -84,12 +84,12 @@ def test_a_disk_that_does_not_answer_keeps_nobody(
     (tmp_path / "x").mkdir()
 
     def slowly(path: str) -> os.statvfs_result:
-        time.sleep(1 if path.endswith("x") else 0)
+        time.sleep(3 if path.endswith("x") else 0)
         return measure(path)
 
     monkeypatch.setattr(os, "statvfs", slowly)
     monkeypatch.setattr(os, "stat", lambda path, **_: type("", (), {"st_dev": hash(path)}))
     began = time.monotonic()
     seen = looked(FREE, rows_, most_s=0.2)
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 0.2 + 1.0
     assert [row.values.get("reason") for row in seen] == [None, *["its disk did not answer in 0.2 s"] * 2]

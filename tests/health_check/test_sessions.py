@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -13,7 +15,7 @@ from psycopg2.extensions import connection as Connection
 
 from spotify_ai_agent_migrations.versions.health_check import Finding, State, check_health
 from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
-from support import connected, rows
+from support import connected, rows, until
 
 
 @contextmanager
@@ -24,7 +26,7 @@ def busy(url: str, *statements: str) -> Iterator[int]:
         thread = threading.Thread(target=_run, args=(connection, statements))
         thread.start()
         try:
-            _until_active(url, pid, statements[-1])
+            _until_it_waits(url, pid, statements[-1])
             yield pid
         finally:
             rows(url, "SELECT pg_terminate_backend(%s)", (pid,))
@@ -37,16 +39,20 @@ def _run(connection: Connection, statements: tuple[str, ...]) -> None:
             cursor.execute(statement)
 
 
-def _until_active(url: str, pid: int, statement: str) -> None:
-    asked = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND query = %s AND state = 'active'"
-    while not rows(url, asked, (pid, statement)):
-        time.sleep(0.01)
+def _until_it_waits(url: str, pid: int, statement: str) -> None:
+    asked = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND query = %s AND wait_event_type IN ('Lock', 'Timeout')"
+    until(lambda: rows(url, asked, (pid, statement)) != [])
 
 
 def found(url: str, check: str, pid: int, *, least: float = 0.0) -> Finding | None:
     """What *check* says of session *pid*, where any time at all is too long."""
     report = check_health(url=url, only=[check], limits={check: (least, None)})
     return next((one for one in report.findings if one.subject.name == str(pid)), None)
+
+
+def spoken(seen: Finding) -> str:
+    """What is said, but for how many seconds it is: on a busy machine more than one thinks."""
+    return re.sub(r"\b\d+ s\b", "… s", seen.summary)
 
 
 def seen_and_mended(url: str, check: str, pid: int) -> Finding:
@@ -70,7 +76,7 @@ def test_a_session_that_is_idle_in_a_transaction_is_named(empty_url: str) -> Non
         assert found(empty_url, "conn.idle_in_tx", pid, least=60) is None
         assert found(empty_url, "conn.idle_in_tx_aborted", pid) is None
         seen = seen_and_mended(empty_url, "conn.idle_in_tx", pid)
-        assert seen.summary == f"session {pid} has been idle in a transaction for 0 s"
+        assert spoken(seen) == f"session {pid} has been idle in a transaction for … s"
 
 
 def test_a_transaction_that_failed_and_was_left_is_told_from_one_that_did_not(empty_url: str) -> None:
@@ -80,15 +86,15 @@ def test_a_transaction_that_failed_and_was_left_is_told_from_one_that_did_not(em
         pid = connection.info.backend_pid
         assert found(empty_url, "conn.idle_in_tx", pid) is None
         seen = seen_and_mended(empty_url, "conn.idle_in_tx_aborted", pid)
-        assert seen.summary == f"session {pid} has been in a failed transaction for 0 s"
+        assert spoken(seen) == f"session {pid} has been in a failed transaction for … s"
 
 
 def test_a_statement_that_takes_long_is_named(empty_url: str) -> None:
     with busy(empty_url, "SELECT pg_sleep(60)") as pid:
         assert found(empty_url, "conn.long_query", pid, least=300) is None
         seen = seen_and_mended(empty_url, "conn.long_query", pid)
-        assert (seen.summary, seen.values["waits_for"]) == (
-            f"session {pid} has been running a statement for 0 s",
+        assert (spoken(seen), seen.values["waits_for"]) == (
+            f"session {pid} has been running a statement for … s",
             "PgSleep",
         )
 
@@ -102,7 +108,7 @@ def test_a_dump_may_take_long(empty_url: str) -> None:
 def test_a_transaction_of_many_statements_that_takes_long_is_named(empty_url: str) -> None:
     with busy(empty_url, "SELECT 1", "SELECT pg_sleep(60)") as pid:
         seen = seen_and_mended(empty_url, "conn.long_xact", pid)
-        assert seen.summary == f"session {pid} has had a transaction open for 0 s"
+        assert spoken(seen) == f"session {pid} has had a transaction open for … s"
 
 
 def test_who_stands_at_the_head_of_a_queue_is_named_and_not_who_stands_in_it(empty_url: str) -> None:
@@ -114,7 +120,7 @@ def test_who_stands_at_the_head_of_a_queue_is_named_and_not_who_stands_in_it(emp
             assert found(empty_url, "lock.blocked", ddl) is None
             assert found(empty_url, "lock.blocked", reader) is None
             seen = seen_and_mended(empty_url, "lock.blocked", pid)
-            assert seen.summary == f"2 sessions wait behind {pid}, one of them for 0 s"
+            assert spoken(seen) == f"2 sessions wait behind {pid}, one of them for … s"
             assert [fix.sql for fix in seen.fixes] == [f"SELECT pg_terminate_backend({pid})"]
 
 
@@ -124,7 +130,7 @@ def test_no_check_waits_for_a_table_that_somebody_has_for_itself(empty_url: str)
         cursor.execute("LOCK TABLE t")
         report = check_health(url=empty_url)
     assert {ran.check: ran.reason for ran in report.checks if ran.state is State.UNKNOWN} == {}
-    assert report.seconds < 2
+    assert report.seconds < 5
 
 
 def test_who_waits_to_have_a_table_for_itself_is_named_with_the_table(empty_url: str) -> None:
@@ -133,20 +139,26 @@ def test_who_waits_to_have_a_table_for_itself_is_named_with_the_table(empty_url:
         cursor.execute("SELECT FROM t")
         with busy(empty_url, "ALTER TABLE t ADD COLUMN b integer") as pid:
             seen = seen_and_mended(empty_url, "lock.ddl_queue", pid)
-        assert seen.summary == (
-            f"session {pid} has been waiting for public.t for 0 s, and who comes after waits behind it"
+        assert spoken(seen) == (
+            f"session {pid} has been waiting for public.t for … s, and who comes after waits behind it"
         )
+
+
+LONG = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 't'::regclass AND waitstart < now() - interval '1 second'"
 
 
 def test_sessions_that_wait_for_more_than_a_second_are_counted(empty_url: str) -> None:
     rows(empty_url, "CREATE TABLE t (a integer)")
-    limits = {"conn.waiting_sessions": (1.0, 3.0)}
+    limits = {"conn.waiting_sessions": (1.0, 100.0)}
     with connected(empty_url, autocommit=False) as holder, holder.cursor() as cursor:
         cursor.execute("LOCK TABLE t")
         with busy(empty_url, "SELECT FROM t"):
-            time.sleep(1.1)
+            # The check counts those of the whole server, and only once they have waited for a second.
+            until(lambda: rows(empty_url, LONG) != [])
             (seen,) = check_health(url=empty_url, only=list(limits), limits=limits).findings
-            assert (seen.state, seen.summary) == (State.WARNING, "1 sessions wait for a lock")
+            waiting = seen.values["waiting"]
+            assert waiting >= 1
+            assert (seen.state, seen.summary) == (State.WARNING, f"{waiting} sessions wait for a lock")
 
 
 def test_who_holds_an_advisory_lock_and_does_nothing_is_named(empty_url: str) -> None:
@@ -174,11 +186,20 @@ def test_a_transaction_that_was_prepared_and_left_is_named(empty_url: str) -> No
     if rows(empty_url, "SHOW max_prepared_transactions") == [("0",)]:
         pytest.skip("this server prepares none")
     limits = {"lock.prepared_xacts": (0.0, None)}
-    rows(empty_url, "BEGIN; CREATE TABLE t (a integer); PREPARE TRANSACTION 'left'")
-    (seen,) = check_health(url=empty_url, only=["lock.prepared_xacts"], limits=limits).findings
-    assert seen.summary == "transaction left was prepared 0 s ago"
-    rows(empty_url, seen.fixes[0].sql)
-    assert check_health(url=empty_url, only=["lock.prepared_xacts"], limits=limits).findings == ()
+    name = f"left_{uuid.uuid4().hex[:8]}"
+
+    def left() -> list[Finding]:
+        every = check_health(url=empty_url, only=["lock.prepared_xacts"], limits=limits).findings
+        return [one for one in every if one.subject.name == name]
+
+    rows(empty_url, f"BEGIN; CREATE TABLE t (a integer); PREPARE TRANSACTION '{name}'")
+    try:
+        (seen,) = left()
+        assert spoken(seen) == f"transaction {name} was prepared … s ago"
+        assert seen.fixes[0].sql == f"ROLLBACK PREPARED '{name}'"
+    finally:
+        rows(empty_url, f"ROLLBACK PREPARED '{name}'")
+    assert left() == []
 
 
 def test_a_database_at_its_limit_is_named_and_more_is_given(empty_url: str) -> None:

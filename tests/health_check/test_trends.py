@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from partitioning.test_replicas import as_owner, folder_of, started
+from partitioning.test_replicas import own_server
 
 from faults import lower
 from spotify_ai_agent_migrations.versions.health_check import Measured, Ran, State, check_health
@@ -163,16 +163,10 @@ def test_a_database_that_grows_fast_is_told_and_one_that_does_not_is_not(
 @pytest.fixture(scope="module")
 def counting(server: dict[str, str]) -> Iterator[str]:
     """The URL of a server that counts what statements take."""
-    places = "&".join(f"{key}={value}" for key, value in server.items() if key in {"host", "port"})
-    url = f"postgresql://postgres@/postgres?{places}"
-    with folder_of(url) as folder:
-        made = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
-        as_owner(url, "initdb", "-D", folder / "data", *made)
-        with started(url, folder, "fsync=off", "shared_preload_libraries=pg_stat_statements") as place:
-            other = f"postgresql://postgres@/postgres?{place}"
-            # Elsewhere than in public, where its views are found by luck.
-            rows(other, "CREATE SCHEMA x; CREATE EXTENSION pg_stat_statements SCHEMA x")
-            yield other
+    with own_server(server, "shared_preload_libraries=pg_stat_statements") as (url, _):
+        # Elsewhere than in public, where its views are found by luck.
+        rows(url, "CREATE SCHEMA x; CREATE EXTENSION pg_stat_statements SCHEMA x")
+        yield url
 
 
 def _sleep(url: str, seconds: float) -> None:

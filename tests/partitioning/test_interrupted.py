@@ -7,11 +7,10 @@ import threading
 import pytest
 from partitioning.killing import killed_before
 from partitioning.scene import SCENE, build, everything, schema, settings
-from runner.test_bounds import until
 
 from spotify_ai_agent_migrations.versions.core.errors import MigrationError
 from spotify_ai_agent_migrations.versions.partitioning import convert, unconvert
-from support import Databases, connected, rows
+from support import Databases, connected, rows, until
 
 SMALL = SCENE.replace("generate_series(1, 2000)", "generate_series(1, 60)").replace(
     "series(1, 500)", "series(1, 50)"
@@ -77,7 +76,7 @@ def test_an_index_build_whose_backend_is_ended_is_begun_anew(scene: str) -> None
         blocker.cursor().execute('INSERT INTO "Odd" (tenant_id) VALUES (1)')
         thread = threading.Thread(target=work)
         thread.start()
-        building = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'CREATE UNIQUE INDEX CONCURRENTLY%%' AND wait_event_type = 'Lock'"
+        building = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'CREATE UNIQUE INDEX CONCURRENTLY%%' AND wait_event_type = 'Lock' AND datname = current_database()"
         until(lambda: rows(scene, building) != [])
         rows(scene, f"SELECT pg_terminate_backend(pid) FROM ({building}) AS building")
         thread.join(timeout=30)

@@ -15,12 +15,11 @@ from dataclasses import dataclass
 import pytest
 from partitioning.scene import build, converted_in_the_past, schema, settings
 from partitioning.test_maintain import NAMES
-from runner.test_bounds import until
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.partitioning import Done, convert, maintain, split, unconvert
 from spotify_ai_agent_migrations.versions.partitioning.status import status
-from support import client, rows
+from support import client, rows, until
 
 
 def as_owner(url: str, command: str, *arguments: str | pathlib.Path) -> None:
@@ -67,6 +66,18 @@ def started(url: str, folder: pathlib.Path, *settings_: str) -> Iterator[str]:
         as_owner(url, "pg_ctl", "-D", folder / "data", "-m", "immediate", "-w", "stop")
 
 
+@contextmanager
+def own_server(server: dict[str, str], *settings_: str) -> Iterator[tuple[str, pathlib.Path]]:
+    """Make a server that no other test uses, beside the one of these parameters; give its URL and its folder."""
+    places = "&".join(f"{key}={value}" for key, value in server.items() if key in {"host", "port"})
+    url = f"postgresql://postgres@/postgres?{places}"
+    with folder_of(url) as folder:
+        made = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
+        as_owner(url, "initdb", "-D", folder / "data", *made)
+        with started(url, folder, "fsync=off", *settings_) as place:
+            yield f"postgresql://postgres@/postgres?{place}", folder
+
+
 def test_a_standby_is_left_alone(url: str) -> None:
     wanted = rows(url, NAMES)
     ((database,),) = rows(url, "SELECT current_database()")
@@ -99,28 +110,8 @@ def test_a_standby_is_left_alone(url: str) -> None:
 def logical(databases: object, server: dict[str, str]) -> Iterator[str]:
     """The parameters of a server of its own that decodes its WAL."""
     del databases
-    url = "postgresql://postgres@/postgres?" + "&".join(
-        f"{k}={v}" for k, v in server.items() if k in {"host", "port"}
-    )
-    with folder_of(url) as folder:
-        as_owner(
-            url,
-            "initdb",
-            "-D",
-            folder / "data",
-            "-U",
-            "postgres",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--no-sync",
-            "--locale=C",
-        )
-        with started(
-            url, folder, "wal_level=logical", "fsync=off", "wal_retrieve_retry_interval=100ms"
-        ) as place:
-            yield place
+    with own_server(server, "wal_level=logical", "wal_retrieve_retry_interval=100ms") as (_, folder):
+        yield f"host={folder}"
 
 
 RECEIVER = """

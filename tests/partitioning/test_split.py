@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from partitioning.killing import killed_before
 from partitioning.scene import converted_in_the_past, everything, in_the_past, schema, settings
-from partitioning.test_writers import Writer, audited, writing
+from partitioning.test_writers import Writer, audited, writing, written
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.core.fingerprint import lasting
@@ -60,9 +58,9 @@ def test_every_acknowledged_write_to_old_rows_is_in_the_months(scene: str) -> No
     converted_in_the_past(scene)
     rows(scene, "ALTER TABLE \"Odd\" ALTER at SET DEFAULT now() - interval '70 days'")
     with writing(scene) as writers:
-        time.sleep(0.2)
+        written(writers, 25)
         assert len(split('"Odd"', pace=Pace(blocks=2, pause_s=0.02), settings=settings(scene))) >= 16
-        time.sleep(0.2)
+        written(writers, 25)
     assert audited(scene, writers) > 50
     assert isinstance(writers[0], Writer)
 

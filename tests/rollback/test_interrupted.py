@@ -10,19 +10,33 @@ import time
 
 import pytest
 from rollback.scene import accepted, agentdb, contents, everything, losses, planned, revise, upgraded
-from runner.test_bounds import WAITING, until
 
-from support import BEFORE_HEAD, HEAD, NEXT, Checkout, connected, rows
+from support import BEFORE_HEAD, HEAD, NEXT, Checkout, Processes, connected, heard, rows, until
 
 STEPS = ("one", "two", "three")
 
 
-def started(checkout: Checkout, url: str, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "spotify_ai_agent_migrations", "rollback", *arguments],
-        cwd=checkout.root, env=checkout.environment(url), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+ROLLBACK = ("-m", "spotify_ai_agent_migrations", "rollback")
 
+# Once all is planned and before anything is moved, it says so and waits for an answer.
+HELD = """
+import runpy, sys
+
+from spotify_ai_agent_migrations.versions.rollback import run
+
+raw = run.run_downgrade
+
+
+def held(target, options, *, around):
+    if not options.dry_run:
+        print("planned", flush=True)
+        sys.stdin.readline()
+    return raw(target, options, around=around)
+
+
+run.run_downgrade = held
+runpy.run_module("spotify_ai_agent_migrations", run_name="__main__", alter_sys=True)
+"""
 
 # Kills itself before the statement or commit of that number, counted from where the plan is accepted.
 KILLED = """
@@ -125,12 +139,11 @@ def test_a_try_that_was_in_somebody_s_way_is_forgotten_in_the_plan(checkout: Che
     with connected(url, autocommit=False) as reader:
         # The first step runs, and the second one finds somebody on its table.
         reader.cursor().execute("SELECT id FROM one WHERE id = 2 FOR SHARE")
-        process = started(checkout, url, "plan", HEAD, "-x", "lock-timeout-ms=300", "--json")
-        until(lambda: rows(url, WAITING) == [(1,)])
-        until(lambda: rows(url, WAITING) == [(0,)])
+        bounds = ("-x", "lock-timeout-ms=300", "-x", "tries=30")
+        process = checkout.start_python(*ROLLBACK, "plan", HEAD, *bounds, "--json", url=url)
+        heard(process.stderr, "trying again in")
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    assert "trying again in" in err
     assert losses(__import__("json").loads(out)) == expected
 
 
@@ -141,22 +154,14 @@ def test_a_move_that_is_in_somebody_s_way_is_tried_again(checkout: Checkout, url
     digest = planned(url, checkout=checkout)["digest"]
     tried = "SELECT count(*) FROM ops.migration_journal WHERE direction = 'downgrade' AND state = 'failed'"
     with connected(url, autocommit=False) as reader:
-        process = started(
-            checkout,
-            url,
-            "to",
-            HEAD,
-            "--accept-data-loss",
-            digest,
-            "-x",
-            "lock-timeout-ms=200",
-            "-x",
-            "tries=30",
-        )
-        lock = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        until(lambda: rows(url, lock) != [(0,)])
-        until(lambda: rows(url, lock) == [(0,)])
+        command = ("rollback", "to", HEAD, "--accept-data-loss", digest)
+        bounds = ("-x", "lock-timeout-ms=200", "-x", "tries=30")
+        process = checkout.start_python("-c", HELD, *command, *bounds, url=url, stdin=subprocess.PIPE)
+        heard(process.stdout, "planned")
         reader.cursor().execute("SELECT FROM one")
+        assert process.stdin is not None
+        process.stdin.write("go on\n")
+        process.stdin.flush()
         until(lambda: rows(url, tried) != [(0,)])
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
@@ -263,33 +268,12 @@ def test_a_table_that_was_empty_in_the_plan_and_is_filled_before_it_goes_is_refu
     assert rows(url, "SELECT * FROM one") == [(1,)]
 
 
-def test_two_rollbacks_at_once_go_back_once(store: str) -> None:
+def test_two_rollbacks_at_once_go_back_once(processes: Processes, store: str) -> None:
     before = everything(store)
     digest = planned(store, BEFORE_HEAD)["digest"]
-    command = [
-        sys.executable,
-        "-m",
-        "spotify_ai_agent_migrations",
-        "rollback",
-        "to",
-        BEFORE_HEAD,
-        "--accept-data-loss",
-        digest,
-    ]
-    from support import ROOT, environment
-
-    both = [
-        subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=environment(store),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    said = [process.communicate(timeout=120) for process in both]
+    command = (sys.executable, *ROLLBACK, "to", BEFORE_HEAD, "--accept-data-loss", digest)
+    both = [processes.start(*command, url=store) for _ in range(2)]
+    said = [process.communicate(timeout=300) for process in both]
     assert sorted(process.returncode for process in both)[0] == 0, said
     assert "Traceback" not in "".join(err for _, err in said)
     assert rows(store, "SELECT version_num FROM alembic_version") == [(BEFORE_HEAD,)]

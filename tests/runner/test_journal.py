@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 
 import psycopg2
 import pytest
-from runner.test_bounds import WAITING, until
 from runner.test_gate import said
 
-from support import BEFORE_HEAD, HEAD, ROOT, Checkout, connected, environment, rows, run, run_alembic
+from support import (
+    BEFORE_HEAD,
+    HEAD,
+    WAITING,
+    Checkout,
+    Processes,
+    connected,
+    rows,
+    run,
+    run_alembic,
+    until,
+)
 
 LAST = (
     "SELECT revision, direction, state, sqlstate, statement, heads_after, reason"
@@ -160,9 +169,11 @@ def test_an_attempt_that_was_killed_is_ended_by_the_next_run(
 
 
 def test_an_interrupt_is_journaled_with_the_server_s_own_code(checkout: Checkout, url: str) -> None:
-    number = checkout.add("execute('SELECT pg_sleep(60)')")
+    number = checkout.add("execute('SELECT pg_sleep(300)')")
     process = checkout.start("upgrade", "head", url=url)
-    sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    sleeping = (
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+    )
     until(lambda: rows(url, sleeping) == [(1,)])
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
@@ -365,16 +376,12 @@ def test_where_nothing_can_be_written_the_journal_adds_no_word_of_its_own(url: s
     assert hint == "Hint: SQLSTATE 25006; what was not committed is undone"
 
 
-def test_four_upgrades_at_once_write_one_whole_journal(empty_url: str) -> None:
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "alembic", "upgrade", "head"], cwd=ROOT, env=environment(empty_url),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )
-        for _ in range(4)
-    ]  # fmt: skip
-    for process in processes:
-        process.communicate(timeout=120)
+def test_four_upgrades_at_once_write_one_whole_journal(processes: Processes, empty_url: str) -> None:
+    four = [
+        processes.start(sys.executable, "-m", "alembic", "upgrade", "head", url=empty_url) for _ in range(4)
+    ]
+    for process in four:
+        process.communicate(timeout=300)
     assert rows(empty_url, "SELECT count(*) FROM ops.migration_journal") == [(2 * int(HEAD),)]
     assert verify(empty_url)[0] == 0
 

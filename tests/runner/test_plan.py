@@ -18,7 +18,7 @@ from spotify_ai_agent_migrations.versions.core.fingerprint import fingerprint
 from spotify_ai_agent_migrations.versions.runner import Options, plan_upgrade
 from spotify_ai_agent_migrations.versions.runner.plan import Where
 from spotify_ai_agent_migrations.versions.runner.plan.script import pieces
-from support import HEAD, Checkout, connected, rows, run, run_alembic
+from support import HEAD, Checkout, connected, rows, run, run_alembic, until
 
 NUMBERS = [f"{number:03d}" for number in range(1, int(HEAD) + 1)]
 PLAN = ("-m", "spotify_ai_agent_migrations", "plan")
@@ -92,13 +92,6 @@ def add(checkout: Checkout, body: str) -> str:
     file.write_text(file.read_text().replace("\nLocks:", f"\n{allowed}Locks:", 1))
     assert not [found for found in check(checkout.versions) if found.severity == "error"]
     return number
-
-
-def until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.05)
 
 
 def planned(checkout: Checkout, url: str, *arguments: str) -> Any:
@@ -561,12 +554,10 @@ def test_who_may_not_make_databases_is_told(login: Callable[..., str]) -> None:
 def test_the_clone_of_a_killed_process_is_dropped_by_the_next_and_a_living_one_is_not(
     checkout: Checkout, url: str
 ) -> None:
-    add(checkout, "execute('SELECT pg_sleep(20)')")
-    asleep = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(20)%'"
-    process = subprocess.Popen(
-        [sys.executable, *PLAN, "--shadow"], cwd=checkout.root, env=checkout.environment(url),
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    add(checkout, "execute('SELECT pg_sleep(200)')")
+    asleep = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(200)%'"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = checkout.start_python(*PLAN, "--shadow", url=url, **quiet)
     until(lambda: rows(url, asleep) == [(1,)])
     living = rows(url, SHADOWS)
     assert len(living) == 1
@@ -591,14 +582,11 @@ def test_interrupted_by_the_keyboard_while_something_runs_alone_it_ends_at_once_
         checkout,
         """
         with op.get_context().autocommit_block():
-            execute("SELECT pg_sleep(40)")
+            execute("SELECT pg_sleep(400)")
         """,
     )
-    process = subprocess.Popen(
-        [sys.executable, *PLAN, "--shadow"], cwd=checkout.root, env=checkout.environment(url),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE '%(40)%'"
+    process = checkout.start_python(*PLAN, "--shadow", url=url)
+    asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE '%(400)%'"
     until(lambda: rows(url, asleep) == [(1,)])
     process.send_signal(signal.SIGINT)
     started = time.monotonic()

@@ -10,7 +10,7 @@ import psycopg2
 
 from spotify_ai_agent_migrations.versions.bulk_import_export import plan
 from spotify_ai_agent_migrations.versions.bulk_import_export.blame import Load, blame, judge
-from spotify_ai_agent_migrations.versions.bulk_import_export.pool import BlockError
+from spotify_ai_agent_migrations.versions.bulk_import_export.pool import BlockError, CutShortError
 from spotify_ai_agent_migrations.versions.bulk_import_export.prepare import Finder, Prepared
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed, Record
 from spotify_ai_agent_migrations.versions.bulk_import_export.refusal import blockers, gave_up, is_lock
@@ -35,6 +35,9 @@ def translated(sessions: Sequence[Session], load: Load, settings: Settings) -> I
         except Malformed as fault:
             _roll_back(sessions)
             raise _row_error(fault, load) from None
+        except CutShortError as cut:
+            _roll_back(sessions)
+            raise cut.error from cut.error.__cause__
         except psycopg2.Error as error:
             _roll_back(sessions)
             raise _database_error(error, load, settings, watch.seen, sessions[0], None) from error

@@ -26,7 +26,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.copy_text import gr
 from spotify_ai_agent_migrations.versions.bulk_import_export.failure import translated
 from spotify_ai_agent_migrations.versions.bulk_import_export.ledger import Counts, Job
 from spotify_ai_agent_migrations.versions.bulk_import_export.options import Options
-from spotify_ai_agent_migrations.versions.bulk_import_export.pool import Pool
+from spotify_ai_agent_migrations.versions.bulk_import_export.pool import CutShortError, Pool
 from spotify_ai_agent_migrations.versions.bulk_import_export.prepare import Prepared, Preparer
 from spotify_ai_agent_migrations.versions.bulk_import_export.progress import Progress, Tell
 from spotify_ai_agent_migrations.versions.bulk_import_export.rebuild import Part, put_back, take_off
@@ -171,7 +171,7 @@ class Import:
     def _todo(self, leader: Session) -> Iterator[Prepared]:
         """Yield the blocks that are not loaded yet."""
         passed = 0
-        for prepared in leader.preparer.all():
+        for prepared in _readable(leader.preparer.all()):
             if self.job is None or not self.job.has(prepared.block):
                 yield prepared
             else:
@@ -372,6 +372,14 @@ class Import:
         with suppress(psycopg2.Error):
             leader.connection.autocommit = True
             leader.cursor.execute(Statement(SQL[name]).format(table=self._target))
+
+
+def _readable(blocks: Iterator[Prepared]) -> Iterator[Prepared]:
+    """Yield *blocks* as far as the file can be read."""
+    try:
+        yield from blocks
+    except FileError as error:
+        raise CutShortError(error) from error
 
 
 def _counts(outcome: Outcome) -> Counts:

@@ -14,6 +14,7 @@ from spotify_ai_agent_migrations.versions.bulk_import_export.cutting import BLOC
 from spotify_ai_agent_migrations.versions.bulk_import_export.prepare import Prepared
 from spotify_ai_agent_migrations.versions.bulk_import_export.records import Malformed
 from spotify_ai_agent_migrations.versions.bulk_import_export.session import Session
+from spotify_ai_agent_migrations.versions.core.errors import FileError
 
 _POLL_S: Final = 0.1
 Work = Callable[[Session, Prepared], None]
@@ -26,6 +27,14 @@ class BlockError(Exception):
         super().__init__()
         self.session = session
         self.prepared = prepared
+        self.error = error
+
+
+class CutShortError(Exception):
+    """The rest of the file cannot be read; it is told once what lies before it is loaded."""
+
+    def __init__(self, error: FileError) -> None:
+        super().__init__()
         self.error = error
 
 
@@ -50,24 +59,25 @@ class Pool:
         Raises:
             BlockError: of the first block, in the order of the file, that could not be loaded.
             Malformed: a record that could not even be sent, unless an earlier block failed.
+            CutShortError: of the rest nothing can be read, unless a block failed.
         """
         threads = [Thread(target=self._serve, args=(session,), daemon=True) for session in self._sessions]
         for thread in threads:
             thread.start()
-        malformed: Malformed | None = None
+        fault: Malformed | CutShortError | None = None
         try:
-            malformed = self._feed(blocks)
+            fault = self._feed(blocks)
             self._join(threads)
         except BaseException:
             self._cancel(threads)
             raise
         if self._errors:
             raise min(self._errors, key=lambda found: found.prepared.number)
-        if malformed is not None:
-            raise malformed
+        if fault is not None:
+            raise fault
 
-    def _feed(self, blocks: Iterator[Prepared]) -> Malformed | None:
-        fault = None
+    def _feed(self, blocks: Iterator[Prepared]) -> Malformed | CutShortError | None:
+        fault: Malformed | CutShortError | None = None
         try:
             for prepared in blocks:
                 size_bytes = len(prepared.block.data)
@@ -76,7 +86,7 @@ class Pool:
                 # A long one would be held while the next is read.
                 del prepared
                 self._wait_for_room(size_bytes)
-        except Malformed as found:
+        except (Malformed, CutShortError) as found:
             fault = found
         for _ in self._sessions:
             self._put(None)

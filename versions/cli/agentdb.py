@@ -1,48 +1,70 @@
-"""The command `agentdb`: each room under its own name."""
+"""The command `agentdb`: each room under its own name, and loaded when it is named."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Final
+
 import typer
 
-from spotify_ai_agent_migrations.versions.audit_trail import command as audit_trail
-from spotify_ai_agent_migrations.versions.bulk_import_export import command as bulk_import_export
-from spotify_ai_agent_migrations.versions.cli import db
-from spotify_ai_agent_migrations.versions.cli import governance as governed
-from spotify_ai_agent_migrations.versions.cli.plan import plan
 from spotify_ai_agent_migrations.versions.cli.report import reported, talk_on_stderr
-from spotify_ai_agent_migrations.versions.distribution import command as distribution
-from spotify_ai_agent_migrations.versions.docs import command as docs
-from spotify_ai_agent_migrations.versions.gdpr_erasure import command as gdpr_erasure
-from spotify_ai_agent_migrations.versions.governance import command as governance
-from spotify_ai_agent_migrations.versions.health_check import command as health_check
-from spotify_ai_agent_migrations.versions.partitioning import command as partitioning
-from spotify_ai_agent_migrations.versions.rollback import command as rollback
 
-app = typer.Typer(
-    name="agentdb",
-    help="The PostgreSQL side of the music-streaming AI backend.\n\n"
+_HELP: Final = (
+    "The PostgreSQL side of the music-streaming AI backend.\n\n"
     "Exit codes: 0 done, 1 refused or failed, 2 usage or settings, "
-    "3 governance findings or stale documentation.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+    "3 governance findings or stale documentation."
 )
-app.command()(governance.check)
-app.command()(docs.docs)
-app.command()(plan)
-health_check.mounted(app)
-app.add_typer(governed.app, name="governance")
-app.add_typer(rollback.app, name="rollback")
-app.add_typer(db.app, name="db")
-app.add_typer(bulk_import_export.app, name="bulk-import-export")
-app.add_typer(distribution.app, name="distribution")
-app.add_typer(partitioning.app, name="partitioning")
-app.add_typer(audit_trail.app, name="audit-trail")
-app.add_typer(gdpr_erasure.app, name="gdpr-erasure")
+_VERSIONS: Final = "spotify_ai_agent_migrations.versions"
+# The module of each part, and what it holds: a command, a group of them, or a function that mounts one.
+_PARTS: Final = {
+    "check": ("governance.command", "check"),
+    "docs": ("docs.command", "docs"),
+    "plan": ("cli.plan", "plan"),
+    "health-check": ("health_check.command", "mounted"),
+    "governance": ("cli.governance", "app"),
+    "rollback": ("rollback.command", "app"),
+    "db": ("cli.db", "app"),
+    "bulk-import-export": ("bulk_import_export.command", "app"),
+    "distribution": ("distribution.command", "app"),
+    "partitioning": ("partitioning.command", "app"),
+    "audit-trail": ("audit_trail.command", "app"),
+    "gdpr-erasure": ("gdpr_erasure.command", "app"),
+}
 
 
 def main() -> None:
     """Run the command line."""
     talk_on_stderr()
-    reported(lambda: app(prog_name="agentdb"))
+    named = sys.argv[1] if sys.argv[1:] else ""
+    parts = (named,) if named in _PARTS else _PARTS
+    reported(lambda: composed(parts)(prog_name="agentdb"))
+
+
+def composed(names: Iterable[str]) -> typer.Typer:
+    """Return the command line with the parts of these *names*: loading all of them takes most of a second."""
+    app = typer.Typer(
+        name="agentdb",
+        help=_HELP,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    # A group even where it has a single command.
+    app.callback()(lambda: None)
+    for name in names:
+        module, attribute = _PARTS[name]
+        part = getattr(import_module(f"{_VERSIONS}.{module}"), attribute)
+        if attribute == "mounted":
+            part(app)
+        elif isinstance(part, typer.Typer):
+            app.add_typer(part, name=name)
+        else:
+            app.command(name)(part)
+    return app
+
+
+if __name__ == "__main__":
+    main()

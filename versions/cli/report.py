@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import typer
-from alembic.util import CommandError
 from psycopg2.extensions import set_wait_callback
 from psycopg2.extras import wait_select
 
@@ -27,7 +26,7 @@ def reported(command: Callable[[], object]) -> None:
     """Run *command*; on an error of ours or of Alembic's, show it and exit with its code."""
     try:
         command()
-    except CommandError as error:
+    except refusals() as error:
         raise SystemExit(report(error)) from error
     except KeyboardInterrupt:
         typer.echo("error: interrupted\nHint: what was not committed is undone", err=True)
@@ -38,7 +37,13 @@ def reported(command: Callable[[], object]) -> None:
         raise SystemExit(EXIT_FAILED) from None
 
 
-def report(error: CommandError) -> int:
+def refusals() -> tuple[type[Exception], ...]:
+    """Return the errors that say what was refused: ours, and Alembic's where anything has loaded it."""
+    alembic = sys.modules.get("alembic.util.exc")
+    return (MigrationError,) if alembic is None else (MigrationError, alembic.CommandError)
+
+
+def report(error: Exception) -> int:
     """Write the problem and the hint of *error* to standard error; return the exit code."""
     if isinstance(error, MigrationError):
         typer.echo(f"error: {error.problem}\nHint: {error.hint}", err=True)

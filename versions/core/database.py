@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg2
-import sqlalchemy
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import make_dsn
 from psycopg2.sql import SQL, Identifier
-from sqlalchemy.pool import NullPool
 
 from spotify_ai_agent_migrations.versions.core.errors import (
     DatabaseError,
@@ -23,6 +21,9 @@ from spotify_ai_agent_migrations.versions.core.errors import (
     SettingsError,
 )
 from spotify_ai_agent_migrations.versions.core.settings import Settings
+
+if TYPE_CHECKING:
+    import sqlalchemy
 
 OLDEST_SERVER: Final = 15
 
@@ -110,10 +111,13 @@ def engine(settings: Settings, *, purpose: str = "agentdb") -> sqlalchemy.Engine
     Where row security would hide rows from a backfill, the statement fails instead of changing none.
     The engine's own URL is bare: it holds no secret to print, and means psycopg2 in SQLAlchemy 2.0 and 2.1.
     """
+    # Late: whoever migrates has it loaded, and nobody else needs it.
+    import sqlalchemy
+
     return sqlalchemy.create_engine(
         "postgresql+psycopg2://",
         creator=lambda: open_connection(settings, purpose=purpose, row_security=False, actor="migration"),
-        poolclass=NullPool,
+        poolclass=sqlalchemy.NullPool,
         hide_parameters=True,
     )
 
@@ -123,12 +127,14 @@ def translated(doing: str | None = None) -> Iterator[None]:
     """Translate what the driver or SQLAlchemy raises in the block; *doing* says what failed."""
     try:
         yield
-    except sqlalchemy.exc.DBAPIError as error:
-        if not isinstance(error.orig, psycopg2.Error):
-            raise
-        raise translate(error.orig, doing=doing) from error
     except psycopg2.Error as error:
         raise translate(error, doing=doing) from error
+    except Exception as error:
+        # SQLAlchemy keeps there what the driver raised.
+        original = getattr(error, "orig", None)
+        if not isinstance(original, psycopg2.Error):
+            raise
+        raise translate(original, doing=doing) from error
 
 
 def translate(error: psycopg2.Error, *, doing: str | None = None) -> MigrationError:

@@ -21,8 +21,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from alembic.util import CommandError
-
 EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -30,8 +28,8 @@ EXIT_FINDINGS = 3
 EXIT_INTERRUPTED = 130
 
 
-class MigrationError(CommandError):
-    """The root of the tree; an Alembic `CommandError`, so that Alembic's own callers know it."""
+class MigrationError(Exception):
+    """The root of the tree; no Alembic `CommandError`, since most of the package does without Alembic."""
 
     exit_code: ClassVar[int] = EXIT_FAILED
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Final
+
+from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
 
 _NAME = re.compile(r"^-- (?P<name>[a-z0-9_]+) --$", re.MULTILINE)
 # In the order in which a statement is read: what opens first decides what the rest means.
@@ -31,9 +32,9 @@ def queries(package: str) -> Mapping[str, str]:
 
     A statement begins at a line `-- name --`; comment lines right below it say what it is for.
     """
-    texts = (
-        file.read_text(encoding="utf-8") for file in files(package).iterdir() if file.name.endswith(".sql")
-    )
+    # By its place and not by its name: to read a room's statements is no reason to load the room.
+    folder = PACKAGE_ROOT.joinpath(*package.split(".")[1:])
+    texts = (file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.sql")))
     found = (named for text in texts for named in _named(text))
     return MappingProxyType(dict(found))
 

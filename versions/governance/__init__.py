@@ -10,9 +10,32 @@ A revision that is not even Python is reported like any other; nothing here rais
 
 from __future__ import annotations
 
-from spotify_ai_agent_migrations.versions.governance.check import check, structural
-from spotify_ai_agent_migrations.versions.governance.classification import CLASSES
-from spotify_ai_agent_migrations.versions.governance.finding import Finding
-from spotify_ai_agent_migrations.versions.governance.revision import Revision, discover
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from spotify_ai_agent_migrations.versions.governance.checking import check, structural
+    from spotify_ai_agent_migrations.versions.governance.classification import CLASSES
+    from spotify_ai_agent_migrations.versions.governance.finding import Finding
+    from spotify_ai_agent_migrations.versions.governance.revision import Revision, discover
 
 __all__ = ["CLASSES", "Finding", "Revision", "check", "discover", "structural"]
+
+_HOMES: Final = MappingProxyType(
+    {
+        "CLASSES": "classification",
+        "Finding": "finding",
+        "Revision": "revision",
+        "check": "checking",
+        "discover": "revision",
+        "structural": "checking",
+    }
+)
+
+
+def __getattr__(name: str) -> object:
+    """Load what reads revisions when it is first asked for: whoever needs a class only reads none."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

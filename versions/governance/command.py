@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from spotify_ai_agent_migrations.versions.core.errors import EXIT_FINDINGS, FileError
-from spotify_ai_agent_migrations.versions.governance.check import report
+from spotify_ai_agent_migrations.versions.governance.checking import report
 from spotify_ai_agent_migrations.versions.governance.formats import FORMATS, summary
 
 

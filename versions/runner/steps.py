@@ -15,7 +15,7 @@ from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionS
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
-from spotify_ai_agent_migrations.versions.core.errors import RevisionError
+from spotify_ai_agent_migrations.versions.core.errors import MigrationError, RevisionError
 
 StepFunction = Callable[[Any, MigrationContext], Iterable[MigrationStep] | None]
 Around = Callable[[MigrationContext, "Step"], AbstractContextManager[None]]
@@ -108,7 +108,7 @@ def _own_errors_named(step: Step) -> Iterator[None]:
     """
     try:
         yield
-    except (CommandError, DBAPIError):
+    except (CommandError, MigrationError, DBAPIError):
         raise
     except Exception as error:
         said = f": {error}" if str(error) else ""
