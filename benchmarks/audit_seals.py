@@ -59,14 +59,30 @@ BEGIN
     RETURN NEW;
 END $$;
 CREATE TRIGGER chain BEFORE INSERT ON other.chained_log FOR EACH ROW EXECUTE FUNCTION other.chain();
-CREATE TABLE other.jsonb_log (id bigserial PRIMARY KEY, op text NOT NULL, ts timestamptz NOT NULL DEFAULT now(), table_oid oid NOT NULL,
-                              record_id bigint, record jsonb, old_record jsonb);
-CREATE INDEX ON other.jsonb_log (record_id);
-CREATE INDEX ON other.jsonb_log (table_oid);
+CREATE TABLE other.jsonb_log (
+    id bigserial PRIMARY KEY, record_id uuid, old_record_id uuid, op text NOT NULL, ts timestamptz NOT NULL DEFAULT now(),
+    table_oid oid NOT NULL, table_schema name NOT NULL, table_name name NOT NULL, record jsonb, old_record jsonb
+);
+CREATE INDEX ON other.jsonb_log (record_id) WHERE record_id IS NOT NULL;
+CREATE INDEX ON other.jsonb_log (old_record_id) WHERE old_record_id IS NOT NULL;
 CREATE INDEX ON other.jsonb_log USING brin (ts);
-CREATE FUNCTION other.keep() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+CREATE INDEX ON other.jsonb_log (table_oid);
+CREATE FUNCTION other.record_id(entity oid, record jsonb) RETURNS uuid LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    keys text[] := (SELECT array_agg(attribute.attname ORDER BY attribute.attnum) FROM pg_index AS index
+                      JOIN pg_attribute AS attribute ON attribute.attrelid = index.indrelid AND attribute.attnum = ANY (index.indkey)
+                     WHERE index.indrelid = entity AND index.indisprimary);
 BEGIN
-    INSERT INTO other.jsonb_log (op, table_oid, record_id, record, old_record) VALUES (TG_OP, TG_RELID, NEW.id, to_jsonb(NEW), to_jsonb(OLD));
+    RETURN md5(entity::text || (SELECT string_agg(record ->> key, ',') FROM unnest(keys) AS key))::uuid;
+END $$;
+CREATE FUNCTION other.keep() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    record jsonb := to_jsonb(NEW);
+    old_record jsonb := to_jsonb(OLD);
+BEGIN
+    INSERT INTO other.jsonb_log (record_id, old_record_id, op, table_oid, table_schema, table_name, record, old_record)
+    SELECT other.record_id(TG_RELID, record), other.record_id(TG_RELID, old_record), TG_OP, TG_RELID,
+           TG_TABLE_SCHEMA, TG_TABLE_NAME, record, old_record;
     RETURN NEW;
 END $$;
 DO $$

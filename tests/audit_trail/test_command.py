@@ -148,7 +148,7 @@ def test_redact_says_how_many_it_took_something_from(url: str) -> None:
     ((number,),) = rows(url, WRITE)
     refused = called("redact", number).exception
     assert isinstance(refused, MigrationError)
-    assert refused.problem == "1 of 1 entry are not sealed yet"
+    assert refused.problem == "1 of 1 entries are not sealed yet"
     written("seal")
     assert written("redact", number) == ["1 of 1 redacted"]
     assert written("redact", number) == ["0 of 1 redacted"]

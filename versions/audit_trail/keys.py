@@ -89,7 +89,7 @@ def make_keys(private: Path, public: Path) -> SigningKey:
     return made
 
 
-def signing_key(file: Path | None = None, *, environ: Mapping[str, str] | None = None) -> SigningKey:
+def signing_key(file: Path | str | None = None, *, environ: Mapping[str, str] | None = None) -> SigningKey:
     """Return the key in *file*, the file that AUDIT_SIGNING_KEY_FILE names, or AUDIT_SIGNING_KEY itself.
 
     What the environment lacks is looked for in `.env`.
@@ -99,9 +99,9 @@ def signing_key(file: Path | None = None, *, environ: Mapping[str, str] | None =
         FileError: the file cannot be read, or holds something else.
     """
     known = {**read_dotenv(), **(os.environ if environ is None else environ)}
-    named = file or (Path(known[KEY_FILE]) if known.get(KEY_FILE) else None)
+    named = file or known.get(KEY_FILE)
     if named:
-        return _private(_read(named), FileError(_unusable(named, "private"), hint=_MAKE))
+        return _private(_read(Path(named)), FileError(_unusable(Path(named), "private"), hint=_MAKE))
     if known.get(KEY):
         # A line end that got into a variable as two characters is one all the same.
         text = known[KEY].replace("\\n", "\n").encode()
