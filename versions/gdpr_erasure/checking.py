@@ -85,8 +85,9 @@ def _of_table(cursor: Cursor, table: Table, known: Mapping[tuple[str, str], Colu
 
 
 def _classify(table: str, column: str) -> str:
+    target, name = (one.replace("'", "''") for one in (table, column))
     return (
-        f"SELECT ops.classify_column_v1('{table}', '{column}', class => '…', description => '…', "
+        f"SELECT ops.classify_column_v1('{target}', '{name}', class => '…', description => '…', "
         f"strategy => '…', …); the class is one of {_CLASSES}"
     )
 
