@@ -2350,7 +2350,7 @@ _RIGHTS_CLASSIFIED = """
 DO $revision$
 BEGIN
     PERFORM ops.classify_table_v1('public.consent_texts');
-    PERFORM ops.classify_table_v1('ops.legal_holds', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2): why it was kept has to be shown"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_table_v1('ops.legal_holds', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2): why it was kept has to be shown", "until": "what it keeps is erased"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
     PERFORM ops.classify_column_v1('ops.legal_holds', 'placed_by', people => 'staff');
     PERFORM ops.classify_column_v1('ops.legal_holds', 'released_by', people => 'staff');
     PERFORM ops.classify_table_v1('ops.public_holidays');
@@ -2364,7 +2364,7 @@ BEGIN
     PERFORM ops.classify_table_v1('public.objections', strategy => 'delete', origin => 'provided', purposes => '{accountability}', legal_basis => 'legal_obligation');
     PERFORM ops.classify_column_v1('public.objections', 'overridden_at', origin => 'observed');
     PERFORM ops.classify_column_v1('public.objections', 'override_reasons', origin => 'observed');
-    PERFORM ops.classify_table_v1('ops.suppressions', strategy => 'keep', strategy_args => '{"why": "GDPR art. 21(3): without it the next list of addresses brings them back"}', origin => 'provided', purposes => '{accountability}', legal_basis => 'legal_obligation', people => 'anybody');
+    PERFORM ops.classify_table_v1('ops.suppressions', strategy => 'keep', strategy_args => '{"why": "GDPR art. 21(3): without it the next list of addresses brings them back", "until": "the person takes the objection back"}', origin => 'provided', purposes => '{accountability}', legal_basis => 'legal_obligation', people => 'anybody');
     INSERT INTO ops.personal_edges (from_table, from_columns, to_table, to_columns, kind, note)
     VALUES ('ops.legal_holds', '{subject_id}', 'public.users', '{id}', 'column', 'a hold outlives the account'),
            ('public.data_subject_requests', '{user_id}', 'public.users', '{id}', 'column', 'the answer outlives the account');
