@@ -1017,7 +1017,6 @@ def _create_consent() -> None:
 
 def _create_holds() -> None:
     # allow MIG060: nobody but who answers for privacy, and who audits that, may read it
-    # allow MIG062: kept as long as what it keeps, and then as the proof of why that was kept
     op.create_table(
         "legal_holds",
         sa.Column("id", sa.BigInteger, autoincrement=True, nullable=False, comment="none: number of the hold"),
@@ -1869,7 +1868,8 @@ END
 $revision$;
 
 INSERT INTO public.retention_policies (table_name, rule, time_column, keep_for, action, legal_reference)
-VALUES ('data_subject_requests', 'answered', 'closed_at', INTERVAL '5 years', 'delete', 'GDPR art. 5(2): the answer has to be shown')
+VALUES ('ops.legal_holds', 'released', 'released_at', INTERVAL '5 years', 'delete', 'GDPR art. 5(2): why it was kept has to be shown'),
+       ('data_subject_requests', 'answered', 'closed_at', INTERVAL '5 years', 'delete', 'GDPR art. 5(2): the answer has to be shown')
     ON CONFLICT ON CONSTRAINT retention_policies_pkey DO NOTHING;
 """
 
@@ -2350,7 +2350,9 @@ _RIGHTS_CLASSIFIED = """
 DO $revision$
 BEGIN
     PERFORM ops.classify_table_v1('public.consent_texts');
-    PERFORM ops.classify_table_v1('ops.legal_holds', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2): why it was kept has to be shown", "until": "what it keeps is erased"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+from sqlalchemy.dialects.postgresql import 
+
+from spotify_ai_agent_migrations.versions.core.ddl import 
     PERFORM ops.classify_column_v1('ops.legal_holds', 'placed_by', people => 'staff');
     PERFORM ops.classify_column_v1('ops.legal_holds', 'released_by', people => 'staff');
     PERFORM ops.classify_table_v1('ops.public_holidays');
@@ -2374,7 +2376,7 @@ $revision$
 
 _DROP_REQUESTS = """
 DELETE FROM public.retention_policies AS policy
- WHERE (policy.table_name, policy.rule) = ('data_subject_requests', 'answered');
+ WHERE (policy.table_name, policy.rule) IN (('ops.legal_holds', 'released'), ('data_subject_requests', 'answered'));
 DO $revision$
 DECLARE
     policy record;
