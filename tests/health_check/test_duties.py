@@ -95,6 +95,14 @@ FAULTS = (
         ),
     ),
     (
+        (*SEALS, "DELETE FROM ops.audit_seal", "DELETE FROM audit_log"),
+        Fault(
+            "app.audit_unsealed", ("INSERT INTO audit_log SELECT 2, now() - interval '2 hours'",), State.INFO,
+            "table public.audit_log", "the oldest entry that no seal covers is 120 min old",
+            mended=("INSERT INTO ops.audit_seal VALUES (1, now(), 'b', 'c', pg_current_xact_id(), '{[2,3)}')",),
+        ),
+    ),
+    (
         # Restored: the entry that a seal covers has a number that transactions of this server have not come to.
         (*SEALS, "UPDATE audit_log SET xid = '999999999999'", "UPDATE ops.audit_seal SET system_identifier = '1'"),
         Fault(

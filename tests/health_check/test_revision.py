@@ -94,8 +94,12 @@ def test_the_monitoring_role_reads_no_table_of_the_domain(url: str, monitor: str
     assert {name for (name,) in tables} == {
         "alembic_version", "retention_policies", "ops.health_checks", "ops.health_findings", "ops.health_history",
         "ops.health_status", "ops.import_job", "ops.import_reject", "ops.migration_journal", "ops.migration_state",
-        "ops.partition_archives", "ops.partition_policy",
+        "ops.partition_archives", "ops.partition_policy", "ops.job_heartbeat", "ops.audit_seal", "ops.audit_anchor",
+        "audit_log",
     }  # fmt: skip
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        rows(monitor, "SELECT entity_id FROM audit_log")
+    assert int(str(rows(monitor, "SELECT count(created_at) FROM audit_log")[0][0])) > 0
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         rows(monitor, "SELECT value FROM ops.import_reject")
     assert rows(monitor, "SELECT count(*) FROM ops.import_reject") == [(0,)]

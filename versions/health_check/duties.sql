@@ -58,8 +58,8 @@ SELECT 'seal', NULL, linked.id::text, NULL::float8, 'critical', '{}'::jsonb, NUL
    AND (linked.id <> linked.previous_id + 1 OR linked.previous_hash IS DISTINCT FROM linked.before);
 
 -- app_audit_unsealed --
--- The first entry of the trail that no seal covers. In a database that was just restored, transactions are not those
--- that the last seal speaks of: there, the first that is younger than it.
+-- The first entry of the trail that no seal covers; where nobody has ever sealed, that is worth knowing. In a database
+-- that was just restored, transactions are not those that the last seal speaks of: there, the first that is younger.
 WITH server AS MATERIALIZED (
     SELECT control.system_identifier::text AS identifier,
            pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()) AS unborn
@@ -71,7 +71,8 @@ WITH server AS MATERIALIZED (
      ORDER BY seal.id DESC
      LIMIT 1
 )
-SELECT 'table', 'public', 'audit_log', late.minutes, NULL,
+SELECT 'table', 'public', 'audit_log', late.minutes,
+       CASE WHEN NOT EXISTS (SELECT FROM latest) THEN 'info' END,
        pg_catalog.jsonb_build_object('minutes', late.minutes::bigint), NULL::text[]
   FROM (SELECT pg_catalog.date_part('epoch', pg_catalog.now() - CASE WHEN coalesce((SELECT latest.is_of_here FROM latest), true) THEN
                    (SELECT entry.created_at
