@@ -2350,9 +2350,7 @@ _RIGHTS_CLASSIFIED = """
 DO $revision$
 BEGIN
     PERFORM ops.classify_table_v1('public.consent_texts');
-from sqlalchemy.dialects.postgresql import 
-
-from spotify_ai_agent_migrations.versions.core.ddl import 
+    PERFORM ops.classify_table_v1('ops.legal_holds', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2): why it was kept has to be shown"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation', retention_rule => 'released');
     PERFORM ops.classify_column_v1('ops.legal_holds', 'placed_by', people => 'staff');
     PERFORM ops.classify_column_v1('ops.legal_holds', 'released_by', people => 'staff');
     PERFORM ops.classify_table_v1('ops.public_holidays');
