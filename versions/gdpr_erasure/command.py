@@ -119,7 +119,7 @@ def records_command(
     ] = RecordFormat.MARKDOWN,
     url: _Url = None,
 ) -> None:
-    """Write the record of processing activities (GDPR art. 30), and say what is missing in it."""
+    """Write the record of processing activities (GDPR, article 30), and say what is missing in it."""
     record = records(url)
     as_written = record_as_json if written is RecordFormat.JSON else record_as_markdown
     typer.echo(as_written(record), nl=written is RecordFormat.JSON)

@@ -35,8 +35,10 @@ def _group(said: str) -> typer.Typer:
 
 request = _group("What a person asks for: take it up, pause, extend, refuse, complete.")
 hold = _group("What is kept although it would be erased: place and release it.")
-restriction = _group("Whose data is stored and nothing else (GDPR art. 18): place and lift it.")
-objection = _group("What a person objects to (GDPR art. 21): record it, take it back, look an address up.")
+restriction = _group("Whose data is stored and nothing else (GDPR, article 18): place and lift it.")
+objection = _group(
+    "What a person objects to (GDPR, article 21): record it, take it back, look an address up."
+)
 
 
 # Requests -----------------------------------------------------------------------------------------------
