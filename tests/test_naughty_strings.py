@@ -29,8 +29,11 @@ SAMPLES = {
     "audit_log": "(entity_id, entity_type, action, actor_type) VALUES (1, 'x', 'read', 'service')",
     "consent_events": "(user_id, purpose, granted, policy_version, locale, channel) VALUES (1, 'marketing', true, '1', 'en', 'web')",
     "consent_purposes": "(code, legal_basis, description) VALUES ('x', 'consent', 'x')",
+    "consent_texts": "(purpose, version, locale, body, sha256) VALUES ('marketing', '1', 'en', 'x', sha256('x'))",
     "content_translations": "(entity_type, entity_key, field, locale, value) VALUES ('ui', 'k', 'f', 'fr', 'v')",
     "countries": "(code, name) VALUES ('ZZ', 'x')",
+    "data_subject_request_events": "(request_id, kind, happened_at, actor_ref) VALUES (1, 'noted', now(), 1)",
+    "data_subject_requests": "(id, user_id, kind, received_at, time_zone) VALUES (2, 1, 'access', now(), 'UTC')",
     "data_sources": "(code, licence) VALUES ('x', 'MIT')",
     "feature_definitions": "(name, version, entity, dtype, description, source) VALUES ('f', 2, 'track', 'number', 'd', 'internal')",
     "languages": "(code, name) VALUES ('zz', 'x')",
@@ -40,6 +43,7 @@ SAMPLES = {
     "model_aliases": "(model_id, alias, version_id) VALUES (1, 'shadow', 1)",
     "model_version_sources": "(model_version_id, source) VALUES (1, 'internal')",
     "model_versions": "(id, model_id, version) VALUES (2, 1, 2)",
+    "objections": "(user_id, purpose) VALUES (1, 'marketing')",
     "places": "(name, source) VALUES ('x', 'geonames')",
     "playlists": "(user_id, id, name) VALUES (1, 1, 'x')",
     "prompt_labels": "(name, locale, label, prompt_version_id) VALUES ('p', 'en', 'l', 1)",
@@ -59,6 +63,8 @@ SAMPLES = {
 
 # These take no row but by their own rules: what is written there was written to another table first.
 DERIVED = {"consent", "track_embeddings"}
+# A trigger says what stands in these.
+COMPUTED = {("data_subject_requests", "due_note")}
 
 BEFORE = """
     INSERT INTO users (id) VALUES (1);
@@ -74,6 +80,7 @@ BEFORE = """
     INSERT INTO agent_conversations (user_id, id, agent, locale) VALUES (1, 1, 'dj', 'en');
     INSERT INTO agent_messages (user_id, conversation_id, seq, role, parts, model_version_id)
     VALUES (1, 1, 1, 'assistant', '[{}]', 1);
+    INSERT INTO data_subject_requests (id, user_id, kind, received_at, time_zone) VALUES (1, 1, 'access', now(), 'UTC');
 """
 
 
@@ -113,6 +120,8 @@ def test_every_text_column_keeps_a_string_or_refuses_it_by_name(url: str) -> Non
             cursor.execute(BEFORE)
             cursor.execute(f"INSERT INTO {table} {SAMPLES[table]}")
             for name in names:
+                if (table, name) in COMPUTED:
+                    continue
                 kept[table, name] = 0
                 for text in given:
                     if _keeps(cursor, table, name, text):

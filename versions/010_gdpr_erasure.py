@@ -80,7 +80,7 @@ SET search_path = pg_catalog, pg_temp AS $function$
 $function$;
 REVOKE EXECUTE ON FUNCTION ops.beat_v1(text, interval) FROM PUBLIC;
 COMMENT ON FUNCTION ops.beat_v1(text, interval) IS 'Say that a job has ended well, and how often it should';
-GRANT EXECUTE ON FUNCTION ops.beat_v1(text, interval) TO agent_app, agent_privacy, agent_auditor;
+GRANT EXECUTE ON FUNCTION ops.beat_v1(text, interval) TO agent_privacy, agent_auditor;
 GRANT SELECT ON ops.job_heartbeat TO agent_auditor, agent_monitor;
 """
 
@@ -1611,6 +1611,10 @@ BEGIN
         NEW.due_note := ops.due_note_v1(NEW.due_on, NEW.country);
     END IF;
     RETURN NEW;
+EXCEPTION
+    WHEN invalid_parameter_value THEN
+        RAISE EXCEPTION 'the time zone of a request is not known to the server'
+              USING ERRCODE = 'invalid_parameter_value', HINT = 'name one of pg_timezone_names, such as Europe/Paris';
 END
 $function$;
 COMMENT ON FUNCTION ops.data_subject_requests_due() IS 'Keep the deadline what the law makes of receipt, extension and pause';

@@ -122,7 +122,11 @@ def test_it_stops_before_the_first_drop_where_citus_is_not(schema: Schema) -> No
 def test_our_own_schema_comes_back_but_for_what_the_lint_names(url: str) -> None:
     before, findings = objects(url), lint(url=url).findings
     plan = write_plan(url=url)
-    assert plan.unmended == ()
+    # What hides the data of a restricted person is not dropped, as what shows more than it should is.
+    assert {found.code for found in plan.unmended if str(found.name).endswith("_restricted")} == {"CIT017"}
+    assert [found.table for found in plan.unmended if not str(found.name).endswith("_restricted")] == [
+        "public.data_subject_requests",
+    ]
     placed = [line for line in map_tables(url=url) if not line.endswith(" local")]
     assert run_without_citus(url, plan.sql) == 1 + len(placed) > 40
     after = objects(url)

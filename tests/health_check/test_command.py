@@ -130,7 +130,7 @@ def test_what_cannot_be_written_is_no_state_either(empty_url: str, tmp_path: Pat
 def test_a_package_that_cannot_be_loaded_is_no_warning(checkout: Checkout, empty_url: str) -> None:
     command = ("-m", "spotify_ai_agent_migrations", "health-check", *FAST)
     assert checkout.python(*command, url=empty_url).returncode == 0
-    (checkout.versions / "partitioning" / "command.py").write_text("broken = [].pop()\n")
+    (checkout.versions / "health_check" / "disks.py").write_text("broken = [].pop()\n")
     done = checkout.python(*command, url=empty_url)
     assert (done.returncode, done.stdout) == (EXIT_CRASH, "")
     assert done.stderr.startswith("error: the check itself cannot be loaded: IndexError\nHint: ")
@@ -138,7 +138,7 @@ def test_a_package_that_cannot_be_loaded_is_no_warning(checkout: Checkout, empty
     assert (done.returncode, done.stdout) == (
         3, "HEALTH UNKNOWN - the check itself cannot be loaded: IndexError\n",
     )  # fmt: skip
-    assert "IndexError: pop from empty list" in checkout.python(*command[:2], "docs", url=empty_url).stderr
+    assert "IndexError: pop from empty list" in checkout.python(*command[:2], "--help", url=empty_url).stderr
 
 
 def test_who_interrupts_it_is_told_so(processes: Processes) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spotify_ai_agent_migrations.versions.cli.environment import environment_main
     from spotify_ai_agent_migrations.versions.cli.revision import revision_main
 
-__all__ = ["environment_main", "main", "revision_main"]
+__all__ = ["end_unchecked", "environment_main", "main", "revision_main"]
 
 _HOMES: Final = MappingProxyType(
     {"environment_main": "environment", "main": "agentdb", "revision_main": "revision"}
@@ -33,11 +33,11 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401  (one of three functions)
         return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     except Exception as error:
         if sys.argv[1:2] == ["health-check"]:
-            _end_unchecked(error)
+            end_unchecked(error)
         raise
 
 
-def _end_unchecked(error: Exception) -> NoReturn:
+def end_unchecked(error: Exception) -> NoReturn:
     """End with a code that says nothing of a server: Python's own 1 would be read as a warning."""
     said = f"the check itself cannot be loaded: {type(error).__name__}"
     if any("nagios" in word for word in sys.argv[2:]):

@@ -9,6 +9,7 @@ from typing import Final
 
 import typer
 
+from spotify_ai_agent_migrations.versions.cli import end_unchecked
 from spotify_ai_agent_migrations.versions.cli.report import reported, talk_on_stderr
 
 _HELP: Final = (
@@ -39,7 +40,13 @@ def main() -> None:
     talk_on_stderr()
     named = sys.argv[1] if sys.argv[1:] else ""
     parts = (named,) if named in _PARTS else _PARTS
-    reported(lambda: composed(parts)(prog_name="agentdb"))
+    try:
+        app = composed(parts)
+    except Exception as error:
+        if named == "health-check":
+            end_unchecked(error)
+        raise
+    reported(lambda: app(prog_name="agentdb"))
 
 
 def composed(names: Iterable[str]) -> typer.Typer:

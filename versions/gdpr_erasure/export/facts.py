@@ -9,6 +9,7 @@ from typing import Final
 from psycopg2.extensions import cursor as Cursor
 
 from spotify_ai_agent_migrations.versions.core.sql import queries
+from spotify_ai_agent_migrations.versions.gdpr_erasure.accounting import Controller
 
 _SQL: Final = queries("spotify_ai_agent_migrations.versions.gdpr_erasure.export")
 
@@ -33,18 +34,6 @@ class Recipient:
     country: str
     safeguards: str | None
     categories: Sequence[str]
-
-
-@dataclass(frozen=True)
-class Controller:
-    """Who answers for the processing."""
-
-    name: str
-    address: str
-    contact: str
-    representative: str | None
-    dpo_name: str | None
-    dpo_contact: str | None
 
 
 @dataclass(frozen=True)
