@@ -1,6 +1,6 @@
 """Personal data: the catalogue of it, consent and requests of people, and the seals of the audit trail.
 
-Locks: SHARE ROW EXCLUSIVE on public.audit_log, and ACCESS EXCLUSIVE on the tables that get a policy, for a moment each.
+Locks: SHARE ROW EXCLUSIVE on public.audit_log, users, consent_purposes, locales and countries, and ACCESS EXCLUSIVE on the tables that get a policy and the analyst views; each from then to the end, under a second unless a later one has to be waited for.
 Reverse: lossy; forgets the seals of the trail, the catalogue, holds, requests, restrictions and objections.
 Data: seed; the catalogue of all columns so far.
 Needs: membership of agent_owner; CREATEROLE, or that role agent_sealer exists.
