@@ -1,6 +1,6 @@
 """Personal data: the catalogue of it, consent and requests of people, and the seals of the audit trail.
 
-Locks: SHARE ROW EXCLUSIVE on public.audit_log, and ACCESS EXCLUSIVE on the tables that get a policy, for a moment each.
+Locks: SHARE ROW EXCLUSIVE on public.audit_log, users, consent_purposes, locales and countries, and ACCESS EXCLUSIVE on the tables that get a policy and the analyst views; each from then to the end, under a second unless a later one has to be waited for.
 Reverse: lossy; forgets the seals of the trail, the catalogue, holds, requests, restrictions and objections.
 Data: seed; the catalogue of all columns so far.
 Needs: membership of agent_owner; CREATEROLE, or that role agent_sealer exists.
@@ -812,7 +812,8 @@ VALUES ('security', 'legitimate_interests', 'Keep the service and its data safe,
 _FORGET_PURPOSES = """
 DELETE FROM public.consent_purposes AS purpose
  WHERE purpose.code IN ('security', 'accountability')
-   AND NOT EXISTS (SELECT FROM public.consent AS answer WHERE answer.purpose = purpose.code);
+   AND NOT EXISTS (SELECT FROM public.consent AS answer WHERE answer.purpose = purpose.code)
+   AND NOT EXISTS (SELECT FROM public.consent_events AS answer WHERE answer.purpose = purpose.code);
 """
 
 _CLASSIFIED = r"""
@@ -1090,6 +1091,16 @@ $function$;
 COMMENT ON FUNCTION public.publish_consent_text_v1(text, text, text, text) IS
     'Publish the text that people are asked with, and return its hash; the same text twice is one';
 
+-- For a person whose data is restricted, whose own row the application does not see.
+CREATE FUNCTION public.my_locale_v1() RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT person.locale
+      FROM public.users AS person
+     WHERE person.id = NULLIF(current_setting('app.user_id', true), '')::bigint
+$function$;
+COMMENT ON FUNCTION public.my_locale_v1() IS 'The language of the person signed in; NULL where nobody is';
+
 CREATE FUNCTION public.grant_consent_v1(
     person_id bigint, purpose text, policy_version text DEFAULT NULL, locale text DEFAULT NULL, channel text DEFAULT 'web',
     shown_text text DEFAULT NULL, evidence jsonb DEFAULT '{}'
@@ -1097,7 +1108,8 @@ CREATE FUNCTION public.grant_consent_v1(
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
-    spoken CONSTANT text := coalesce(locale, (SELECT person.locale FROM public.users AS person WHERE person.id = person_id), 'en');
+    spoken CONSTANT text := coalesce(locale, (SELECT person.locale FROM public.users AS person WHERE person.id = person_id),
+                                     public.my_locale_v1(), 'en');
     digest CONSTANT bytea := sha256(convert_to(shown_text, 'UTF8'));
     shown record;
     written bigint;
@@ -1163,7 +1175,8 @@ COMMENT ON FUNCTION public.withdraw_consent_v1(bigint, text, text, text, text, j
     'Record that a person withdraws a consent now, asked for nothing more than the grant was';
 
 GRANT SELECT ON public.consent_texts TO agent_app, agent_readonly, agent_privacy, agent_auditor;
-GRANT EXECUTE ON FUNCTION public.grant_consent_v1(bigint, text, text, text, text, text, jsonb),
+GRANT EXECUTE ON FUNCTION public.my_locale_v1(),
+                          public.grant_consent_v1(bigint, text, text, text, text, text, jsonb),
                           public.withdraw_consent_v1(bigint, text, text, text, text, jsonb)
     TO agent_app;
 
@@ -1182,6 +1195,7 @@ END
 $revision$;
 DROP FUNCTION public.withdraw_consent_v1(bigint, text, text, text, text, jsonb);
 DROP FUNCTION public.grant_consent_v1(bigint, text, text, text, text, text, jsonb);
+DROP FUNCTION public.my_locale_v1();
 DROP FUNCTION public.publish_consent_text_v1(text, text, text, text);
 """
 
@@ -1629,6 +1643,15 @@ SET search_path = pg_catalog, pg_temp AS $function$
 $function$;
 COMMENT ON FUNCTION ops.first_due_at(public.data_subject_requests) IS 'When the month of a request ends, extended or not';
 
+CREATE FUNCTION ops.paused_days(request public.data_subject_requests, at timestamptz) RETURNS integer
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT request.paused_days
+           + coalesce((at AT TIME ZONE request.time_zone)::date - (request.paused_at AT TIME ZONE request.time_zone)::date, 0)
+$function$;
+COMMENT ON FUNCTION ops.paused_days(public.data_subject_requests, timestamptz) IS
+    'How many days the clock of a request stood still, if a pause that it is in ends at an instant';
+
 CREATE FUNCTION ops.open_request(request_id bigint, at timestamptz) RETURNS public.data_subject_requests
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $function$
@@ -1729,7 +1752,7 @@ BEGIN
     END IF;
     UPDATE public.data_subject_requests AS asked
        SET status = CASE WHEN asked.extended THEN 'extended' ELSE 'received' END,
-           paused_days = asked.paused_days + ((at AT TIME ZONE asked.time_zone)::date - (asked.paused_at AT TIME ZONE asked.time_zone)::date),
+           paused_days = ops.paused_days(asked, at),
            paused_at = NULL
      WHERE asked.id = request_id;
     RETURN ops.note_request(request_id, 'resumed', at, NULL, false);
@@ -1764,9 +1787,12 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
     request CONSTANT public.data_subject_requests := ops.open_request(request_id, notice_sent_at);
-    late CONSTANT boolean := request.paused_at IS NULL AND notice_sent_at >= ops.first_due_at(request);
+    -- A pause that began once the month was over stopped nothing of it.
+    late CONSTANT boolean := coalesce(request.paused_at, notice_sent_at) >= ops.first_due_at(request);
 BEGIN
-    UPDATE public.data_subject_requests AS asked SET status = 'rejected', paused_at = NULL, closed_at = notice_sent_at WHERE asked.id = request_id;
+    UPDATE public.data_subject_requests AS asked
+       SET status = 'rejected', paused_days = ops.paused_days(asked, notice_sent_at), paused_at = NULL, closed_at = notice_sent_at
+     WHERE asked.id = request_id;
     PERFORM ops.note_request(request_id, 'rejected', notice_sent_at, reasons, late);
     RETURN NOT late;
 END
@@ -1781,7 +1807,9 @@ DECLARE
     request CONSTANT public.data_subject_requests := ops.open_request(request_id, at);
     late CONSTANT boolean := coalesce(at >= request.due_at, false);
 BEGIN
-    UPDATE public.data_subject_requests AS asked SET status = 'completed', paused_at = NULL, closed_at = at WHERE asked.id = request_id;
+    UPDATE public.data_subject_requests AS asked
+       SET status = 'completed', paused_days = ops.paused_days(asked, at), paused_at = NULL, closed_at = at
+     WHERE asked.id = request_id;
     PERFORM ops.note_request(request_id, 'completed', at, done, late);
     RETURN NOT late;
 END
@@ -1879,12 +1907,29 @@ VALUES ('ops.legal_holds', 'released', 'released_at', INTERVAL '5 years', 'delet
 
 # Whose data is restricted is asked once a statement and compared with each row. The trigger functions and views of
 # the owner role see every row; those views leave restricted people out themselves. The answers of consent stay
-# visible, for by them a restricted person allows a use, or forbids one (art. 18(2)).
+# visible, for by them a restricted person allows a use, or forbids one (art. 18(2)). What a session is set to opens
+# nothing: a permit counts once the trail says, in the same transaction, that it is used.
 _RESTRICTIONS = """
 CREATE TRIGGER restrictions_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.restrictions
     FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
 CREATE TRIGGER restriction_permits_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.restriction_permits
     FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
+
+CREATE FUNCTION ops.permit_in_force(permit ops.restriction_permits) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT permit.expires_at > now()
+           AND EXISTS (SELECT
+                         FROM ops.restrictions AS restriction
+                         LEFT JOIN public.consent AS answer ON answer.user_id = restriction.user_id AND answer.purpose = permit.purpose
+                        WHERE restriction.id = permit.restriction_id
+                          AND restriction.lifted_at IS NULL
+                          AND (permit.ground <> 'consent'
+                               OR (answer.granted AND answer.recorded_at > restriction.restricted_at
+                                   AND coalesce(answer.expires_at > now(), true))))
+$function$;
+COMMENT ON FUNCTION ops.permit_in_force(ops.restriction_permits) IS
+    'Whether a permit lets anything through now: it has an end, and one by consent ends with the consent';
 
 CREATE FUNCTION ops.restricted_people() RETURNS bigint[]
 LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
@@ -1904,12 +1949,22 @@ BEGIN
                   WHERE restriction.lifted_at IS NULL
                     AND NOT EXISTS (SELECT
                                       FROM ops.restriction_permits AS permit
+                                      JOIN public.audit_log AS entry
+                                        ON entry.xid = pg_current_xact_id_if_assigned()
+                                       AND entry.created_at >= now()
+                                       AND entry.entity_type = 'restriction_permit'
+                                       AND entry.entity_id = permit.id
+                                       AND entry.action = 'read'
+                                       AND entry.subject_ref IS NOT DISTINCT FROM (SELECT pseudonym.audit_ref
+                                                                                     FROM ops.pseudonyms AS pseudonym
+                                                                                    WHERE pseudonym.user_id = restriction.user_id)
                                      WHERE permit.id = permitted
                                        AND permit.restriction_id = restriction.id
-                                       AND permit.expires_at > now()));
+                                       AND ops.permit_in_force(permit)));
 END
 $function$;
-COMMENT ON FUNCTION ops.restricted_people() IS 'Whose data is stored and nothing else, but for the permit that is used';
+COMMENT ON FUNCTION ops.restricted_people() IS
+    'Whose data is stored and nothing else, but for the permit of which the trail says that this transaction uses it';
 GRANT EXECUTE ON FUNCTION ops.restricted_people() TO agent_app, agent_readonly;
 
 CREATE FUNCTION ops.restrict_table_v1(target regclass, VARIADIC subjects name[]) RETURNS void
@@ -1932,8 +1987,9 @@ SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
     written bigint;
 BEGIN
-    IF request_id IS NOT NULL THEN
-        PERFORM ops.open_request(request_id, clock_timestamp());
+    IF request_id IS NOT NULL AND (ops.open_request(request_id, clock_timestamp())).user_id IS DISTINCT FROM person_id THEN
+        RAISE EXCEPTION 'request % is not of that person', request_id
+              USING ERRCODE = 'check_violation', HINT = 'name the request in which they asked for it, or none';
     END IF;
     INSERT INTO ops.restrictions (user_id, ground, request_id, restricted_by)
     VALUES (person_id, ground, request_id, ops.acting_ref())
@@ -2015,7 +2071,7 @@ BEGIN
       FROM ops.restriction_permits AS permit
       JOIN ops.restrictions AS restriction ON restriction.id = permit.restriction_id
      WHERE permit.id = permit_id
-       AND permit.expires_at > now();
+       AND ops.permit_in_force(permit);
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no permit % in force', permit_id
               USING ERRCODE = 'no_data_found', HINT = 'ops.permit_restricted_v1 makes one';
@@ -2148,8 +2204,13 @@ BEGIN
         RAISE EXCEPTION 'an objection to direct marketing is never outweighed'
               USING ERRCODE = 'check_violation', HINT = 'GDPR art. 21(3): the data is no longer processed for it';
     END IF;
+    -- The check of the table would show the row, and so what the person said of themselves.
+    IF coalesce(reasons !~ '[^[:space:]]', true) THEN
+        RAISE EXCEPTION 'an objection is outweighed for reasons'
+              USING ERRCODE = 'check_violation', HINT = 'say the compelling grounds that the person was told';
+    END IF;
     UPDATE public.objections AS objection
-       SET overridden_at = clock_timestamp(), override_reasons = coalesce(reasons, '')
+       SET overridden_at = clock_timestamp(), override_reasons = reasons
      WHERE objection.user_id = person_id
        AND objection.purpose = override_objection_v1.purpose
        AND objection.overridden_at IS NULL
@@ -2199,7 +2260,8 @@ $revision$;
 """
 
 # Asked by services that sign nobody in, it answers for whom it is asked about, whatever row security hides. Later
-# consent outweighs an earlier objection; and of what is restricted, it is what art. 18(2) asks for.
+# consent outweighs an earlier objection; and of what is restricted, it is what art. 18(2) asks for. An erased person
+# has neither any more: of them only what a law asks for is kept.
 _MAY_PROCESS = """
 CREATE OR REPLACE FUNCTION public.may_process_v1(person_id bigint, asked_purpose text) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER
@@ -2209,13 +2271,19 @@ SET search_path = pg_catalog, pg_temp AS $function$
                WHEN 'legitimate_interests' THEN coalesce(consent.granted, true)
                ELSE true
            END
+           AND (purpose.legal_basis = 'legal_obligation'
+                OR NOT EXISTS (SELECT
+                                 FROM public.users AS person
+                                WHERE person.id = person_id
+                                  AND person.status IN ('erasing', 'erased')))
            AND NOT EXISTS (SELECT
                              FROM public.objections AS objection
                             WHERE objection.user_id = person_id
                               AND objection.purpose = purpose.code
                               AND objection.overridden_at IS NULL
                               AND objection.withdrawn_at IS NULL
-                              AND NOT coalesce(consent.granted AND consent.recorded_at > objection.objected_at, false))
+                              AND NOT coalesce(consent.granted AND consent.recorded_at > objection.objected_at
+                                               AND coalesce(consent.expires_at > now(), true), false))
            AND NOT EXISTS (SELECT
                              FROM ops.restrictions AS restriction
                             WHERE restriction.user_id = person_id
@@ -2226,14 +2294,13 @@ SET search_path = pg_catalog, pg_temp AS $function$
                                                 FROM ops.restriction_permits AS permit
                                                WHERE permit.restriction_id = restriction.id
                                                  AND permit.purpose = purpose.code
-                                                 AND permit.ground <> 'consent'
-                                                 AND permit.expires_at > now()))
+                                                 AND ops.permit_in_force(permit)))
       FROM public.consent_purposes AS purpose
       LEFT JOIN public.consent AS consent ON consent.user_id = person_id AND consent.purpose = purpose.code
      WHERE purpose.code = asked_purpose
 $function$;
 COMMENT ON FUNCTION public.may_process_v1(bigint, text) IS
-    'Whether a person''s data may be processed for a purpose now: on its basis, not objected to, not restricted';
+    'Whether a person''s data may be processed for a purpose now: on its basis, not objected to, restricted or erased';
 """
 
 _MAY_PROCESS_OF_003 = """
@@ -2410,6 +2477,7 @@ DROP FUNCTION ops.lift_restriction_v1(bigint, text, timestamptz);
 DROP FUNCTION ops.restrict_person_v1(bigint, text, bigint);
 DROP FUNCTION ops.restrict_table_v1(regclass, name[]);
 DROP FUNCTION ops.restricted_people();
+DROP FUNCTION ops.permit_in_force(ops.restriction_permits);
 DROP FUNCTION public.requests_of_v1(bigint);
 DROP FUNCTION ops.open_requests_v1(integer);
 DROP FUNCTION ops.recount_requests_v1();
@@ -2422,6 +2490,7 @@ DROP FUNCTION ops.pause_request_v1(bigint, text, timestamptz);
 DROP FUNCTION public.file_request_v1(bigint, text, timestamptz, text, text, text, text);
 DROP FUNCTION ops.note_request(bigint, text, timestamptz, text, boolean);
 DROP FUNCTION ops.open_request(bigint, timestamptz);
+DROP FUNCTION ops.paused_days(public.data_subject_requests, timestamptz);
 DROP FUNCTION ops.first_due_at(public.data_subject_requests);
 DROP TRIGGER data_subject_requests_due ON public.data_subject_requests;
 DROP FUNCTION ops.data_subject_requests_due();

@@ -127,7 +127,7 @@ def test_our_own_schema_comes_back_but_for_what_the_lint_names(url: str) -> None
     assert [found.table for found in plan.unmended if not str(found.name).endswith("_restricted")] == [
         "public.data_subject_requests",
     ]
-    placed = [line for line in map_tables(url=url) if not line.endswith(" local")]
+    placed = [line for line in map_tables(url=url) if line[0] != "#" and not line.endswith(" local")]
     assert run_without_citus(url, plan.sql) == 1 + len(placed) > 40
     after = objects(url)
     lost = {(one.kind, one.identity) for one in before - after}

@@ -17,6 +17,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.consent import (
     publish_text,
     withdraw,
 )
+from spotify_ai_agent_migrations.versions.gdpr_erasure.restriction import restrict
 from support import connected, rows
 
 TEXT = "May we measure how you use the service? You may take it back at any time."
@@ -180,3 +181,10 @@ def test_the_application_answers_for_whoever_is_signed_in_and_nobody_else(person
     assert [one.granted for one in consent_history(1, url=person)] == [True, False]
     assert consent_history(2, url=person) == ()
     assert consent_history(1, signed_in=1, url=person) != ()
+
+
+def test_a_restricted_person_grants_the_text_of_their_own_language(person: str) -> None:
+    restrict(1, "accuracy_contested", url=person)
+    rows(person, "SET ROLE agent_app; SET app.user_id = '1'; SELECT grant_consent_v1(1, 'analytics')")
+    (shown,) = consent_history(1, url=person)
+    assert (shown.locale, shown.sha256) == ("fr", sha256(TEXTE))

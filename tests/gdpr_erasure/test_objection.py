@@ -193,3 +193,33 @@ def test_people_object_for_themselves_and_the_trail_holds_no_address(person: str
         ("suppression", "insert", "marketing", "user"),
     ]
     assert rows(person, "SELECT count(*) FROM audit_log WHERE audit_log::text ~ 'anna'") == [(0,)]
+
+
+def test_a_consent_that_is_over_outweighs_no_objection(person: str) -> None:
+    rows(person, "UPDATE consent_purposes SET valid_for = INTERVAL '1 hour' WHERE code = 'letters'")
+    rows(
+        person,
+        "INSERT INTO objections (user_id, purpose, objected_at) VALUES (1, 'letters', now() - INTERVAL '3 hours');"
+        "INSERT INTO consent_events (user_id, purpose, granted, policy_version, locale, channel, recorded_at)"
+        " VALUES (1, 'letters', true, '1', 'en', 'web', now() - INTERVAL '2 hours')",
+    )
+    assert rows(person, MAY, ("letters",)) == [(False,)]
+    grant(1, "letters", version="1", url=person)
+    assert rows(person, MAY, ("letters",)) == [(True,)]
+
+
+def test_nothing_but_what_the_law_asks_for_is_done_with_the_data_of_an_erased_person(person: str) -> None:
+    """Their objection went with them, and must not be undone by that."""
+    asked = "SELECT may_process_v1(1, 'letters'), may_process_v1(1, 'service'), may_process_v1(1, 'accountability')"
+    assert rows(person, asked) == [(True, True, True)]
+    rows(person, "UPDATE users SET status = 'erasing' WHERE id = 1")
+    assert rows(person, asked) == [(False, False, True)]
+    rows(person, "UPDATE users SET status = 'erased', erased_at = now(), email = NULL WHERE id = 1")
+    assert rows(person, asked) == [(False, False, True)]
+
+
+def test_what_a_person_said_of_their_situation_is_in_no_error(person: str) -> None:
+    object_to(1, "fraud", grounds="my illness", url=person)
+    with pytest.raises(psycopg2.Error, match="is outweighed for reasons") as refused:
+        rows(person, "SELECT ops.override_objection_v1(1, 'fraud', ' ')")
+    assert "my illness" not in str(refused.value)

@@ -107,6 +107,23 @@ def test_the_clock_stands_still_over_the_end_of_the_month(asked: str) -> None:
     assert extend(1, "three archives", notice_sent_at=at("2025-03-10 12:00"), url=asked) == at("2025-05-08")
 
 
+def test_a_pause_after_the_month_makes_no_late_refusal_one_in_time(asked: str) -> None:
+    extend(1, "three archives", notice_sent_at=at("2025-02-01"), url=asked)
+    pause(1, "proof of identity", at=at("2025-03-01"), url=asked)
+    assert reject(1, "manifestly unfounded", notice_sent_at=at("2025-03-02"), url=asked) is False
+    other = file_request(7, "erasure", received_at=at("2025-01-20 12:00"), url=asked)
+    pause(other, "proof of identity", at=at("2025-02-20"), url=asked)
+    assert reject(other, "nobody proved it", notice_sent_at=at("2025-03-02"), url=asked) is True
+
+
+def test_days_of_a_pause_that_an_answer_ends_move_the_deadline_too(asked: str) -> None:
+    """Answered on 3 March, in a pause of sixteen days since 15 February: it was due on 8 March, a Saturday."""
+    pause(1, "proof of identity", at=at("2025-02-15"), url=asked)
+    assert complete(1, "handed over in person", at=at("2025-03-03"), url=asked) is True
+    assert rows(asked, EVENTS)[-1][:3] == ("completed", at("2025-03-11"), False)
+    assert rows(asked, "SELECT due_on, paused_days FROM data_subject_requests") == [(date(2025, 3, 10), 16)]
+
+
 def test_a_pause_within_one_day_moves_nothing(asked: str) -> None:
     pause(1, "proof of identity", at=at("2025-01-25 09:00"), url=asked)
     assert resume(1, at=at("2025-01-25 18:00"), url=asked) == at("2025-02-21")

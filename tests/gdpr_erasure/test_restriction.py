@@ -197,6 +197,57 @@ def test_a_permit_shows_the_rows_to_one_transaction_and_the_trail_says_so(scene:
     assert rows(scene, trail) == [("read", given, True)]
 
 
+@pytest.mark.parametrize(("role", "view"), [("agent_app", "listens"), ("agent_readonly", "analyst_listens")])
+def test_a_permit_that_the_trail_does_not_know_of_shows_nothing(scene: str, role: str, view: str) -> None:
+    """Whoever names one without use_permit_v1 sees no row; nor after a use that was rolled back."""
+    number = restrict(71, "legal_claims", url=scene)
+    soon = datetime.now(timezone.utc) + timedelta(hours=1)
+    given = permit(number, "legal_claims", "service", "the case of 12 March", expires_at=soon, url=scene)
+    others = len(ask(scene, role, f"TABLE {view}", user_id=71))
+    assert others == (0 if role == "agent_app" else 1)
+    assert len(ask(scene, role, f"TABLE {view}", user_id=71, permit_id=given)) == others
+    with connected(scene, autocommit=False) as connection, connection.cursor() as cursor:
+        cursor.execute("SET app.user_id = '71'; SET ROLE agent_app; SAVEPOINT used")
+        cursor.execute("SELECT use_permit_v1(%s); SELECT count(*) FROM listens", (given,))
+        assert cursor.fetchall() == [(1,)]
+        cursor.execute("ROLLBACK TO used; SET app.permit_id = '%s'; SELECT count(*) FROM listens", (given,))
+        assert cursor.fetchall() == [(0,)]
+
+
+def test_a_permit_by_consent_ends_with_the_consent(scene: str) -> None:
+    number = restrict(71, "accuracy_contested", url=scene)
+    grant(71, "personalisation", version="1", url=scene)
+    soon = datetime.now(timezone.utc) + timedelta(hours=1)
+    given = permit(number, "consent", "personalisation", "asked", expires_at=soon, url=scene)
+    use = f"SELECT use_permit_v1({given})"
+    with connected(scene, autocommit=False) as connection, connection.cursor() as cursor:
+        cursor.execute("SET ROLE agent_app; SET app.user_id = '71'")
+        cursor.execute(f"{use}; SELECT count(*) FROM listens")
+        assert cursor.fetchall() == [(1,)]
+        cursor.execute("SELECT withdraw_consent_v1(71, 'personalisation'); SELECT count(*) FROM listens")
+        assert cursor.fetchall() == [(0,)]
+    withdraw(71, "personalisation", url=scene)
+    with pytest.raises(psycopg2.errors.NoDataFound, match=f"there is no permit {given} in force"):
+        ask(scene, "agent_app", use, user_id=71)
+
+
+def test_a_prepared_statement_and_a_cached_plan_see_a_restriction_at_once(scene: str) -> None:
+    with connected(scene, autocommit=True) as connection, connection.cursor() as cursor:
+        cursor.execute("SET plan_cache_mode = force_generic_plan; SET ROLE agent_app; SET app.user_id = '71'")
+        cursor.execute("PREPARE theirs AS SELECT count(*) FROM listens; EXECUTE theirs")
+        assert cursor.fetchall() == [(1,)]
+        restrict(71, "unlawful", url=scene)
+        cursor.execute("EXECUTE theirs")
+        assert cursor.fetchall() == [(0,)]
+
+
+def test_a_restriction_is_of_the_person_whose_request_it_names(scene: str) -> None:
+    request = file_request(72, "restriction", url=scene)
+    with pytest.raises(DatabaseError, match=f"request {request} is not of that person"):
+        restrict(71, "unlawful", request=request, url=scene)
+    assert restrict(72, "unlawful", request=request, url=scene) > 0
+
+
 def test_who_is_restricted_is_asked_once_a_statement_and_the_index_still_finds_the_rows(scene: str) -> None:
     rows(scene, "INSERT INTO listens (user_id, track_id, listened_at) SELECT 72, 1, now() FROM generate_series(1, 20000); ANALYZE listens")  # fmt: skip
     plan = ask(

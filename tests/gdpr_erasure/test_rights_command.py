@@ -164,3 +164,28 @@ def test_an_objection_is_recorded_looked_up_and_taken_back(person: str) -> None:
         2,
         "error: there is no key to hash addresses with",
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "choice"),
+    [
+        (("request", "file", "acces"), "automated_decision"),
+        (("request", "file", "access", "--channel", "pigeon"), "mail"),
+        (("restriction", "place", "1", "--ground", "illegal"), "objection_pending"),
+    ],
+)
+def test_a_word_that_is_none_of_the_choices_is_refused_with_all_of_them(
+    person: str, words: tuple[str, ...], choice: str
+) -> None:
+    done = ran(person, *words)
+    assert done.returncode == 2
+    assert f"'{words[-1]}' is not one of" in done.stderr
+    assert choice in done.stderr
+    assert rows(person, "SELECT count(*) FROM data_subject_requests") == [(0,)]
+
+
+def test_an_objection_that_no_address_outlives_says_so(person: str) -> None:
+    warning = "no address is kept: the objection ends with the account; --identifier keeps one\n"
+    place = ("objection", "place", "marketing", "--person", "1")
+    assert ran(person, *place).stderr == warning
+    assert ran(person, *place, "--identifier", "anna@example.org", key=KEY).stderr == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import Enum
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +18,40 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.calling import read_insta
 _EXIT_CODES = (
     "Exit codes: 0 done, 1 refused or failed, 2 usage or settings, 3 late (request), suppressed (objection)."
 )
+
+
+class Kind(str, Enum):
+    """What is asked for."""
+
+    ACCESS = "access"
+    PORTABILITY = "portability"
+    RECTIFICATION = "rectification"
+    ERASURE = "erasure"
+    RESTRICTION = "restriction"
+    OBJECTION = "objection"
+    AUTOMATED_DECISION = "automated_decision"
+
+
+class Channel(str, Enum):
+    """How a request came."""
+
+    WEB = "web"
+    IOS = "ios"
+    ANDROID = "android"
+    API = "api"
+    SUPPORT = "support"
+    MAIL = "mail"
+    IMPORT = "import"
+
+
+class Ground(str, Enum):
+    """Why data is restricted: GDPR art. 18(1)(a) to (d)."""
+
+    ACCURACY_CONTESTED = "accuracy_contested"
+    UNLAWFUL = "unlawful"
+    LEGAL_CLAIMS = "legal_claims"
+    OBJECTION_PENDING = "objection_pending"
+
 
 _Url = Annotated[str | None, typer.Option("--url", metavar="URL", help="in place of DATABASE_URL and .env")]
 _Number = Annotated[int, typer.Argument(metavar="NUMBER")]
@@ -46,21 +81,18 @@ objection = _group(
 
 @request.command("file", epilog=_EXIT_CODES)
 def file_command(
-    kind: Annotated[
-        str,
-        typer.Argument(help="access, portability, rectification, erasure, restriction, objection, …"),
-    ],
+    kind: Annotated[Kind, typer.Argument(help="what is asked for")],
     *,
     person: Annotated[int | None, typer.Option("--person", help="users.id; none has no account")] = None,
     received: Annotated[str | None, typer.Option("--received", metavar="INSTANT", help="now without")] = None,
-    channel: Annotated[str, typer.Option("--channel", help="how it came")] = "mail",
+    channel: Annotated[Channel, typer.Option("--channel", help="how it came")] = Channel.MAIL,
     country: Annotated[str | None, typer.Option("--country", help="whose holidays count: DE, DE-BY")] = None,
     time_zone: Annotated[str | None, typer.Option("--time-zone", help="of the controller")] = None,
     reference: Annotated[str | None, typer.Option("--reference", help="its number elsewhere")] = None,
     url: _Url = None,
 ) -> None:  # fmt: skip
     """Take up a request, and say its number."""
-    number = ask.file_request(person, kind, received_at=read_instant(received), channel=channel,
+    number = ask.file_request(person, kind.value, received_at=read_instant(received), channel=channel.value,
                               country=country, time_zone=time_zone, reference=reference, url=url)  # fmt: skip
     typer.echo(f"request {number}")
 
@@ -177,15 +209,12 @@ def list_command(
 def restrict_command(
     person: _Person,
     *,
-    ground: Annotated[
-        str,
-        typer.Option("--ground", help="accuracy_contested, unlawful, legal_claims or objection_pending"),
-    ],
+    ground: Annotated[Ground, typer.Option("--ground", help="GDPR art. 18(1)(a) to (d), in this order")],
     asked: Annotated[int | None, typer.Option("--request", help="that asked for it")] = None,
     url: _Url = None,
 ) -> None:
     """Restrict a person's data to being stored, and say the number of the restriction."""
-    typer.echo(f"restriction {store.restrict(person, ground, request=asked, url=url)}")
+    typer.echo(f"restriction {store.restrict(person, ground.value, request=asked, url=url)}")
 
 
 @restriction.command("lift", epilog=_EXIT_CODES)
@@ -219,6 +248,10 @@ def object_command(
     """Record an objection; of addresses only hashes are kept, whose key SUPPRESSION_KEY_FILE names."""
     object_.object_to(person, purpose, identifiers=identifier or (), grounds=grounds, url=url)
     typer.echo(f'no more "{purpose}"')
+    if not identifier:
+        typer.echo(
+            "no address is kept: the objection ends with the account; --identifier keeps one", err=True
+        )
 
 
 @objection.command("withdraw", epilog=_EXIT_CODES)

@@ -1,0 +1,44 @@
+"""The revision with rows in everything it made: back and up again."""
+
+from __future__ import annotations
+
+from spotify_ai_agent_migrations.versions.core.fingerprint import SchemaObject, schema_objects
+from support import connected, rows, run_alembic
+
+# An answer about a purpose of this revision, whose person was erased since: the proof of it stays.
+FILLED = """
+INSERT INTO users (id) VALUES (1), (2);
+SELECT publish_consent_text_v1('analytics', '1', 'en', 'May we?'), grant_consent_v1(1, 'analytics');
+SELECT withdraw_consent_v1(1, 'security');
+DELETE FROM consent WHERE purpose = 'security';
+SELECT ops.permit_restricted_v1(ops.restrict_person_v1(1, 'unlawful', file_request_v1(1, 'restriction')),
+                                'legal_claims', 'security', 'a case', now() + INTERVAL '1 hour');
+SELECT object_to_v1(2, 'security', 'my situation', ARRAY[sha256('k')], 'k1');
+SELECT ops.place_hold_v1('{e}', 'a law', 'a case', 2), ops.place_hold_v1('{e}', 'a law', 'a case', table_name => 'public.listens');
+INSERT INTO ops.controller (name, address, contact) VALUES ('n', 'a', 'c');
+INSERT INTO ops.recipients (code, name, kind, purpose, country_code, categories)
+SELECT 'r', 'r', 'processor', 'p', code, '{contact}' FROM countries LIMIT 1;
+"""
+
+
+def schema(url: str) -> tuple[SchemaObject, ...]:
+    with connected(url, autocommit=False) as connection:
+        return schema_objects(connection)
+
+
+def go(*arguments: str, url: str) -> None:
+    done = run_alembic(*arguments, url=url)
+    assert done.returncode == 0, done.stderr
+
+
+def test_it_goes_back_with_rows_in_all_of_it_and_up_again(url: str) -> None:
+    at_head = schema(url)
+    rows(url, FILLED)
+    go("downgrade", "009", url=url)
+    purposes = "SELECT code FROM consent_purposes WHERE code IN ('security', 'accountability')"
+    assert rows(url, purposes) == [("security",)]
+    assert rows(url, "SELECT may_process_v1(1, 'service')") == [(True,)]
+    assert rows(url, "SELECT count(*) FROM consent_events") == [(2,)]
+    go("upgrade", "010", url=url)
+    assert schema(url) == at_head
+    assert len(rows(url, purposes)) == 2
