@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import pytest
 from audit_trail.scene import PER_BLOCK, Trail, found, kinds
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -9,7 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from spotify_ai_agent_migrations.versions.audit_trail.fault import Kind
 from spotify_ai_agent_migrations.versions.audit_trail.keys import SigningKey
 from spotify_ai_agent_migrations.versions.audit_trail.run import redact, seal
+from spotify_ai_agent_migrations.versions.audit_trail.sinks import FileSink
 from spotify_ai_agent_migrations.versions.audit_trail.verification import verify
+from spotify_ai_agent_migrations.versions.core.errors import DatabaseError
 from support import connected, rows
 
 # Another value for each column of an entry; `xid` and `created_at` by a step, as somebody would who hides one.
@@ -204,6 +208,45 @@ def test_everything_rewritten_from_a_block_on_with_the_same_key_is_found_by_what
     assert found(verify(url=trail.url, digests=trail.published[-1:])) == {("rewritten", 6, None, None)}
 
 
+def test_a_trail_that_the_sealer_itself_seals_and_publishes_again_is_found_by_the_first_digest(
+    trail: Trail, tmp_path: pathlib.Path
+) -> None:
+    sink = FileSink(tmp_path / "digests")
+    assert seal(trail.url, key=trail.key, sinks=[sink]).anchored[0].seals == 6
+    number = trail.blocks[4][0]
+    trail.attacked(
+        "DELETE FROM ops.audit_anchor",
+        "DELETE FROM ops.audit_seal WHERE id >= 4",
+        f"UPDATE audit_log SET subject_ref = 1 WHERE id = {number}",
+        RECOMMIT.format(number),
+    )
+    again = seal(trail.url, key=trail.key, sinks=[sink], block_rows=PER_BLOCK)
+    assert again.anchored[0].seals == 6
+    assert trail.verified().whole
+    assert found(verify(url=trail.url, public_key=trail.public_key, digests=sink.path)) == {
+        ("rewritten", 4, None, None)
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("horizon = '9000000000'", "does not hash to what it was sealed with"),
+        ("signature = decode(repeat('00', 64), 'hex')", "is not signed by its key"),
+    ],
+)
+def test_nothing_is_sealed_behind_a_last_seal_that_was_changed(trail: Trail, change: str, why: str) -> None:
+    trail.attacked(f"UPDATE ops.audit_seal SET {change} WHERE id = 6")
+    rows(
+        trail.url,
+        "INSERT INTO audit_log (entity_type, entity_id, action, actor_type) VALUES ('user', 1, 'read', 'user')",
+    )
+    with pytest.raises(DatabaseError) as refused:
+        seal(trail.url, key=trail.key)
+    assert refused.value.problem == f"seal 6, the last one, {why}; nothing was sealed behind it"
+    assert rows(trail.url, "SELECT max(id) FROM ops.audit_seal") == [(6,)]
+
+
 def test_seals_of_somebody_without_the_key_are_found(trail: Trail) -> None:
     trail.attacked("DELETE FROM ops.audit_seal WHERE id >= 4")
     seal(trail.url, key=SigningKey(Ed25519PrivateKey.generate()), block_rows=PER_BLOCK)
@@ -218,6 +261,36 @@ def test_a_view_in_the_place_of_the_trail_is_found(trail: Trail) -> None:
     done = trail.verified()
     assert {fault.problem for fault in done.faults} == {'"public.audit_log" is not what the migrations made'}
     assert kinds(done) == {Kind.IMPOSTOR}
+
+
+@pytest.mark.parametrize(
+    ("schema", "table"),
+    [("public", "retention_policies"), ("ops", "partition_archives"), ("ops", "audit_anchor")],
+)
+def test_a_view_that_would_call_a_function_of_the_owner_is_found_and_not_read(
+    trail: Trail, schema: str, table: str
+) -> None:
+    with connected(trail.url) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION public.called() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'called'; END $$;"
+            f"ALTER TABLE {schema}.{table} RENAME TO hidden;"
+            f"CREATE VIEW {schema}.{table} AS SELECT * FROM {schema}.hidden WHERE public.called()"
+        )
+    assert {fault.problem for fault in trail.verified().faults} == {
+        f'"{schema}.{table}" is not what the migrations made'
+    }
+
+
+def test_a_column_of_a_type_of_the_owner_is_found_and_not_cast(trail: Trail) -> None:
+    with connected(trail.url) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TYPE public.own AS ENUM ('x'); ALTER TYPE public.own OWNER TO agent_owner")
+    trail.attacked(
+        "ALTER TABLE ops.audit_seal DROP CONSTRAINT audit_seal_horizon_check",
+        "ALTER TABLE ops.audit_seal ALTER COLUMN horizon TYPE public.own USING 'x'",
+    )
+    assert {fault.problem for fault in trail.verified().faults} == {
+        '"ops.audit_seal.horizon" is not what the migrations made'
+    }
 
 
 def test_functions_operators_and_casts_of_the_owner_are_not_asked(trail: Trail) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from spotify_ai_agent_migrations.versions.audit_trail.canonical import Seal
+from spotify_ai_agent_migrations.versions.audit_trail.canonical import Seal, seal_hash
 from spotify_ai_agent_migrations.versions.audit_trail.keys import SigningKey
 from spotify_ai_agent_migrations.versions.audit_trail.plan import Block, Standing, block_of
 from spotify_ai_agent_migrations.versions.audit_trail.run import redact, seal
@@ -48,9 +48,15 @@ def test_an_epoch_begins_where_transactions_of_another_count_are_in_the_way_and_
 def test_where_the_count_of_transactions_is_behind_the_last_seal_an_epoch_begins(
     url: str, key: SigningKey
 ) -> None:
-    seal(url, key=key)
+    (first,) = seal(url, key=key).seals
+    ahead = dataclasses.replace(first, horizon=9_000_000_000)
+    digest = seal_hash(ahead)
     with connected(url) as connection, connection.cursor() as cursor:
-        cursor.execute("SET ROLE agent_owner; UPDATE ops.audit_seal SET horizon = '9000000000'")
+        cursor.execute("SET ROLE agent_owner")
+        cursor.execute(
+            "UPDATE ops.audit_seal SET horizon = '9000000000', hash = %s, signature = %s",
+            (digest, key.sign(digest)),
+        )
     rows(url, "INSERT INTO users (id, display_name) VALUES (1, 'x')")
     (made,) = seal(url, key=key).seals
     assert (made.id, made.epoch, made.entry_count) == (2, 2, 1)

@@ -111,6 +111,14 @@ def test_what_is_no_export_is_refused(exported: tuple[pathlib.Path, pathlib.Path
         verify_export(exported[0], exported[0])
 
 
+def test_a_file_that_cannot_be_unpacked_is_refused(exported: tuple[pathlib.Path, pathlib.Path]) -> None:
+    # All that is behind the header and the name of the file in it.
+    exported[0].write_bytes(exported[0].read_bytes()[:22] + b"\xff" * 100)
+    with pytest.raises(FileError) as refused:
+        verify_export(*exported)
+    assert refused.value.problem == f'"{exported[0]}" cannot be read'
+
+
 def test_a_file_that_cannot_be_written_is_refused(trail: Trail, tmp_path: pathlib.Path) -> None:
     with pytest.raises(FileError) as refused:
         export(entries=tmp_path / "none" / "e.csv", seals=tmp_path / "s.jsonl", url=trail.url)

@@ -24,6 +24,8 @@ from spotify_ai_agent_migrations.versions.audit_trail.canonical import (
     microseconds,
     seal_hash,
 )
+from spotify_ai_agent_migrations.versions.audit_trail.digest import digest_line
+from spotify_ai_agent_migrations.versions.audit_trail.exporting import verify_export
 from spotify_ai_agent_migrations.versions.audit_trail.keys import SigningKey
 from spotify_ai_agent_migrations.versions.audit_trail.run import seal
 from spotify_ai_agent_migrations.versions.audit_trail.verification import verify
@@ -284,6 +286,31 @@ def test_a_file_that_holds_no_digests_is_refused_by_its_line(trail: Trail, text:
     with pytest.raises(FileError) as refused:
         verify(url=trail.url, digests=file)
     assert refused.value.problem == f'line 2 of "{file}" is not the digest of a seal'
+
+
+def test_digests_that_a_full_disk_cut_off_are_passed_over_once_they_were_sent_again(trail: Trail) -> None:
+    file = trail.public_key.with_name("digests")
+    lines = [digest_line(seal) for seal in trail.published]
+    again = [lines[0], lines[1][:100], *lines, lines[2][:7]]
+    file.write_text("\n".join(again))
+    assert verify(url=trail.url, digests=file).whole
+    # What was never sent again was no such line.
+    file.write_text("\n".join([*lines[:3], lines[3][:100], *lines[4:]]))
+    with pytest.raises(FileError) as refused:
+        verify(url=trail.url, digests=file)
+    assert refused.value.problem == f'line 4 of "{file}" is not the digest of a seal'
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("note", 5), ("entry_ids", None), ("key_id", ["x"]), ("first_xid", -1), ("epoch", 2**70)],
+)
+def test_a_digest_that_nothing_could_seal_is_refused(trail: Trail, name: str, other: object) -> None:
+    file = trail.public_key.with_name("digests")
+    file.write_text(json.dumps(json.loads(digest_line(trail.published[0])) | {name: other}) + "\n")
+    with pytest.raises(FileError) as refused:
+        verify_export(file, file)
+    assert refused.value.problem == f'line 1 of "{file}" is not the digest of a seal'
 
 
 def test_a_file_that_holds_no_public_key_is_refused(trail: Trail) -> None:

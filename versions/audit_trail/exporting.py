@@ -7,6 +7,7 @@ import io
 import re
 import tempfile
 import uuid
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -132,7 +133,7 @@ def _opened(path: Path, mode: str) -> Iterator[IO[bytes]]:
     try:
         with gzip.open(path, mode) if path.suffix == ".gz" else path.open(mode) as opened:
             yield cast("IO[bytes]", opened)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         doing = "written" if mode == "wb" else "read"
         raise FileError(
             f'"{path}" cannot be {doing}', hint="name a file, with .gz only if it is one"

@@ -43,7 +43,7 @@ HINTS: Final = {
     Kind.SEAL_CHAIN: "the seal before it is another one now: compare both with their digests",
     Kind.SEAL_SIGNATURE: "name a file of all public keys that ever sealed; or somebody without one sealed",
     Kind.SEALED_TWICE: "one of the seals is not the sealer's: compare both with their digests",
-    Kind.REWRITTEN: "whoever holds the key rewrote the trail from here on",
+    Kind.REWRITTEN: "the trail was rewritten from here on, or restored to before it, and sealed again",
     Kind.TRUNCATED: "seals that were published are gone: restore them and their entries from a backup",
     Kind.UNEXPLAINED: "somebody took parts of it and told nobody: look at who owns the table",
     Kind.IMPOSTOR: "something else stands where the table was: look at who made it",

@@ -50,6 +50,19 @@ class Block:
         return self.note is not None
 
 
+def doubt(last: Seal, key: Signer) -> str | None:
+    """Return why the *last* seal cannot be gone on from, None where it can.
+
+    Whoever owns the table could otherwise have an epoch begun, and put the seal back afterwards. Signatures
+    of Ed25519 depend on nothing but key and message; those of an older key are left to verification.
+    """
+    if seal_hash(last) != last.hash:
+        return "does not hash to what it was sealed with"
+    if last.key_id == key.key_id and key.sign(last.hash) != last.signature:
+        return "is not signed by its key"
+    return None
+
+
 def block_of(standing: Standing) -> Block:
     """Return all that may be sealed now as one block."""
     last = standing.last

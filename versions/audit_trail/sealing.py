@@ -23,6 +23,7 @@ from spotify_ai_agent_migrations.versions.audit_trail.plan import (
     Signer,
     Standing,
     block_of,
+    doubt,
     sealed,
     shortened,
 )
@@ -116,7 +117,7 @@ def _seal_next(
     """Seal one block; return it, the transaction before which all is sealed, and the one to go on to."""
     while True:
         connection.set_session(isolation_level=ISOLATION_LEVEL_REPEATABLE_READ)
-        standing = _standing(connection)
+        standing = _standing(connection, key)
         until = standing.ended if until is None else until
         block = _next_block(connection, standing, most=most, since=reached, until=until)
         try:
@@ -134,9 +135,15 @@ def _seal_next(
         return made, block.horizon if block else until, until
 
 
-def _standing(connection: Connection) -> Standing:
+def _standing(connection: Connection, key: Signer) -> Standing:
     ((identifier, timeline, now, ended, unborn),) = _ask(connection, "standing")
     last = next((seal_of(row) for row in _ask(connection, "last_seal")), None)
+    why = doubt(last, key) if last else None
+    if last and why:
+        raise DatabaseError(
+            f"seal {last.id}, the last one, {why}; nothing was sealed behind it",
+            hint="`agentdb audit-trail verify` says what is wrong; restore the seal from its digest",
+        )
     return Standing(last, identifier, timeline, now, int(ended), int(unborn))
 
 

@@ -15,7 +15,7 @@ from psycopg2.extensions import connection as Connection
 from spotify_ai_agent_migrations.versions.audit_trail.blocks import Block, Blocks, Window
 from spotify_ai_agent_migrations.versions.audit_trail.canonical import NO_SEAL, Seal
 from spotify_ai_agent_migrations.versions.audit_trail.chain import Chain
-from spotify_ai_agent_migrations.versions.audit_trail.digest import read_digests
+from spotify_ai_agent_migrations.versions.audit_trail.digest import read_digests, without_cuts
 from spotify_ai_agent_migrations.versions.audit_trail.fault import (
     Fault,
     Kind,
@@ -119,7 +119,9 @@ def verify(
 
 
 def read_published(digests: Digests) -> Mapping[int, Seal]:
-    """Return the seals that were published, by their numbers.
+    """Return the seals that were published, by their numbers; of two with one number the first.
+
+    What was published once is not taken back: whoever rewrites the trail has the sealer publish it again.
 
     Raises:
         FileError: cannot be read, or is not the digest of a seal.
@@ -127,11 +129,11 @@ def read_published(digests: Digests) -> Mapping[int, Seal]:
     if digests is None:
         return {}
     if not isinstance(digests, Path | str):
-        return {seal.id: seal for seal in digests}
+        return _first_of_each(digests)
     path = Path(digests)
     try:
         with path.open(encoding="utf-8") as lines:
-            return {seal.id: seal for seal in read_digests(lines, name=str(path))}
+            return _first_of_each(read_digests(without_cuts(lines), name=str(path)))
     except (OSError, UnicodeDecodeError) as error:
         raise FileError(f'"{path}" cannot be read', hint="name a file of digests, one a line") from error
 
@@ -144,6 +146,13 @@ def window(sealed: Sealed, *, current: bool) -> Window:
         last=last.horizon if last is not None and current else 0,
         gaps=tuple(sealed.chain.gaps),
     )
+
+
+def _first_of_each(seals: Iterable[Seal]) -> Mapping[int, Seal]:
+    found: dict[int, Seal] = {}
+    for seal in seals:
+        found.setdefault(seal.id, seal)
+    return found
 
 
 def _verified(
@@ -226,7 +235,7 @@ def _impostors(connection: Connection) -> tuple[Fault, ...]:
     with connection.cursor() as cursor:
         cursor.execute(QUERIES["verify_impostors"])
         found = [name for (name,) in cursor.fetchall()]
-    if any(name.startswith("ops.audit_seal.") for name in found):
+    if "ops.audit_seal.id" in found and "ops.audit_seal.hash" in found:
         raise TableError(
             "the database has no seals of an audit trail", hint="agentdb upgrades it: alembic upgrade head"
         )

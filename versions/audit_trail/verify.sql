@@ -21,7 +21,8 @@ SET LOCAL min_parallel_table_scan_size = 0;
 SET LOCAL max_parallel_workers_per_gather = {workers};
 
 -- verify_impostors --
--- What is not the ordinary table, or the column of the type, that it is taken for: a view can show what it likes.
+-- What is not the ordinary table, or the column of the type, that it is taken for: a view can show what it
+-- likes, and it and a cast of a type of one's own call functions as whoever reads it.
 WITH expected (relation, name, type) AS (
     VALUES ('public.audit_log', 'id', 'bigint'), ('public.audit_log', 'xid', 'xid8'),
            ('public.audit_log', 'created_at', 'timestamp with time zone'), ('public.audit_log', 'entity_type', 'text'),
@@ -31,7 +32,17 @@ WITH expected (relation, name, type) AS (
            ('public.audit_log', 'entity_key', 'text'), ('public.audit_log', 'request_id', 'uuid'),
            ('public.audit_log', 'payload', 'jsonb'), ('public.audit_log', 'salt', 'bytea'),
            ('public.audit_log', 'commitment', 'bytea'), ('public.audit_log', 'redacted', 'bytea'),
-           ('ops.audit_seal', 'id', 'bigint'), ('ops.audit_seal', 'entry_ids', 'int8multirange')
+           ('ops.audit_seal', 'id', 'bigint'), ('ops.audit_seal', 'epoch', 'integer'),
+           ('ops.audit_seal', 'sealed_at', 'timestamp with time zone'), ('ops.audit_seal', 'previous_hash', 'bytea'),
+           ('ops.audit_seal', 'first_xid', 'xid8'), ('ops.audit_seal', 'horizon', 'xid8'),
+           ('ops.audit_seal', 'entry_count', 'bigint'), ('ops.audit_seal', 'entry_ids', 'int8multirange'),
+           ('ops.audit_seal', 'root', 'bytea'), ('ops.audit_seal', 'system_identifier', 'text'),
+           ('ops.audit_seal', 'timeline', 'integer'), ('ops.audit_seal', 'note', 'text'),
+           ('ops.audit_seal', 'key_id', 'text'), ('ops.audit_seal', 'hash', 'bytea'),
+           ('ops.audit_seal', 'signature', 'bytea'), ('ops.audit_anchor', 'seal_id', 'bigint'),
+           ('public.retention_policies', 'table_name', 'text'), ('public.retention_policies', 'rule', 'text'),
+           ('public.retention_policies', 'keep_for', 'interval'), ('ops.partition_archives', 'table_name', 'text'),
+           ('ops.partition_archives', 'detached_at', 'timestamp with time zone')
 )
 SELECT expected.relation || '.' || expected.name
   FROM expected
@@ -46,7 +57,8 @@ SELECT expected.relation || '.' || expected.name
             ELSE pg_catalog.format_type(attribute.atttypid, NULL) <> expected.type END
  UNION ALL
 SELECT part.relid::pg_catalog.text
-  FROM (VALUES ('public.audit_log'), ('ops.audit_seal')) AS relation (name)
+  FROM (VALUES ('public.audit_log'), ('ops.audit_seal'), ('ops.audit_anchor'), ('public.retention_policies'),
+               ('ops.partition_archives')) AS relation (name)
  CROSS JOIN LATERAL (
            SELECT pg_catalog.to_regclass(relation.name) AS relid
             UNION
