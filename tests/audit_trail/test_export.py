@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import pathlib
+import stat
 
 import pytest
 from audit_trail.scene import Trail, found
@@ -15,7 +16,7 @@ from spotify_ai_agent_migrations.versions.audit_trail.exporting import (
     verify_export,
 )
 from spotify_ai_agent_migrations.versions.audit_trail.run import redact, seal
-from spotify_ai_agent_migrations.versions.core.errors import DatabaseError, FileError
+from spotify_ai_agent_migrations.versions.core.errors import DatabaseError, FileError, MigrationError
 from support import connected, rows
 
 TEXTS = ["", "\\N", '"', '""', "a,b", "a\nb", "a\r\nb", "é\u0301", ",", "NULL", "\r", '",\n"', " x "]
@@ -122,7 +123,22 @@ def test_a_file_that_cannot_be_unpacked_is_refused(exported: tuple[pathlib.Path,
 def test_a_file_that_cannot_be_written_is_refused(trail: Trail, tmp_path: pathlib.Path) -> None:
     with pytest.raises(FileError) as refused:
         export(entries=tmp_path / "none" / "e.csv", seals=tmp_path / "s.jsonl", url=trail.url)
-    assert refused.value.problem == f'"{tmp_path}/none/e.csv" cannot be written'
+    assert refused.value.problem == f'"{tmp_path}/none/e.csv" cannot be written: No such file or directory'
+
+
+def test_what_is_written_is_for_its_owner_alone_and_replaces_a_file_only_when_it_is_whole(
+    trail: Trail, exported: tuple[pathlib.Path, pathlib.Path], tmp_path: pathlib.Path
+) -> None:
+    assert {stat.S_IMODE(file.stat().st_mode) for file in exported} == {0o600}
+    before = [file.read_bytes() for file in exported]
+    there = sorted(tmp_path.rglob("*"))
+    with connected(trail.url, autocommit=False) as connection, connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE audit_log RENAME TO hidden")
+        cursor.execute("COMMIT")
+    with pytest.raises(MigrationError):
+        export(entries=exported[0], seals=exported[1], url=trail.url)
+    assert exported[0].read_bytes() == before[0]
+    assert sorted(tmp_path.rglob("*")) == there
 
 
 def test_an_export_that_could_not_be_judged_is_refused(trail: Trail, tmp_path: pathlib.Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import stat
+import sys
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from spotify_ai_agent_migrations.versions.audit_trail.keys import make_keys, public_key, signing_key
 from spotify_ai_agent_migrations.versions.core.errors import FileError, SettingsError
+from support import run
 
 
 @pytest.fixture
@@ -46,6 +48,26 @@ def test_a_key_that_is_there_is_never_written_over(files: tuple[pathlib.Path, pa
         assert caught.value.hint == "name a file that is not there yet"
     assert (private.read_bytes(), public.read_bytes()) == before
     assert not elsewhere.exists()
+
+
+def test_a_key_that_does_not_fit_on_the_disk_leaves_no_half_of_it(
+    files: tuple[pathlib.Path, pathlib.Path],
+) -> None:
+    private, public = files
+    done = run(
+        sys.executable,
+        "-c",
+        "import resource, sys, pathlib; resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))\n"
+        "from spotify_ai_agent_migrations.versions.audit_trail.keys import make_keys\n"
+        "from spotify_ai_agent_migrations.versions.core.errors import FileError\n"
+        "try: make_keys(*map(pathlib.Path, sys.argv[1:]))\n"
+        "except FileError as error: print(error.problem)",
+        str(private),
+        str(public),
+    )
+    assert done.stdout == f'"{private}" cannot be written: File too large\n'
+    assert not private.exists()
+    assert not public.exists()
 
 
 def test_a_key_comes_from_the_file_said_then_from_the_one_named_then_from_the_variable(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import re
 import tempfile
 import uuid
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -44,6 +45,7 @@ COLUMNS: Final = (
     "id", "xid", "created_at", "entity_type", "action", "actor_type", "actor_ref", "subject_ref",
     "changed_columns", "entity_id", "entity_key", "request_id", "payload", "salt", "redacted", "commitment",
 )  # fmt: skip
+_OWNER_ONLY: Final = 0o600
 _STATEMENT_TIMEOUT_MS: Final = 6 * 3_600_000
 _TAKEN_AT_ONCE: Final = 10_000
 _UNPROVEN: Final = bytes(HASH_BYTES)
@@ -62,7 +64,8 @@ class Exported:
 def export(*, entries: Path | str, seals: Path | str, url: str | None = None) -> Exported:
     """Write all entries to a CSV file and all seals to one of digests; gzip where a name ends in `.gz`.
 
-    Both are of one snapshot. A file that is there is written over.
+    Both are of one snapshot, and readable by whoever wrote them alone. A file that is there is replaced when
+    the new one is whole.
 
     Raises:
         DatabaseError: the database was restored and nothing was sealed since; no file could tell.
@@ -71,7 +74,7 @@ def export(*, entries: Path | str, seals: Path | str, url: str | None = None) ->
     settings = resolve_settings(url, statement_timeout_ms=_STATEMENT_TIMEOUT_MS)
     with reading(settings, purpose="agentdb audit-trail export") as connection:
         written, last = 0, None
-        with _opened(Path(seals), "wb") as file:
+        with _written(Path(seals)) as file:
             for number, seal in read_seals(connection, since=0):
                 if seal is None:
                     raise DatabaseError(
@@ -85,7 +88,7 @@ def export(*, entries: Path | str, seals: Path | str, url: str | None = None) ->
                 "the database was restored since the last seal",
                 hint="`agentdb audit-trail seal`, then export",
             )
-        with _opened(Path(entries), "wb") as file, connection.cursor() as cursor:
+        with _written(Path(entries)) as file, connection.cursor() as cursor:
             cursor.copy_expert(SQL(QUERIES["export_entries"]).as_string(cursor), file)
             return Exported(cursor.rowcount, written)
 
@@ -105,11 +108,11 @@ def verify_export(
     keys = read_keyring(Path(public_key)) if public_key is not None else None
     published = {number: seal.hash for number, seal in read_published(digests).items()}
     sealed = Sealed(Chain(keys=keys, published=published))
-    with _opened(Path(seals), "rb") as file, io.TextIOWrapper(file, "utf-8", newline="\n") as lines:
+    with _opened(Path(seals)) as file, io.TextIOWrapper(file, "utf-8", newline="\n") as lines:
         for seal in read_digests(lines, name=str(seals)):
             sealed.take(seal.id, seal)
     sealed.chain.end()
-    with tempfile.TemporaryFile() as leaves, _opened(Path(entries), "rb") as file:
+    with tempfile.TemporaryFile() as leaves, _opened(Path(entries)) as file:
         blocks = Blocks(sealed.blocks, window=window(sealed, current=True), file=leaves)
         with io.TextIOWrapper(file, "utf-8", newline="\n") as lines:
             for some in _leaves(lines, str(entries)):
@@ -129,15 +132,36 @@ def verify_export(
 
 
 @contextmanager
-def _opened(path: Path, mode: str) -> Iterator[IO[bytes]]:
+def _opened(path: Path) -> Iterator[IO[bytes]]:
     try:
-        with gzip.open(path, mode) if path.suffix == ".gz" else path.open(mode) as opened:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as opened:
             yield cast("IO[bytes]", opened)
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
-        doing = "written" if mode == "wb" else "read"
+        raise FileError(f'"{path}" cannot be read', hint="name a file, with .gz only if it is one") from error
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[IO[bytes]]:
+    """Write a file that has its name when it is whole; a pipe or a device is written as it is."""
+    in_place = path.exists() and not path.is_file()
+    part = path if in_place else path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        with (
+            part.open("wb", opener=lambda name, flags: os.open(name, flags, _OWNER_ONLY)) as raw,
+            gzip.GzipFile(path.stem, "wb", fileobj=raw)
+            if path.suffix == ".gz"
+            else nullcontext(raw) as opened,
+        ):
+            yield cast("IO[bytes]", opened)
+        if not in_place:
+            part.replace(path)
+    except OSError as error:
         raise FileError(
-            f'"{path}" cannot be {doing}', hint="name a file, with .gz only if it is one"
+            f'"{path}" cannot be written: {error.strerror}', hint="name a file in a folder that takes it"
         ) from error
+    finally:
+        if not in_place:
+            part.unlink(missing_ok=True)
 
 
 def _leaves(lines: Iterator[str], name: str) -> Iterator[list[tuple[int, int, list[int], list[int]]]]:

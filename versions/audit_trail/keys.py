@@ -157,10 +157,16 @@ def _write(file: Path, text: bytes, mode: int) -> None:
         raise FileError(
             f'"{file}" cannot be made: {error.strerror}', hint="name a file that is not there yet"
         ) from error
-    with os.fdopen(descriptor, "wb") as opened:
-        opened.write(text)
-        opened.flush()
-        os.fsync(descriptor)
+    try:
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(text)
+            opened.flush()
+            os.fsync(descriptor)
+    except OSError as error:
+        file.unlink()
+        raise FileError(
+            f'"{file}" cannot be written: {error.strerror}', hint="name a file on a disk that has room"
+        ) from error
 
 
 def _unusable(file: Path, kind: str) -> str:
