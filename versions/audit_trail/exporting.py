@@ -10,7 +10,7 @@ import tempfile
 import uuid
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -146,13 +146,13 @@ def _written(path: Path) -> Iterator[IO[bytes]]:
     in_place = path.exists() and not path.is_file()
     part = path if in_place else path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
-        with (
-            part.open("wb", opener=lambda name, flags: os.open(name, flags, _OWNER_ONLY)) as raw,
-            gzip.GzipFile(path.stem, "wb", fileobj=raw)
-            if path.suffix == ".gz"
-            else nullcontext(raw) as opened,
-        ):
-            yield cast("IO[bytes]", opened)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWNER_ONLY)
+        with os.fdopen(descriptor, "wb") as raw:
+            if path.suffix == ".gz":
+                with gzip.GzipFile(path.stem, "wb", fileobj=raw) as packed:
+                    yield cast("IO[bytes]", packed)
+            else:
+                yield raw
         if not in_place:
             part.replace(path)
     except OSError as error:
