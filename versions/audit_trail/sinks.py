@@ -159,7 +159,10 @@ class WebhookSink:
         if left_s > 0:
             thread.start()
             thread.join(left_s)
-        return told[0] if told else f"had not answered after {self.limit_s:g} s"
+        return told[0] if told else self._unanswered()
+
+    def _unanswered(self) -> str:
+        return f"had not answered after {self.limit_s:g} s"
 
     def _post(self, line: str, left_s: float) -> str:
         parts = urlsplit(self.url)
@@ -175,6 +178,8 @@ class WebhookSink:
                 status = connection.getresponse().status
             finally:
                 connection.close()
+        except TimeoutError:
+            return self._unanswered()
         except (OSError, ValueError, http.client.HTTPException) as error:
             return f"cannot be reached: {type(error).__name__}"
         return "" if status in _SUCCESS else f"answered {status}"
