@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from spotify_ai_agent_migrations.versions.audit_trail.keys import make_keys, public_key, signing_key
+from spotify_ai_agent_migrations.versions.audit_trail.keyring import read_keyring
+from spotify_ai_agent_migrations.versions.audit_trail.keys import make_keys, signing_key
 from spotify_ai_agent_migrations.versions.core.errors import FileError, SettingsError
 from support import run
 
@@ -29,9 +30,10 @@ def test_a_pair_signs_and_verifies_and_its_private_half_is_for_its_owner_alone(
     private, public = files
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
     key = signing_key(private, environ={})
-    assert public_key(public).has_signed(b"message", key.sign(b"message"))
-    assert not public_key(public).has_signed(b"massage", key.sign(b"message"))
-    assert public_key(public).key_id == key.key_id
+    ((name, read),) = read_keyring(public).items()
+    assert read.has_signed(b"message", key.sign(b"message"))
+    assert not read.has_signed(b"massage", key.sign(b"message"))
+    assert name == read.key_id == key.key_id
     assert len(key.key_id) == 16
     secret = private.read_text().splitlines()[1]
     assert secret not in repr(key)
@@ -107,13 +109,12 @@ def test_what_is_no_such_key_is_refused_without_being_shown(
         for said in (str(in_file.value), str(in_variable.value)):
             assert "holds no private key of Ed25519 in PEM" in said
             assert "secret" not in said
-    for read in (public_key, signing_key):
+    for read in (read_keyring, signing_key):
         with pytest.raises(FileError) as refused:
             read(tmp_path / "none")
         assert refused.value.problem == f'"{tmp_path / "none"}" cannot be read: No such file or directory'
     with pytest.raises(FileError) as private_given:
-        public_key(files[0])
+        read_keyring(files[0])
     assert (
-        private_given.value.problem
-        == f'"{files[0]}" holds no public key of Ed25519 in PEM without a password'
+        private_given.value.problem == f'"{files[0]}" holds something else than public keys of Ed25519 in PEM'
     )

@@ -101,7 +101,7 @@ def signing_key(file: Path | str | None = None, *, environ: Mapping[str, str] | 
     known = {**read_dotenv(), **(os.environ if environ is None else environ)}
     named = file or known.get(KEY_FILE)
     if named:
-        return _private(_read(Path(named)), FileError(_unusable(Path(named), "private"), hint=_MAKE))
+        return _private(_read(Path(named)), FileError(_unusable(Path(named)), hint=_MAKE))
     if known.get(KEY):
         # A line end that got into a variable as two characters is one all the same.
         text = known[KEY].replace("\\n", "\n").encode()
@@ -109,20 +109,6 @@ def signing_key(file: Path | str | None = None, *, environ: Mapping[str, str] | 
     raise SettingsError(
         "no key to sign seals with was named", hint=f"say --key FILE, or set {KEY_FILE} or {KEY}; {_MAKE}"
     )
-
-
-def public_key(file: Path) -> PublicKey:
-    """Return the public key in *file*.
-
-    Raises:
-        FileError: the file cannot be read, or holds something else.
-    """
-    text = _read(file)
-    with suppress(ValueError, UnsupportedAlgorithm):
-        key = serialization.load_pem_public_key(text)
-        if isinstance(key, Ed25519PublicKey):
-            return PublicKey(key)
-    raise FileError(_unusable(file, "public"), hint=_MAKE)
 
 
 def _private(text: bytes, refusal: FileError | SettingsError) -> SigningKey:
@@ -169,5 +155,5 @@ def _write(file: Path, text: bytes, mode: int) -> None:
         ) from error
 
 
-def _unusable(file: Path, kind: str) -> str:
-    return f'"{file}" holds no {kind} key of Ed25519 in PEM without a password'
+def _unusable(file: Path) -> str:
+    return f'"{file}" holds no private key of Ed25519 in PEM without a password'
