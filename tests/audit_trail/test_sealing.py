@@ -18,6 +18,7 @@ from spotify_ai_agent_migrations.versions.audit_trail.canonical import Seal, sea
 from spotify_ai_agent_migrations.versions.audit_trail.keys import SigningKey
 from spotify_ai_agent_migrations.versions.audit_trail.merkle import leaf_hash, root_of
 from spotify_ai_agent_migrations.versions.audit_trail.run import seal, seal_every
+from spotify_ai_agent_migrations.versions.audit_trail.verification import verify
 from spotify_ai_agent_migrations.versions.core.errors import (
     DatabaseError,
     LockError,
@@ -308,3 +309,23 @@ def test_a_login_that_may_not_is_told_so(url: str, sealer: str, key: SigningKey)
             seal(sealer, key=key)
         cursor.execute(f"GRANT agent_sealer TO {role}")
     assert len(seal(sealer, key=key).seals) == 1
+
+
+def test_an_entry_that_is_there_twice_is_named_and_not_sealed(url: str, key: SigningKey) -> None:
+    seal(url, key=key)
+    rows(url, "INSERT INTO users (id) VALUES (1), (2), (3)")
+    with as_owner(url) as cursor:
+        cursor.execute("SELECT max(id) FROM audit_log")
+        ((number,),) = cursor.fetchall()
+        cursor.execute(
+            "INSERT INTO audit_log (entity_id, id, entity_type, action, actor_type) VALUES (9, %s, 'user', 'read', 'user')",
+            (number,),
+        )
+    with pytest.raises(DatabaseError) as caught:
+        seal(url, key=key)
+    assert caught.value.problem == f"entry {number} is there twice, so nothing was sealed from there on"
+    with as_owner(url) as cursor:
+        cursor.execute("DELETE FROM audit_log WHERE id = %s AND entity_id = 9", (number,))
+    (made,) = seal(url, key=key).seals
+    assert made.entry_count == 3
+    assert verify(url=url).whole

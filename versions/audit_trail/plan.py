@@ -111,6 +111,11 @@ class Numbers:
         self._done: list[str] = []
         self._first = self._next = 0
 
+    @property
+    def last(self) -> int | None:
+        """The one that was added last."""
+        return self._next - 1 if self.count else None
+
     def add(self, number: int) -> None:
         """Add one; what follows on the last one makes its range longer."""
         if not self.count:

@@ -168,6 +168,11 @@ def _sealed_block(
     tree, numbers = Tree(), Numbers()
     for ids, leaves in _leaves(connection, block, since=since):
         for number in ids:
+            if number == numbers.last:
+                raise DatabaseError(
+                    f"entry {number} is there twice, so nothing was sealed from there on",
+                    hint="whoever owns the table put one of them in: take it out, then seal again",
+                )
             numbers.add(number)
         tree.add_all(leaves)
     if not numbers.count:
