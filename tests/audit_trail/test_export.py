@@ -112,6 +112,15 @@ def test_what_is_no_export_is_refused(exported: tuple[pathlib.Path, pathlib.Path
         verify_export(exported[0], exported[0])
 
 
+def test_entries_without_a_seal_are_not_called_whole(exported: tuple[pathlib.Path, pathlib.Path]) -> None:
+    exported[1].write_text("")
+    with pytest.raises(FileError) as refused:
+        verify_export(*exported)
+    assert refused.value.problem == (
+        f'"{exported[1]}" holds no seal, so no entry could be told from a forged one'
+    )
+
+
 def test_a_file_that_cannot_be_unpacked_is_refused(exported: tuple[pathlib.Path, pathlib.Path]) -> None:
     # All that is behind the header and the name of the file in it.
     exported[0].write_bytes(exported[0].read_bytes()[:22] + b"\xff" * 100)

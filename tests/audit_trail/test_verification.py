@@ -288,6 +288,26 @@ def test_a_file_that_holds_no_digests_is_refused_by_its_line(trail: Trail, text:
     assert refused.value.problem == f'line 2 of "{file}" is not the digest of a seal'
 
 
+def test_a_file_without_a_digest_is_refused(trail: Trail) -> None:
+    file = trail.public_key.with_name("digests")
+    file.write_text("\n")
+    with pytest.raises(FileError) as refused:
+        verify(url=trail.url, digests=file)
+    assert refused.value.problem == f'"{file}" holds no digest, so nothing could be compared with it'
+
+
+def test_where_what_was_published_ends_before_the_last_seal_is_said(trail: Trail) -> None:
+    assert trail.verified(digests=True).notes == ()
+    earlier = trail.published[:-2]
+    done = verify(url=trail.url, digests=earlier)
+    assert done.whole
+    assert done.notes == (
+        f"what was published ends with seal {earlier[-1].id}: later ones stand on their signatures alone",
+    )
+    # What is known of the last good seal alone was not published.
+    assert verify(url=trail.url, since=earlier[-1].id, digests=earlier[-1:]).notes == ()
+
+
 def test_digests_that_a_full_disk_cut_off_are_passed_over_once_they_were_sent_again(trail: Trail) -> None:
     file = trail.public_key.with_name("digests")
     lines = [digest_line(seal) for seal in trail.published]

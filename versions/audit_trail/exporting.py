@@ -111,6 +111,11 @@ def verify_export(
     with _opened(Path(seals)) as file, io.TextIOWrapper(file, "utf-8", newline="\n") as lines:
         for seal in read_digests(lines, name=str(seals)):
             sealed.take(seal.id, seal)
+    if not sealed.seals:
+        raise FileError(
+            f'"{seals}" holds no seal, so no entry could be told from a forged one',
+            hint="seal, then export: the seals come with the entries",
+        )
     sealed.chain.end()
     with tempfile.TemporaryFile() as leaves, _opened(Path(entries)) as file:
         blocks = Blocks(sealed.blocks, window=window(sealed, current=True), file=leaves)

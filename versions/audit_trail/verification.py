@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -124,7 +124,7 @@ def read_published(digests: Digests) -> Mapping[int, Seal]:
     What was published once is not taken back: whoever rewrites the trail has the sealer publish it again.
 
     Raises:
-        FileError: cannot be read, or is not the digest of a seal.
+        FileError: cannot be read, holds none, or something else than digests of seals.
     """
     if digests is None:
         return {}
@@ -133,9 +133,15 @@ def read_published(digests: Digests) -> Mapping[int, Seal]:
     path = Path(digests)
     try:
         with path.open(encoding="utf-8") as lines:
-            return _first_of_each(read_digests(without_cuts(lines), name=str(path)))
+            found = _first_of_each(read_digests(without_cuts(lines), name=str(path)))
     except (OSError, UnicodeDecodeError) as error:
         raise FileError(f'"{path}" cannot be read', hint="name a file of digests, one a line") from error
+    if not found:
+        raise FileError(
+            f'"{path}" holds no digest, so nothing could be compared with it',
+            hint="name the file that `agentdb audit-trail seal --append-to` writes, or leave it out",
+        )
+    return found
 
 
 def window(sealed: Sealed, *, current: bool) -> Window:
@@ -181,8 +187,19 @@ def _verified(
         last_seal=sealed.chain.last,
         faults=kept,
         more_faults=more,
-        notes=() if current or sealed.chain.last is None else (_RESTORED,),
+        notes=tuple(_notes(sealed.chain.last, published, since, current=current)),
     )
+
+
+def _notes(last: Seal | None, published: Mapping[int, Seal], since: int, *, current: bool) -> Iterator[str]:
+    if last is None:
+        return
+    if not current:
+        yield _RESTORED
+    # The seal that was good before may be known from elsewhere than from what was published.
+    ends = max((number for number in published if number != since), default=None)
+    if ends is not None and ends < last.id:
+        yield f"what was published ends with seal {ends}: later ones stand on their signatures alone"
 
 
 def _sealed(
