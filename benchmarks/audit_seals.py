@@ -9,6 +9,9 @@ trigger that keeps the old and the new row as jsonb (the design of supa_audit). 
 one column of random people, one transaction a change, with synchronous_commit on. Then: how old an entry was when it
 was sealed, how long a block of 65,536 entries takes to seal, and how many entries a second are verified, in the
 database and from an export. Runs on DATABASE_URL or on the local server; drops what it made.
+
+A chain waits for the flush of each commit, and so do sixteen writers together: how far they are apart is how long a
+flush takes. `commit_delay = 1000` with `commit_siblings = 0` makes any disk one that takes a millisecond.
 """
 
 from __future__ import annotations
