@@ -11,7 +11,7 @@ allow MIG066: a table that has an identity cannot be attached as a partition (Po
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, INT8MULTIRANGE, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, INT8MULTIRANGE, JSONB, UUID
 
 from spotify_ai_agent_migrations.versions.core.ddl import NAME, XID8, as_owner, domain, execute
 from spotify_ai_agent_migrations.versions.health_check.published import published
@@ -32,11 +32,23 @@ def upgrade() -> None:
         _create_catalogue()
         _create_consent()
         _create_requests()
+        _create_erasures()
+        _create_guard()
+        _create_ledger()
+        _create_notices()
+        _create_residue()
+        _create_completion()
         execute(published())
 
 
 def downgrade() -> None:
     with as_owner():
+        _drop_completion()
+        _drop_residue()
+        _drop_notices()
+        _drop_ledger()
+        _drop_guard()
+        _drop_erasures()
         _drop_requests()
         _drop_consent()
         _drop_catalogue()
@@ -2497,6 +2509,157 @@ DROP FUNCTION ops.data_subject_requests_due();
 DROP FUNCTION ops.due_note_v1(date, text);
 DROP FUNCTION ops.due_date_v1(date, integer, text, integer);
 """
+
+
+# Erasures ----------------------------------------------------------------------------------------------
+
+
+def _create_erasures() -> None:
+    # allow MIG060: nobody but who answers for privacy, who audits that and who erases may read it
+    # allow MIG062: what proves an erasure, and undoes a backup that brings its person back, holds as long as backups may
+    op.create_table(
+        "erasures",
+        sa.Column("id", UUID(as_uuid=True), server_default=sa.func.gen_random_uuid(), nullable=False, comment="none: number of the erasure, and of its certificate"),
+        sa.Column("subject_id", sa.BigInteger, nullable=False, comment="identifier: number of the person; no foreign key, an erasure outlives the row"),
+        sa.Column("subject_created_at", sa.DateTime(timezone=True), nullable=False, comment="behavioural: when the person registered, which tells them from another with their number"),
+        sa.Column("subject_ref", UUID(as_uuid=True), server_default=sa.func.gen_random_uuid(), nullable=False, comment="identifier: what the certificate calls the person, at random"),
+        sa.Column("completes", UUID(as_uuid=True), comment="none: the erasure that left something, which this one completes"),
+        sa.Column("request_id", sa.BigInteger, comment="none: the request it answers"),
+        sa.Column("reason", sa.Text, nullable=False, comment="none: ground of GDPR art. 17(1), or what it repeats or completes"),
+        sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False, comment="none: when it was asked for"),
+        sa.Column("requested_by", sa.BigInteger, nullable=False, comment="identifier: pseudonym of who ordered it, as in audit_log"),
+        sa.Column("state", sa.Text, server_default="hidden", nullable=False, comment="none: how far it has come"),
+        sa.Column("plan", JSONB, nullable=False, comment="none: what it does: tables, columns, strategies and counts, and no value"),
+        sa.Column("plan_hash", BYTEA, nullable=False, comment="none: SHA-256 of the plan"),
+        sa.Column("hidden_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: since when nothing new of the person is taken"),
+        sa.Column("hidden_xid", XID8, server_default=sa.func.pg_current_xact_id(), nullable=False, comment="none: transaction of that"),
+        sa.Column("erased_at", sa.DateTime(timezone=True), comment="none: when the last step had ended"),
+        sa.Column("horizon", XID8, comment="none: transaction before which all have to end before it is looked at again"),
+        sa.Column("swept_at", sa.DateTime(timezone=True), comment="none: when nothing was left"),
+        sa.Column("certified_at", sa.DateTime(timezone=True), comment="none: when it was certified"),
+        sa.Column("certificate", sa.Text, comment="none: the certificate with its signature, letter by letter"),
+        sa.PrimaryKeyConstraint("id", name="erasures_pkey"),
+        sa.ForeignKeyConstraint(["completes"], ["ops.erasures.id"], name="erasures_completes_fkey"),
+        sa.CheckConstraint("state IN ('hidden', 'erased', 'swept', 'certified')", name="erasures_state_check"),
+        sa.CheckConstraint(
+            "reason IN ('request', 'not_needed', 'consent_withdrawn', 'objection', 'unlawful', 'legal_obligation', 'child_service', 'completion', 'replay')",
+            name="erasures_reason_check",
+        ),
+        sa.CheckConstraint("(state IN ('erased', 'swept', 'certified')) = (erased_at IS NOT NULL)", name="erasures_erased_at_check"),
+        sa.CheckConstraint("(state IN ('swept', 'certified')) = (swept_at IS NOT NULL)", name="erasures_swept_at_check"),
+        sa.CheckConstraint("num_nonnulls(certified_at, certificate) = CASE state WHEN 'certified' THEN 2 ELSE 0 END", name="erasures_certified_at_check"),
+        sa.CheckConstraint("octet_length(plan_hash) = 32", name="erasures_plan_hash_check"),
+        sa.CheckConstraint("(reason = 'completion') = (completes IS NOT NULL)", name="erasures_completes_check"),
+        comment="Each erasure of a person: how far it has come, and its certificate",
+        schema="ops",
+    )
+    op.create_index("erasures_subject_id_idx", "erasures", ["subject_id"], unique=True, schema="ops", postgresql_where=sa.text("completes IS NULL"))
+    op.create_index("erasures_completes_idx", "erasures", ["completes"], schema="ops")
+    op.create_index("erasures_state_idx", "erasures", ["state"], schema="ops", postgresql_where=sa.text("state <> 'certified'"))
+    op.create_table(
+        "erasure_steps",
+        sa.Column("erasure_id", UUID(as_uuid=True), nullable=False, comment="none: the erasure"),
+        sa.Column("position", sa.Integer, nullable=False, comment="none: place in its order"),
+        sa.Column("table_name", sa.Text, nullable=False, comment="none: table, with its schema, as SQL writes it"),
+        sa.Column("action", sa.Text, nullable=False, comment="none: whether rows are deleted or columns of them changed"),
+        sa.Column("planned_rows", sa.BigInteger, nullable=False, comment="none: rows that the plan counted"),
+        sa.Column("done_rows", sa.BigInteger, server_default="0", nullable=False, comment="none: rows done so far"),
+        sa.Column("swept_rows", sa.BigInteger, server_default="0", nullable=False, comment="none: rows that came meanwhile, and were done when it was looked at again"),
+        sa.Column("after_key", JSONB, comment="identifier: key of the last row done; gone once the step has ended"),
+        sa.Column("finished_at", sa.DateTime(timezone=True), comment="none: when it had ended"),
+        sa.PrimaryKeyConstraint("erasure_id", "position", name="erasure_steps_pkey"),
+        sa.ForeignKeyConstraint(["erasure_id"], ["ops.erasures.id"], name="erasure_steps_erasure_id_fkey"),
+        sa.CheckConstraint("action IN ('delete', 'update')", name="erasure_steps_action_check"),
+        sa.CheckConstraint("finished_at IS NULL OR after_key IS NULL", name="erasure_steps_after_key_check"),
+        comment="The steps of an erasure, each of which goes on where it was interrupted",
+        schema="ops",
+    )
+    # Narrow, for everything that is written asks it: for ever, so that no cache or queue brings a person back.
+    op.create_table(
+        "tombstones",
+        sa.Column("subject_id", sa.BigInteger, autoincrement=False, nullable=False, comment="identifier: number of a person of whom nothing is taken any more"),
+        sa.Column("erasure_id", UUID(as_uuid=True), nullable=False, comment="none: the erasure it began with"),
+        sa.Column("worker_xid", XID8, comment="none: transaction that erases at this moment, and so may touch what is left"),
+        sa.PrimaryKeyConstraint("subject_id", name="tombstones_pkey"),
+        sa.ForeignKeyConstraint(["erasure_id"], ["ops.erasures.id"], name="tombstones_erasure_id_fkey"),
+        comment="People who are being erased or were: what is written of them is refused",
+        schema="ops",
+    )
+    op.create_index("tombstones_erasure_id_idx", "tombstones", ["erasure_id"], schema="ops")
+    execute(_ERASURES)
+
+
+def _drop_erasures() -> None:
+    execute(_DROP_ERASURES)
+    for table in ("tombstones", "erasure_steps", "erasures"):
+        op.drop_table(table, schema="ops")
+
+
+_ERASURES = """
+COMMENT ON INDEX ops.erasures_subject_id_idx IS 'one erasure of a person';
+COMMENT ON INDEX ops.erasures_state_idx IS 'what has to be gone on with';
+"""
+
+_DROP_ERASURES = """
+DELETE FROM ops.personal_data AS entry
+ WHERE entry.table_name IN ('ops.erasures', 'ops.erasure_steps', 'ops.tombstones');
+"""
+
+
+# The guard: who erases, and what is refused of whom was erased ------------------------------------------
+
+
+def _create_guard() -> None:
+    pass
+
+
+def _drop_guard() -> None:
+    pass
+
+
+# The ledger: what is erased again after a restore ------------------------------------------------------
+
+
+def _create_ledger() -> None:
+    pass
+
+
+def _drop_ledger() -> None:
+    pass
+
+
+# Recipients who are told, and keys that are destroyed --------------------------------------------------
+
+
+def _create_notices() -> None:
+    pass
+
+
+def _drop_notices() -> None:
+    pass
+
+
+# What is physically left -------------------------------------------------------------------------------
+
+
+def _create_residue() -> None:
+    pass
+
+
+def _drop_residue() -> None:
+    pass
+
+
+# Approvals, retention, and what completes an erasure ---------------------------------------------------
+
+
+def _create_completion() -> None:
+    pass
+
+
+def _drop_completion() -> None:
+    pass
+
 
 
 if __name__ == "__main__":
