@@ -2516,6 +2516,7 @@ DROP FUNCTION ops.due_date_v1(date, integer, text, integer);
 
 def _create_erasures() -> None:
     # allow MIG060: nobody but who answers for privacy, who audits that and who erases may read it
+    # allow MIG061: the trail tells of an erasure by an entry of its own
     # allow MIG062: what proves an erasure, and undoes a backup that brings its person back, holds as long as backups may
     op.create_table(
         "erasures",
@@ -2556,6 +2557,9 @@ def _create_erasures() -> None:
     op.create_index("erasures_subject_id_idx", "erasures", ["subject_id"], unique=True, schema="ops", postgresql_where=sa.text("completes IS NULL"))
     op.create_index("erasures_completes_idx", "erasures", ["completes"], schema="ops")
     op.create_index("erasures_state_idx", "erasures", ["state"], schema="ops", postgresql_where=sa.text("state <> 'certified'"))
+    # allow MIG060: nobody but who answers for privacy, who audits that and who erases may read it
+    # allow MIG061: the trail tells of an erasure by an entry of its own
+    # allow MIG062: holds as long as the erasure it is of
     op.create_table(
         "erasure_steps",
         sa.Column("erasure_id", UUID(as_uuid=True), nullable=False, comment="none: the erasure"),
@@ -2575,6 +2579,9 @@ def _create_erasures() -> None:
         schema="ops",
     )
     # Narrow, for everything that is written asks it: for ever, so that no cache or queue brings a person back.
+    # allow MIG060: nobody but who answers for privacy, who audits that and who erases may read it
+    # allow MIG061: the trail tells of an erasure by an entry of its own
+    # allow MIG062: for ever, or a cache could bring a person back
     op.create_table(
         "tombstones",
         sa.Column("subject_id", sa.BigInteger, autoincrement=False, nullable=False, comment="identifier: number of a person of whom nothing is taken any more"),
@@ -2598,11 +2605,25 @@ def _drop_erasures() -> None:
 _ERASURES = """
 COMMENT ON INDEX ops.erasures_subject_id_idx IS 'one erasure of a person';
 COMMENT ON INDEX ops.erasures_state_idx IS 'what has to be gone on with';
+
+DO $revision$
+BEGIN
+    PERFORM ops.classify_table_v1('ops.erasures', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2): the erasure itself has to be shown"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_column_v1('ops.erasures', 'requested_by', people => 'staff');
+    PERFORM ops.classify_table_v1('ops.erasure_steps', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2): the erasure itself has to be shown"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_table_v1('ops.tombstones', strategy => 'keep', strategy_args => '{"why": "GDPR art. 17(1): nothing of the person may come back"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    INSERT INTO ops.personal_edges (from_table, from_columns, to_table, to_columns, kind, note)
+    VALUES ('ops.erasures', '{subject_id}', 'public.users', '{id}', 'column', 'the erasure outlives the row'),
+           ('ops.tombstones', '{subject_id}', 'public.users', '{id}', 'column', 'it outlives the row');
+END
+$revision$;
 """
 
 _DROP_ERASURES = """
 DELETE FROM ops.personal_data AS entry
  WHERE entry.table_name IN ('ops.erasures', 'ops.erasure_steps', 'ops.tombstones');
+DELETE FROM ops.personal_edges AS edge
+ WHERE edge.from_table IN ('ops.erasures', 'ops.tombstones');
 """
 
 
