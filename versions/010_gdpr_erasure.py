@@ -3142,8 +3142,10 @@ COMMENT ON FUNCTION ops.horizon_blockers_v1(uuid) IS
     'What an erasure still waits for: sessions and prepared transactions older than its horizon, or that see what was before it';
 """
 
-# The trail stays as it was committed to. Entries that name a person by their number lose it, whether they are sealed or
-# not, which is told of each; then the mapping of their pseudonym goes, unless a hold keeps what it leads to.
+# The trail stays as it was committed to. Entries that name a person lose what does so, be it their number or that of a
+# row about them that is kept, whether they are sealed or not. That each was redacted is told, but not of which: who
+# knew which entries one erasure redacted would know by their pseudonym all that person did. Then the mapping of the
+# pseudonym goes, unless a hold keeps what it leads to.
 _FORGETTING = """
 CREATE FUNCTION ops.is_trail_held(subject bigint) RETURNS boolean
 LANGUAGE sql STABLE
@@ -3155,17 +3157,31 @@ SET search_path = pg_catalog, pg_temp AS $function$
 $function$;
 COMMENT ON FUNCTION ops.is_trail_held(bigint) IS 'Whether a hold keeps it known whom entries of the trail are about';
 
-CREATE FUNCTION ops.numbered_types() RETURNS text[]
-LANGUAGE sql STABLE
+CREATE FUNCTION ops.entries_naming(subject bigint) RETURNS TABLE (entity_id bigint, entity_type text)
+LANGUAGE sql STABLE ROWS 20
 SET search_path = pg_catalog, pg_temp AS $function$
-    SELECT coalesce(array_agg(DISTINCT edge.discriminator_value), '{}')
+    SELECT subject, edge.discriminator_value
       FROM ops.personal_edges AS edge
      WHERE edge.from_table = 'public.audit_log'
        AND edge.from_columns = '{entity_id}'
        AND edge.to_table = 'public.users'
        AND edge.kind = 'polymorphic'
+     UNION
+    SELECT request.id, kind.name
+      FROM public.data_subject_requests AS request
+     CROSS JOIN (VALUES ('data_subject_request'), ('data_subject_request_event')) AS kind (name)
+     WHERE request.user_id = subject
+     UNION
+    SELECT hold.id, 'legal_hold'
+      FROM ops.legal_holds AS hold
+     WHERE hold.subject_id = subject
+     UNION
+    SELECT event.id, 'consent_event'
+      FROM public.consent_events AS event
+     WHERE event.user_id = subject
 $function$;
-COMMENT ON FUNCTION ops.numbered_types() IS 'The kinds of things whose entries in the trail carry the number of a person';
+COMMENT ON FUNCTION ops.entries_naming(bigint) IS
+    'What entries of the trail are about that lead to a person: their number, or a row about them that outlives them';
 
 CREATE FUNCTION ops.is_remembered(subject bigint) RETURNS boolean
 LANGUAGE sql STABLE
@@ -3173,9 +3189,9 @@ SET search_path = pg_catalog, pg_temp AS $function$
     SELECT NOT ops.is_trail_held(subject)
            AND (EXISTS (SELECT FROM ops.pseudonyms AS pseudonym WHERE pseudonym.user_id = subject)
                 OR EXISTS (SELECT
-                             FROM public.audit_log AS entry
-                            WHERE entry.entity_id = subject
-                              AND entry.entity_type = ANY (ops.numbered_types())))
+                             FROM ops.entries_naming(subject) AS named
+                             JOIN public.audit_log AS entry
+                               ON entry.entity_id = named.entity_id AND entry.entity_type = named.entity_type))
            OR EXISTS (SELECT
                         FROM public.users AS person
                        WHERE person.id = subject
@@ -3187,6 +3203,8 @@ CREATE FUNCTION ops.redact_subject(subject bigint) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
+    acting CONSTANT bigint := ops.acting_ref();
+    took CONSTANT text[] := '{entity_id,entity_key,request_id,payload,salt}';
     redacted_count bigint;
 BEGIN
     WITH gone AS (
@@ -3204,15 +3222,22 @@ BEGIN
                request_id = NULL,
                payload = NULL,
                salt = NULL
-         WHERE entry.entity_id = subject
-           AND entry.entity_type = ANY (ops.numbered_types())
+          FROM ops.entries_naming(subject) AS named
+         WHERE entry.entity_id = named.entity_id
+           AND entry.entity_type = named.entity_type
            AND entry.redacted IS NULL
         RETURNING entry.id
     ), told AS (
-        INSERT INTO public.audit_log (entity_type, entity_id, action, actor_type, actor_ref, changed_columns)
-        SELECT 'audit_entry', gone.id, 'redact', 'service', ops.acting_ref(),
-               ARRAY['entity_id', 'entity_key', 'request_id', 'payload', 'salt']
-          FROM gone
+        -- An entry that is redacted as it is written.
+        INSERT INTO public.audit_log (id, xid, created_at, entity_type, entity_id, action, actor_type, actor_ref, changed_columns,
+                                      salt, redacted, commitment)
+        SELECT telling.id, telling.xid, telling.at, 'audit_entry', 0, 'redact', 'service', acting, took, NULL, telling.private,
+               ops.audit_commitment_v1(telling.id, telling.xid, telling.at, 'audit_entry', 'redact', 'service', acting, NULL, took,
+                                       telling.private)
+          FROM (SELECT nextval('public.audit_log_id_seq') AS id, pg_current_xact_id() AS xid, clock_timestamp() AS at,
+                       ops.audit_private_v1(uuid_send(gen_random_uuid()), gone.id, NULL, NULL, NULL) AS private
+                  FROM gone
+                OFFSET 0) AS telling
         RETURNING id
     )
     SELECT count(*)
@@ -3221,7 +3246,7 @@ BEGIN
     RETURN redacted_count;
 END
 $function$;
-COMMENT ON FUNCTION ops.redact_subject(bigint) IS 'Take the number of a person from the entries that carry it, and tell so of each';
+COMMENT ON FUNCTION ops.redact_subject(bigint) IS 'Take from entries what names a person, and tell how many they were, one by one';
 
 CREATE FUNCTION ops.forget_subject_v1(erasure uuid) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
@@ -3319,7 +3344,7 @@ DROP FUNCTION ops.pseudonyms_stay();
 DROP FUNCTION ops.forget_subject_v1(uuid);
 DROP FUNCTION ops.redact_subject(bigint);
 DROP FUNCTION ops.is_remembered(bigint);
-DROP FUNCTION ops.numbered_types();
+DROP FUNCTION ops.entries_naming(bigint);
 DROP FUNCTION ops.is_trail_held(bigint);
 DROP FUNCTION ops.horizon_blockers_v1(uuid);
 DROP FUNCTION ops.certify_erasure_v1(uuid, text);
