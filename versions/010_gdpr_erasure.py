@@ -2723,20 +2723,22 @@ CREATE FUNCTION ops.claim_notice_v1(skipped text[], first_pause interval, longes
 RETURNS TABLE (notice uuid, recipient text, channel text, url text, attempts integer, key_id text, payload bytea)
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
+    WITH next AS MATERIALIZED (
+        SELECT due.id, told.notice_channel, told.notice_url
+          FROM ops.erasure_notices AS due
+          JOIN ops.recipients AS told ON told.code = due.recipient
+         WHERE due.outcome IS NULL
+           AND due.due_at <= clock_timestamp()
+           AND told.notice_channel IN ('webhook', 'command')
+           AND due.recipient <> ALL (skipped)
+         ORDER BY due.due_at
+         LIMIT 1
+           FOR UPDATE OF due SKIP LOCKED)
     UPDATE ops.erasure_notices AS claimed
        SET attempts = claimed.attempts + 1,
            tried_at = clock_timestamp(),
            due_at = clock_timestamp() + least(longest_pause, first_pause * (2 ^ least(claimed.attempts, 20))) * (0.75 + random() / 2)
-      FROM (SELECT due.id, told.notice_channel, told.notice_url
-              FROM ops.erasure_notices AS due
-              JOIN ops.recipients AS told ON told.code = due.recipient
-             WHERE due.outcome IS NULL
-               AND due.due_at <= clock_timestamp()
-               AND told.notice_channel IN ('webhook', 'command')
-               AND due.recipient <> ALL (skipped)
-             ORDER BY due.due_at
-             LIMIT 1
-               FOR UPDATE OF due SKIP LOCKED) AS next
+      FROM next
      WHERE claimed.id = next.id
     RETURNING claimed.id, claimed.recipient, next.notice_channel, next.notice_url, claimed.attempts, claimed.key_id, claimed.payload
 $function$;
