@@ -599,10 +599,18 @@ def _create_processing() -> None:
         sa.Column("country_code", domain("country_code"), nullable=False, comment="none: where they process it"),
         sa.Column("safeguards", sa.Text, comment="none: what allows the transfer, where the GDPR does not apply (art. 46)"),
         sa.Column("categories", ARRAY(sa.Text), nullable=False, comment="none: classes of data they are given"),
+        sa.Column("notice_channel", sa.Text, comment="none: how they are told of an erasure (GDPR art. 19); NULL is not decided, none where they hold no copy"),
+        sa.Column("notice_url", sa.Text, comment="none: where a webhook is; its token is kept elsewhere"),
+        sa.Column("knows_by", JSONB, server_default=sa.text("'[]'"), nullable=False, comment="none: columns whose values they know a person by, as objects of as, table, column and where"),
         sa.PrimaryKeyConstraint("code", name="recipients_pkey"),
         sa.ForeignKeyConstraint(["country_code"], ["countries.code"], name="recipients_country_code_fkey"),
         sa.CheckConstraint("kind IN ('processor', 'joint_controller', 'controller', 'authority')", name="recipients_kind_check"),
         sa.CheckConstraint("categories <> '{}' AND categories <@ ARRAY['identifier', 'contact', 'location', 'behavioural', 'content', 'derived']", name="recipients_categories_check"),
+        sa.CheckConstraint("notice_channel IN ('webhook', 'command', 'hand', 'none')", name="recipients_notice_channel_check"),
+        sa.CheckConstraint("(notice_channel IS NOT DISTINCT FROM 'webhook') = (notice_url IS NOT NULL)", name="recipients_notice_url_check"),
+        sa.CheckConstraint(r"notice_url ~ '^(https://[^/?#@[:space:]]+|http://(localhost|127\.0\.0\.1)(:[0-9]+)?)([/?][^[:space:]]*)?$'", name="recipients_notice_url_safe_check"),
+        sa.CheckConstraint("jsonb_typeof(knows_by) = 'array' AND (knows_by <> '[]' OR coalesce(notice_channel, 'none') = 'none')", name="recipients_knows_by_check"),
+        sa.CheckConstraint("notice_channel NOT IN ('webhook', 'command') OR code ~ '^[a-z][a-z0-9_]*$'", name="recipients_code_check"),
         comment="Who else is given personal data, what for, and on what ground it leaves",
         schema="ops",
     )
@@ -2750,11 +2758,145 @@ def _drop_ledger() -> None:
 
 
 def _create_notices() -> None:
-    pass
+    # allow MIG060: nobody but who answers for privacy, who audits that and who erases may read it
+    # allow MIG061: the trail tells of an erasure by an entry of its own
+    # allow MIG062: holds as long as the erasure it is of
+    op.create_table(
+        "erasure_notices",
+        sa.Column("id", UUID(as_uuid=True), nullable=False, comment="none: number of the notice, by which a recipient knows it again"),
+        sa.Column("erasure_id", UUID(as_uuid=True), nullable=False, comment="none: the erasure it tells of"),
+        sa.Column("recipient", sa.Text, nullable=False, comment="none: who is told"),
+        sa.Column("queued_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: since when"),
+        sa.Column("due_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: when it is tried next"),
+        sa.Column("attempts", sa.Integer, server_default="0", nullable=False, comment="none: how often it was tried"),
+        sa.Column("tried_at", sa.DateTime(timezone=True), comment="none: when it last was"),
+        sa.Column("problem", sa.Text, comment="none: why the last try failed, in words of ours"),
+        sa.Column("outcome", sa.Text, comment="none: how it ended; NULL is pending"),
+        sa.Column("ended_at", sa.DateTime(timezone=True), comment="none: when"),
+        sa.Column("ended_by", sa.BigInteger, comment="identifier: pseudonym of who wrote down the end, as in audit_log"),
+        sa.Column("receipt", sa.Text, comment="none: number under which the recipient keeps it"),
+        sa.Column("key_id", sa.Text, nullable=False, comment="none: key that the next column is encrypted with"),
+        sa.Column("payload", BYTEA, comment="identifier: what is told, encrypted with a key that is kept elsewhere; gone at the end"),
+        sa.PrimaryKeyConstraint("id", name="erasure_notices_pkey"),
+        sa.UniqueConstraint("erasure_id", "recipient", name="erasure_notices_erasure_id_recipient_key"),
+        sa.ForeignKeyConstraint(["erasure_id"], ["ops.erasures.id"], name="erasure_notices_erasure_id_fkey"),
+        sa.ForeignKeyConstraint(["recipient"], ["ops.recipients.code"], name="erasure_notices_recipient_fkey"),
+        sa.CheckConstraint("outcome IN ('told', 'impossible', 'disproportionate')", name="erasure_notices_outcome_check"),
+        sa.CheckConstraint("num_nonnulls(outcome, ended_at, ended_by) IN (0, 3) AND (outcome IS NULL) = (payload IS NOT NULL)", name="erasure_notices_ended_at_check"),
+        sa.CheckConstraint("receipt IS NULL OR (outcome = 'told' AND receipt ~ '^[A-Za-z0-9._:-]{1,128}$')", name="erasure_notices_receipt_check"),
+        sa.CheckConstraint("length(problem) <= 200", name="erasure_notices_problem_check"),
+        sa.CheckConstraint("key_id ~ '^[0-9a-f]{16}$'", name="erasure_notices_key_id_check"),
+        comment="Who has to be told of which erasure (GDPR art. 19), and who has been",
+        schema="ops",
+    )
+    op.create_index("erasure_notices_recipient_idx", "erasure_notices", ["recipient"], schema="ops")
+    op.create_index("erasure_notices_due_at_idx", "erasure_notices", ["due_at"], schema="ops", postgresql_where=sa.text("outcome IS NULL"))
+    execute(_NOTICES)
 
 
 def _drop_notices() -> None:
-    pass
+    execute(_DROP_NOTICES)
+    op.drop_table("erasure_notices", schema="ops")
+
+
+_NOTICES = """
+COMMENT ON INDEX ops.erasure_notices_due_at_idx IS 'which is to be tried next';
+
+CREATE FUNCTION ops.queue_notice_v1(notice uuid, erasure uuid, recipient text, key_id text, payload bytea) RETURNS boolean
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    WITH queued AS (
+        INSERT INTO ops.erasure_notices (id, erasure_id, recipient, key_id, payload)
+        VALUES (notice, erasure, recipient, key_id, payload)
+            ON CONFLICT ON CONSTRAINT erasure_notices_erasure_id_recipient_key DO NOTHING
+        RETURNING id)
+    SELECT EXISTS (SELECT FROM queued)
+$function$;
+COMMENT ON FUNCTION ops.queue_notice_v1(uuid, uuid, text, text, bytea) IS
+    'Queue what a recipient is to be told of an erasure, once; tells whether it was not queued before';
+
+-- The next try is set before this one is made: whoever is killed in between has lost nothing.
+CREATE FUNCTION ops.claim_notice_v1(skipped text[], first_pause interval, longest_pause interval)
+RETURNS TABLE (notice uuid, recipient text, channel text, url text, attempts integer, key_id text, payload bytea)
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    WITH next AS MATERIALIZED (
+        SELECT due.id, told.notice_channel, told.notice_url
+          FROM ops.erasure_notices AS due
+          JOIN ops.recipients AS told ON told.code = due.recipient
+         WHERE due.outcome IS NULL
+           AND due.due_at <= clock_timestamp()
+           AND told.notice_channel IN ('webhook', 'command')
+           AND due.recipient <> ALL (skipped)
+         ORDER BY due.due_at
+         LIMIT 1
+           FOR UPDATE OF due SKIP LOCKED)
+    UPDATE ops.erasure_notices AS claimed
+       SET attempts = claimed.attempts + 1,
+           tried_at = clock_timestamp(),
+           due_at = clock_timestamp() + least(longest_pause, first_pause * (2 ^ least(claimed.attempts, 20))) * (0.75 + random() / 2)
+      FROM next
+     WHERE claimed.id = next.id
+    RETURNING claimed.id, claimed.recipient, next.notice_channel, next.notice_url, claimed.attempts, claimed.key_id, claimed.payload
+$function$;
+COMMENT ON FUNCTION ops.claim_notice_v1(text[], interval, interval) IS
+    'Take the notice that is due, of no recipient that is skipped, and set when it is tried again; the pauses double';
+
+CREATE FUNCTION ops.note_problem_v1(notice uuid, problem text) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    UPDATE ops.erasure_notices AS failed
+       SET problem = left(note_problem_v1.problem, 200)
+     WHERE failed.id = notice
+       AND failed.outcome IS NULL
+$function$;
+COMMENT ON FUNCTION ops.note_problem_v1(uuid, text) IS 'Say why a try to tell a recipient failed, in words that name nobody';
+
+CREATE FUNCTION ops.end_notice_v1(notice uuid, outcome text, receipt text DEFAULT NULL) RETURNS boolean
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    WITH ended AS (
+        UPDATE ops.erasure_notices AS pending
+           SET outcome = end_notice_v1.outcome,
+               receipt = end_notice_v1.receipt,
+               ended_at = clock_timestamp(),
+               ended_by = ops.acting_ref(),
+               problem = NULL,
+               payload = NULL
+         WHERE pending.id = notice
+           AND pending.outcome IS NULL
+        RETURNING pending.id)
+    SELECT EXISTS (SELECT FROM ended)
+$function$;
+COMMENT ON FUNCTION ops.end_notice_v1(uuid, text, text) IS
+    'Say that a recipient was told, or why that is impossible or disproportionate; what was to be told is gone then. Tells whether it was pending';
+
+REVOKE EXECUTE ON FUNCTION ops.queue_notice_v1(uuid, uuid, text, text, bytea),
+                           ops.claim_notice_v1(text[], interval, interval),
+                           ops.note_problem_v1(uuid, text),
+                           ops.end_notice_v1(uuid, text, text)
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ops.end_notice_v1(uuid, text, text) TO agent_privacy;
+GRANT SELECT ON ops.erasure_notices TO agent_privacy;
+GRANT SELECT (id, erasure_id, recipient, queued_at, due_at, attempts, tried_at, problem, outcome, ended_at, ended_by, receipt, key_id)
+    ON ops.erasure_notices TO agent_auditor;
+
+DO $revision$
+BEGIN
+    PERFORM ops.classify_table_v1('ops.erasure_notices', strategy => 'keep', strategy_args => '{"why": "GDPR art. 19: the recipient has to be told", "until": "the recipient is told"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_column_v1('ops.erasure_notices', 'ended_by', people => 'staff');
+END
+$revision$;
+"""
+
+_DROP_NOTICES = """
+DELETE FROM ops.personal_data AS entry
+ WHERE entry.table_name = 'ops.erasure_notices';
+DROP FUNCTION ops.end_notice_v1(uuid, text, text);
+DROP FUNCTION ops.note_problem_v1(uuid, text);
+DROP FUNCTION ops.claim_notice_v1(text[], interval, interval);
+DROP FUNCTION ops.queue_notice_v1(uuid, uuid, text, text, bytea);
+"""
 
 
 # What is physically left -------------------------------------------------------------------------------
