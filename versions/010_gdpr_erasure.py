@@ -40,6 +40,7 @@ def upgrade() -> None:
         _create_notices()
         _create_residue()
         _create_completion()
+        execute(_LET_ERASER_READ)
         execute(published())
 
 
@@ -2867,6 +2868,7 @@ BEGIN
     PERFORM ops.guard_table_v1('public.recommendations', 'user_id');
     PERFORM ops.guard_table_v1('public.objections', 'user_id');
     PERFORM ops.guard_table_v1('ops.restrictions', 'user_id');
+    PERFORM ops.guard_table_v1('ops.restriction_permits');
     PERFORM ops.guard_table_v1('ops.pseudonyms', 'user_id');
 END
 $revision$;
@@ -3270,6 +3272,18 @@ GRANT USAGE ON SCHEMA ops TO agent_eraser;
 GRANT USAGE ON TYPE public.nfc_text, public.email_address, public.locale_tag, public.country_code, public.isrc, public.upc,
                     public.audit_action, public.audit_actor
     TO agent_eraser;
+GRANT EXECUTE ON FUNCTION ops.begin_erasure_v1(bigint, text, timestamptz, jsonb, bytea, jsonb, bigint, bigint, uuid),
+                          ops.work_on_v1(uuid), ops.step_done_v1(uuid, integer, bigint, jsonb, boolean, boolean),
+                          ops.forget_subject_v1(uuid), ops.erasure_reached_v1(uuid, text, xid8),
+                          ops.certify_erasure_v1(uuid, text), ops.horizon_blockers_v1(uuid),
+                          ops.row_key_v1(text, jsonb), ops.holds_v1(bigint, timestamptz),
+                          ops.holds_of_row_v1(bigint, text, jsonb, text, timestamptz), ops.acting_ref()
+    TO agent_eraser;
+GRANT SELECT ON ops.erasures, ops.erasure_steps, ops.tombstones TO agent_privacy, agent_auditor;
+"""
+
+# Once all tables are there.
+_LET_ERASER_READ = """
 DO $revision$
 DECLARE
     target regclass;
@@ -3283,21 +3297,13 @@ BEGIN
            AND class.relkind IN ('r', 'p', 'v', 'm')
            AND NOT class.relispartition
            AND class.relowner = 'agent_owner'::regrole
-           AND class.relname <> 'alembic_version'
+           AND class.relname NOT IN ('alembic_version', 'erasure_secrets', 'subject_keys')
          ORDER BY namespace.nspname, class.relname
     LOOP
         EXECUTE pg_catalog.format('GRANT SELECT ON %s TO agent_eraser', target);
     END LOOP;
 END
 $revision$;
-GRANT EXECUTE ON FUNCTION ops.begin_erasure_v1(bigint, text, timestamptz, jsonb, bytea, jsonb, bigint, bigint, uuid),
-                          ops.work_on_v1(uuid), ops.step_done_v1(uuid, integer, bigint, jsonb, boolean, boolean),
-                          ops.forget_subject_v1(uuid), ops.erasure_reached_v1(uuid, text, xid8),
-                          ops.certify_erasure_v1(uuid, text), ops.horizon_blockers_v1(uuid),
-                          ops.row_key_v1(text, jsonb), ops.holds_v1(bigint, timestamptz),
-                          ops.holds_of_row_v1(bigint, text, jsonb, text, timestamptz), ops.acting_ref()
-    TO agent_eraser;
-GRANT SELECT ON ops.erasures, ops.erasure_steps, ops.tombstones TO agent_privacy, agent_auditor;
 """
 
 _DROP_GUARD = """
@@ -3429,6 +3435,7 @@ CREATE FUNCTION ops.erasure_noise_v1(secret bytea, told text) RETURNS bytea
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN sha256('agentdb erasure 1'::bytea || secret || convert_to(told, 'UTF8'));
 COMMENT ON FUNCTION ops.erasure_noise_v1(bytea, text) IS 'Bytes that say nothing to who does not have the secret';
+GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.erasure_noise_v1(bytea, text) TO agent_eraser;
 
 DO $revision$
 BEGIN
