@@ -34,6 +34,7 @@ def upgrade() -> None:
         _create_requests()
         _create_erasures()
         _create_guard()
+        _create_plans()
         _create_ledger()
         _create_notices()
         _create_residue()
@@ -47,6 +48,7 @@ def downgrade() -> None:
         _drop_residue()
         _drop_notices()
         _drop_ledger()
+        _drop_plans()
         _drop_guard()
         _drop_erasures()
         _drop_requests()
@@ -1922,10 +1924,11 @@ VALUES ('ops.legal_holds', 'released', 'released_at', INTERVAL '5 years', 'delet
 # visible, for by them a restricted person allows a use, or forbids one (art. 18(2)). What a session is set to opens
 # nothing: a permit counts once the trail says, in the same transaction, that it is used.
 _RESTRICTIONS = """
+-- What has an effect on a person and proves nothing goes with them.
 CREATE TRIGGER restrictions_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.restrictions
-    FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
+    FOR EACH STATEMENT WHEN (current_user <> 'agent_eraser') EXECUTE FUNCTION ops.refuse_change();
 CREATE TRIGGER restriction_permits_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.restriction_permits
-    FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
+    FOR EACH STATEMENT WHEN (current_user <> 'agent_eraser') EXECUTE FUNCTION ops.refuse_change();
 
 CREATE FUNCTION ops.permit_in_force(permit ops.restriction_permits) RETURNS boolean
 LANGUAGE sql STABLE
@@ -2636,6 +2639,100 @@ def _create_guard() -> None:
 
 def _drop_guard() -> None:
     pass
+
+
+# Plans: what stands for a person in rows that stay ------------------------------------------------------
+
+
+def _create_plans() -> None:
+    # allow MIG060: nobody may read it but through a function that only who erases may call
+    # allow MIG061: there is one for each erasure, which the trail tells of
+    # allow MIG062: gone as soon as nothing is left of the person
+    op.create_table(
+        "erasure_secrets",
+        sa.Column("erasure_id", UUID(as_uuid=True), nullable=False, comment="none: the erasure"),
+        sa.Column("secret", BYTEA, server_default=sa.text("uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())"), nullable=False, comment="none: at random; what stands for its person in rows that stay is made of it"),
+        sa.PrimaryKeyConstraint("erasure_id", name="erasure_secrets_pkey"),
+        sa.ForeignKeyConstraint(["erasure_id"], ["ops.erasures.id"], name="erasure_secrets_erasure_id_fkey"),
+        sa.CheckConstraint("octet_length(secret) = 32", name="erasure_secrets_secret_check"),
+        comment="What pseudonyms and random values of an erasure are made of, so that one that was interrupted goes on with the same; gone once nothing is left",
+        schema="ops",
+    )
+    execute(_PLANS)
+
+
+def _drop_plans() -> None:
+    execute(_DROP_PLANS)
+    op.drop_table("erasure_secrets", schema="ops")
+
+
+# What is made of the secret is the same in every session of one erasure, and nobody can make it again afterwards.
+_PLANS = """
+CREATE FUNCTION ops.erasures_keep_secret() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO ops.erasure_secrets (erasure_id)
+        VALUES (NEW.id);
+    ELSE
+        DELETE FROM ops.erasure_secrets AS kept
+         WHERE kept.erasure_id = NEW.id;
+    END IF;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION ops.erasures_keep_secret() IS 'Give an erasure a secret, and take it once nothing is left of the person';
+
+CREATE TRIGGER erasures_give_secret AFTER INSERT ON ops.erasures
+    FOR EACH ROW WHEN (NEW.state IN ('hidden', 'erased')) EXECUTE FUNCTION ops.erasures_keep_secret();
+CREATE TRIGGER erasures_take_secret AFTER UPDATE OF state ON ops.erasures
+    FOR EACH ROW WHEN (NEW.state IN ('swept', 'certified')) EXECUTE FUNCTION ops.erasures_keep_secret();
+
+CREATE FUNCTION ops.erasure_secret_v1(subject bigint) RETURNS bytea
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    found_secret bytea;
+BEGIN
+    SELECT kept.secret
+      INTO found_secret
+      FROM ops.erasures AS erasure
+      JOIN ops.erasure_secrets AS kept ON kept.erasure_id = erasure.id
+     WHERE erasure.subject_id = subject
+     ORDER BY erasure.hidden_at DESC
+     LIMIT 1;
+    IF found_secret IS NULL THEN
+        RAISE EXCEPTION 'no erasure of that person is under way'
+              USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'agentdb gdpr-erasure erase begins one';
+    END IF;
+    RETURN found_secret;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION ops.erasure_secret_v1(bigint) IS 'What pseudonyms and random values of the erasure of a person are made of';
+
+CREATE FUNCTION ops.erasure_noise_v1(secret bytea, told text) RETURNS bytea
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN sha256('agentdb erasure 1'::bytea || secret || convert_to(told, 'UTF8'));
+COMMENT ON FUNCTION ops.erasure_noise_v1(bytea, text) IS 'Bytes that say nothing to who does not have the secret';
+
+DO $revision$
+BEGIN
+    PERFORM ops.classify_table_v1('ops.erasure_secrets');
+END
+$revision$;
+"""
+
+_DROP_PLANS = """
+DELETE FROM ops.personal_data AS entry
+ WHERE entry.table_name = 'ops.erasure_secrets';
+DROP TRIGGER erasures_take_secret ON ops.erasures;
+DROP TRIGGER erasures_give_secret ON ops.erasures;
+DROP FUNCTION ops.erasure_noise_v1(bytea, text);
+DROP FUNCTION ops.erasure_secret_v1(bigint);
+DROP FUNCTION ops.erasures_keep_secret();
+"""
 
 
 # The ledger: what is erased again after a restore ------------------------------------------------------
