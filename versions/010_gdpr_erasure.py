@@ -34,6 +34,7 @@ def upgrade() -> None:
         _create_requests()
         _create_erasures()
         _create_guard()
+        _create_plans()
         _create_ledger()
         _create_notices()
         _create_residue()
@@ -47,6 +48,7 @@ def downgrade() -> None:
         _drop_residue()
         _drop_notices()
         _drop_ledger()
+        _drop_plans()
         _drop_guard()
         _drop_erasures()
         _drop_requests()
@@ -1930,10 +1932,11 @@ VALUES ('ops.legal_holds', 'released', 'released_at', INTERVAL '5 years', 'delet
 # visible, for by them a restricted person allows a use, or forbids one (art. 18(2)). What a session is set to opens
 # nothing: a permit counts once the trail says, in the same transaction, that it is used.
 _RESTRICTIONS = """
+-- What has an effect on a person and proves nothing goes with them.
 CREATE TRIGGER restrictions_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.restrictions
-    FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
+    FOR EACH STATEMENT WHEN (current_user <> 'agent_eraser') EXECUTE FUNCTION ops.refuse_change();
 CREATE TRIGGER restriction_permits_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.restriction_permits
-    FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
+    FOR EACH STATEMENT WHEN (current_user <> 'agent_eraser') EXECUTE FUNCTION ops.refuse_change();
 
 CREATE FUNCTION ops.permit_in_force(permit ops.restriction_permits) RETURNS boolean
 LANGUAGE sql STABLE
@@ -2646,6 +2649,100 @@ def _drop_guard() -> None:
     pass
 
 
+# Plans: what stands for a person in rows that stay ------------------------------------------------------
+
+
+def _create_plans() -> None:
+    # allow MIG060: nobody may read it but through a function that only who erases may call
+    # allow MIG061: there is one for each erasure, which the trail tells of
+    # allow MIG062: gone as soon as nothing is left of the person
+    op.create_table(
+        "erasure_secrets",
+        sa.Column("erasure_id", UUID(as_uuid=True), nullable=False, comment="none: the erasure"),
+        sa.Column("secret", BYTEA, server_default=sa.text("uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())"), nullable=False, comment="none: at random; what stands for its person in rows that stay is made of it"),
+        sa.PrimaryKeyConstraint("erasure_id", name="erasure_secrets_pkey"),
+        sa.ForeignKeyConstraint(["erasure_id"], ["ops.erasures.id"], name="erasure_secrets_erasure_id_fkey"),
+        sa.CheckConstraint("octet_length(secret) = 32", name="erasure_secrets_secret_check"),
+        comment="What pseudonyms and random values of an erasure are made of, so that one that was interrupted goes on with the same; gone once nothing is left",
+        schema="ops",
+    )
+    execute(_PLANS)
+
+
+def _drop_plans() -> None:
+    execute(_DROP_PLANS)
+    op.drop_table("erasure_secrets", schema="ops")
+
+
+# What is made of the secret is the same in every session of one erasure, and nobody can make it again afterwards.
+_PLANS = """
+CREATE FUNCTION ops.erasures_keep_secret() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO ops.erasure_secrets (erasure_id)
+        VALUES (NEW.id);
+    ELSE
+        DELETE FROM ops.erasure_secrets AS kept
+         WHERE kept.erasure_id = NEW.id;
+    END IF;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION ops.erasures_keep_secret() IS 'Give an erasure a secret, and take it once nothing is left of the person';
+
+CREATE TRIGGER erasures_give_secret AFTER INSERT ON ops.erasures
+    FOR EACH ROW WHEN (NEW.state IN ('hidden', 'erased')) EXECUTE FUNCTION ops.erasures_keep_secret();
+CREATE TRIGGER erasures_take_secret AFTER UPDATE OF state ON ops.erasures
+    FOR EACH ROW WHEN (NEW.state IN ('swept', 'certified')) EXECUTE FUNCTION ops.erasures_keep_secret();
+
+CREATE FUNCTION ops.erasure_secret_v1(subject bigint) RETURNS bytea
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    found_secret bytea;
+BEGIN
+    SELECT kept.secret
+      INTO found_secret
+      FROM ops.erasures AS erasure
+      JOIN ops.erasure_secrets AS kept ON kept.erasure_id = erasure.id
+     WHERE erasure.subject_id = subject
+     ORDER BY erasure.hidden_at DESC
+     LIMIT 1;
+    IF found_secret IS NULL THEN
+        RAISE EXCEPTION 'no erasure of that person is under way'
+              USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'agentdb gdpr-erasure erase begins one';
+    END IF;
+    RETURN found_secret;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION ops.erasure_secret_v1(bigint) IS 'What pseudonyms and random values of the erasure of a person are made of';
+
+CREATE FUNCTION ops.erasure_noise_v1(secret bytea, told text) RETURNS bytea
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN sha256('agentdb erasure 1'::bytea || secret || convert_to(told, 'UTF8'));
+COMMENT ON FUNCTION ops.erasure_noise_v1(bytea, text) IS 'Bytes that say nothing to who does not have the secret';
+
+DO $revision$
+BEGIN
+    PERFORM ops.classify_table_v1('ops.erasure_secrets');
+END
+$revision$;
+"""
+
+_DROP_PLANS = """
+DELETE FROM ops.personal_data AS entry
+ WHERE entry.table_name = 'ops.erasure_secrets';
+DROP TRIGGER erasures_take_secret ON ops.erasures;
+DROP TRIGGER erasures_give_secret ON ops.erasures;
+DROP FUNCTION ops.erasure_noise_v1(bytea, text);
+DROP FUNCTION ops.erasure_secret_v1(bigint);
+DROP FUNCTION ops.erasures_keep_secret();
+"""
+
+
 # The ledger: what is erased again after a restore ------------------------------------------------------
 
 
@@ -2817,11 +2914,128 @@ def _drop_residue() -> None:
 
 
 def _create_completion() -> None:
-    pass
+    op.create_table(
+        "erasure_limits",
+        sa.Column("only_one", sa.Boolean, server_default=sa.true(), nullable=False, comment="none: there is one row"),
+        sa.Column("most_rows", sa.BigInteger, nullable=False, comment="none: rows that one erasure may do without approval"),
+        sa.Column("most_share", sa.Numeric, nullable=False, comment="none: share of the rows of a table that it may do without"),
+        sa.Column("approvers", sa.Integer, nullable=False, comment="none: how many persons have to approve what does more"),
+        sa.PrimaryKeyConstraint("only_one", name="erasure_limits_pkey"),
+        sa.CheckConstraint("only_one", name="erasure_limits_only_one_check"),
+        sa.CheckConstraint("most_rows >= 0", name="erasure_limits_most_rows_check"),
+        sa.CheckConstraint("most_share BETWEEN 0 AND 1", name="erasure_limits_most_share_check"),
+        sa.CheckConstraint("approvers >= 2", name="erasure_limits_approvers_check"),
+        comment="What an erasure may do before persons have to approve of it",
+        schema="ops",
+    )
+    # allow MIG060: nobody but who answers for privacy, and who audits that, may read it
+    op.create_table(
+        "erasure_approvals",
+        sa.Column("id", sa.BigInteger, autoincrement=True, nullable=False, comment="none: number of the approval"),
+        sa.Column("subject_id", sa.BigInteger, nullable=False, comment="identifier: whose erasure; no foreign key, an approval outlives the row"),
+        sa.Column("plan_hash", BYTEA, nullable=False, comment="none: SHA-256 of the plan that was approved"),
+        sa.Column("most_rows", sa.BigInteger, nullable=False, comment="none: rows that the plan may do at most"),
+        sa.Column("approved_by", sa.BigInteger, nullable=False, comment="identifier: pseudonym of the login that approved, as in audit_log"),
+        sa.Column("approved_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: when"),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False, comment="none: until when it counts"),
+        sa.PrimaryKeyConstraint("id", name="erasure_approvals_pkey"),
+        sa.CheckConstraint("octet_length(plan_hash) = 32", name="erasure_approvals_plan_hash_check"),
+        sa.CheckConstraint("most_rows > 0", name="erasure_approvals_most_rows_check"),
+        sa.CheckConstraint("expires_at > approved_at", name="erasure_approvals_expires_at_check"),
+        comment="Who approved of an erasure that does more than one may, append-only",
+        schema="ops",
+    )
+    op.create_index("erasure_approvals_subject_id_idx", "erasure_approvals", ["subject_id"], schema="ops")
+    execute(_APPROVALS)
 
 
 def _drop_completion() -> None:
-    pass
+    execute(_DROP_APPROVALS)
+    op.drop_table("erasure_approvals", schema="ops")
+    op.drop_table("erasure_limits", schema="ops")
+
+
+# Persons are told apart by their logins, and by nothing that a session can set itself; a login that two transactions
+# met at once has two pseudonyms, so it is the name that counts.
+_APPROVALS = """
+COMMENT ON INDEX ops.erasure_approvals_subject_id_idx IS 'who approved of an erasure';
+
+INSERT INTO ops.erasure_limits (most_rows, most_share, approvers) VALUES (100000, 0.05, 2);
+
+CREATE FUNCTION ops.erasure_approvers_v1(subject bigint, plan_hash bytea, planned_rows bigint) RETURNS integer
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT count(DISTINCT pseudonym.role_name)::integer
+      FROM ops.erasure_approvals AS approval
+      JOIN ops.pseudonyms AS pseudonym ON pseudonym.audit_ref = approval.approved_by
+     WHERE approval.subject_id = subject
+       AND approval.plan_hash = erasure_approvers_v1.plan_hash
+       AND approval.most_rows >= planned_rows
+       AND approval.expires_at > now()
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.erasure_approvers_v1(bigint, bytea, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION ops.erasure_approvers_v1(bigint, bytea, bigint) IS
+    'How many persons approve now of a plan to erase a person that does so many rows';
+
+CREATE FUNCTION ops.approve_erasure_v1(subject bigint, plan_hash bytea, most_rows bigint, valid_for interval DEFAULT INTERVAL '7 days')
+RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    IF NOT EXISTS (SELECT FROM public.users AS person WHERE person.id = subject) THEN
+        RAISE EXCEPTION 'there is no person of this number'
+              USING ERRCODE = 'no_data_found', HINT = 'users.id is the number to name';
+    END IF;
+    IF coalesce(octet_length(plan_hash) <> 32, true) OR coalesce(most_rows <= 0, true)
+       OR coalesce(valid_for NOT BETWEEN INTERVAL '1 minute' AND INTERVAL '30 days', true) THEN
+        RAISE EXCEPTION 'an approval names a plan, how many rows it may do, and is valid for 30 days at most'
+              USING ERRCODE = 'invalid_parameter_value', HINT = 'plan_erasure gives the hash of a plan and its rows';
+    END IF;
+    INSERT INTO ops.erasure_approvals (subject_id, plan_hash, most_rows, approved_by, expires_at)
+    VALUES (subject, approve_erasure_v1.plan_hash, approve_erasure_v1.most_rows, ops.role_ref(), clock_timestamp() + valid_for);
+    RETURN ops.erasure_approvers_v1(subject, approve_erasure_v1.plan_hash, approve_erasure_v1.most_rows);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.approve_erasure_v1(bigint, bytea, bigint, interval) FROM PUBLIC;
+COMMENT ON FUNCTION ops.approve_erasure_v1(bigint, bytea, bigint, interval) IS
+    'Approve, as the login at work, of a plan to erase a person; returns how many persons do so now';
+
+CREATE TRIGGER erasure_approvals_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.erasure_approvals
+    FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
+
+GRANT SELECT ON ops.erasure_limits, ops.erasure_approvals TO agent_privacy, agent_auditor;
+GRANT EXECUTE ON FUNCTION ops.erasure_approvers_v1(bigint, bytea, bigint) TO agent_privacy, agent_auditor;
+GRANT EXECUTE ON FUNCTION ops.approve_erasure_v1(bigint, bytea, bigint, interval) TO agent_privacy;
+
+INSERT INTO public.retention_policies (table_name, rule, time_column, keep_for, action, legal_reference)
+VALUES ('ops.erasure_approvals', 'approved', 'approved_at', INTERVAL '5 years', 'delete', 'GDPR art. 5(2): who approved has to be shown')
+    ON CONFLICT ON CONSTRAINT retention_policies_pkey DO NOTHING;
+
+DO $revision$
+BEGIN
+    PERFORM ops.audit_table_v1('ops.erasure_limits', 'erasure_limit');
+    PERFORM ops.audit_table_v1('ops.erasure_approvals', 'erasure_approval', entity_id => 'id', subject => 'subject_id');
+    PERFORM ops.classify_table_v1('ops.erasure_limits');
+    PERFORM ops.classify_table_v1('ops.erasure_approvals', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2): who approved has to be shown"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation', retention_rule => 'approved');
+    PERFORM ops.classify_column_v1('ops.erasure_approvals', 'approved_by', people => 'staff');
+    INSERT INTO ops.personal_edges (from_table, from_columns, to_table, to_columns, kind, note)
+    VALUES ('ops.erasure_approvals', '{subject_id}', 'public.users', '{id}', 'column', 'it outlives the row');
+END
+$revision$;
+"""
+
+_DROP_APPROVALS = """
+DELETE FROM public.retention_policies AS policy
+ WHERE (policy.table_name, policy.rule) = ('ops.erasure_approvals', 'approved');
+DO $revision$
+BEGIN
+    PERFORM ops.unaudit_table_v1('ops.erasure_approvals');
+    PERFORM ops.unaudit_table_v1('ops.erasure_limits');
+END
+$revision$;
+DROP FUNCTION ops.approve_erasure_v1(bigint, bytea, bigint, interval);
+DROP FUNCTION ops.erasure_approvers_v1(bigint, bytea, bigint);
+"""
 
 
 

@@ -138,13 +138,42 @@ def make_keys(private: Path, public: Path) -> SigningKey:
         FileError: one is there, or cannot be written; neither is left half-written.
     """
     made = SigningKey(Ed25519PrivateKey.generate())
-    _write(private, _private_pem(made), _OWNER_ONLY)
+    write_new(private, _private_pem(made))
     try:
-        _write(public, made.public.pem, _READABLE)
+        write_new(public, made.public.pem, mode=_READABLE)
     except FileError:
         private.unlink()
         raise
     return made
+
+
+def write_new(file: Path, text: bytes, *, mode: int = _OWNER_ONLY) -> None:
+    """Write *text* to a file that is not there yet, for its owner alone; it is whole, or not there.
+
+    Raises:
+        FileError: it is there, or cannot be written.
+    """
+    try:
+        # Never over a key that is there: what it signed could not be verified any more.
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except OSError as error:
+        raise FileError(
+            f'"{file}" cannot be made: {error.strerror}', hint="name a file that is not there yet"
+        ) from error
+    try:
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(text)
+            opened.flush()
+            os.fsync(descriptor)
+    except OSError as error:
+        file.unlink()
+        raise FileError(
+            f'"{file}" cannot be written: {error.strerror}', hint="name a file on a disk that has room"
+        ) from error
+
+
+def _unusable(file: Path) -> str:
+    return f'"{file}" holds no private key of Ed25519 in PEM without a password'
 
 
 def is_signed(keys: Keyring, name: str, signature: bytes, data: bytes) -> bool:
@@ -187,27 +216,3 @@ def _read(file: Path, *, hint: str) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise FileError(f'"{file}" cannot be read: {error.strerror}', hint=hint) from error
-
-
-def _write(file: Path, text: bytes, mode: int) -> None:
-    try:
-        # Never over a key that is there: what it signed could not be verified any more.
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    except OSError as error:
-        raise FileError(
-            f'"{file}" cannot be made: {error.strerror}', hint="name a file that is not there yet"
-        ) from error
-    try:
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(text)
-            opened.flush()
-            os.fsync(descriptor)
-    except OSError as error:
-        file.unlink()
-        raise FileError(
-            f'"{file}" cannot be written: {error.strerror}', hint="name a file on a disk that has room"
-        ) from error
-
-
-def _unusable(file: Path) -> str:
-    return f'"{file}" holds no private key of Ed25519 in PEM without a password'
