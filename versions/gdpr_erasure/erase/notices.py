@@ -8,27 +8,27 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from spotify_ai_agent_migrations.versions.core.errors import FileError, SubjectError
-from spotify_ai_agent_migrations.versions.core.settings import read_dotenv
-from spotify_ai_agent_migrations.versions.core.signing import SigningKey
+from spotify_ai_agent_migrations.versions.core.errors import SubjectError
+from spotify_ai_agent_migrations.versions.core.settings import read_dotenv, resolve_settings
 from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.gdpr_erasure.catalogue import read_catalogue
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keys import Keys, keys_for
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.recipients import (
     identifiers,
     read_recipients,
     untellable,
 )
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.sealed import derived, key_id, opened, sealed
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import eraser
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.telling import Teller
 from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import reached
 
@@ -38,19 +38,7 @@ _PURPOSE: Final = b"agentdb erasure notice 1"
 
 _FIRST_PAUSE: Final = timedelta(minutes=1)
 _LONGEST_PAUSE: Final = timedelta(days=1)
-_UNREADABLE: Final = "cannot be told: the key that its notice is encrypted with is not among those given"
-
-
-class Keys(Protocol):
-    """What is taken of the keys of an erasure."""
-
-    @property
-    def signing(self) -> SigningKey:
-        """What notices are signed with."""
-
-    @property
-    def ledger(self) -> tuple[bytes, ...]:
-        """Keys that are not in the database, the newest first."""
+UNREADABLE: Final = "cannot be told: the key that its notice is encrypted with is not among those given"
 
 
 def queue(cursor: Cursor, erasure_id: UUID, subject: int, keys: Keys) -> tuple[str, ...]:
@@ -133,17 +121,8 @@ class Delivered:
     by_hand: int
 
 
-@dataclass(frozen=True)
-class ByHand:
-    """What somebody has to tell a recipient; its body names the person, and stays out of `repr`."""
-
-    id: UUID
-    recipient: str
-    body: bytes = field(repr=False)
-
-
 def notices_of(cursor: Cursor, erasure_id: UUID) -> tuple[Notice, ...]:
-    """Return whom an erasure is told to, and how far it is: the list that GDPR art. 19 lets the person ask for."""
+    """Return whom an erasure is told to, and how far it is; the person may ask for it (GDPR art. 19)."""
     cursor.execute(_SQL["notices_of"], {"erasure": str(erasure_id)})
     return tuple(Notice(UUID(str(row[0])), *row[1:]) for row in cursor.fetchall())
 
@@ -160,9 +139,9 @@ def deliver(
 ) -> Delivered:
     """Tell every recipient whose notice is due, and say what came of it.
 
-    A recipient that fails is left alone for the rest of the round; its notice is tried again after a pause that
-    doubles from *first_pause* to *longest_pause*, without end. No transaction is open while one is waited for,
-    and rounds may run at once. Killed in between, it may tell a notice twice, by the same number.
+    A recipient that fails is left alone for the rest of the round; its notice is tried again after a pause
+    that doubles from *first_pause* to *longest_pause*, without end. No transaction is open while one is waited
+    for, and rounds may run at once. Killed in between, it may tell a notice twice, by the same number.
 
     Raises:
         SettingsError: no key was given or named.
@@ -173,7 +152,7 @@ def deliver(
         given = keys or keys_for(resolve_settings(url))
         round_ = _Round(connection, given.ledger, Teller(given.signing, known, limit_s))
         told = sum(round_.notices(most, first_pause, longest_pause))
-        ((pending_, by_hand_),) = _ask(connection, "waiting_notices")
+        ((pending_, by_hand_),) = ask(connection, "waiting_notices")
     return Delivered(told, tuple(round_.problems.items()), pending_, by_hand_)
 
 
@@ -188,7 +167,7 @@ class _Round:
         """Yield for each notice that is due, at most so many, whether it was taken."""
         for _ in range(most):
             pauses = {"first_pause": first_pause, "longest_pause": longest_pause}
-            claimed = _ask(self.connection, "claim_notice", skipped=list(self.problems), **pauses)
+            claimed = ask(self.connection, "claim_notice", skipped=list(self.problems), **pauses)
             if not claimed:
                 return
             yield self._is_told(*claimed[0])
@@ -196,85 +175,31 @@ class _Round:
     def _is_told(
         self, notice: str, recipient: str, channel: str, url: str | None, key: str, payload: memoryview
     ) -> bool:
-        body = _body(self.ledger, notice, key, payload)
+        body = body_of(self.ledger, notice, key, payload)
         if body is None:
-            return self._failed(notice, recipient, _UNREADABLE)
+            return self._failed(notice, recipient, UNREADABLE)
         told = self.teller.tell(recipient, channel, url, notice, body)
         if told.problem:
             return self._failed(notice, recipient, told.problem)
-        _ask(self.connection, "end_notice", notice=notice, outcome="told", receipt=told.receipt)
+        ask(self.connection, "end_notice", notice=notice, outcome="told", receipt=told.receipt)
         return True
 
     def _failed(self, notice: str, recipient: str, problem: str) -> bool:
         self.problems[recipient] = problem
-        _ask(self.connection, "note_problem", notice=notice, problem=problem)
+        ask(self.connection, "note_problem", notice=notice, problem=problem)
         return False
 
 
-def _body(ledger: Sequence[bytes], notice: str, named: str, payload: memoryview) -> bytes | None:
+def body_of(ledger: Sequence[bytes], notice: str, named: str, payload: memoryview) -> bytes | None:
+    """Return what a notice says; None where its key, called *named*, is not one that *ledger* gives."""
     for key in (derived(one, _PURPOSE) for one in ledger):
         if key_id(key) == named:
             return opened(key, bytes(payload), UUID(notice).bytes)
     return None
 
 
-def _ask(connection: Connection, name: str, **values: object) -> list[tuple[Any, ...]]:
+def ask(connection: Connection, name: str, **values: object) -> list[tuple[Any, ...]]:
     """Return the rows of a named statement, in a transaction of its own."""
     with connection, connection.cursor() as cursor:
         cursor.execute(_SQL[name], values)
         return cursor.fetchall()
-
-
-def by_hand(url: str | None = None, *, keys: Keys | None = None) -> tuple[ByHand, ...]:
-    """Return what somebody has to tell recipients who are told by hand; `end_notice` says that it is done.
-
-    Raises:
-        SubjectError: the key that one is encrypted with is not among those given.
-    """
-    with eraser(url) as connection:
-        given = keys or keys_for(resolve_settings(url))
-        return tuple(_by_hand(given.ledger, *row) for row in _ask(connection, "notices_by_hand"))
-
-
-def _by_hand(ledger: Sequence[bytes], notice: str, recipient: str, key: str, payload: memoryview) -> ByHand:
-    body = _body(ledger, notice, key, payload)
-    if body is None:
-        raise SubjectError(f'recipient "{recipient}" {_UNREADABLE}', hint="give the key it was queued with too")
-    return ByHand(UUID(notice), recipient, body)
-
-
-def hand_over(folder: Path, notices: Iterable[ByHand]) -> tuple[Path, ...]:
-    """Write each of *notices* to a file of its own, that its owner alone can read; one that is there stays.
-
-    Raises:
-        FileError: one cannot be written.
-    """
-    return tuple(_written(folder / f"{one.recipient}-{one.id}.json", one.body) for one in notices)
-
-
-def _written(file: Path, body: bytes) -> Path:
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return file
-    except OSError as error:
-        raise FileError(f'"{file}" cannot be made: {error.strerror}', hint="name a folder that is there") from error
-    with os.fdopen(descriptor, "wb") as opened_file:
-        opened_file.write(body + b"\n")
-    return file
-
-
-def end_notice(notice: UUID, outcome: str = "told", *, receipt: str | None = None, url: str | None = None) -> bool:
-    """Say that a recipient was told by hand, or why nobody is told; return whether it was pending.
-
-    outcome: told, impossible or disproportionate (GDPR art. 19). receipt: number under which they keep it.
-    What was to be told is gone then.
-
-    Raises:
-        PrivilegeError: the login is of no role that may say so.
-    """
-    with connect(resolve_settings(url), purpose="agentdb gdpr-erasure") as connection:
-        with connection.cursor() as cursor:
-            cursor.execute(_SQL["end_notice"], {"notice": str(notice), "outcome": outcome, "receipt": receipt})
-            ((was_pending,),) = cursor.fetchall()
-    return bool(was_pending)
