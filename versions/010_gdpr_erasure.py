@@ -552,7 +552,7 @@ def _create_personal_data() -> None:
         sa.PrimaryKeyConstraint("table_name", "column_name", name="personal_data_pkey"),
         sa.CheckConstraint("class IN ('none', 'identifier', 'contact', 'location', 'behavioural', 'content', 'derived')", name="personal_data_class_check"),
         sa.CheckConstraint("description ~ '^[^[:space:]]'", name="personal_data_description_check"),
-        sa.CheckConstraint("strategy IN ('delete', 'null', 'constant', 'random', 'generalise', 'pseudonym', 'json', 'redact', 'keep')", name="personal_data_strategy_check"),
+        sa.CheckConstraint("strategy IN ('delete', 'null', 'constant', 'random', 'generalise', 'pseudonym', 'json', 'redact', 'shred', 'keep')", name="personal_data_strategy_check"),
         sa.CheckConstraint(
             "CASE strategy WHEN 'constant' THEN strategy_args ? 'value'"
             " WHEN 'generalise' THEN strategy_args ? 'to'"
@@ -3504,11 +3504,47 @@ def _create_notices() -> None:
     op.create_index("erasure_notices_recipient_idx", "erasure_notices", ["recipient"], schema="ops")
     op.create_index("erasure_notices_due_at_idx", "erasure_notices", ["due_at"], schema="ops", postgresql_where=sa.text("outcome IS NULL"))
     execute(_NOTICES)
+    _create_subject_keys()
 
 
 def _drop_notices() -> None:
+    execute(_DROP_SUBJECT_KEYS)
+    op.drop_table("destroyed_keys", schema="ops")
+    op.drop_table("subject_keys", schema="ops")
     execute(_DROP_NOTICES)
     op.drop_table("erasure_notices", schema="ops")
+
+
+def _create_subject_keys() -> None:
+    # allow MIG061: every value that is written could make an entry; what became of a key is told by destroyed_keys
+    op.create_table(
+        "subject_keys",
+        sa.Column("subject_id", sa.BigInteger, autoincrement=False, nullable=False, comment="identifier: whose values it encrypts"),
+        sa.Column("key_id", UUID(as_uuid=True), nullable=False, comment="none: number of the key, at random, with which begins what it encrypts"),
+        sa.Column("wrapped", BYTEA, nullable=False, comment="none: the key, encrypted with one that is kept elsewhere"),
+        sa.Column("kek_id", sa.Text, nullable=False, comment="none: which one"),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="behavioural: when the first value was encrypted"),
+        sa.Column("wrapped_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: since when it is encrypted with that one"),
+        sa.PrimaryKeyConstraint("subject_id", name="subject_keys_pkey"),
+        sa.UniqueConstraint("key_id", name="subject_keys_key_id_key"),
+        sa.ForeignKeyConstraint(["subject_id"], ["public.users.id"], name="subject_keys_subject_id_fkey", ondelete="CASCADE"),
+        sa.CheckConstraint("octet_length(wrapped) = 60", name="subject_keys_wrapped_check"),
+        sa.CheckConstraint("kek_id ~ '^[0-9a-f]{16}$'", name="subject_keys_kek_id_check"),
+        comment="A key for each person, whose end makes unreadable what it encrypted, wherever that was copied to",
+        schema="ops",
+    )
+    op.create_index("subject_keys_kek_id_idx", "subject_keys", ["kek_id"], schema="ops")
+    # allow MIG060: nobody but who answers for privacy, who audits that and who erases may read it
+    # allow MIG062: for ever: what is found encrypted with one is known to be nobody's any more
+    op.create_table(
+        "destroyed_keys",
+        sa.Column("key_id", UUID(as_uuid=True), nullable=False, comment="none: number of a key that nobody has any more"),
+        sa.Column("destroyed_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: since when"),
+        sa.PrimaryKeyConstraint("key_id", name="destroyed_keys_pkey"),
+        comment="Keys of people that were destroyed; whose they were is nowhere said",
+        schema="ops",
+    )
+    execute(_SUBJECT_KEYS)
 
 
 _NOTICES = """
@@ -3608,6 +3644,141 @@ DROP FUNCTION ops.end_notice_v1(uuid, text, text);
 DROP FUNCTION ops.note_problem_v1(uuid, text);
 DROP FUNCTION ops.claim_notice_v1(text[], interval, interval);
 DROP FUNCTION ops.queue_notice_v1(uuid, uuid, text, text, bytea);
+"""
+
+# What is encrypted begins with the number 1 and the number of its key; see gdpr_erasure/erase/vault.py.
+_SUBJECT_KEYS = """
+COMMENT ON INDEX ops.subject_keys_kek_id_idx IS 'which are still encrypted with an old key';
+
+CREATE FUNCTION ops.key_of_v1(encrypted bytea) RETURNS uuid
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE WHEN octet_length(encrypted) >= 45 AND get_byte(encrypted, 0) = 1
+            THEN encode(substring(encrypted FROM 2 FOR 16), 'hex')::uuid END;
+COMMENT ON FUNCTION ops.key_of_v1(bytea) IS 'The number of the key that a value is encrypted with; NULL is none';
+
+CREATE FUNCTION ops.note_destroyed_keys() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    INSERT INTO ops.destroyed_keys (key_id)
+    SELECT gone.key_id
+      FROM gone
+        ON CONFLICT ON CONSTRAINT destroyed_keys_pkey DO NOTHING;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION ops.note_destroyed_keys() IS 'Remember which keys are destroyed, and not whose they were';
+CREATE TRIGGER subject_keys_destroyed AFTER DELETE ON ops.subject_keys
+    REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION ops.note_destroyed_keys();
+
+CREATE FUNCTION ops.signed_in_for(person_id bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    IF NULLIF(current_setting('app.user_id', true), '')::bigint <> person_id THEN
+        RAISE EXCEPTION 'whoever is signed in has no key but their own'
+              USING ERRCODE = 'insufficient_privilege', HINT = 'ask without app.user_id, as the service';
+    END IF;
+    RETURN true;
+END
+$function$;
+COMMENT ON FUNCTION ops.signed_in_for(bigint) IS 'Refuse whoever is signed in as somebody else';
+
+CREATE FUNCTION public.subject_key_v1(person_id bigint) RETURNS TABLE (key_id uuid, wrapped bytea, kek_id text)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT kept.key_id, kept.wrapped, kept.kek_id
+      FROM ops.subject_keys AS kept
+     WHERE kept.subject_id = person_id
+       AND ops.signed_in_for(person_id)
+$function$;
+COMMENT ON FUNCTION public.subject_key_v1(bigint) IS 'The key of a person, encrypted with one that is kept elsewhere';
+
+CREATE FUNCTION public.keep_subject_key_v1(person_id bigint, key_id uuid, wrapped bytea, kek_id text) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    INSERT INTO ops.subject_keys (subject_id, key_id, wrapped, kek_id)
+    SELECT person_id, keep_subject_key_v1.key_id, keep_subject_key_v1.wrapped, keep_subject_key_v1.kek_id
+     WHERE ops.signed_in_for(person_id)
+        ON CONFLICT ON CONSTRAINT subject_keys_pkey DO NOTHING
+$function$;
+COMMENT ON FUNCTION public.keep_subject_key_v1(bigint, uuid, bytea, text) IS 'Keep a new key for a person who has none';
+
+CREATE FUNCTION public.is_key_destroyed_v1(key uuid) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT EXISTS (SELECT FROM ops.destroyed_keys AS destroyed WHERE destroyed.key_id = key)
+$function$;
+COMMENT ON FUNCTION public.is_key_destroyed_v1(uuid) IS 'Tell whether what a key encrypted is nobody''s any more';
+
+CREATE FUNCTION ops.old_keys_v1(kek_id text, most integer) RETURNS TABLE (subject_id bigint, key_id uuid, wrapped bytea, kek_id text)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT kept.subject_id, kept.key_id, kept.wrapped, kept.kek_id
+      FROM ops.subject_keys AS kept
+     WHERE kept.kek_id <> $1
+     ORDER BY kept.kek_id, kept.subject_id
+     LIMIT most
+$function$;
+COMMENT ON FUNCTION ops.old_keys_v1(text, integer) IS 'Keys of people that are encrypted with another key than this one';
+
+-- A key changes in how it is kept, and in nothing else.
+CREATE FUNCTION ops.rewrap_key_v1(key uuid, wrapped bytea, kek_id text, old_kek_id text) RETURNS boolean
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    WITH kept AS (
+        UPDATE ops.subject_keys AS old
+           SET wrapped = rewrap_key_v1.wrapped,
+               kek_id = rewrap_key_v1.kek_id,
+               wrapped_at = clock_timestamp()
+         WHERE old.key_id = key
+           AND old.kek_id = old_kek_id
+        RETURNING old.key_id)
+    SELECT EXISTS (SELECT FROM kept)
+$function$;
+COMMENT ON FUNCTION ops.rewrap_key_v1(uuid, bytea, text, text) IS
+    'Keep the key of a person under another key that is kept elsewhere; tells whether it was under the one that is named';
+
+REVOKE EXECUTE ON FUNCTION ops.signed_in_for(bigint),
+                           public.subject_key_v1(bigint),
+                           public.keep_subject_key_v1(bigint, uuid, bytea, text),
+                           public.is_key_destroyed_v1(uuid),
+                           ops.old_keys_v1(text, integer),
+                           ops.rewrap_key_v1(uuid, bytea, text, text)
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.subject_key_v1(bigint),
+                          public.keep_subject_key_v1(bigint, uuid, bytea, text),
+                          public.is_key_destroyed_v1(uuid)
+    TO agent_app;
+GRANT EXECUTE ON FUNCTION ops.old_keys_v1(text, integer), ops.rewrap_key_v1(uuid, bytea, text, text) TO agent_privacy;
+
+ALTER TABLE ops.subject_keys ENABLE ROW LEVEL SECURITY;
+CREATE POLICY subject_keys_privacy ON ops.subject_keys FOR SELECT TO agent_privacy
+    USING (subject_id = NULLIF(current_setting('app.subject_id', true), '')::bigint);
+GRANT SELECT ON ops.subject_keys, ops.destroyed_keys TO agent_privacy;
+GRANT SELECT ON ops.destroyed_keys TO agent_auditor;
+
+DO $revision$
+BEGIN
+    PERFORM ops.classify_table_v1('ops.subject_keys', strategy => 'delete', origin => 'observed', purposes => '{security}', legal_basis => 'legitimate_interests');
+    PERFORM ops.classify_table_v1('ops.destroyed_keys');
+END
+$revision$;
+"""
+
+_DROP_SUBJECT_KEYS = """
+DELETE FROM ops.personal_data AS entry
+ WHERE entry.table_name IN ('ops.subject_keys', 'ops.destroyed_keys');
+DROP FUNCTION ops.rewrap_key_v1(uuid, bytea, text, text);
+DROP FUNCTION ops.old_keys_v1(text, integer);
+DROP FUNCTION public.is_key_destroyed_v1(uuid);
+DROP FUNCTION public.keep_subject_key_v1(bigint, uuid, bytea, text);
+DROP FUNCTION public.subject_key_v1(bigint);
+DROP FUNCTION ops.signed_in_for(bigint);
+DROP TRIGGER subject_keys_destroyed ON ops.subject_keys;
+DROP FUNCTION ops.note_destroyed_keys();
+DROP FUNCTION ops.key_of_v1(bytea);
 """
 
 
