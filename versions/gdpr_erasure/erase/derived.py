@@ -10,13 +10,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from psycopg2.extensions import AsIs
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.sql import SQL, Composable, Literal
 
 from spotify_ai_agent_migrations.versions.core.errors import LockError
 from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.gdpr_erasure.catalogue import read_catalogue
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import SUBJECT, about
 from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach, reached
 from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Catalogue, Strategy
 from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import Escaped, rows_of, source_of
@@ -24,12 +24,12 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import Escaped, row
 _SQL: Final = queries("spotify_ai_agent_migrations.versions.gdpr_erasure.erase")
 # Changed by every erasure, beside the tables of its steps.
 TRAIL: Final = ("public.audit_log", "ops.pseudonyms")
-_TRAIL_NAMES: Final = frozenset({("public.audit_log", "entity_id"), ("public.audit_log", "entity_key"), ("ops.pseudonyms", "user_id")})
-# From here on the server lets single values be taken out of what it knows; before, a table has to be counted anew.
+_NAMING: Final = frozenset(
+    {("public.audit_log", "entity_id"), ("public.audit_log", "entity_key"), ("ops.pseudonyms", "user_id")}
+)
+# From here on the server lets single values be taken out of what it knows; before, a table is counted anew.
 _RESTORES: Final = 180_000
 _POLL_S: Final = 0.1
-# What stands for the number of a person in a statement: no log and no view of activity shows it.
-_SUBJECT: Final = AsIs("pg_catalog.current_setting('agentdb.subject')::bigint")
 
 
 def refresh(cursor: Cursor, views: Sequence[str]) -> tuple[str, ...]:
@@ -64,11 +64,11 @@ def remember(
     """Keep in the session which values of *subject* the planner knows, before their rows are erased.
 
     tables: those that have rows of the person, where that is known already; the trail is always among them.
-    The values stay on the server. Whoever does not ask for this has every table counted anew by `renew_statistics`.
+    The values stay on the server. Without this, `renew_statistics` has every table counted anew.
     Locks: ACCESS SHARE on the tables that are reached.
     """
     catalogue = catalogue or read_catalogue(cursor)
-    cursor.execute(_SQL["derived_subject"], {"subject": str(subject)})
+    about(cursor, subject)
     cursor.execute(_SQL["derived_remembered"])
     cursor.execute(_SQL["derived_forgotten"])
     known = _known(cursor, catalogue, tables)
@@ -77,23 +77,28 @@ def remember(
             statement = SQL(_SQL["derived_remember"]).format(
                 source=source_of(reach), rows=rows_of(reach), values=_values(known[reach.name])
             )
-            cursor.execute(statement, {"subject": _SUBJECT})
+            cursor.execute(statement, {"subject": SUBJECT})
     cursor.execute(_SQL["derived_known_only"])
+    cursor.execute(_SQL["derived_whose"], {"subject": SUBJECT})
 
 
-def renew_statistics(cursor: Cursor, subject: int, tables: Sequence[str], *, wait_s: float = 60) -> tuple[str, ...]:
+def renew_statistics(
+    cursor: Cursor, subject: int, tables: Sequence[str], *, wait_s: float = 60
+) -> tuple[str, ...]:
     """Take what was of *subject* out of what the planner knows of *tables*; return those that were touched.
 
     What `remember` found is looked for again; without it, all of *tables* is counted anew. The trail and the
     pseudonyms are always among them.
 
     Locks: SHARE UPDATE EXCLUSIVE on each table that is touched, to the end of the transaction.
+
     Raises:
         LockError: another session still counts one of them after *wait_s*, from before it was erased.
     """
     wanted = list(dict.fromkeys((*tables, *TRAIL)))
     _await_others(cursor, wanted, wait_s)
-    ((is_remembered,),) = _rows(cursor, "derived_is_remembered")
+    about(cursor, subject)
+    ((is_remembered,),) = _rows(cursor, "derived_is_remembered", {"subject": SUBJECT})
     if not is_remembered:
         return _counted(cursor, [name for (name,) in _rows(cursor, "derived_stored", {"tables": wanted})])
     touched = _restored(cursor, wanted)
@@ -105,14 +110,14 @@ def renew_statistics(cursor: Cursor, subject: int, tables: Sequence[str], *, wai
 def _known(
     cursor: Cursor, catalogue: Catalogue, tables: Sequence[str] | None
 ) -> Mapping[str, Sequence[tuple[Any, ...]]]:
-    """Keep what is known of values; return of each table the relation, column, expression, whether an array."""
+    """Keep what is known of values; return of each table the relation, column, expression, if an array."""
     personal = [
         one
         for one in catalogue.columns
         if one.is_personal
         and (tables is None or one.table_name in (*tables, *TRAIL))
         # What is kept is known after the erasure as before; of the trail, parts of entries go.
-        and (one.strategy is not Strategy.KEEP or (one.table_name, one.name) in _TRAIL_NAMES)
+        and (one.strategy is not Strategy.KEEP or (one.table_name, one.name) in _NAMING)
     ]
     values = {
         "tables": [one.table_name for one in personal],
@@ -129,7 +134,7 @@ def _known(
 
 
 def _values(known: Sequence[tuple[Any, ...]]) -> Composable:
-    """Return a query of the values of one row, each with where it would be known: elements of arrays as well."""
+    """Return a query of the values of one row, those in arrays too, each with where it would be known."""
     # The server wrote the expressions, and quoted what has to be; no other relation with columns is in sight.
     parts = [
         SQL("SELECT {relation}::oid, {name}::name, ({spoken})::text").format(**_parts(one)) for one in known

@@ -35,10 +35,6 @@ SELECT wanted.name,
 -- Fill one anew.
 SELECT ops.refresh_view_v1(%(view)s::pg_catalog.regclass, %(concurrently)s);
 
--- derived_subject --
--- Whose rows the statements of this transaction are about.
-SELECT pg_catalog.set_config('agentdb.subject', %(subject)s, true);
-
 -- derived_remembered --
 -- What the planner knows of values of columns, and what of it is of the person: for as long as the session lasts.
 CREATE TEMPORARY TABLE IF NOT EXISTS erased_statistics (
@@ -55,9 +51,14 @@ CREATE TEMPORARY TABLE IF NOT EXISTS erased_statistics (
 -- Nothing of whoever was erased before in this session.
 TRUNCATE pg_temp.erased_statistics;
 
+-- derived_whose --
+-- Keep of whom it is.
+SELECT pg_catalog.set_config('agentdb.remembered', (%(subject)s)::text, false);
+
 -- derived_is_remembered --
--- Whether this session has looked before it erased.
-SELECT pg_catalog.to_regclass('pg_temp.erased_statistics') IS NOT NULL;
+-- Whether this session has looked before it erased, and for the same person.
+SELECT pg_catalog.to_regclass('pg_temp.erased_statistics') IS NOT NULL
+       AND pg_catalog.current_setting('agentdb.remembered', true) IS NOT DISTINCT FROM (%(subject)s)::text;
 
 -- derived_known --
 -- Columns of the tables of which values are known, and expressions of their indexes: those that may tell of a person.
