@@ -3782,6 +3782,8 @@ ALTER TABLE ops.subject_keys ENABLE ROW LEVEL SECURITY;
 CREATE POLICY subject_keys_privacy ON ops.subject_keys FOR SELECT TO agent_privacy
     USING (subject_id = NULLIF(current_setting('app.subject_id', true), '')::bigint);
 GRANT SELECT ON ops.subject_keys, ops.destroyed_keys TO agent_privacy;
+-- It destroys keys, and reads none.
+GRANT SELECT (subject_id), DELETE ON ops.subject_keys TO agent_eraser;
 GRANT SELECT ON ops.destroyed_keys TO agent_auditor;
 
 DO $revision$

@@ -16,6 +16,8 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.certificate import 
     issue,
 )
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keys import Keys
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.ledger import note
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.lines import Kind
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.notices import pending
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import ErasurePlan
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import STATEMENTS, patiently
@@ -31,13 +33,15 @@ def _certified(cursor: Cursor, number: UUID, plan: ErasurePlan, keys: Keys) -> E
     swept = erasure(cursor, number)
     if swept is None or swept.certificate is not None:
         raise RevisionError("the erasure has changed meanwhile", hint="call it again")
-    certificate = issue(_facts(cursor, swept, plan), keys.signing)
+    # On the disk before anybody is told that nothing is left.
+    line = note(cursor, keys, number, Kind.ERASED)
+    certificate = issue(_facts(cursor, swept, plan, line), keys.signing)
     values = {"erasure": str(swept.id), "certificate": certificate.as_json()}
     cursor.execute(STATEMENTS["certify"], values)
     return certificate
 
 
-def _facts(cursor: Cursor, swept: Erasure, plan: ErasurePlan) -> CertificateFacts:
+def _facts(cursor: Cursor, swept: Erasure, plan: ErasurePlan, line: str | None) -> CertificateFacts:
     assert swept.erased_at is not None and swept.swept_at is not None, "it was swept"
     return CertificateFacts(
         id=swept.id,
@@ -53,6 +57,7 @@ def _facts(cursor: Cursor, swept: Erasure, plan: ErasurePlan) -> CertificateFact
         residue=None,
         now=_now(cursor),
         completes=swept.completes,
+        ledger=line,
     )
 
 

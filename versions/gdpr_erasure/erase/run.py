@@ -22,6 +22,8 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.certificate import 
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.certifying import certify
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.hiding import Brake, hide, known
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keys import Keys, keys_for
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.ledger import note
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.lines import Kind
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import State
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.order import (
     BATCH_ROWS,
@@ -151,6 +153,7 @@ def _certificate(run: _Run) -> ErasureCertificate:
         run.connection, lambda cursor: hide(cursor, run.subject, run.order, run.brake, run.keys)
     )
     if now.state is State.HIDDEN:
+        patiently(run.connection, lambda cursor: note(cursor, run.keys, now.id, Kind.HIDDEN))
         _erase(run, now, plan)
     if now.state in {State.HIDDEN, State.ERASED}:
         look_again(run.connection, now, plan, wait_s=run.portions.wait_s)
