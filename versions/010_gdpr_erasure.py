@@ -3852,8 +3852,8 @@ CREATE FUNCTION ops.want_rewrite_v1(tables text[], due_within interval) RETURNS 
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
     INSERT INTO ops.rewrites (table_name, erased_at, horizon, due_at)
-    SELECT DISTINCT quote_ident(namespace.nspname) || '.' || quote_ident(class.relname), clock_timestamp(),
-           pg_snapshot_xmax(pg_current_snapshot()), clock_timestamp() + want_rewrite_v1.due_within
+    SELECT DISTINCT quote_ident(namespace.nspname) || '.' || quote_ident(class.relname), statement_timestamp(),
+           pg_snapshot_xmax(pg_current_snapshot()), statement_timestamp() + want_rewrite_v1.due_within
       FROM unnest(tables) AS wanted (name)
      CROSS JOIN LATERAL (
            SELECT to_regclass(wanted.name)::oid AS relation
@@ -3862,6 +3862,9 @@ SET search_path = pg_catalog, pg_temp AS $function$
              FROM pg_partition_tree(to_regclass(wanted.name)) AS leaf) AS stored
       JOIN pg_class AS class ON class.oid = stored.relation AND class.relkind IN ('r', 'm') AND class.relpersistence <> 't'
       JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+        -- A partition that was never written to holds nothing.
+     WHERE pg_relation_size(class.oid) > 0
+        OR pg_stat_get_tuples_inserted(class.oid) + pg_stat_get_tuples_deleted(class.oid) > 0
         -- Whoever else wants some of them takes them in the same order.
      ORDER BY 1
         ON CONFLICT ON CONSTRAINT rewrites_pkey DO UPDATE

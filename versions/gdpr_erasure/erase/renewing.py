@@ -24,5 +24,6 @@ def renew(connection: Connection, plan: ErasurePlan) -> None:
 
 
 def _known(cursor: Cursor, plan: ErasurePlan) -> None:
-    tables = [step.table for step in plan.steps if step.rows]
-    derived.renew_statistics(cursor, plan.subject, [*dict.fromkeys(tables), *plan.derived])
+    # Those of all steps: what was done before a plan was made again has no rows in it.
+    tables = dict.fromkeys(step.table for step in plan.steps)
+    derived.renew_statistics(cursor, plan.subject, [*tables, *plan.derived])
