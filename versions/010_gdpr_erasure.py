@@ -3156,8 +3156,10 @@ COMMENT ON FUNCTION ops.horizon_blockers_v1(uuid) IS
     'What an erasure still waits for: sessions and prepared transactions older than its horizon, or that see what was before it';
 """
 
-# The trail stays as it was committed to. Entries that name a person by their number lose it, whether they are sealed or
-# not, which is told of each; then the mapping of their pseudonym goes, unless a hold keeps what it leads to.
+# The trail stays as it was committed to. Entries that name a person lose what does so, be it their number or that of a
+# row about them that is kept, whether they are sealed or not. That each was redacted is told, but not of which: who
+# knew which entries one erasure redacted would know by their pseudonym all that person did. Then the mapping of the
+# pseudonym goes, unless a hold keeps what it leads to.
 _FORGETTING = """
 CREATE FUNCTION ops.is_trail_held(subject bigint) RETURNS boolean
 LANGUAGE sql STABLE
@@ -3169,17 +3171,31 @@ SET search_path = pg_catalog, pg_temp AS $function$
 $function$;
 COMMENT ON FUNCTION ops.is_trail_held(bigint) IS 'Whether a hold keeps it known whom entries of the trail are about';
 
-CREATE FUNCTION ops.numbered_types() RETURNS text[]
-LANGUAGE sql STABLE
+CREATE FUNCTION ops.entries_naming(subject bigint) RETURNS TABLE (entity_id bigint, entity_type text)
+LANGUAGE sql STABLE ROWS 20
 SET search_path = pg_catalog, pg_temp AS $function$
-    SELECT coalesce(array_agg(DISTINCT edge.discriminator_value), '{}')
+    SELECT subject, edge.discriminator_value
       FROM ops.personal_edges AS edge
      WHERE edge.from_table = 'public.audit_log'
        AND edge.from_columns = '{entity_id}'
        AND edge.to_table = 'public.users'
        AND edge.kind = 'polymorphic'
+     UNION
+    SELECT request.id, kind.name
+      FROM public.data_subject_requests AS request
+     CROSS JOIN (VALUES ('data_subject_request'), ('data_subject_request_event')) AS kind (name)
+     WHERE request.user_id = subject
+     UNION
+    SELECT hold.id, 'legal_hold'
+      FROM ops.legal_holds AS hold
+     WHERE hold.subject_id = subject
+     UNION
+    SELECT event.id, 'consent_event'
+      FROM public.consent_events AS event
+     WHERE event.user_id = subject
 $function$;
-COMMENT ON FUNCTION ops.numbered_types() IS 'The kinds of things whose entries in the trail carry the number of a person';
+COMMENT ON FUNCTION ops.entries_naming(bigint) IS
+    'What entries of the trail are about that lead to a person: their number, or a row about them that outlives them';
 
 CREATE FUNCTION ops.is_remembered(subject bigint) RETURNS boolean
 LANGUAGE sql STABLE
@@ -3187,9 +3203,9 @@ SET search_path = pg_catalog, pg_temp AS $function$
     SELECT NOT ops.is_trail_held(subject)
            AND (EXISTS (SELECT FROM ops.pseudonyms AS pseudonym WHERE pseudonym.user_id = subject)
                 OR EXISTS (SELECT
-                             FROM public.audit_log AS entry
-                            WHERE entry.entity_id = subject
-                              AND entry.entity_type = ANY (ops.numbered_types())))
+                             FROM ops.entries_naming(subject) AS named
+                             JOIN public.audit_log AS entry
+                               ON entry.entity_id = named.entity_id AND entry.entity_type = named.entity_type))
            OR EXISTS (SELECT
                         FROM public.users AS person
                        WHERE person.id = subject
@@ -3201,6 +3217,8 @@ CREATE FUNCTION ops.redact_subject(subject bigint) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
+    acting CONSTANT bigint := ops.acting_ref();
+    took CONSTANT text[] := '{entity_id,entity_key,request_id,payload,salt}';
     redacted_count bigint;
 BEGIN
     WITH gone AS (
@@ -3218,15 +3236,22 @@ BEGIN
                request_id = NULL,
                payload = NULL,
                salt = NULL
-         WHERE entry.entity_id = subject
-           AND entry.entity_type = ANY (ops.numbered_types())
+          FROM ops.entries_naming(subject) AS named
+         WHERE entry.entity_id = named.entity_id
+           AND entry.entity_type = named.entity_type
            AND entry.redacted IS NULL
         RETURNING entry.id
     ), told AS (
-        INSERT INTO public.audit_log (entity_type, entity_id, action, actor_type, actor_ref, changed_columns)
-        SELECT 'audit_entry', gone.id, 'redact', 'service', ops.acting_ref(),
-               ARRAY['entity_id', 'entity_key', 'request_id', 'payload', 'salt']
-          FROM gone
+        -- An entry that is redacted as it is written.
+        INSERT INTO public.audit_log (id, xid, created_at, entity_type, entity_id, action, actor_type, actor_ref, changed_columns,
+                                      salt, redacted, commitment)
+        SELECT telling.id, telling.xid, telling.at, 'audit_entry', 0, 'redact', 'service', acting, took, NULL, telling.private,
+               ops.audit_commitment_v1(telling.id, telling.xid, telling.at, 'audit_entry', 'redact', 'service', acting, NULL, took,
+                                       telling.private)
+          FROM (SELECT nextval('public.audit_log_id_seq') AS id, pg_current_xact_id() AS xid, clock_timestamp() AS at,
+                       ops.audit_private_v1(uuid_send(gen_random_uuid()), gone.id, NULL, NULL, NULL) AS private
+                  FROM gone
+                OFFSET 0) AS telling
         RETURNING id
     )
     SELECT count(*)
@@ -3235,7 +3260,7 @@ BEGIN
     RETURN redacted_count;
 END
 $function$;
-COMMENT ON FUNCTION ops.redact_subject(bigint) IS 'Take the number of a person from the entries that carry it, and tell so of each';
+COMMENT ON FUNCTION ops.redact_subject(bigint) IS 'Take from entries what names a person, and tell how many they were, one by one';
 
 CREATE FUNCTION ops.forget_subject_v1(erasure uuid) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
@@ -3337,7 +3362,7 @@ DROP FUNCTION ops.pseudonyms_stay();
 DROP FUNCTION ops.forget_subject_v1(uuid);
 DROP FUNCTION ops.redact_subject(bigint);
 DROP FUNCTION ops.is_remembered(bigint);
-DROP FUNCTION ops.numbered_types();
+DROP FUNCTION ops.entries_naming(bigint);
 DROP FUNCTION ops.is_trail_held(bigint);
 DROP FUNCTION ops.horizon_blockers_v1(uuid);
 DROP FUNCTION ops.certify_erasure_v1(uuid, text);
@@ -3788,11 +3813,215 @@ DROP FUNCTION ops.key_of_v1(bytea);
 
 
 def _create_residue() -> None:
-    pass
+    op.create_table(
+        "backup_policies",
+        sa.Column("name", sa.Text, nullable=False, comment="none: what the backups are called"),
+        sa.Column("kind", sa.Text, nullable=False, comment="none: dump holds rows, files and archive hold whatever is in the files"),
+        sa.Column("kept_for", sa.Interval, nullable=False, comment="none: how long each of them is kept"),
+        sa.PrimaryKeyConstraint("name", name="backup_policies_pkey"),
+        sa.CheckConstraint("name ~ '^[^[:space:]]'", name="backup_policies_name_check"),
+        sa.CheckConstraint("kind IN ('dump', 'files', 'archive')", name="backup_policies_kind_check"),
+        sa.CheckConstraint("kept_for > INTERVAL '0'", name="backup_policies_kept_for_check"),
+        comment="Backups there are, and how long each is kept: when the last copy of what was erased ends",
+        schema="ops",
+    )
+    op.create_table(
+        "rewrites",
+        sa.Column("table_name", sa.Text, nullable=False, comment="none: the table or partition, with its schema, as SQL writes it"),
+        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=False, comment="none: when something was last erased there"),
+        sa.Column("horizon", XID8, nullable=False, comment="none: transactions before this one may still see it"),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False, comment="none: until when its files are to be written anew"),
+        sa.Column("rewritten_at", sa.DateTime(timezone=True), comment="none: when that last began, of those that ended well"),
+        sa.PrimaryKeyConstraint("table_name", name="rewrites_pkey"),
+        comment="Tables whose files hold what was erased until they are written anew, and until when that is to be done",
+        schema="ops",
+    )
+    op.create_index("rewrites_due_at_idx", "rewrites", ["due_at"], schema="ops")
+    execute(_RESIDUE)
 
 
 def _drop_residue() -> None:
-    pass
+    execute(_DROP_RESIDUE)
+    for table in ("rewrites", "backup_policies"):
+        op.drop_table(table, schema="ops")
+
+
+# What needs the owner of the tables is lent to whoever erases, and to nobody else.
+_RESIDUE = """
+CREATE FUNCTION ops.want_rewrite_v1(tables text[], due_within interval) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    INSERT INTO ops.rewrites (table_name, erased_at, horizon, due_at)
+    SELECT DISTINCT quote_ident(namespace.nspname) || '.' || quote_ident(class.relname), clock_timestamp(),
+           pg_snapshot_xmax(pg_current_snapshot()), clock_timestamp() + want_rewrite_v1.due_within
+      FROM unnest(tables) AS wanted (name)
+     CROSS JOIN LATERAL (
+           SELECT to_regclass(wanted.name)::oid AS relation
+            UNION
+           SELECT leaf.relid::oid
+             FROM pg_partition_tree(to_regclass(wanted.name)) AS leaf) AS stored
+      JOIN pg_class AS class ON class.oid = stored.relation AND class.relkind IN ('r', 'm') AND class.relpersistence <> 't'
+      JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+        -- Whoever else wants some of them takes them in the same order.
+     ORDER BY 1
+        ON CONFLICT ON CONSTRAINT rewrites_pkey DO UPDATE
+       SET erased_at = excluded.erased_at,
+           horizon = excluded.horizon,
+           due_at = CASE WHEN rewrites.rewritten_at > rewrites.erased_at THEN excluded.due_at
+                    ELSE least(rewrites.due_at, excluded.due_at) END
+$function$;
+COMMENT ON FUNCTION ops.want_rewrite_v1(text[], interval) IS
+    'Say that something was erased in tables, whose files are to be written anew within a time';
+
+CREATE FUNCTION ops.refresh_view_v1(target regclass, lets_read boolean) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+-- As it was filled: what hides rows from the owner hides them from the view.
+SET row_security = on AS $function$
+BEGIN
+    EXECUTE format('REFRESH MATERIALIZED VIEW %s %s', CASE WHEN lets_read THEN 'CONCURRENTLY' END, target);
+END
+$function$;
+COMMENT ON FUNCTION ops.refresh_view_v1(regclass, boolean) IS 'Fill a materialised view anew, so that nothing erased is left in it';
+
+CREATE FUNCTION ops.analyze_v1(target regclass, column_names name[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    EXECUTE format('ANALYZE %s%s', target,
+                   (SELECT ' (' || string_agg(quote_ident(given.name), ', ') || ')' FROM unnest(column_names) AS given (name)));
+END
+$function$;
+COMMENT ON FUNCTION ops.analyze_v1(regclass, name[]) IS
+    'Count a table anew for the planner, so that nothing erased is left among its most common values; NULL is every column';
+
+CREATE FUNCTION ops.index_statistics_v1(target regclass) RETURNS TABLE (
+    attname name, inherited boolean, null_frac real, avg_width integer, n_distinct real, most_common_vals text,
+    most_common_freqs real[], histogram_bounds text, correlation real, most_common_elems text,
+    most_common_elem_freqs real[], elem_count_histogram real[])
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    place record;
+BEGIN
+    SELECT namespace.nspname AS schema_name, class.relname AS name
+      INTO place
+      FROM pg_class AS class
+      JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+     WHERE class.oid = target
+       AND class.relkind IN ('i', 'I');
+    RETURN QUERY
+    SELECT known.attname, known.inherited, known.null_frac, known.avg_width, known.n_distinct,
+           known.most_common_vals::text, known.most_common_freqs, known.histogram_bounds::text, known.correlation,
+           known.most_common_elems::text, known.most_common_elem_freqs, known.elem_count_histogram
+      FROM pg_stats AS known
+     WHERE known.schemaname = place.schema_name
+       AND known.tablename = place.name;
+END
+$function$;
+COMMENT ON FUNCTION ops.index_statistics_v1(regclass) IS
+    'What the planner knows of the expressions of an index, which only the owner of its table may read';
+
+CREATE FUNCTION ops.restore_statistics_v1(
+    target regclass, column_name name, is_inherited boolean, null_frac real, avg_width integer, n_distinct real,
+    most_common_vals text, most_common_freqs real[], histogram_bounds text, correlation real,
+    most_common_elems text, most_common_elem_freqs real[], elem_count_histogram real[]) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    place record;
+    is_done boolean;
+BEGIN
+    SELECT namespace.nspname::text AS schema_name, class.relname::text AS name
+      INTO STRICT place
+      FROM pg_class AS class
+      JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+     WHERE class.oid = target;
+    -- By way of EXECUTE: servers before 18 do not have these. What is not cleared stays where nothing is given.
+    EXECUTE 'SELECT pg_clear_attribute_stats($1, $2, $3::text, $4)'
+      USING place.schema_name, place.name, column_name, is_inherited;
+    EXECUTE 'SELECT pg_restore_attribute_stats(
+                 ''schemaname'', $1, ''relname'', $2, ''attname'', $3::text, ''inherited'', $4,
+                 ''version'', current_setting(''server_version_num'')::integer,
+                 ''null_frac'', $5, ''avg_width'', $6, ''n_distinct'', $7, ''most_common_vals'', $8,
+                 ''most_common_freqs'', $9, ''histogram_bounds'', $10, ''correlation'', $11,
+                 ''most_common_elems'', $12, ''most_common_elem_freqs'', $13, ''elem_count_histogram'', $14)'
+       INTO is_done
+      USING place.schema_name, place.name, column_name, is_inherited, null_frac, avg_width, n_distinct, most_common_vals,
+            most_common_freqs, histogram_bounds, correlation, most_common_elems, most_common_elem_freqs, elem_count_histogram;
+    RETURN is_done;
+END
+$function$;
+COMMENT ON FUNCTION ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[]) IS
+    'Say what the planner knows of a column, of PostgreSQL 18 on: what it knew, without what was erased';
+
+CREATE FUNCTION ops.unlink_large_objects_v1(objects oid[]) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    one record;
+    unlinked integer := 0;
+BEGIN
+    FOR one IN
+        SELECT stored.oid AS number, pg_get_userbyid(stored.lomowner) AS owner,
+               pg_has_role(stored.lomowner, 'USAGE') AS may_unlink
+          FROM pg_largeobject_metadata AS stored
+         WHERE stored.oid = ANY (objects)
+         ORDER BY stored.oid
+    LOOP
+        IF NOT one.may_unlink THEN
+            RAISE EXCEPTION 'large objects of the person belong to role "%"', one.owner
+                  USING ERRCODE = 'insufficient_privilege',
+                        HINT = format('as an administrator run GRANT %I TO %I;', one.owner, current_user);
+        END IF;
+        PERFORM lo_unlink(one.number);
+        unlinked := unlinked + 1;
+    END LOOP;
+    IF unlinked > 0 THEN
+        PERFORM ops.want_rewrite_v1('{pg_catalog.pg_largeobject}', INTERVAL '30 days');
+    END IF;
+    RETURN unlinked;
+END
+$function$;
+COMMENT ON FUNCTION ops.unlink_large_objects_v1(oid[]) IS
+    'Unlink large objects, and return how many there were: what deletes the row that names one has to';
+
+REVOKE EXECUTE ON FUNCTION ops.want_rewrite_v1(text[], interval), ops.refresh_view_v1(regclass, boolean),
+       ops.analyze_v1(regclass, name[]), ops.index_statistics_v1(regclass), ops.unlink_large_objects_v1(oid[]),
+       ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[])
+  FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ops.want_rewrite_v1(text[], interval), ops.refresh_view_v1(regclass, boolean),
+      ops.analyze_v1(regclass, name[]), ops.index_statistics_v1(regclass), ops.unlink_large_objects_v1(oid[]),
+      ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[])
+   TO agent_eraser;
+GRANT SELECT ON ops.backup_policies, ops.rewrites TO agent_eraser, agent_auditor, agent_monitor;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ops.backup_policies TO agent_privacy;
+GRANT SELECT ON ops.rewrites TO agent_privacy;
+
+DO $revision$
+BEGIN
+    PERFORM ops.classify_table_v1('ops.backup_policies');
+    PERFORM ops.classify_table_v1('ops.rewrites');
+    PERFORM ops.audit_table_v1('ops.backup_policies', 'backup_policy', entity_key => 'name');
+END
+$revision$;
+"""
+
+_DROP_RESIDUE = """
+DELETE FROM ops.personal_data AS entry
+ WHERE entry.table_name IN ('ops.backup_policies', 'ops.rewrites');
+DO $revision$
+BEGIN
+    PERFORM ops.unaudit_table_v1('ops.backup_policies');
+END
+$revision$;
+DROP FUNCTION ops.unlink_large_objects_v1(oid[]);
+DROP FUNCTION ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[]);
+DROP FUNCTION ops.index_statistics_v1(regclass);
+DROP FUNCTION ops.analyze_v1(regclass, name[]);
+DROP FUNCTION ops.refresh_view_v1(regclass, boolean);
+DROP FUNCTION ops.want_rewrite_v1(text[], interval);
+"""
 
 
 # Approvals, retention, and what completes an erasure ---------------------------------------------------
