@@ -35,10 +35,12 @@ def upgrade() -> None:
         _create_requests()
         _create_erasures()
         _create_guard()
+        _create_plans()
         _create_ledger()
         _create_notices()
         _create_residue()
         _create_completion()
+        execute(_LET_ERASER_READ)
         execute(published())
 
 
@@ -48,6 +50,7 @@ def downgrade() -> None:
         _drop_residue()
         _drop_notices()
         _drop_ledger()
+        _drop_plans()
         _drop_guard()
         _drop_erasures()
         _drop_requests()
@@ -549,7 +552,7 @@ def _create_personal_data() -> None:
         sa.PrimaryKeyConstraint("table_name", "column_name", name="personal_data_pkey"),
         sa.CheckConstraint("class IN ('none', 'identifier', 'contact', 'location', 'behavioural', 'content', 'derived')", name="personal_data_class_check"),
         sa.CheckConstraint("description ~ '^[^[:space:]]'", name="personal_data_description_check"),
-        sa.CheckConstraint("strategy IN ('delete', 'null', 'constant', 'random', 'generalise', 'pseudonym', 'json', 'redact', 'keep')", name="personal_data_strategy_check"),
+        sa.CheckConstraint("strategy IN ('delete', 'null', 'constant', 'random', 'generalise', 'pseudonym', 'json', 'redact', 'shred', 'keep')", name="personal_data_strategy_check"),
         sa.CheckConstraint(
             "CASE strategy WHEN 'constant' THEN strategy_args ? 'value'"
             " WHEN 'generalise' THEN strategy_args ? 'to'"
@@ -606,10 +609,18 @@ def _create_processing() -> None:
         sa.Column("country_code", domain("country_code"), nullable=False, comment="none: where they process it"),
         sa.Column("safeguards", sa.Text, comment="none: what allows the transfer, where the GDPR does not apply (art. 46)"),
         sa.Column("categories", ARRAY(sa.Text), nullable=False, comment="none: classes of data they are given"),
+        sa.Column("notice_channel", sa.Text, comment="none: how they are told of an erasure (GDPR art. 19); NULL is not decided, none where they hold no copy"),
+        sa.Column("notice_url", sa.Text, comment="none: where a webhook is; its token is kept elsewhere"),
+        sa.Column("knows_by", JSONB, server_default=sa.text("'[]'"), nullable=False, comment="none: columns whose values they know a person by, as objects of as, table, column and where"),
         sa.PrimaryKeyConstraint("code", name="recipients_pkey"),
         sa.ForeignKeyConstraint(["country_code"], ["countries.code"], name="recipients_country_code_fkey"),
         sa.CheckConstraint("kind IN ('processor', 'joint_controller', 'controller', 'authority')", name="recipients_kind_check"),
         sa.CheckConstraint("categories <> '{}' AND categories <@ ARRAY['identifier', 'contact', 'location', 'behavioural', 'content', 'derived']", name="recipients_categories_check"),
+        sa.CheckConstraint("notice_channel IN ('webhook', 'command', 'hand', 'none')", name="recipients_notice_channel_check"),
+        sa.CheckConstraint("(notice_channel IS NOT DISTINCT FROM 'webhook') = (notice_url IS NOT NULL)", name="recipients_notice_url_check"),
+        sa.CheckConstraint(r"notice_url ~ '^(https://[^/?#@[:space:]]+|http://(localhost|127\.0\.0\.1)(:[0-9]+)?)([/?][^[:space:]]*)?$'", name="recipients_notice_url_safe_check"),
+        sa.CheckConstraint("jsonb_typeof(knows_by) = 'array' AND (knows_by <> '[]' OR coalesce(notice_channel, 'none') = 'none')", name="recipients_knows_by_check"),
+        sa.CheckConstraint("notice_channel NOT IN ('webhook', 'command') OR code ~ '^[a-z][a-z0-9_]*$'", name="recipients_code_check"),
         comment="Who else is given personal data, what for, and on what ground it leaves",
         schema="ops",
     )
@@ -1935,9 +1946,11 @@ CREATE TRIGGER restrictions_refuse_change BEFORE UPDATE OR TRUNCATE ON ops.restr
     FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
 -- One goes with its person, and by nobody else than who erases.
 CREATE TRIGGER restrictions_refuse_delete BEFORE DELETE ON ops.restrictions
-    FOR EACH STATEMENT WHEN (CURRENT_USER <> 'agent_eraser') EXECUTE FUNCTION ops.refuse_change();
-CREATE TRIGGER restriction_permits_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.restriction_permits
+    FOR EACH STATEMENT WHEN (current_user <> 'agent_eraser') EXECUTE FUNCTION ops.refuse_change();
+CREATE TRIGGER restriction_permits_refuse_change BEFORE UPDATE OR TRUNCATE ON ops.restriction_permits
     FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
+CREATE TRIGGER restriction_permits_refuse_delete BEFORE DELETE ON ops.restriction_permits
+    FOR EACH STATEMENT WHEN (current_user <> 'agent_eraser') EXECUTE FUNCTION ops.refuse_change();
 
 CREATE FUNCTION ops.permit_in_force(permit ops.restriction_permits) RETURNS boolean
 LANGUAGE sql STABLE
@@ -2864,6 +2877,7 @@ BEGIN
     PERFORM ops.guard_table_v1('public.recommendations', 'user_id');
     PERFORM ops.guard_table_v1('public.objections', 'user_id');
     PERFORM ops.guard_table_v1('ops.restrictions', 'user_id');
+    PERFORM ops.guard_table_v1('ops.restriction_permits');
     PERFORM ops.guard_table_v1('ops.pseudonyms', 'user_id');
 END
 $revision$;
@@ -3267,6 +3281,18 @@ GRANT USAGE ON SCHEMA ops TO agent_eraser;
 GRANT USAGE ON TYPE public.nfc_text, public.email_address, public.locale_tag, public.country_code, public.isrc, public.upc,
                     public.audit_action, public.audit_actor
     TO agent_eraser;
+GRANT EXECUTE ON FUNCTION ops.begin_erasure_v1(bigint, text, timestamptz, jsonb, bytea, jsonb, bigint, bigint, uuid),
+                          ops.work_on_v1(uuid), ops.step_done_v1(uuid, integer, bigint, jsonb, boolean, boolean),
+                          ops.forget_subject_v1(uuid), ops.erasure_reached_v1(uuid, text, xid8),
+                          ops.certify_erasure_v1(uuid, text), ops.horizon_blockers_v1(uuid),
+                          ops.row_key_v1(text, jsonb), ops.holds_v1(bigint, timestamptz),
+                          ops.holds_of_row_v1(bigint, text, jsonb, text, timestamptz), ops.acting_ref()
+    TO agent_eraser;
+GRANT SELECT ON ops.erasures, ops.erasure_steps, ops.tombstones TO agent_privacy, agent_auditor;
+"""
+
+# Once all tables are there.
+_LET_ERASER_READ = """
 DO $revision$
 DECLARE
     target regclass;
@@ -3280,21 +3306,13 @@ BEGIN
            AND class.relkind IN ('r', 'p', 'v', 'm')
            AND NOT class.relispartition
            AND class.relowner = 'agent_owner'::regrole
-           AND class.relname <> 'alembic_version'
+           AND class.relname NOT IN ('alembic_version', 'erasure_secrets', 'subject_keys')
          ORDER BY namespace.nspname, class.relname
     LOOP
         EXECUTE pg_catalog.format('GRANT SELECT ON %s TO agent_eraser', target);
     END LOOP;
 END
 $revision$;
-GRANT EXECUTE ON FUNCTION ops.begin_erasure_v1(bigint, text, timestamptz, jsonb, bytea, jsonb, bigint, bigint, uuid),
-                          ops.work_on_v1(uuid), ops.step_done_v1(uuid, integer, bigint, jsonb, boolean, boolean),
-                          ops.forget_subject_v1(uuid), ops.erasure_reached_v1(uuid, text, xid8),
-                          ops.certify_erasure_v1(uuid, text), ops.horizon_blockers_v1(uuid),
-                          ops.row_key_v1(text, jsonb), ops.holds_v1(bigint, timestamptz),
-                          ops.holds_of_row_v1(bigint, text, jsonb, text, timestamptz), ops.acting_ref()
-    TO agent_eraser;
-GRANT SELECT ON ops.erasures, ops.erasure_steps, ops.tombstones TO agent_privacy, agent_auditor;
 """
 
 _DROP_GUARD = """
@@ -3348,6 +3366,101 @@ REVOKE ALL ON FUNCTION ops.row_key_v1(text, jsonb), ops.holds_v1(bigint, timesta
                        ops.holds_of_row_v1(bigint, text, jsonb, text, timestamptz), ops.acting_ref()
     FROM agent_eraser;
 REVOKE USAGE ON SCHEMA ops FROM agent_eraser;
+"""
+
+
+# Plans: what stands for a person in rows that stay ------------------------------------------------------
+
+
+def _create_plans() -> None:
+    # allow MIG060: nobody may read it but through a function that only who erases may call
+    # allow MIG061: there is one for each erasure, which the trail tells of
+    # allow MIG062: gone as soon as nothing is left of the person
+    op.create_table(
+        "erasure_secrets",
+        sa.Column("erasure_id", UUID(as_uuid=True), nullable=False, comment="none: the erasure"),
+        sa.Column("secret", BYTEA, server_default=sa.text("uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())"), nullable=False, comment="none: at random; what stands for its person in rows that stay is made of it"),
+        sa.PrimaryKeyConstraint("erasure_id", name="erasure_secrets_pkey"),
+        sa.ForeignKeyConstraint(["erasure_id"], ["ops.erasures.id"], name="erasure_secrets_erasure_id_fkey"),
+        sa.CheckConstraint("octet_length(secret) = 32", name="erasure_secrets_secret_check"),
+        comment="What pseudonyms and random values of an erasure are made of, so that one that was interrupted goes on with the same; gone once nothing is left",
+        schema="ops",
+    )
+    execute(_PLANS)
+
+
+def _drop_plans() -> None:
+    execute(_DROP_PLANS)
+    op.drop_table("erasure_secrets", schema="ops")
+
+
+# What is made of the secret is the same in every session of one erasure, and nobody can make it again afterwards.
+_PLANS = """
+CREATE FUNCTION ops.erasures_keep_secret() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO ops.erasure_secrets (erasure_id)
+        VALUES (NEW.id);
+    ELSE
+        DELETE FROM ops.erasure_secrets AS kept
+         WHERE kept.erasure_id = NEW.id;
+    END IF;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION ops.erasures_keep_secret() IS 'Give an erasure a secret, and take it once nothing is left of the person';
+
+CREATE TRIGGER erasures_give_secret AFTER INSERT ON ops.erasures
+    FOR EACH ROW WHEN (NEW.state IN ('hidden', 'erased')) EXECUTE FUNCTION ops.erasures_keep_secret();
+CREATE TRIGGER erasures_take_secret AFTER UPDATE OF state ON ops.erasures
+    FOR EACH ROW WHEN (NEW.state IN ('swept', 'certified')) EXECUTE FUNCTION ops.erasures_keep_secret();
+
+CREATE FUNCTION ops.erasure_secret_v1(subject bigint) RETURNS bytea
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    found_secret bytea;
+BEGIN
+    SELECT kept.secret
+      INTO found_secret
+      FROM ops.erasures AS erasure
+      JOIN ops.erasure_secrets AS kept ON kept.erasure_id = erasure.id
+     WHERE erasure.subject_id = subject
+     ORDER BY erasure.hidden_at DESC
+     LIMIT 1;
+    IF found_secret IS NULL THEN
+        RAISE EXCEPTION 'no erasure of that person is under way'
+              USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'agentdb gdpr-erasure erase begins one';
+    END IF;
+    RETURN found_secret;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION ops.erasure_secret_v1(bigint) IS 'What pseudonyms and random values of the erasure of a person are made of';
+
+CREATE FUNCTION ops.erasure_noise_v1(secret bytea, told text) RETURNS bytea
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN sha256('agentdb erasure 1'::bytea || secret || convert_to(told, 'UTF8'));
+COMMENT ON FUNCTION ops.erasure_noise_v1(bytea, text) IS 'Bytes that say nothing to who does not have the secret';
+GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.erasure_noise_v1(bytea, text) TO agent_eraser;
+
+DO $revision$
+BEGIN
+    PERFORM ops.classify_table_v1('ops.erasure_secrets');
+END
+$revision$;
+"""
+
+_DROP_PLANS = """
+DELETE FROM ops.personal_data AS entry
+ WHERE entry.table_name = 'ops.erasure_secrets';
+DROP TRIGGER erasures_take_secret ON ops.erasures;
+DROP TRIGGER erasures_give_secret ON ops.erasures;
+DROP FUNCTION ops.erasure_noise_v1(bytea, text);
+DROP FUNCTION ops.erasure_secret_v1(bigint);
+DROP FUNCTION ops.erasures_keep_secret();
 """
 
 
@@ -3547,11 +3660,318 @@ DROP FUNCTION ops.server_timeline();
 
 
 def _create_notices() -> None:
-    pass
+    # allow MIG060: nobody but who answers for privacy, who audits that and who erases may read it
+    # allow MIG061: the trail tells of an erasure by an entry of its own
+    # allow MIG062: holds as long as the erasure it is of
+    op.create_table(
+        "erasure_notices",
+        sa.Column("id", UUID(as_uuid=True), nullable=False, comment="none: number of the notice, by which a recipient knows it again"),
+        sa.Column("erasure_id", UUID(as_uuid=True), nullable=False, comment="none: the erasure it tells of"),
+        sa.Column("recipient", sa.Text, nullable=False, comment="none: who is told"),
+        sa.Column("queued_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: since when"),
+        sa.Column("due_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: when it is tried next"),
+        sa.Column("attempts", sa.Integer, server_default="0", nullable=False, comment="none: how often it was tried"),
+        sa.Column("tried_at", sa.DateTime(timezone=True), comment="none: when it last was"),
+        sa.Column("problem", sa.Text, comment="none: why the last try failed, in words of ours"),
+        sa.Column("outcome", sa.Text, comment="none: how it ended; NULL is pending"),
+        sa.Column("ended_at", sa.DateTime(timezone=True), comment="none: when"),
+        sa.Column("ended_by", sa.BigInteger, comment="identifier: pseudonym of who wrote down the end, as in audit_log"),
+        sa.Column("receipt", sa.Text, comment="none: number under which the recipient keeps it"),
+        sa.Column("key_id", sa.Text, nullable=False, comment="none: key that the next column is encrypted with"),
+        sa.Column("payload", BYTEA, comment="identifier: what is told, encrypted with a key that is kept elsewhere; gone at the end"),
+        sa.PrimaryKeyConstraint("id", name="erasure_notices_pkey"),
+        sa.UniqueConstraint("erasure_id", "recipient", name="erasure_notices_erasure_id_recipient_key"),
+        sa.ForeignKeyConstraint(["erasure_id"], ["ops.erasures.id"], name="erasure_notices_erasure_id_fkey"),
+        sa.ForeignKeyConstraint(["recipient"], ["ops.recipients.code"], name="erasure_notices_recipient_fkey"),
+        sa.CheckConstraint("outcome IN ('told', 'impossible', 'disproportionate')", name="erasure_notices_outcome_check"),
+        sa.CheckConstraint("num_nonnulls(outcome, ended_at, ended_by) IN (0, 3) AND (outcome IS NULL) = (payload IS NOT NULL)", name="erasure_notices_ended_at_check"),
+        sa.CheckConstraint("receipt IS NULL OR (outcome = 'told' AND receipt ~ '^[A-Za-z0-9._:-]{1,128}$')", name="erasure_notices_receipt_check"),
+        sa.CheckConstraint("length(problem) <= 200", name="erasure_notices_problem_check"),
+        sa.CheckConstraint("key_id ~ '^[0-9a-f]{16}$'", name="erasure_notices_key_id_check"),
+        comment="Who has to be told of which erasure (GDPR art. 19), and who has been",
+        schema="ops",
+    )
+    op.create_index("erasure_notices_recipient_idx", "erasure_notices", ["recipient"], schema="ops")
+    op.create_index("erasure_notices_due_at_idx", "erasure_notices", ["due_at"], schema="ops", postgresql_where=sa.text("outcome IS NULL"))
+    execute(_NOTICES)
+    _create_subject_keys()
 
 
 def _drop_notices() -> None:
-    pass
+    execute(_DROP_SUBJECT_KEYS)
+    op.drop_table("destroyed_keys", schema="ops")
+    op.drop_table("subject_keys", schema="ops")
+    execute(_DROP_NOTICES)
+    op.drop_table("erasure_notices", schema="ops")
+
+
+def _create_subject_keys() -> None:
+    # allow MIG061: every value that is written could make an entry; what became of a key is told by destroyed_keys
+    op.create_table(
+        "subject_keys",
+        sa.Column("subject_id", sa.BigInteger, autoincrement=False, nullable=False, comment="identifier: whose values it encrypts"),
+        sa.Column("key_id", UUID(as_uuid=True), nullable=False, comment="none: number of the key, at random, with which begins what it encrypts"),
+        sa.Column("wrapped", BYTEA, nullable=False, comment="none: the key, encrypted with one that is kept elsewhere"),
+        sa.Column("kek_id", sa.Text, nullable=False, comment="none: which one"),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="behavioural: when the first value was encrypted"),
+        sa.Column("wrapped_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: since when it is encrypted with that one"),
+        sa.PrimaryKeyConstraint("subject_id", name="subject_keys_pkey"),
+        sa.UniqueConstraint("key_id", name="subject_keys_key_id_key"),
+        sa.ForeignKeyConstraint(["subject_id"], ["public.users.id"], name="subject_keys_subject_id_fkey", ondelete="CASCADE"),
+        sa.CheckConstraint("octet_length(wrapped) = 60", name="subject_keys_wrapped_check"),
+        sa.CheckConstraint("kek_id ~ '^[0-9a-f]{16}$'", name="subject_keys_kek_id_check"),
+        comment="A key for each person, whose end makes unreadable what it encrypted, wherever that was copied to",
+        schema="ops",
+    )
+    op.create_index("subject_keys_kek_id_idx", "subject_keys", ["kek_id"], schema="ops")
+    # allow MIG060: nobody but who answers for privacy, who audits that and who erases may read it
+    # allow MIG062: for ever: what is found encrypted with one is known to be nobody's any more
+    op.create_table(
+        "destroyed_keys",
+        sa.Column("key_id", UUID(as_uuid=True), nullable=False, comment="none: number of a key that nobody has any more"),
+        sa.Column("destroyed_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: since when"),
+        sa.PrimaryKeyConstraint("key_id", name="destroyed_keys_pkey"),
+        comment="Keys of people that were destroyed; whose they were is nowhere said",
+        schema="ops",
+    )
+    execute(_SUBJECT_KEYS)
+
+
+_NOTICES = """
+COMMENT ON INDEX ops.erasure_notices_due_at_idx IS 'which is to be tried next';
+
+CREATE FUNCTION ops.queue_notice_v1(notice uuid, erasure uuid, recipient text, key_id text, payload bytea) RETURNS boolean
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    WITH queued AS (
+        INSERT INTO ops.erasure_notices (id, erasure_id, recipient, key_id, payload)
+        VALUES (notice, erasure, recipient, key_id, payload)
+            ON CONFLICT ON CONSTRAINT erasure_notices_erasure_id_recipient_key DO NOTHING
+        RETURNING id)
+    SELECT EXISTS (SELECT FROM queued)
+$function$;
+COMMENT ON FUNCTION ops.queue_notice_v1(uuid, uuid, text, text, bytea) IS
+    'Queue what a recipient is to be told of an erasure, once; tells whether it was not queued before';
+
+-- The next try is set before this one is made: whoever is killed in between has lost nothing.
+CREATE FUNCTION ops.claim_notice_v1(skipped text[], first_pause interval, longest_pause interval)
+RETURNS TABLE (notice uuid, recipient text, channel text, url text, attempts integer, key_id text, payload bytea)
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    WITH next AS MATERIALIZED (
+        SELECT due.id, told.notice_channel, told.notice_url
+          FROM ops.erasure_notices AS due
+          JOIN ops.recipients AS told ON told.code = due.recipient
+         WHERE due.outcome IS NULL
+           AND due.due_at <= clock_timestamp()
+           AND told.notice_channel IN ('webhook', 'command')
+           AND due.recipient <> ALL (skipped)
+         ORDER BY due.due_at
+         LIMIT 1
+           FOR UPDATE OF due SKIP LOCKED)
+    UPDATE ops.erasure_notices AS claimed
+       SET attempts = claimed.attempts + 1,
+           tried_at = clock_timestamp(),
+           due_at = clock_timestamp() + least(longest_pause, first_pause * (2 ^ least(claimed.attempts, 20))) * (0.75 + random() / 2)
+      FROM next
+     WHERE claimed.id = next.id
+    RETURNING claimed.id, claimed.recipient, next.notice_channel, next.notice_url, claimed.attempts, claimed.key_id, claimed.payload
+$function$;
+COMMENT ON FUNCTION ops.claim_notice_v1(text[], interval, interval) IS
+    'Take the notice that is due, of no recipient that is skipped, and set when it is tried again; the pauses double';
+
+CREATE FUNCTION ops.note_problem_v1(notice uuid, problem text) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    UPDATE ops.erasure_notices AS failed
+       SET problem = left(note_problem_v1.problem, 200)
+     WHERE failed.id = notice
+       AND failed.outcome IS NULL
+$function$;
+COMMENT ON FUNCTION ops.note_problem_v1(uuid, text) IS 'Say why a try to tell a recipient failed, in words that name nobody';
+
+CREATE FUNCTION ops.end_notice_v1(notice uuid, outcome text, receipt text DEFAULT NULL) RETURNS boolean
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    WITH ended AS (
+        UPDATE ops.erasure_notices AS pending
+           SET outcome = end_notice_v1.outcome,
+               receipt = end_notice_v1.receipt,
+               ended_at = clock_timestamp(),
+               ended_by = ops.acting_ref(),
+               problem = NULL,
+               payload = NULL
+         WHERE pending.id = notice
+           AND pending.outcome IS NULL
+        RETURNING pending.id)
+    SELECT EXISTS (SELECT FROM ended)
+$function$;
+COMMENT ON FUNCTION ops.end_notice_v1(uuid, text, text) IS
+    'Say that a recipient was told, or why that is impossible or disproportionate; what was to be told is gone then. Tells whether it was pending';
+
+REVOKE EXECUTE ON FUNCTION ops.queue_notice_v1(uuid, uuid, text, text, bytea),
+                           ops.claim_notice_v1(text[], interval, interval),
+                           ops.note_problem_v1(uuid, text),
+                           ops.end_notice_v1(uuid, text, text)
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ops.end_notice_v1(uuid, text, text) TO agent_privacy;
+GRANT SELECT ON ops.erasure_notices TO agent_privacy;
+GRANT SELECT (id, erasure_id, recipient, queued_at, due_at, attempts, tried_at, problem, outcome, ended_at, ended_by, receipt, key_id)
+    ON ops.erasure_notices TO agent_auditor;
+
+DO $revision$
+BEGIN
+    PERFORM ops.classify_table_v1('ops.erasure_notices', strategy => 'keep', strategy_args => '{"why": "GDPR art. 19: the recipient has to be told", "until": "the recipient is told"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_column_v1('ops.erasure_notices', 'ended_by', people => 'staff');
+END
+$revision$;
+"""
+
+_DROP_NOTICES = """
+DELETE FROM ops.personal_data AS entry
+ WHERE entry.table_name = 'ops.erasure_notices';
+DROP FUNCTION ops.end_notice_v1(uuid, text, text);
+DROP FUNCTION ops.note_problem_v1(uuid, text);
+DROP FUNCTION ops.claim_notice_v1(text[], interval, interval);
+DROP FUNCTION ops.queue_notice_v1(uuid, uuid, text, text, bytea);
+"""
+
+# What is encrypted begins with the number 1 and the number of its key; see gdpr_erasure/erase/vault.py.
+_SUBJECT_KEYS = """
+COMMENT ON INDEX ops.subject_keys_kek_id_idx IS 'which are still encrypted with an old key';
+
+CREATE FUNCTION ops.key_of_v1(encrypted bytea) RETURNS uuid
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE WHEN octet_length(encrypted) >= 45 AND get_byte(encrypted, 0) = 1
+            THEN encode(substring(encrypted FROM 2 FOR 16), 'hex')::uuid END;
+COMMENT ON FUNCTION ops.key_of_v1(bytea) IS 'The number of the key that a value is encrypted with; NULL is none';
+
+CREATE FUNCTION ops.note_destroyed_keys() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    INSERT INTO ops.destroyed_keys (key_id)
+    SELECT gone.key_id
+      FROM gone
+        ON CONFLICT ON CONSTRAINT destroyed_keys_pkey DO NOTHING;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION ops.note_destroyed_keys() IS 'Remember which keys are destroyed, and not whose they were';
+CREATE TRIGGER subject_keys_destroyed AFTER DELETE ON ops.subject_keys
+    REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION ops.note_destroyed_keys();
+
+CREATE FUNCTION ops.signed_in_for(person_id bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    IF NULLIF(current_setting('app.user_id', true), '')::bigint <> person_id THEN
+        RAISE EXCEPTION 'whoever is signed in has no key but their own'
+              USING ERRCODE = 'insufficient_privilege', HINT = 'ask without app.user_id, as the service';
+    END IF;
+    RETURN true;
+END
+$function$;
+COMMENT ON FUNCTION ops.signed_in_for(bigint) IS 'Refuse whoever is signed in as somebody else';
+
+CREATE FUNCTION public.subject_key_v1(person_id bigint) RETURNS TABLE (key_id uuid, wrapped bytea, kek_id text)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT kept.key_id, kept.wrapped, kept.kek_id
+      FROM ops.subject_keys AS kept
+     WHERE kept.subject_id = person_id
+       AND ops.signed_in_for(person_id)
+$function$;
+COMMENT ON FUNCTION public.subject_key_v1(bigint) IS 'The key of a person, encrypted with one that is kept elsewhere';
+
+CREATE FUNCTION public.keep_subject_key_v1(person_id bigint, key_id uuid, wrapped bytea, kek_id text) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    INSERT INTO ops.subject_keys (subject_id, key_id, wrapped, kek_id)
+    SELECT person_id, keep_subject_key_v1.key_id, keep_subject_key_v1.wrapped, keep_subject_key_v1.kek_id
+     WHERE ops.signed_in_for(person_id)
+        ON CONFLICT ON CONSTRAINT subject_keys_pkey DO NOTHING
+$function$;
+COMMENT ON FUNCTION public.keep_subject_key_v1(bigint, uuid, bytea, text) IS 'Keep a new key for a person who has none';
+
+CREATE FUNCTION public.is_key_destroyed_v1(key uuid) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT EXISTS (SELECT FROM ops.destroyed_keys AS destroyed WHERE destroyed.key_id = key)
+$function$;
+COMMENT ON FUNCTION public.is_key_destroyed_v1(uuid) IS 'Tell whether what a key encrypted is nobody''s any more';
+
+CREATE FUNCTION ops.old_keys_v1(kek_id text, most integer) RETURNS TABLE (subject_id bigint, key_id uuid, wrapped bytea, kek_id text)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT kept.subject_id, kept.key_id, kept.wrapped, kept.kek_id
+      FROM ops.subject_keys AS kept
+     WHERE kept.kek_id <> $1
+     ORDER BY kept.kek_id, kept.subject_id
+     LIMIT most
+$function$;
+COMMENT ON FUNCTION ops.old_keys_v1(text, integer) IS 'Keys of people that are encrypted with another key than this one';
+
+-- A key changes in how it is kept, and in nothing else.
+CREATE FUNCTION ops.rewrap_key_v1(key uuid, wrapped bytea, kek_id text, old_kek_id text) RETURNS boolean
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    WITH kept AS (
+        UPDATE ops.subject_keys AS old
+           SET wrapped = rewrap_key_v1.wrapped,
+               kek_id = rewrap_key_v1.kek_id,
+               wrapped_at = clock_timestamp()
+         WHERE old.key_id = key
+           AND old.kek_id = old_kek_id
+        RETURNING old.key_id)
+    SELECT EXISTS (SELECT FROM kept)
+$function$;
+COMMENT ON FUNCTION ops.rewrap_key_v1(uuid, bytea, text, text) IS
+    'Keep the key of a person under another key that is kept elsewhere; tells whether it was under the one that is named';
+
+REVOKE EXECUTE ON FUNCTION ops.signed_in_for(bigint),
+                           public.subject_key_v1(bigint),
+                           public.keep_subject_key_v1(bigint, uuid, bytea, text),
+                           public.is_key_destroyed_v1(uuid),
+                           ops.old_keys_v1(text, integer),
+                           ops.rewrap_key_v1(uuid, bytea, text, text)
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.subject_key_v1(bigint),
+                          public.keep_subject_key_v1(bigint, uuid, bytea, text),
+                          public.is_key_destroyed_v1(uuid)
+    TO agent_app;
+GRANT EXECUTE ON FUNCTION ops.old_keys_v1(text, integer), ops.rewrap_key_v1(uuid, bytea, text, text) TO agent_privacy;
+
+ALTER TABLE ops.subject_keys ENABLE ROW LEVEL SECURITY;
+CREATE POLICY subject_keys_privacy ON ops.subject_keys FOR SELECT TO agent_privacy
+    USING (subject_id = NULLIF(current_setting('app.subject_id', true), '')::bigint);
+GRANT SELECT ON ops.subject_keys, ops.destroyed_keys TO agent_privacy;
+-- It destroys keys, and reads none.
+GRANT SELECT (subject_id), DELETE ON ops.subject_keys TO agent_eraser;
+GRANT SELECT ON ops.destroyed_keys TO agent_auditor;
+
+DO $revision$
+BEGIN
+    PERFORM ops.classify_table_v1('ops.subject_keys', strategy => 'delete', origin => 'observed', purposes => '{security}', legal_basis => 'legitimate_interests');
+    PERFORM ops.classify_table_v1('ops.destroyed_keys');
+END
+$revision$;
+"""
+
+_DROP_SUBJECT_KEYS = """
+DELETE FROM ops.personal_data AS entry
+ WHERE entry.table_name IN ('ops.subject_keys', 'ops.destroyed_keys');
+DROP FUNCTION ops.rewrap_key_v1(uuid, bytea, text, text);
+DROP FUNCTION ops.old_keys_v1(text, integer);
+DROP FUNCTION public.is_key_destroyed_v1(uuid);
+DROP FUNCTION public.keep_subject_key_v1(bigint, uuid, bytea, text);
+DROP FUNCTION public.subject_key_v1(bigint);
+DROP FUNCTION ops.signed_in_for(bigint);
+DROP TRIGGER subject_keys_destroyed ON ops.subject_keys;
+DROP FUNCTION ops.note_destroyed_keys();
+DROP FUNCTION ops.key_of_v1(bytea);
+"""
 
 
 # What is physically left -------------------------------------------------------------------------------
@@ -3569,11 +3989,336 @@ def _drop_residue() -> None:
 
 
 def _create_completion() -> None:
-    pass
+    op.create_table(
+        "erasure_limits",
+        sa.Column("only_one", sa.Boolean, server_default=sa.true(), nullable=False, comment="none: there is one row"),
+        sa.Column("most_rows", sa.BigInteger, nullable=False, comment="none: rows that one erasure may do without approval"),
+        sa.Column("most_share", sa.Numeric, nullable=False, comment="none: share of the rows of a table that it may do without"),
+        sa.Column("approvers", sa.Integer, nullable=False, comment="none: how many persons have to approve what does more"),
+        sa.PrimaryKeyConstraint("only_one", name="erasure_limits_pkey"),
+        sa.CheckConstraint("only_one", name="erasure_limits_only_one_check"),
+        sa.CheckConstraint("most_rows >= 0", name="erasure_limits_most_rows_check"),
+        sa.CheckConstraint("most_share BETWEEN 0 AND 1", name="erasure_limits_most_share_check"),
+        sa.CheckConstraint("approvers >= 2", name="erasure_limits_approvers_check"),
+        comment="What an erasure may do before persons have to approve of it",
+        schema="ops",
+    )
+    # allow MIG060: nobody but who answers for privacy, and who audits that, may read it
+    op.create_table(
+        "erasure_approvals",
+        sa.Column("id", sa.BigInteger, autoincrement=True, nullable=False, comment="none: number of the approval"),
+        sa.Column("subject_id", sa.BigInteger, nullable=False, comment="identifier: whose erasure; no foreign key, an approval outlives the row"),
+        sa.Column("plan_hash", BYTEA, nullable=False, comment="none: SHA-256 of the plan that was approved"),
+        sa.Column("most_rows", sa.BigInteger, nullable=False, comment="none: rows that the plan may do at most"),
+        sa.Column("approved_by", sa.BigInteger, nullable=False, comment="identifier: pseudonym of the login that approved, as in audit_log"),
+        sa.Column("approved_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: when"),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False, comment="none: until when it counts"),
+        sa.PrimaryKeyConstraint("id", name="erasure_approvals_pkey"),
+        sa.CheckConstraint("octet_length(plan_hash) = 32", name="erasure_approvals_plan_hash_check"),
+        sa.CheckConstraint("most_rows > 0", name="erasure_approvals_most_rows_check"),
+        sa.CheckConstraint("expires_at > approved_at", name="erasure_approvals_expires_at_check"),
+        comment="Who approved of an erasure that does more than one may, append-only",
+        schema="ops",
+    )
+    op.create_index("erasure_approvals_subject_id_idx", "erasure_approvals", ["subject_id"], schema="ops")
+    execute(_APPROVALS)
+    execute(_RETAINING)
 
 
 def _drop_completion() -> None:
-    pass
+    execute(_DROP_RETAINING)
+    execute(_DROP_APPROVALS)
+    op.drop_table("erasure_approvals", schema="ops")
+    op.drop_table("erasure_limits", schema="ops")
+
+
+# Persons are told apart by their logins, and by nothing that a session can set itself; a login that two transactions
+# met at once has two pseudonyms, so it is the name that counts.
+_APPROVALS = """
+COMMENT ON INDEX ops.erasure_approvals_subject_id_idx IS 'who approved of an erasure';
+
+INSERT INTO ops.erasure_limits (most_rows, most_share, approvers) VALUES (100000, 0.05, 2);
+
+CREATE FUNCTION ops.erasure_approvers_v1(subject bigint, plan_hash bytea, planned_rows bigint) RETURNS integer
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT count(DISTINCT pseudonym.role_name)::integer
+      FROM ops.erasure_approvals AS approval
+      JOIN ops.pseudonyms AS pseudonym ON pseudonym.audit_ref = approval.approved_by
+     WHERE approval.subject_id = subject
+       AND approval.plan_hash = erasure_approvers_v1.plan_hash
+       AND approval.most_rows >= planned_rows
+       AND approval.expires_at > now()
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.erasure_approvers_v1(bigint, bytea, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION ops.erasure_approvers_v1(bigint, bytea, bigint) IS
+    'How many persons approve now of a plan to erase a person that does so many rows';
+
+CREATE FUNCTION ops.approve_erasure_v1(subject bigint, plan_hash bytea, most_rows bigint, valid_for interval DEFAULT INTERVAL '7 days')
+RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    IF NOT EXISTS (SELECT FROM public.users AS person WHERE person.id = subject) THEN
+        RAISE EXCEPTION 'there is no person of this number'
+              USING ERRCODE = 'no_data_found', HINT = 'users.id is the number to name';
+    END IF;
+    IF coalesce(octet_length(plan_hash) <> 32, true) OR coalesce(most_rows <= 0, true)
+       OR coalesce(valid_for NOT BETWEEN INTERVAL '1 minute' AND INTERVAL '30 days', true) THEN
+        RAISE EXCEPTION 'an approval names a plan, how many rows it may do, and is valid for 30 days at most'
+              USING ERRCODE = 'invalid_parameter_value', HINT = 'plan_erasure gives the hash of a plan and its rows';
+    END IF;
+    INSERT INTO ops.erasure_approvals (subject_id, plan_hash, most_rows, approved_by, expires_at)
+    VALUES (subject, approve_erasure_v1.plan_hash, approve_erasure_v1.most_rows, ops.role_ref(), clock_timestamp() + valid_for);
+    RETURN ops.erasure_approvers_v1(subject, approve_erasure_v1.plan_hash, approve_erasure_v1.most_rows);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.approve_erasure_v1(bigint, bytea, bigint, interval) FROM PUBLIC;
+COMMENT ON FUNCTION ops.approve_erasure_v1(bigint, bytea, bigint, interval) IS
+    'Approve, as the login at work, of a plan to erase a person; returns how many persons do so now';
+
+CREATE TRIGGER erasure_approvals_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.erasure_approvals
+    FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
+
+GRANT SELECT ON ops.erasure_limits, ops.erasure_approvals TO agent_privacy, agent_auditor;
+GRANT EXECUTE ON FUNCTION ops.erasure_approvers_v1(bigint, bytea, bigint) TO agent_privacy, agent_auditor;
+GRANT EXECUTE ON FUNCTION ops.approve_erasure_v1(bigint, bytea, bigint, interval) TO agent_privacy;
+
+INSERT INTO public.retention_policies (table_name, rule, time_column, keep_for, action, legal_reference)
+VALUES ('ops.erasure_approvals', 'approved', 'approved_at', INTERVAL '5 years', 'delete', 'GDPR art. 5(2): who approved has to be shown')
+    ON CONFLICT ON CONSTRAINT retention_policies_pkey DO NOTHING;
+
+DO $revision$
+BEGIN
+    PERFORM ops.audit_table_v1('ops.erasure_limits', 'erasure_limit');
+    PERFORM ops.audit_table_v1('ops.erasure_approvals', 'erasure_approval', entity_id => 'id', subject => 'subject_id');
+    PERFORM ops.classify_table_v1('ops.erasure_limits');
+    PERFORM ops.classify_table_v1('ops.erasure_approvals', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2): who approved has to be shown"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation', retention_rule => 'approved');
+    PERFORM ops.classify_column_v1('ops.erasure_approvals', 'approved_by', people => 'staff');
+    INSERT INTO ops.personal_edges (from_table, from_columns, to_table, to_columns, kind, note)
+    VALUES ('ops.erasure_approvals', '{subject_id}', 'public.users', '{id}', 'column', 'it outlives the row');
+END
+$revision$;
+"""
+
+_DROP_APPROVALS = """
+DELETE FROM public.retention_policies AS policy
+ WHERE (policy.table_name, policy.rule) = ('ops.erasure_approvals', 'approved');
+DO $revision$
+BEGIN
+    PERFORM ops.unaudit_table_v1('ops.erasure_approvals');
+    PERFORM ops.unaudit_table_v1('ops.erasure_limits');
+END
+$revision$;
+DROP FUNCTION ops.approve_erasure_v1(bigint, bytea, bigint, interval);
+DROP FUNCTION ops.erasure_approvers_v1(bigint, bytea, bigint);
+"""
+
+# Acts as the owner, on purpose: proofs that nobody else may touch end too. Which rows is said by the rule and by holds
+# alone, never by who calls. Rows are locked first and looked at then, in a snapshot of its own: whoever refers to one
+# of them meanwhile waits, and no hold is placed between the look and the deletion. A row goes along with another by a
+# cascade only where no rule of its own keeps it.
+_RETAINING = """
+CREATE FUNCTION ops.retention_needed(target regclass, alias text, passed regclass[] DEFAULT '{}') RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    link record;
+    beneath text;
+    conditions text[] := '{}';
+    child text;
+BEGIN
+    FOR link IN
+        SELECT con.conrelid::regclass AS place,
+               con.confdeltype,
+               con.confdeltype = 'c' AND NOT EXISTS (
+                   SELECT
+                     FROM public.retention_policies AS policy
+                    WHERE to_regclass(CASE WHEN policy.table_name ~ '[.]' THEN policy.table_name ELSE 'public.' || policy.table_name END) = con.conrelid
+               ) AS goes_along,
+               (SELECT string_agg(format('%%s.%I = %s.%I', here.attname, alias, there.attname), ' AND ')
+                  FROM unnest(con.conkey, con.confkey) AS pair (here, there)
+                  JOIN pg_attribute AS here ON here.attrelid = con.conrelid AND here.attnum = pair.here
+                  JOIN pg_attribute AS there ON there.attrelid = con.confrelid AND there.attnum = pair.there) AS joined
+          FROM pg_constraint AS con
+         WHERE con.contype = 'f'
+           AND con.confrelid = target
+           AND con.conparentid = 0
+           AND con.confdeltype IN ('a', 'r', 'c')
+         ORDER BY con.conname
+    LOOP
+        child := format('r%s', cardinality(passed) + 1);
+        beneath := NULL;
+        IF link.goes_along THEN
+            CONTINUE WHEN link.place = ANY (passed || target);
+            beneath := ops.retention_needed(link.place, child, passed || target);
+            CONTINUE WHEN beneath = 'false';
+        END IF;
+        conditions := conditions || format('EXISTS (SELECT FROM %s AS %s WHERE %s%s)', link.place, child,
+                                           replace(link.joined, '%s', child), coalesce(' AND (' || beneath || ')', ''));
+    END LOOP;
+    RETURN coalesce(NULLIF(array_to_string(conditions, ' OR '), ''), 'false');
+END
+$function$;
+COMMENT ON FUNCTION ops.retention_needed(regclass, text, regclass[]) IS
+    'Condition that rows which are kept refer to a row of a table, or to one that would go along with it';
+
+CREATE FUNCTION ops.retention_held(target regclass, alias text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    -- What goes along with a row, or is changed by it.
+    touched CONSTANT regclass[] := ARRAY(
+        WITH RECURSIVE beneath (place) AS (
+            SELECT target::oid
+             UNION
+            SELECT con.conrelid
+              FROM pg_constraint AS con
+              JOIN beneath ON con.confrelid = beneath.place
+             WHERE con.contype = 'f' AND con.confdeltype IN ('c', 'n', 'd'))
+        SELECT place::regclass FROM beneath);
+    -- Columns that hold the number of a person, handed down from key to key.
+    bearers CONSTANT name[] := ARRAY(
+        WITH RECURSIVE links (from_table, from_column, to_table, to_column) AS MATERIALIZED (
+            SELECT con.conrelid::oid, here.attname, con.confrelid::oid, there.attname
+              FROM pg_constraint AS con
+             CROSS JOIN LATERAL unnest(con.conkey, con.confkey) AS pair (here, there)
+              JOIN pg_attribute AS here ON here.attrelid = con.conrelid AND here.attnum = pair.here
+              JOIN pg_attribute AS there ON there.attrelid = con.confrelid AND there.attnum = pair.there
+             WHERE con.contype = 'f'
+             UNION
+            SELECT to_regclass(edge.from_table), pair.here, to_regclass(edge.to_table), pair.there
+              FROM ops.personal_edges AS edge
+             CROSS JOIN LATERAL unnest(edge.from_columns, edge.to_columns) AS pair (here, there)
+             WHERE edge.kind = 'column'
+        ), bearer (place, name) AS (
+            SELECT 'public.users'::regclass::oid, 'id'::name
+             UNION
+            SELECT links.from_table, links.from_column
+              FROM links
+              JOIN bearer ON links.to_table = bearer.place AND links.to_column = bearer.name)
+        SELECT bearer.name FROM bearer WHERE bearer.place = target);
+    is_personal CONSTANT boolean := EXISTS (
+        SELECT
+          FROM ops.personal_data AS entry
+         WHERE to_regclass(entry.table_name) = target AND entry.class <> 'none' AND entry.people = 'users');
+BEGIN
+    -- Of a person who cannot be told from the row, everything is held; so is what a hold on a row beneath it may mean.
+    RETURN format(
+        $condition$EXISTS (
+            SELECT
+              FROM ops.held_now AS hold
+             WHERE (hold.table_name IS NULL OR to_regclass(hold.table_name) = ANY (%L::regclass[]))
+               AND (hold.subject_id IS NULL OR %s)
+               AND (hold.row_key IS NULL OR to_regclass(hold.table_name) <> %L::regclass OR to_jsonb(%I) @> hold.row_key))$condition$,
+        touched,
+        CASE WHEN bearers <> '{}' THEN
+                  format('hold.subject_id::text IN (%s)', (SELECT string_agg(format('%I.%I::text', alias, name), ', ') FROM unnest(bearers) AS name))
+             WHEN is_personal THEN 'true'
+             ELSE 'hold.table_name IS NOT NULL' END,
+        target, alias);
+END
+$function$;
+COMMENT ON FUNCTION ops.retention_held(regclass, text) IS 'Condition that a hold keeps a row of a table, or what would go along with it';
+
+CREATE FUNCTION ops.retain_v1(
+    policy_table text, policy_rule text, most_rows integer DEFAULT 10000, after_key jsonb DEFAULT NULL, only_count boolean DEFAULT false,
+    OUT gone bigint, OUT held bigint, OUT needed bigint, OUT last_key jsonb
+)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+SET TimeZone = 'UTC' AS $function$
+DECLARE
+    policy public.retention_policies;
+    target regclass;
+    cutoff timestamptz;
+    keys name[];
+    places name[];
+    due jsonb;
+BEGIN
+    SELECT known.* INTO policy FROM public.retention_policies AS known WHERE known.table_name = policy_table AND known.rule = policy_rule;
+    target := to_regclass(CASE WHEN policy.table_name ~ '[.]' THEN policy.table_name ELSE 'public.' || policy.table_name END);
+    IF target IS NULL THEN
+        RAISE EXCEPTION 'there is no rule "%" of "%", or no such table', policy_rule, policy_table
+              USING ERRCODE = 'undefined_table', HINT = 'retention_policies lists the rules';
+    END IF;
+    IF policy.action <> 'delete' OR target IN (to_regclass('public.audit_log'), to_regclass('ops.audit_seal')) THEN
+        RAISE EXCEPTION 'rule "%" of "%" does not delete rows', policy_rule, policy_table
+              USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'whole partitions are the business of agentdb partitioning maintain';
+    END IF;
+    keys := ARRAY(
+        SELECT attribute.attname
+          FROM pg_index AS index
+         CROSS JOIN LATERAL unnest(index.indkey::smallint[]) WITH ORDINALITY AS part (attnum, place)
+          JOIN pg_attribute AS attribute ON attribute.attrelid = index.indrelid AND attribute.attnum = part.attnum
+         WHERE index.indrelid = target AND index.indisprimary
+         ORDER BY part.place);
+    IF keys = '{}' OR NOT EXISTS (SELECT
+                                    FROM pg_attribute AS attribute
+                                   WHERE attribute.attrelid = target
+                                     AND attribute.attname = policy.time_column
+                                     AND NOT attribute.attisdropped
+                                     AND attribute.atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype)) THEN
+        RAISE EXCEPTION 'table "%" has no primary key, or no column "%" that says when', policy_table, policy.time_column
+              USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'a row is named by its key, and its age is counted from an instant or a day';
+    END IF;
+    cutoff := now() - policy.keep_for;
+    IF only_count THEN
+        EXECUTE format('SELECT count(*) FILTER (WHERE NOT is_held AND NOT is_needed), count(*) FILTER (WHERE is_held),'
+                       '       count(*) FILTER (WHERE is_needed AND NOT is_held)'
+                       '  FROM (SELECT %s AS is_held, %s AS is_needed FROM %s AS kept WHERE kept.%I < $1) AS over',
+                       ops.retention_held(target, 'kept'), ops.retention_needed(target, 'kept'), target, policy.time_column)
+           INTO gone, held, needed
+          USING cutoff;
+        RETURN;
+    END IF;
+    LOCK TABLE ops.legal_holds IN SHARE MODE;
+    -- By age where an index tells it, and else along the key: each row is met once either way.
+    places := CASE WHEN EXISTS (SELECT
+                                  FROM pg_index AS index
+                                  JOIN pg_attribute AS attribute ON attribute.attrelid = index.indrelid AND attribute.attnum = index.indkey[0]
+                                  JOIN pg_class AS class ON class.oid = index.indexrelid
+                                  JOIN pg_am AS method ON method.oid = class.relam AND method.amname = 'btree'
+                                 WHERE index.indrelid = target
+                                   AND index.indisvalid
+                                   AND index.indpred IS NULL
+                                   AND attribute.attname = policy.time_column)
+                   THEN ARRAY[policy.time_column::name] || array_remove(keys, policy.time_column::name) ELSE keys END;
+    EXECUTE format('SELECT coalesce(jsonb_agg(to_jsonb(page) ORDER BY %s), ''[]'') FROM ('
+                   'SELECT %s FROM %s AS kept WHERE kept.%I < $1 AND ($2 IS NULL OR (%s) > (%s))'
+                   ' ORDER BY %1$s LIMIT $3 FOR UPDATE OF kept SKIP LOCKED) AS page',
+                   (SELECT string_agg(format('%I', name), ', ' ORDER BY place) FROM unnest(places) WITH ORDINALITY AS part (name, place)),
+                   (SELECT string_agg(format('kept.%I', name), ', ' ORDER BY place) FROM unnest(places) WITH ORDINALITY AS part (name, place)),
+                   target, policy.time_column,
+                   (SELECT string_agg(format('kept.%I', name), ', ' ORDER BY place) FROM unnest(places) WITH ORDINALITY AS part (name, place)),
+                   (SELECT string_agg(format('(SELECT behind.%I FROM jsonb_populate_record(NULL::%s, $2) AS behind)', name, target), ', ' ORDER BY place)
+                      FROM unnest(places) WITH ORDINALITY AS part (name, place)))
+       INTO due
+      USING cutoff, after_key, most_rows;
+    EXECUTE format('WITH over AS MATERIALIZED (SELECT %s, %s AS is_held, %s AS is_needed'
+                   '  FROM %s AS kept JOIN jsonb_populate_recordset(NULL::%4$s, $1) AS due USING (%s)),'
+                   ' gone AS (DELETE FROM %4$s AS kept USING over WHERE NOT over.is_held AND NOT over.is_needed AND (%1$s) = (%s) RETURNING 1)'
+                   ' SELECT (SELECT count(*) FROM gone), count(*) FILTER (WHERE is_held), count(*) FILTER (WHERE is_needed AND NOT is_held) FROM over',
+                   (SELECT string_agg(format('kept.%I', name), ', ' ORDER BY place) FROM unnest(keys) WITH ORDINALITY AS part (name, place)),
+                   ops.retention_held(target, 'kept'), ops.retention_needed(target, 'kept'), target,
+                   (SELECT string_agg(format('%I', name), ', ' ORDER BY place) FROM unnest(keys) WITH ORDINALITY AS part (name, place)),
+                   (SELECT string_agg(format('over.%I', name), ', ' ORDER BY place) FROM unnest(keys) WITH ORDINALITY AS part (name, place)))
+       INTO gone, held, needed
+      USING due;
+    last_key := CASE WHEN jsonb_array_length(due) >= most_rows THEN due -> -1 END;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean) IS
+    'Delete a batch of rows that a rule keeps no longer, or count them all; returns how many went, are held, are referred to, and the key of the last';
+"""
+
+_DROP_RETAINING = """
+DROP FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean);
+DROP FUNCTION ops.retention_held(regclass, text);
+DROP FUNCTION ops.retention_needed(regclass, text, regclass[]);
+"""
 
 
 
