@@ -11,7 +11,7 @@ allow MIG066: a table that has an identity cannot be attached as a partition (Po
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, INT8MULTIRANGE, JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, INT8MULTIRANGE, JSONB, OID, UUID
 
 from spotify_ai_agent_migrations.versions.core.ddl import NAME, XID8, as_owner, domain, execute
 from spotify_ai_agent_migrations.versions.health_check.published import published
@@ -1975,6 +1975,15 @@ DECLARE
     permitted CONSTANT bigint := NULLIF(current_setting('app.permit_id', true), '')::bigint;
     hidden bigint[];
 BEGIN
+    -- Whatever is read of people asks this function: so in a restored database nothing is. The server that was let in
+    -- and runs since is known by its start, which costs a tenth of looking at it.
+    IF NOT EXISTS (SELECT
+                     FROM ops.erasure_gate AS gate
+                    WHERE gate.table_oid = gate.tableoid
+                      AND gate.server_started_at = pg_postmaster_start_time()
+                      AND gate.closed_at IS NULL) THEN
+        PERFORM public.erasure_gate_v1();
+    END IF;
     -- Nearly always nobody is: no more than that is looked for first.
     IF NOT EXISTS (SELECT FROM ops.restrictions AS restriction WHERE restriction.lifted_at IS NULL)
        AND NOT EXISTS (SELECT FROM ops.erasures AS erasure WHERE erasure.state <> 'certified') THEN
@@ -3484,11 +3493,192 @@ DROP FUNCTION ops.erasures_keep_secret();
 
 
 def _create_ledger() -> None:
-    pass
+    # allow MIG060: nobody but who answers for privacy, who audits that and who erases may read it
+    # allow MIG061: the trail is told when the gate is closed and when it is opened
+    # allow MIG062: one row
+    op.create_table(
+        "erasure_gate",
+        sa.Column("id", sa.SmallInteger, autoincrement=False, server_default="1", nullable=False, comment="none: there is one"),
+        sa.Column("system_identifier", sa.Text, nullable=False, comment="none: server on which the application was let in"),
+        sa.Column("timeline", sa.Integer, nullable=False, comment="none: which of that server's histories"),
+        sa.Column("table_oid", OID, nullable=False, comment="none: number of this table there, which a restored dump has another of"),
+        sa.Column("server_started_at", sa.DateTime(timezone=True), server_default=sa.text("pg_postmaster_start_time()"), nullable=False, comment="none: start of the server that was last found to be the same"),
+        sa.Column("follows_promotion", sa.Boolean, server_default=sa.false(), nullable=False, comment="none: whether it stays open when a standby is promoted"),
+        sa.Column("opened_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: when the application was let in"),
+        sa.Column("ledger_hash", BYTEA, comment="none: last line of the ledger that was replayed then"),
+        sa.Column("erased_again", sa.BigInteger, server_default="0", nullable=False, comment="none: how many were erased again then"),
+        sa.Column("closed_at", sa.DateTime(timezone=True), comment="none: when it was closed by hand"),
+        sa.PrimaryKeyConstraint("id", name="erasure_gate_pkey"),
+        sa.CheckConstraint("id = 1", name="erasure_gate_id_check"),
+        sa.CheckConstraint("octet_length(ledger_hash) = 32", name="erasure_gate_ledger_hash_check"),
+        comment="Where the application was let in: a database that is restored is another place, and lets nobody in before erasures are replayed",
+        schema="ops",
+    )
+    execute(_GATE)
 
 
 def _drop_ledger() -> None:
-    pass
+    execute(_DROP_GATE)
+    op.drop_table("erasure_gate", schema="ops")
+
+
+# A dump that is restored has new tables, a backup a new history, another server another identifier. A copy of the files
+# that is started as it is has all of them: whoever puts one back closes the gate by hand. A copy by CREATE DATABASE …
+# TEMPLATE is of now, and takes its tombstones along.
+_GATE = """
+CREATE FUNCTION ops.server_timeline() RETURNS integer
+LANGUAGE sql VOLATILE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+    -- The control file tells it later: with the first checkpoint after a promotion.
+    SELECT CASE WHEN NOT pg_is_in_recovery() THEN ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer END
+$function$;
+COMMENT ON FUNCTION ops.server_timeline() IS 'Which of its histories the server writes; NULL on a standby, which writes none';
+
+CREATE FUNCTION ops.gate_is_open_v1() RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT EXISTS (SELECT
+                     FROM ops.erasure_gate AS gate
+                    WHERE gate.closed_at IS NULL
+                      AND gate.table_oid = gate.tableoid
+                      AND gate.system_identifier = (SELECT control.system_identifier::text FROM pg_control_system() AS control)
+                      AND (gate.follows_promotion OR gate.timeline = coalesce(ops.server_timeline(), gate.timeline)))
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.gate_is_open_v1() FROM PUBLIC;
+COMMENT ON FUNCTION ops.gate_is_open_v1() IS 'Whether the application was let in here, in this history of this server';
+
+CREATE FUNCTION public.erasure_gate_v1() RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    IF NOT ops.gate_is_open_v1() THEN
+        RAISE EXCEPTION 'this database was restored, and whoever was erased since is not erased here'
+              USING ERRCODE = 'object_not_in_prerequisite_state',
+                    HINT = 'agentdb gdpr-erasure replay erases them again, and lets the application in';
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION public.erasure_gate_v1() FROM PUBLIC;
+COMMENT ON FUNCTION public.erasure_gate_v1() IS
+    'Fail in a database that was restored, until erasures are replayed; what the application reads of people asks it each time';
+
+CREATE FUNCTION ops.close_gate_v1() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    UPDATE ops.erasure_gate AS gate
+       SET closed_at = clock_timestamp()
+     WHERE gate.closed_at IS NULL;
+    IF FOUND THEN
+        INSERT INTO public.audit_log (entity_type, entity_id, action, actor_type, actor_ref, changed_columns)
+        VALUES ('erasure_gate', 0, 'update', 'service', ops.acting_ref(), '{closed_at}');
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.close_gate_v1() FROM PUBLIC;
+COMMENT ON FUNCTION ops.close_gate_v1() IS 'Keep the application out until erasures are replayed: after files were put back that look like a restart';
+
+CREATE FUNCTION ops.open_gate_v1(ledger_hash bytea DEFAULT NULL, erased_again bigint DEFAULT 0) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+#variable_conflict use_variable
+BEGIN
+    IF ops.gate_is_open_v1() THEN
+        RETURN;
+    END IF;
+    INSERT INTO public.audit_log (entity_type, entity_id, action, actor_type, actor_ref, changed_columns)
+    SELECT 'erasure_gate', 0, 'update', 'service', ops.acting_ref(), '{opened_at}'
+      FROM ops.erasure_gate AS gate;
+    INSERT INTO ops.erasure_gate AS gate (system_identifier, timeline, table_oid, ledger_hash, erased_again)
+    SELECT control.system_identifier::text, ops.server_timeline(), 'ops.erasure_gate'::regclass, ledger_hash, erased_again
+      FROM pg_control_system() AS control
+        ON CONFLICT ON CONSTRAINT erasure_gate_pkey DO UPDATE
+       SET system_identifier = excluded.system_identifier,
+           timeline = excluded.timeline,
+           table_oid = excluded.table_oid,
+           server_started_at = excluded.server_started_at,
+           opened_at = clock_timestamp(),
+           ledger_hash = excluded.ledger_hash,
+           erased_again = excluded.erased_again,
+           closed_at = NULL;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.open_gate_v1(bytea, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION ops.open_gate_v1(bytea, bigint) IS 'Let the application in, once whoever is in the ledger has been erased again; again nothing';
+
+CREATE FUNCTION ops.recognise_server_v1() RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    UPDATE ops.erasure_gate AS gate
+       SET server_started_at = pg_postmaster_start_time()
+     WHERE gate.server_started_at <> pg_postmaster_start_time()
+       AND ops.gate_is_open_v1();
+    RETURN FOUND;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.recognise_server_v1() FROM PUBLIC;
+COMMENT ON FUNCTION ops.recognise_server_v1() IS
+    'Remember, after a restart, that this is the server where the application was let in; until then each query looks for itself';
+
+CREATE FUNCTION ops.follow_promotion_v1(followed boolean) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    UPDATE ops.erasure_gate AS gate
+       SET follows_promotion = followed
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.follow_promotion_v1(boolean) FROM PUBLIC;
+COMMENT ON FUNCTION ops.follow_promotion_v1(boolean) IS
+    'Say whether a promoted standby lets the application in: only where it lacks nothing that was committed, and backups are restored elsewhere';
+
+CREATE FUNCTION ops.begin_again_v1() RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    begun_again bigint;
+BEGIN
+    IF ops.gate_is_open_v1() THEN
+        RETURN 0;
+    END IF;
+    UPDATE ops.tombstones AS stone
+       SET worker_xid = NULL
+     WHERE stone.worker_xid IS NOT NULL;
+    UPDATE ops.erasures AS erasure
+       SET hidden_xid = pg_current_xact_id(),
+           horizon = NULL
+     WHERE erasure.state <> 'certified';
+    GET DIAGNOSTICS begun_again = ROW_COUNT;
+    RETURN begun_again;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.begin_again_v1() FROM PUBLIC;
+COMMENT ON FUNCTION ops.begin_again_v1() IS
+    'Forget the numbers of transactions that erasures on their way had before a restore, where they mean others; returns how many there are';
+
+GRANT SELECT ON ops.erasure_gate TO agent_eraser, agent_privacy, agent_auditor, agent_monitor;
+GRANT EXECUTE ON FUNCTION public.erasure_gate_v1(), ops.gate_is_open_v1() TO agent_app, agent_readonly, agent_eraser, agent_privacy, agent_auditor, agent_monitor;
+GRANT EXECUTE ON FUNCTION ops.close_gate_v1(), ops.follow_promotion_v1(boolean) TO agent_privacy;
+GRANT EXECUTE ON FUNCTION ops.close_gate_v1(), ops.open_gate_v1(bytea, bigint), ops.begin_again_v1(), ops.recognise_server_v1() TO agent_eraser;
+DO $revision$
+BEGIN
+    PERFORM ops.classify_table_v1('ops.erasure_gate');
+    PERFORM ops.open_gate_v1();
+END
+$revision$;
+"""
+
+_DROP_GATE = """
+DELETE FROM ops.personal_data AS entry
+ WHERE entry.table_name = 'ops.erasure_gate';
+DROP FUNCTION ops.begin_again_v1();
+DROP FUNCTION ops.follow_promotion_v1(boolean);
+DROP FUNCTION ops.recognise_server_v1();
+DROP FUNCTION ops.open_gate_v1(bytea, bigint);
+DROP FUNCTION ops.close_gate_v1();
+DROP FUNCTION public.erasure_gate_v1();
+DROP FUNCTION ops.gate_is_open_v1();
+DROP FUNCTION ops.server_timeline();
+"""
 
 
 # Recipients who are told, and keys that are destroyed --------------------------------------------------
