@@ -40,6 +40,7 @@ def upgrade() -> None:
         _create_notices()
         _create_residue()
         _create_completion()
+        execute(_LET_ERASER_READ)
         execute(published())
 
 
@@ -551,7 +552,7 @@ def _create_personal_data() -> None:
         sa.PrimaryKeyConstraint("table_name", "column_name", name="personal_data_pkey"),
         sa.CheckConstraint("class IN ('none', 'identifier', 'contact', 'location', 'behavioural', 'content', 'derived')", name="personal_data_class_check"),
         sa.CheckConstraint("description ~ '^[^[:space:]]'", name="personal_data_description_check"),
-        sa.CheckConstraint("strategy IN ('delete', 'null', 'constant', 'random', 'generalise', 'pseudonym', 'json', 'redact', 'keep')", name="personal_data_strategy_check"),
+        sa.CheckConstraint("strategy IN ('delete', 'null', 'constant', 'random', 'generalise', 'pseudonym', 'json', 'redact', 'shred', 'keep')", name="personal_data_strategy_check"),
         sa.CheckConstraint(
             "CASE strategy WHEN 'constant' THEN strategy_args ? 'value'"
             " WHEN 'generalise' THEN strategy_args ? 'to'"
@@ -608,10 +609,18 @@ def _create_processing() -> None:
         sa.Column("country_code", domain("country_code"), nullable=False, comment="none: where they process it"),
         sa.Column("safeguards", sa.Text, comment="none: what allows the transfer, where the GDPR does not apply (art. 46)"),
         sa.Column("categories", ARRAY(sa.Text), nullable=False, comment="none: classes of data they are given"),
+        sa.Column("notice_channel", sa.Text, comment="none: how they are told of an erasure (GDPR art. 19); NULL is not decided, none where they hold no copy"),
+        sa.Column("notice_url", sa.Text, comment="none: where a webhook is; its token is kept elsewhere"),
+        sa.Column("knows_by", JSONB, server_default=sa.text("'[]'"), nullable=False, comment="none: columns whose values they know a person by, as objects of as, table, column and where"),
         sa.PrimaryKeyConstraint("code", name="recipients_pkey"),
         sa.ForeignKeyConstraint(["country_code"], ["countries.code"], name="recipients_country_code_fkey"),
         sa.CheckConstraint("kind IN ('processor', 'joint_controller', 'controller', 'authority')", name="recipients_kind_check"),
         sa.CheckConstraint("categories <> '{}' AND categories <@ ARRAY['identifier', 'contact', 'location', 'behavioural', 'content', 'derived']", name="recipients_categories_check"),
+        sa.CheckConstraint("notice_channel IN ('webhook', 'command', 'hand', 'none')", name="recipients_notice_channel_check"),
+        sa.CheckConstraint("(notice_channel IS NOT DISTINCT FROM 'webhook') = (notice_url IS NOT NULL)", name="recipients_notice_url_check"),
+        sa.CheckConstraint(r"notice_url ~ '^(https://[^/?#@[:space:]]+|http://(localhost|127\.0\.0\.1)(:[0-9]+)?)([/?][^[:space:]]*)?$'", name="recipients_notice_url_safe_check"),
+        sa.CheckConstraint("jsonb_typeof(knows_by) = 'array' AND (knows_by <> '[]' OR coalesce(notice_channel, 'none') = 'none')", name="recipients_knows_by_check"),
+        sa.CheckConstraint("notice_channel NOT IN ('webhook', 'command') OR code ~ '^[a-z][a-z0-9_]*$'", name="recipients_code_check"),
         comment="Who else is given personal data, what for, and on what ground it leaves",
         schema="ops",
     )
@@ -1937,8 +1946,10 @@ CREATE TRIGGER restrictions_refuse_change BEFORE UPDATE OR TRUNCATE ON ops.restr
     FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
 -- One goes with its person, and by nobody else than who erases.
 CREATE TRIGGER restrictions_refuse_delete BEFORE DELETE ON ops.restrictions
-    FOR EACH STATEMENT WHEN (CURRENT_USER <> 'agent_eraser') EXECUTE FUNCTION ops.refuse_change();
-CREATE TRIGGER restriction_permits_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.restriction_permits
+    FOR EACH STATEMENT WHEN (current_user <> 'agent_eraser') EXECUTE FUNCTION ops.refuse_change();
+CREATE TRIGGER restriction_permits_refuse_change BEFORE UPDATE OR TRUNCATE ON ops.restriction_permits
+    FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
+CREATE TRIGGER restriction_permits_refuse_delete BEFORE DELETE ON ops.restriction_permits
     FOR EACH STATEMENT WHEN (current_user <> 'agent_eraser') EXECUTE FUNCTION ops.refuse_change();
 
 CREATE FUNCTION ops.permit_in_force(permit ops.restriction_permits) RETURNS boolean
@@ -2857,6 +2868,7 @@ BEGIN
     PERFORM ops.guard_table_v1('public.recommendations', 'user_id');
     PERFORM ops.guard_table_v1('public.objections', 'user_id');
     PERFORM ops.guard_table_v1('ops.restrictions', 'user_id');
+    PERFORM ops.guard_table_v1('ops.restriction_permits');
     PERFORM ops.guard_table_v1('ops.pseudonyms', 'user_id');
 END
 $revision$;
@@ -3260,6 +3272,18 @@ GRANT USAGE ON SCHEMA ops TO agent_eraser;
 GRANT USAGE ON TYPE public.nfc_text, public.email_address, public.locale_tag, public.country_code, public.isrc, public.upc,
                     public.audit_action, public.audit_actor
     TO agent_eraser;
+GRANT EXECUTE ON FUNCTION ops.begin_erasure_v1(bigint, text, timestamptz, jsonb, bytea, jsonb, bigint, bigint, uuid),
+                          ops.work_on_v1(uuid), ops.step_done_v1(uuid, integer, bigint, jsonb, boolean, boolean),
+                          ops.forget_subject_v1(uuid), ops.erasure_reached_v1(uuid, text, xid8),
+                          ops.certify_erasure_v1(uuid, text), ops.horizon_blockers_v1(uuid),
+                          ops.row_key_v1(text, jsonb), ops.holds_v1(bigint, timestamptz),
+                          ops.holds_of_row_v1(bigint, text, jsonb, text, timestamptz), ops.acting_ref()
+    TO agent_eraser;
+GRANT SELECT ON ops.erasures, ops.erasure_steps, ops.tombstones TO agent_privacy, agent_auditor;
+"""
+
+# Once all tables are there.
+_LET_ERASER_READ = """
 DO $revision$
 DECLARE
     target regclass;
@@ -3273,21 +3297,13 @@ BEGIN
            AND class.relkind IN ('r', 'p', 'v', 'm')
            AND NOT class.relispartition
            AND class.relowner = 'agent_owner'::regrole
-           AND class.relname <> 'alembic_version'
+           AND class.relname NOT IN ('alembic_version', 'erasure_secrets', 'subject_keys')
          ORDER BY namespace.nspname, class.relname
     LOOP
         EXECUTE pg_catalog.format('GRANT SELECT ON %s TO agent_eraser', target);
     END LOOP;
 END
 $revision$;
-GRANT EXECUTE ON FUNCTION ops.begin_erasure_v1(bigint, text, timestamptz, jsonb, bytea, jsonb, bigint, bigint, uuid),
-                          ops.work_on_v1(uuid), ops.step_done_v1(uuid, integer, bigint, jsonb, boolean, boolean),
-                          ops.forget_subject_v1(uuid), ops.erasure_reached_v1(uuid, text, xid8),
-                          ops.certify_erasure_v1(uuid, text), ops.horizon_blockers_v1(uuid),
-                          ops.row_key_v1(text, jsonb), ops.holds_v1(bigint, timestamptz),
-                          ops.holds_of_row_v1(bigint, text, jsonb, text, timestamptz), ops.acting_ref()
-    TO agent_eraser;
-GRANT SELECT ON ops.erasures, ops.erasure_steps, ops.tombstones TO agent_privacy, agent_auditor;
 """
 
 _DROP_GUARD = """
@@ -3419,6 +3435,7 @@ CREATE FUNCTION ops.erasure_noise_v1(secret bytea, told text) RETURNS bytea
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN sha256('agentdb erasure 1'::bytea || secret || convert_to(told, 'UTF8'));
 COMMENT ON FUNCTION ops.erasure_noise_v1(bytea, text) IS 'Bytes that say nothing to who does not have the secret';
+GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.erasure_noise_v1(bytea, text) TO agent_eraser;
 
 DO $revision$
 BEGIN
@@ -3453,11 +3470,316 @@ def _drop_ledger() -> None:
 
 
 def _create_notices() -> None:
-    pass
+    # allow MIG060: nobody but who answers for privacy, who audits that and who erases may read it
+    # allow MIG061: the trail tells of an erasure by an entry of its own
+    # allow MIG062: holds as long as the erasure it is of
+    op.create_table(
+        "erasure_notices",
+        sa.Column("id", UUID(as_uuid=True), nullable=False, comment="none: number of the notice, by which a recipient knows it again"),
+        sa.Column("erasure_id", UUID(as_uuid=True), nullable=False, comment="none: the erasure it tells of"),
+        sa.Column("recipient", sa.Text, nullable=False, comment="none: who is told"),
+        sa.Column("queued_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: since when"),
+        sa.Column("due_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: when it is tried next"),
+        sa.Column("attempts", sa.Integer, server_default="0", nullable=False, comment="none: how often it was tried"),
+        sa.Column("tried_at", sa.DateTime(timezone=True), comment="none: when it last was"),
+        sa.Column("problem", sa.Text, comment="none: why the last try failed, in words of ours"),
+        sa.Column("outcome", sa.Text, comment="none: how it ended; NULL is pending"),
+        sa.Column("ended_at", sa.DateTime(timezone=True), comment="none: when"),
+        sa.Column("ended_by", sa.BigInteger, comment="identifier: pseudonym of who wrote down the end, as in audit_log"),
+        sa.Column("receipt", sa.Text, comment="none: number under which the recipient keeps it"),
+        sa.Column("key_id", sa.Text, nullable=False, comment="none: key that the next column is encrypted with"),
+        sa.Column("payload", BYTEA, comment="identifier: what is told, encrypted with a key that is kept elsewhere; gone at the end"),
+        sa.PrimaryKeyConstraint("id", name="erasure_notices_pkey"),
+        sa.UniqueConstraint("erasure_id", "recipient", name="erasure_notices_erasure_id_recipient_key"),
+        sa.ForeignKeyConstraint(["erasure_id"], ["ops.erasures.id"], name="erasure_notices_erasure_id_fkey"),
+        sa.ForeignKeyConstraint(["recipient"], ["ops.recipients.code"], name="erasure_notices_recipient_fkey"),
+        sa.CheckConstraint("outcome IN ('told', 'impossible', 'disproportionate')", name="erasure_notices_outcome_check"),
+        sa.CheckConstraint("num_nonnulls(outcome, ended_at, ended_by) IN (0, 3) AND (outcome IS NULL) = (payload IS NOT NULL)", name="erasure_notices_ended_at_check"),
+        sa.CheckConstraint("receipt IS NULL OR (outcome = 'told' AND receipt ~ '^[A-Za-z0-9._:-]{1,128}$')", name="erasure_notices_receipt_check"),
+        sa.CheckConstraint("length(problem) <= 200", name="erasure_notices_problem_check"),
+        sa.CheckConstraint("key_id ~ '^[0-9a-f]{16}$'", name="erasure_notices_key_id_check"),
+        comment="Who has to be told of which erasure (GDPR art. 19), and who has been",
+        schema="ops",
+    )
+    op.create_index("erasure_notices_recipient_idx", "erasure_notices", ["recipient"], schema="ops")
+    op.create_index("erasure_notices_due_at_idx", "erasure_notices", ["due_at"], schema="ops", postgresql_where=sa.text("outcome IS NULL"))
+    execute(_NOTICES)
+    _create_subject_keys()
 
 
 def _drop_notices() -> None:
-    pass
+    execute(_DROP_SUBJECT_KEYS)
+    op.drop_table("destroyed_keys", schema="ops")
+    op.drop_table("subject_keys", schema="ops")
+    execute(_DROP_NOTICES)
+    op.drop_table("erasure_notices", schema="ops")
+
+
+def _create_subject_keys() -> None:
+    # allow MIG061: every value that is written could make an entry; what became of a key is told by destroyed_keys
+    op.create_table(
+        "subject_keys",
+        sa.Column("subject_id", sa.BigInteger, autoincrement=False, nullable=False, comment="identifier: whose values it encrypts"),
+        sa.Column("key_id", UUID(as_uuid=True), nullable=False, comment="none: number of the key, at random, with which begins what it encrypts"),
+        sa.Column("wrapped", BYTEA, nullable=False, comment="none: the key, encrypted with one that is kept elsewhere"),
+        sa.Column("kek_id", sa.Text, nullable=False, comment="none: which one"),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="behavioural: when the first value was encrypted"),
+        sa.Column("wrapped_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: since when it is encrypted with that one"),
+        sa.PrimaryKeyConstraint("subject_id", name="subject_keys_pkey"),
+        sa.UniqueConstraint("key_id", name="subject_keys_key_id_key"),
+        sa.ForeignKeyConstraint(["subject_id"], ["public.users.id"], name="subject_keys_subject_id_fkey", ondelete="CASCADE"),
+        sa.CheckConstraint("octet_length(wrapped) = 60", name="subject_keys_wrapped_check"),
+        sa.CheckConstraint("kek_id ~ '^[0-9a-f]{16}$'", name="subject_keys_kek_id_check"),
+        comment="A key for each person, whose end makes unreadable what it encrypted, wherever that was copied to",
+        schema="ops",
+    )
+    op.create_index("subject_keys_kek_id_idx", "subject_keys", ["kek_id"], schema="ops")
+    # allow MIG060: nobody but who answers for privacy, who audits that and who erases may read it
+    # allow MIG062: for ever: what is found encrypted with one is known to be nobody's any more
+    op.create_table(
+        "destroyed_keys",
+        sa.Column("key_id", UUID(as_uuid=True), nullable=False, comment="none: number of a key that nobody has any more"),
+        sa.Column("destroyed_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: since when"),
+        sa.PrimaryKeyConstraint("key_id", name="destroyed_keys_pkey"),
+        comment="Keys of people that were destroyed; whose they were is nowhere said",
+        schema="ops",
+    )
+    execute(_SUBJECT_KEYS)
+
+
+_NOTICES = """
+COMMENT ON INDEX ops.erasure_notices_due_at_idx IS 'which is to be tried next';
+
+CREATE FUNCTION ops.queue_notice_v1(notice uuid, erasure uuid, recipient text, key_id text, payload bytea) RETURNS boolean
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    WITH queued AS (
+        INSERT INTO ops.erasure_notices (id, erasure_id, recipient, key_id, payload)
+        VALUES (notice, erasure, recipient, key_id, payload)
+            ON CONFLICT ON CONSTRAINT erasure_notices_erasure_id_recipient_key DO NOTHING
+        RETURNING id)
+    SELECT EXISTS (SELECT FROM queued)
+$function$;
+COMMENT ON FUNCTION ops.queue_notice_v1(uuid, uuid, text, text, bytea) IS
+    'Queue what a recipient is to be told of an erasure, once; tells whether it was not queued before';
+
+-- The next try is set before this one is made: whoever is killed in between has lost nothing.
+CREATE FUNCTION ops.claim_notice_v1(skipped text[], first_pause interval, longest_pause interval)
+RETURNS TABLE (notice uuid, recipient text, channel text, url text, attempts integer, key_id text, payload bytea)
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    WITH next AS MATERIALIZED (
+        SELECT due.id, told.notice_channel, told.notice_url
+          FROM ops.erasure_notices AS due
+          JOIN ops.recipients AS told ON told.code = due.recipient
+         WHERE due.outcome IS NULL
+           AND due.due_at <= clock_timestamp()
+           AND told.notice_channel IN ('webhook', 'command')
+           AND due.recipient <> ALL (skipped)
+         ORDER BY due.due_at
+         LIMIT 1
+           FOR UPDATE OF due SKIP LOCKED)
+    UPDATE ops.erasure_notices AS claimed
+       SET attempts = claimed.attempts + 1,
+           tried_at = clock_timestamp(),
+           due_at = clock_timestamp() + least(longest_pause, first_pause * (2 ^ least(claimed.attempts, 20))) * (0.75 + random() / 2)
+      FROM next
+     WHERE claimed.id = next.id
+    RETURNING claimed.id, claimed.recipient, next.notice_channel, next.notice_url, claimed.attempts, claimed.key_id, claimed.payload
+$function$;
+COMMENT ON FUNCTION ops.claim_notice_v1(text[], interval, interval) IS
+    'Take the notice that is due, of no recipient that is skipped, and set when it is tried again; the pauses double';
+
+CREATE FUNCTION ops.note_problem_v1(notice uuid, problem text) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    UPDATE ops.erasure_notices AS failed
+       SET problem = left(note_problem_v1.problem, 200)
+     WHERE failed.id = notice
+       AND failed.outcome IS NULL
+$function$;
+COMMENT ON FUNCTION ops.note_problem_v1(uuid, text) IS 'Say why a try to tell a recipient failed, in words that name nobody';
+
+CREATE FUNCTION ops.end_notice_v1(notice uuid, outcome text, receipt text DEFAULT NULL) RETURNS boolean
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    WITH ended AS (
+        UPDATE ops.erasure_notices AS pending
+           SET outcome = end_notice_v1.outcome,
+               receipt = end_notice_v1.receipt,
+               ended_at = clock_timestamp(),
+               ended_by = ops.acting_ref(),
+               problem = NULL,
+               payload = NULL
+         WHERE pending.id = notice
+           AND pending.outcome IS NULL
+        RETURNING pending.id)
+    SELECT EXISTS (SELECT FROM ended)
+$function$;
+COMMENT ON FUNCTION ops.end_notice_v1(uuid, text, text) IS
+    'Say that a recipient was told, or why that is impossible or disproportionate; what was to be told is gone then. Tells whether it was pending';
+
+REVOKE EXECUTE ON FUNCTION ops.queue_notice_v1(uuid, uuid, text, text, bytea),
+                           ops.claim_notice_v1(text[], interval, interval),
+                           ops.note_problem_v1(uuid, text),
+                           ops.end_notice_v1(uuid, text, text)
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ops.end_notice_v1(uuid, text, text) TO agent_privacy;
+GRANT SELECT ON ops.erasure_notices TO agent_privacy;
+GRANT SELECT (id, erasure_id, recipient, queued_at, due_at, attempts, tried_at, problem, outcome, ended_at, ended_by, receipt, key_id)
+    ON ops.erasure_notices TO agent_auditor;
+
+DO $revision$
+BEGIN
+    PERFORM ops.classify_table_v1('ops.erasure_notices', strategy => 'keep', strategy_args => '{"why": "GDPR art. 19: the recipient has to be told", "until": "the recipient is told"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_column_v1('ops.erasure_notices', 'ended_by', people => 'staff');
+END
+$revision$;
+"""
+
+_DROP_NOTICES = """
+DELETE FROM ops.personal_data AS entry
+ WHERE entry.table_name = 'ops.erasure_notices';
+DROP FUNCTION ops.end_notice_v1(uuid, text, text);
+DROP FUNCTION ops.note_problem_v1(uuid, text);
+DROP FUNCTION ops.claim_notice_v1(text[], interval, interval);
+DROP FUNCTION ops.queue_notice_v1(uuid, uuid, text, text, bytea);
+"""
+
+# What is encrypted begins with the number 1 and the number of its key; see gdpr_erasure/erase/vault.py.
+_SUBJECT_KEYS = """
+COMMENT ON INDEX ops.subject_keys_kek_id_idx IS 'which are still encrypted with an old key';
+
+CREATE FUNCTION ops.key_of_v1(encrypted bytea) RETURNS uuid
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE WHEN octet_length(encrypted) >= 45 AND get_byte(encrypted, 0) = 1
+            THEN encode(substring(encrypted FROM 2 FOR 16), 'hex')::uuid END;
+COMMENT ON FUNCTION ops.key_of_v1(bytea) IS 'The number of the key that a value is encrypted with; NULL is none';
+
+CREATE FUNCTION ops.note_destroyed_keys() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    INSERT INTO ops.destroyed_keys (key_id)
+    SELECT gone.key_id
+      FROM gone
+        ON CONFLICT ON CONSTRAINT destroyed_keys_pkey DO NOTHING;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION ops.note_destroyed_keys() IS 'Remember which keys are destroyed, and not whose they were';
+CREATE TRIGGER subject_keys_destroyed AFTER DELETE ON ops.subject_keys
+    REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION ops.note_destroyed_keys();
+
+CREATE FUNCTION ops.signed_in_for(person_id bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    IF NULLIF(current_setting('app.user_id', true), '')::bigint <> person_id THEN
+        RAISE EXCEPTION 'whoever is signed in has no key but their own'
+              USING ERRCODE = 'insufficient_privilege', HINT = 'ask without app.user_id, as the service';
+    END IF;
+    RETURN true;
+END
+$function$;
+COMMENT ON FUNCTION ops.signed_in_for(bigint) IS 'Refuse whoever is signed in as somebody else';
+
+CREATE FUNCTION public.subject_key_v1(person_id bigint) RETURNS TABLE (key_id uuid, wrapped bytea, kek_id text)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT kept.key_id, kept.wrapped, kept.kek_id
+      FROM ops.subject_keys AS kept
+     WHERE kept.subject_id = person_id
+       AND ops.signed_in_for(person_id)
+$function$;
+COMMENT ON FUNCTION public.subject_key_v1(bigint) IS 'The key of a person, encrypted with one that is kept elsewhere';
+
+CREATE FUNCTION public.keep_subject_key_v1(person_id bigint, key_id uuid, wrapped bytea, kek_id text) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    INSERT INTO ops.subject_keys (subject_id, key_id, wrapped, kek_id)
+    SELECT person_id, keep_subject_key_v1.key_id, keep_subject_key_v1.wrapped, keep_subject_key_v1.kek_id
+     WHERE ops.signed_in_for(person_id)
+        ON CONFLICT ON CONSTRAINT subject_keys_pkey DO NOTHING
+$function$;
+COMMENT ON FUNCTION public.keep_subject_key_v1(bigint, uuid, bytea, text) IS 'Keep a new key for a person who has none';
+
+CREATE FUNCTION public.is_key_destroyed_v1(key uuid) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT EXISTS (SELECT FROM ops.destroyed_keys AS destroyed WHERE destroyed.key_id = key)
+$function$;
+COMMENT ON FUNCTION public.is_key_destroyed_v1(uuid) IS 'Tell whether what a key encrypted is nobody''s any more';
+
+CREATE FUNCTION ops.old_keys_v1(kek_id text, most integer) RETURNS TABLE (subject_id bigint, key_id uuid, wrapped bytea, kek_id text)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT kept.subject_id, kept.key_id, kept.wrapped, kept.kek_id
+      FROM ops.subject_keys AS kept
+     WHERE kept.kek_id <> $1
+     ORDER BY kept.kek_id, kept.subject_id
+     LIMIT most
+$function$;
+COMMENT ON FUNCTION ops.old_keys_v1(text, integer) IS 'Keys of people that are encrypted with another key than this one';
+
+-- A key changes in how it is kept, and in nothing else.
+CREATE FUNCTION ops.rewrap_key_v1(key uuid, wrapped bytea, kek_id text, old_kek_id text) RETURNS boolean
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    WITH kept AS (
+        UPDATE ops.subject_keys AS old
+           SET wrapped = rewrap_key_v1.wrapped,
+               kek_id = rewrap_key_v1.kek_id,
+               wrapped_at = clock_timestamp()
+         WHERE old.key_id = key
+           AND old.kek_id = old_kek_id
+        RETURNING old.key_id)
+    SELECT EXISTS (SELECT FROM kept)
+$function$;
+COMMENT ON FUNCTION ops.rewrap_key_v1(uuid, bytea, text, text) IS
+    'Keep the key of a person under another key that is kept elsewhere; tells whether it was under the one that is named';
+
+REVOKE EXECUTE ON FUNCTION ops.signed_in_for(bigint),
+                           public.subject_key_v1(bigint),
+                           public.keep_subject_key_v1(bigint, uuid, bytea, text),
+                           public.is_key_destroyed_v1(uuid),
+                           ops.old_keys_v1(text, integer),
+                           ops.rewrap_key_v1(uuid, bytea, text, text)
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.subject_key_v1(bigint),
+                          public.keep_subject_key_v1(bigint, uuid, bytea, text),
+                          public.is_key_destroyed_v1(uuid)
+    TO agent_app;
+GRANT EXECUTE ON FUNCTION ops.old_keys_v1(text, integer), ops.rewrap_key_v1(uuid, bytea, text, text) TO agent_privacy;
+
+ALTER TABLE ops.subject_keys ENABLE ROW LEVEL SECURITY;
+CREATE POLICY subject_keys_privacy ON ops.subject_keys FOR SELECT TO agent_privacy
+    USING (subject_id = NULLIF(current_setting('app.subject_id', true), '')::bigint);
+GRANT SELECT ON ops.subject_keys, ops.destroyed_keys TO agent_privacy;
+GRANT SELECT ON ops.destroyed_keys TO agent_auditor;
+
+DO $revision$
+BEGIN
+    PERFORM ops.classify_table_v1('ops.subject_keys', strategy => 'delete', origin => 'observed', purposes => '{security}', legal_basis => 'legitimate_interests');
+    PERFORM ops.classify_table_v1('ops.destroyed_keys');
+END
+$revision$;
+"""
+
+_DROP_SUBJECT_KEYS = """
+DELETE FROM ops.personal_data AS entry
+ WHERE entry.table_name IN ('ops.subject_keys', 'ops.destroyed_keys');
+DROP FUNCTION ops.rewrap_key_v1(uuid, bytea, text, text);
+DROP FUNCTION ops.old_keys_v1(text, integer);
+DROP FUNCTION public.is_key_destroyed_v1(uuid);
+DROP FUNCTION public.keep_subject_key_v1(bigint, uuid, bytea, text);
+DROP FUNCTION public.subject_key_v1(bigint);
+DROP FUNCTION ops.signed_in_for(bigint);
+DROP TRIGGER subject_keys_destroyed ON ops.subject_keys;
+DROP FUNCTION ops.note_destroyed_keys();
+DROP FUNCTION ops.key_of_v1(bytea);
+"""
 
 
 # What is physically left -------------------------------------------------------------------------------

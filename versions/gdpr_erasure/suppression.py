@@ -69,13 +69,14 @@ def key_id(key: bytes) -> str:
 class HashKeys:
     """Where the keys of one kind are named: a file with one a line, or the keys themselves.
 
-    hashed: what they hash. The first is the one to write with; the others know again what was written before
-    it, for no hash can be made anew with another key.
+    hashed: what they hash, or do what *verb* says with. The first is the one to write with; the others know
+    again what was written before it, for no hash can be made anew with another key.
     """
 
     file_setting: str
     setting: str
     hashed: str
+    verb: str = "hash"
 
     def read(self, environ: Mapping[str, str]) -> tuple[bytes, ...]:
         """Return the keys, the newest first.
@@ -85,7 +86,7 @@ class HashKeys:
         """
         keys = tuple(self._key(line) for line in self._written(environ).split())
         if not keys:
-            raise SettingsError(f"there is no key to hash {self.hashed} with", hint=self._hint)
+            raise SettingsError(f"there is no key to {self.verb} {self.hashed} with", hint=self._hint)
         return keys
 
     @property
@@ -112,7 +113,7 @@ class HashKeys:
             if len(key) >= _LEAST_BYTES:
                 return key
         raise SettingsError(
-            f"a key to hash {self.hashed} with is not hexadecimal, or shorter than {_LEAST_BYTES} bytes",
+            f"a key to {self.verb} {self.hashed} with is not hexadecimal, or shorter than {_LEAST_BYTES} bytes",
             hint=self._hint,
         )
 
