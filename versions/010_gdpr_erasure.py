@@ -4309,8 +4309,8 @@ COMMENT ON FUNCTION ops.approve_erasure_v1(bigint, bytea, bigint, interval) IS
 CREATE TRIGGER erasure_approvals_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.erasure_approvals
     FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
 
-GRANT SELECT ON ops.erasure_limits, ops.erasure_approvals TO agent_privacy, agent_auditor;
-GRANT EXECUTE ON FUNCTION ops.erasure_approvers_v1(bigint, bytea, bigint) TO agent_privacy, agent_auditor;
+GRANT SELECT ON ops.erasure_limits, ops.erasure_approvals TO agent_eraser, agent_privacy, agent_auditor;
+GRANT EXECUTE ON FUNCTION ops.erasure_approvers_v1(bigint, bytea, bigint) TO agent_eraser, agent_privacy, agent_auditor;
 GRANT EXECUTE ON FUNCTION ops.approve_erasure_v1(bigint, bytea, bigint, interval) TO agent_privacy;
 
 INSERT INTO public.retention_policies (table_name, rule, time_column, keep_for, action, legal_reference)
@@ -4496,7 +4496,7 @@ BEGIN
     IF only_count THEN
         EXECUTE format('SELECT count(*) FILTER (WHERE NOT is_held AND NOT is_needed), count(*) FILTER (WHERE is_held),'
                        '       count(*) FILTER (WHERE is_needed AND NOT is_held)'
-                       '  FROM (SELECT %s AS is_held, %s AS is_needed FROM %s AS kept WHERE kept.%I < $1) AS over',
+                       '  FROM (SELECT %s AS is_held, %s AS is_needed FROM %s AS kept WHERE kept.%I < $1) AS looked_at',
                        ops.retention_held(target, 'kept'), ops.retention_needed(target, 'kept'), target, policy.time_column)
            INTO gone, held, needed
           USING cutoff;
@@ -4525,25 +4525,35 @@ BEGIN
                       FROM unnest(places) WITH ORDINALITY AS part (name, place)))
        INTO due
       USING cutoff, after_key, most_rows;
-    EXECUTE format('WITH over AS MATERIALIZED (SELECT %s, %s AS is_held, %s AS is_needed'
-                   '  FROM %s AS kept JOIN jsonb_populate_recordset(NULL::%4$s, $1) AS due USING (%s)),'
-                   ' gone AS (DELETE FROM %4$s AS kept USING over WHERE NOT over.is_held AND NOT over.is_needed AND (%1$s) = (%s) RETURNING 1)'
-                   ' SELECT (SELECT count(*) FROM gone), count(*) FILTER (WHERE is_held), count(*) FILTER (WHERE is_needed AND NOT is_held) FROM over',
+    EXECUTE format('WITH looked_at AS MATERIALIZED (SELECT %1$s, %2$s AS is_held, %3$s AS is_needed'
+                   '  FROM %4$s AS kept JOIN jsonb_populate_recordset(NULL::%4$s, $1) AS due USING (%5$s)),'
+                   ' gone AS (DELETE FROM %4$s AS kept USING looked_at'
+                   '           WHERE NOT looked_at.is_held AND NOT looked_at.is_needed AND (%1$s) = (%6$s) RETURNING 1)'
+                   ' SELECT (SELECT count(*) FROM gone), count(*) FILTER (WHERE is_held), count(*) FILTER (WHERE is_needed AND NOT is_held)'
+                   '   FROM looked_at',
                    (SELECT string_agg(format('kept.%I', name), ', ' ORDER BY place) FROM unnest(keys) WITH ORDINALITY AS part (name, place)),
                    ops.retention_held(target, 'kept'), ops.retention_needed(target, 'kept'), target,
                    (SELECT string_agg(format('%I', name), ', ' ORDER BY place) FROM unnest(keys) WITH ORDINALITY AS part (name, place)),
-                   (SELECT string_agg(format('over.%I', name), ', ' ORDER BY place) FROM unnest(keys) WITH ORDINALITY AS part (name, place)))
+                   (SELECT string_agg(format('looked_at.%I', name), ', ' ORDER BY place) FROM unnest(keys) WITH ORDINALITY AS part (name, place)))
        INTO gone, held, needed
       USING due;
+    -- What tells that a row of people is gone tells their number, which the trail had forgotten.
+    IF target = 'public.users'::regclass THEN
+        PERFORM ops.redact_subject((one.key ->> 'id')::bigint)
+           FROM jsonb_array_elements(due) AS one (key)
+          WHERE NOT EXISTS (SELECT FROM public.users AS person WHERE person.id = (one.key ->> 'id')::bigint);
+    END IF;
     last_key := CASE WHEN jsonb_array_length(due) >= most_rows THEN due -> -1 END;
 END
 $function$;
 REVOKE EXECUTE ON FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean) FROM PUBLIC;
 COMMENT ON FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean) IS
     'Delete a batch of rows that a rule keeps no longer, or count them all; returns how many went, are held, are referred to, and the key of the last';
+GRANT EXECUTE ON FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean), ops.beat_v1(text, interval) TO agent_eraser;
 """
 
 _DROP_RETAINING = """
+REVOKE EXECUTE ON FUNCTION ops.beat_v1(text, interval) FROM agent_eraser;
 DROP FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean);
 DROP FUNCTION ops.retention_held(regclass, text);
 DROP FUNCTION ops.retention_needed(regclass, text, regclass[]);
