@@ -34,7 +34,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.order import (
     ordered,
 )
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import ErasurePlan
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.renewing import renew
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.renewing import look_before, renew
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import STATEMENTS, eraser, patiently
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.state import (
     Erasure,
@@ -162,6 +162,7 @@ def _certificate(run: _Run) -> ErasureCertificate:
 
 def _erase(run: _Run, now: Erasure, plan: ErasurePlan) -> None:
     """Do all steps, renew what is made of the rows, and forget whom the trail is about."""
+    look_before(run.connection, plan)
     is_begun = any(one.done for one in patiently(run.connection, lambda cursor: progress(cursor, now.id)).values())
     if plan.is_deferred or (plan.rows <= run.portions.whole_rows and not is_begun):
         patiently(run.connection, lambda cursor: do_whole(cursor, now, plan.steps))
