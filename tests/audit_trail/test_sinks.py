@@ -17,7 +17,6 @@ import pytest
 from spotify_ai_agent_migrations.versions.audit_trail import sealing
 from spotify_ai_agent_migrations.versions.audit_trail.canonical import Seal
 from spotify_ai_agent_migrations.versions.audit_trail.digest import read_digest
-from spotify_ai_agent_migrations.versions.audit_trail.keys import SigningKey
 from spotify_ai_agent_migrations.versions.audit_trail.run import seal
 from spotify_ai_agent_migrations.versions.audit_trail.sinks import (
     CommandSink,
@@ -28,6 +27,7 @@ from spotify_ai_agent_migrations.versions.audit_trail.sinks import (
     webhook_sink,
 )
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
+from spotify_ai_agent_migrations.versions.core.signing import SigningKey
 from support import rows
 
 

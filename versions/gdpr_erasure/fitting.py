@@ -105,6 +105,12 @@ def _redacted(shape: Shape, arguments: Mapping[str, Any]) -> str | None:
     return None if fits else f"is to be redacted, which {shape.base} cannot be"
 
 
+def _shredded(shape: Shape, arguments: Mapping[str, Any]) -> str | None:
+    del arguments
+    fits = shape.base == "bytea"
+    return None if fits else f"is to be encrypted with a key of the person, which {shape.base} cannot be"
+
+
 _JUDGES: Final[Mapping[Strategy, Callable[[Shape, Mapping[str, Any]], str | None]]] = MappingProxyType(
     {
         Strategy.NULL: _null,
@@ -114,5 +120,6 @@ _JUDGES: Final[Mapping[Strategy, Callable[[Shape, Mapping[str, Any]], str | None
         Strategy.JSON: _document,
         Strategy.PSEUDONYM: _pseudonym,
         Strategy.REDACT: _redacted,
+        Strategy.SHRED: _shredded,
     }
 )
