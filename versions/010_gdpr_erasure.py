@@ -556,7 +556,7 @@ def _create_personal_data() -> None:
         sa.CheckConstraint(
             "CASE strategy WHEN 'constant' THEN strategy_args ? 'value'"
             " WHEN 'generalise' THEN strategy_args ? 'to'"
-            " WHEN 'json' THEN strategy_args ? 'paths'"
+            " WHEN 'json' THEN num_nonnulls(strategy_args -> 'paths', strategy_args -> 'keep') = 1"
             " WHEN 'keep' THEN class = 'none' OR strategy_args ? 'why'"
             " ELSE true END",
             name="personal_data_strategy_args_check",
@@ -3420,7 +3420,7 @@ def _drop_plans() -> None:
 
 
 # What is made of the secret is the same in every session of one erasure, and nobody can make it again afterwards.
-_PLANS = """
+_PLANS = r"""
 CREATE FUNCTION ops.erasures_keep_secret() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
@@ -3471,6 +3471,127 @@ RETURN sha256('agentdb erasure 1'::bytea || secret || convert_to(told, 'UTF8'));
 COMMENT ON FUNCTION ops.erasure_noise_v1(bytea, text) IS 'Bytes that say nothing to who does not have the secret';
 GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.erasure_noise_v1(bytea, text) TO agent_eraser;
 
+-- A path is an array of steps: the name of a member, the place of an element, or null for all of them. As in a lax
+-- jsonpath, a name asked of an array is asked of each of its elements, and what is not there is no error.
+CREATE FUNCTION ops.json_without_path(document jsonb, path jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    step CONSTANT jsonb := path -> 0;
+    behind CONSTANT jsonb := path - 0;
+    kind CONSTANT text := jsonb_typeof(document);
+    told CONSTANT text := jsonb_typeof(step);
+    is_last CONSTANT boolean := behind = '[]';
+BEGIN
+    IF kind = 'array' AND told = 'string' THEN
+        RETURN (SELECT coalesce(jsonb_agg(ops.json_without_path(item.value, path) ORDER BY item.place), '[]')
+                  FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place));
+    ELSIF kind = 'array' AND told IN ('null', 'number') THEN
+        RETURN (SELECT coalesce(jsonb_agg(CASE WHEN told = 'null' OR item.place - 1 = (step #>> '{}')::bigint
+                                               THEN ops.json_without_path(item.value, behind) ELSE item.value END ORDER BY item.place)
+                                FILTER (WHERE NOT is_last OR (told = 'number' AND item.place - 1 <> (step #>> '{}')::bigint)), '[]')
+                  FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place));
+    ELSIF kind = 'object' AND told IN ('null', 'string') THEN
+        RETURN (SELECT coalesce(jsonb_object_agg(member.key, CASE WHEN told = 'null' OR member.key = step #>> '{}'
+                                                                  THEN ops.json_without_path(member.value, behind) ELSE member.value END)
+                                FILTER (WHERE NOT is_last OR (told = 'string' AND member.key <> step #>> '{}')), '{}')
+                  FROM jsonb_each(document) AS member);
+    END IF;
+    RETURN document;
+END
+$function$;
+COMMENT ON FUNCTION ops.json_without_path(jsonb, jsonb) IS 'A document without what a path leads to';
+
+CREATE FUNCTION ops.json_without_v1(document jsonb, paths jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    rest jsonb := document;
+    path jsonb;
+BEGIN
+    FOR path IN SELECT listed.value FROM jsonb_array_elements(paths) AS listed
+    LOOP
+        rest := ops.json_without_path(rest, path);
+    END LOOP;
+    RETURN rest;
+END
+$function$;
+COMMENT ON FUNCTION ops.json_without_v1(jsonb, jsonb) IS 'A document without what some paths lead to';
+
+CREATE FUNCTION ops.json_only_v1(document jsonb, paths jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    kind CONSTANT text := jsonb_typeof(document);
+BEGIN
+    IF paths IS NULL THEN
+        RETURN NULL;
+    ELSIF EXISTS (SELECT FROM jsonb_array_elements(paths) AS path WHERE path.value = '[]') THEN
+        RETURN document;
+    ELSIF kind = 'array' THEN
+        RETURN (SELECT coalesce(jsonb_agg(kept.value ORDER BY item.place) FILTER (WHERE kept.value IS NOT NULL), '[]')
+                  FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place)
+                 CROSS JOIN LATERAL (
+                       SELECT ops.json_only_v1(item.value, jsonb_agg(CASE WHEN jsonb_typeof(path.value -> 0) = 'string'
+                                                                          THEN path.value ELSE path.value - 0 END)) AS value
+                         FROM jsonb_array_elements(paths) AS path
+                        WHERE jsonb_typeof(path.value -> 0) <> 'number' OR (path.value ->> 0)::bigint = item.place - 1) AS kept);
+    ELSIF kind = 'object' THEN
+        RETURN (SELECT coalesce(jsonb_object_agg(member.key, kept.value) FILTER (WHERE kept.value IS NOT NULL), '{}')
+                  FROM jsonb_each(document) AS member
+                 CROSS JOIN LATERAL (
+                       SELECT ops.json_only_v1(member.value, jsonb_agg(path.value - 0)) AS value
+                         FROM jsonb_array_elements(paths) AS path
+                        WHERE path.value -> 0 IN ('null', to_jsonb(member.key))) AS kept);
+    END IF;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION ops.json_only_v1(jsonb, jsonb) IS 'A document with what some paths lead to and nothing else; NULL where that is nothing';
+
+-- In the form in which compatible characters are the same, where a text holds somebody; as it was where it does not.
+CREATE FUNCTION ops.redacted_v1(told text, sought text, mark text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    plain CONSTANT text := CASE WHEN octet_length(told) = char_length(told) THEN told ELSE normalize(told, NFKC) END;
+BEGIN
+    RETURN CASE WHEN plain ~* sought THEN regexp_replace(plain, sought, replace(mark, '\', '\\'), 'gi') ELSE told END;
+END
+$function$;
+COMMENT ON FUNCTION ops.redacted_v1(text, text, text) IS 'A text with a mark where it holds what is sought';
+
+CREATE FUNCTION ops.json_redacted_v1(document jsonb, sought text, mark text, number text) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    RETURN CASE jsonb_typeof(document)
+        WHEN 'string' THEN to_jsonb(CASE WHEN document #>> '{}' = number THEN mark
+                                         ELSE coalesce(ops.redacted_v1(document #>> '{}', sought, mark), document #>> '{}') END)
+        WHEN 'number' THEN CASE WHEN document #>> '{}' = number THEN 'null' ELSE document END
+        WHEN 'array' THEN (SELECT coalesce(jsonb_agg(ops.json_redacted_v1(item.value, sought, mark, number) ORDER BY item.place), '[]')
+                             FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place))
+        WHEN 'object' THEN (SELECT coalesce(jsonb_object_agg(CASE WHEN member.key = number THEN mark
+                                                                  ELSE coalesce(ops.redacted_v1(member.key, sought, mark), member.key) END,
+                                                             ops.json_redacted_v1(member.value, sought, mark, number)), '{}')
+                              FROM jsonb_each(document) AS member)
+        ELSE document
+    END;
+END
+$function$;
+COMMENT ON FUNCTION ops.json_redacted_v1(jsonb, text, text, text) IS 'A document with a mark wherever it holds what is sought, or a number';
+
+-- Whoever erases does not own what others have stored.
+CREATE FUNCTION ops.unlink_large_object_v1(object oid) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    RETURN EXISTS (SELECT FROM pg_largeobject_metadata AS stored WHERE stored.oid = object) AND lo_unlink(object) = 1;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.unlink_large_object_v1(oid) FROM PUBLIC;
+COMMENT ON FUNCTION ops.unlink_large_object_v1(oid) IS 'Delete a large object; tells whether there was one';
+
 DO $revision$
 BEGIN
     PERFORM ops.classify_table_v1('ops.erasure_secrets');
@@ -3483,6 +3604,12 @@ DELETE FROM ops.personal_data AS entry
  WHERE entry.table_name = 'ops.erasure_secrets';
 DROP TRIGGER erasures_take_secret ON ops.erasures;
 DROP TRIGGER erasures_give_secret ON ops.erasures;
+DROP FUNCTION ops.unlink_large_object_v1(oid);
+DROP FUNCTION ops.json_redacted_v1(jsonb, text, text, text);
+DROP FUNCTION ops.redacted_v1(text, text, text);
+DROP FUNCTION ops.json_only_v1(jsonb, jsonb);
+DROP FUNCTION ops.json_without_v1(jsonb, jsonb);
+DROP FUNCTION ops.json_without_path(jsonb, jsonb);
 DROP FUNCTION ops.erasure_noise_v1(bytea, text);
 DROP FUNCTION ops.erasure_secret_v1(bigint);
 DROP FUNCTION ops.erasures_keep_secret();
