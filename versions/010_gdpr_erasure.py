@@ -11,7 +11,7 @@ allow MIG066: a table that has an identity cannot be attached as a partition (Po
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, INT8MULTIRANGE, JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, INT8MULTIRANGE, JSONB, OID, UUID
 
 from spotify_ai_agent_migrations.versions.core.ddl import NAME, XID8, as_owner, domain, execute
 from spotify_ai_agent_migrations.versions.health_check.published import published
@@ -556,7 +556,7 @@ def _create_personal_data() -> None:
         sa.CheckConstraint(
             "CASE strategy WHEN 'constant' THEN strategy_args ? 'value'"
             " WHEN 'generalise' THEN strategy_args ? 'to'"
-            " WHEN 'json' THEN strategy_args ? 'paths'"
+            " WHEN 'json' THEN num_nonnulls(strategy_args -> 'paths', strategy_args -> 'keep') = 1"
             " WHEN 'keep' THEN class = 'none' OR strategy_args ? 'why'"
             " ELSE true END",
             name="personal_data_strategy_args_check",
@@ -1975,6 +1975,15 @@ DECLARE
     permitted CONSTANT bigint := NULLIF(current_setting('app.permit_id', true), '')::bigint;
     hidden bigint[];
 BEGIN
+    -- Whatever is read of people asks this function: so in a restored database nothing is. The server that was let in
+    -- and runs since is known by its start, which costs a tenth of looking at it.
+    IF NOT EXISTS (SELECT
+                     FROM ops.erasure_gate AS gate
+                    WHERE gate.table_oid = gate.tableoid
+                      AND gate.server_started_at = pg_postmaster_start_time()
+                      AND gate.closed_at IS NULL) THEN
+        PERFORM public.erasure_gate_v1();
+    END IF;
     -- Nearly always nobody is: no more than that is looked for first.
     IF NOT EXISTS (SELECT FROM ops.restrictions AS restriction WHERE restriction.lifted_at IS NULL)
        AND NOT EXISTS (SELECT FROM ops.erasures AS erasure WHERE erasure.state <> 'certified') THEN
@@ -3411,7 +3420,7 @@ def _drop_plans() -> None:
 
 
 # What is made of the secret is the same in every session of one erasure, and nobody can make it again afterwards.
-_PLANS = """
+_PLANS = r"""
 CREATE FUNCTION ops.erasures_keep_secret() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
@@ -3462,6 +3471,127 @@ RETURN sha256('agentdb erasure 1'::bytea || secret || convert_to(told, 'UTF8'));
 COMMENT ON FUNCTION ops.erasure_noise_v1(bytea, text) IS 'Bytes that say nothing to who does not have the secret';
 GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.erasure_noise_v1(bytea, text) TO agent_eraser;
 
+-- A path is an array of steps: the name of a member, the place of an element, or null for all of them. As in a lax
+-- jsonpath, a name asked of an array is asked of each of its elements, and what is not there is no error.
+CREATE FUNCTION ops.json_without_path(document jsonb, path jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    step CONSTANT jsonb := path -> 0;
+    behind CONSTANT jsonb := path - 0;
+    kind CONSTANT text := jsonb_typeof(document);
+    told CONSTANT text := jsonb_typeof(step);
+    is_last CONSTANT boolean := behind = '[]';
+BEGIN
+    IF kind = 'array' AND told = 'string' THEN
+        RETURN (SELECT coalesce(jsonb_agg(ops.json_without_path(item.value, path) ORDER BY item.place), '[]')
+                  FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place));
+    ELSIF kind = 'array' AND told IN ('null', 'number') THEN
+        RETURN (SELECT coalesce(jsonb_agg(CASE WHEN told = 'null' OR item.place - 1 = (step #>> '{}')::bigint
+                                               THEN ops.json_without_path(item.value, behind) ELSE item.value END ORDER BY item.place)
+                                FILTER (WHERE NOT is_last OR (told = 'number' AND item.place - 1 <> (step #>> '{}')::bigint)), '[]')
+                  FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place));
+    ELSIF kind = 'object' AND told IN ('null', 'string') THEN
+        RETURN (SELECT coalesce(jsonb_object_agg(member.key, CASE WHEN told = 'null' OR member.key = step #>> '{}'
+                                                                  THEN ops.json_without_path(member.value, behind) ELSE member.value END)
+                                FILTER (WHERE NOT is_last OR (told = 'string' AND member.key <> step #>> '{}')), '{}')
+                  FROM jsonb_each(document) AS member);
+    END IF;
+    RETURN document;
+END
+$function$;
+COMMENT ON FUNCTION ops.json_without_path(jsonb, jsonb) IS 'A document without what a path leads to';
+
+CREATE FUNCTION ops.json_without_v1(document jsonb, paths jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    rest jsonb := document;
+    path jsonb;
+BEGIN
+    FOR path IN SELECT listed.value FROM jsonb_array_elements(paths) AS listed
+    LOOP
+        rest := ops.json_without_path(rest, path);
+    END LOOP;
+    RETURN rest;
+END
+$function$;
+COMMENT ON FUNCTION ops.json_without_v1(jsonb, jsonb) IS 'A document without what some paths lead to';
+
+CREATE FUNCTION ops.json_only_v1(document jsonb, paths jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    kind CONSTANT text := jsonb_typeof(document);
+BEGIN
+    IF paths IS NULL THEN
+        RETURN NULL;
+    ELSIF EXISTS (SELECT FROM jsonb_array_elements(paths) AS path WHERE path.value = '[]') THEN
+        RETURN document;
+    ELSIF kind = 'array' THEN
+        RETURN (SELECT coalesce(jsonb_agg(kept.value ORDER BY item.place) FILTER (WHERE kept.value IS NOT NULL), '[]')
+                  FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place)
+                 CROSS JOIN LATERAL (
+                       SELECT ops.json_only_v1(item.value, jsonb_agg(CASE WHEN jsonb_typeof(path.value -> 0) = 'string'
+                                                                          THEN path.value ELSE path.value - 0 END)) AS value
+                         FROM jsonb_array_elements(paths) AS path
+                        WHERE jsonb_typeof(path.value -> 0) <> 'number' OR (path.value ->> 0)::bigint = item.place - 1) AS kept);
+    ELSIF kind = 'object' THEN
+        RETURN (SELECT coalesce(jsonb_object_agg(member.key, kept.value) FILTER (WHERE kept.value IS NOT NULL), '{}')
+                  FROM jsonb_each(document) AS member
+                 CROSS JOIN LATERAL (
+                       SELECT ops.json_only_v1(member.value, jsonb_agg(path.value - 0)) AS value
+                         FROM jsonb_array_elements(paths) AS path
+                        WHERE path.value -> 0 IN ('null', to_jsonb(member.key))) AS kept);
+    END IF;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION ops.json_only_v1(jsonb, jsonb) IS 'A document with what some paths lead to and nothing else; NULL where that is nothing';
+
+-- In the form in which compatible characters are the same, where a text holds somebody; as it was where it does not.
+CREATE FUNCTION ops.redacted_v1(told text, sought text, mark text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    plain CONSTANT text := CASE WHEN octet_length(told) = char_length(told) THEN told ELSE normalize(told, NFKC) END;
+BEGIN
+    RETURN CASE WHEN plain ~* sought THEN regexp_replace(plain, sought, replace(mark, '\', '\\'), 'gi') ELSE told END;
+END
+$function$;
+COMMENT ON FUNCTION ops.redacted_v1(text, text, text) IS 'A text with a mark where it holds what is sought';
+
+CREATE FUNCTION ops.json_redacted_v1(document jsonb, sought text, mark text, number text) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    RETURN CASE jsonb_typeof(document)
+        WHEN 'string' THEN to_jsonb(CASE WHEN document #>> '{}' = number THEN mark
+                                         ELSE coalesce(ops.redacted_v1(document #>> '{}', sought, mark), document #>> '{}') END)
+        WHEN 'number' THEN CASE WHEN document #>> '{}' = number THEN 'null' ELSE document END
+        WHEN 'array' THEN (SELECT coalesce(jsonb_agg(ops.json_redacted_v1(item.value, sought, mark, number) ORDER BY item.place), '[]')
+                             FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place))
+        WHEN 'object' THEN (SELECT coalesce(jsonb_object_agg(CASE WHEN member.key = number THEN mark
+                                                                  ELSE coalesce(ops.redacted_v1(member.key, sought, mark), member.key) END,
+                                                             ops.json_redacted_v1(member.value, sought, mark, number)), '{}')
+                              FROM jsonb_each(document) AS member)
+        ELSE document
+    END;
+END
+$function$;
+COMMENT ON FUNCTION ops.json_redacted_v1(jsonb, text, text, text) IS 'A document with a mark wherever it holds what is sought, or a number';
+
+-- Whoever erases does not own what others have stored.
+CREATE FUNCTION ops.unlink_large_object_v1(object oid) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    RETURN EXISTS (SELECT FROM pg_largeobject_metadata AS stored WHERE stored.oid = object) AND lo_unlink(object) = 1;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.unlink_large_object_v1(oid) FROM PUBLIC;
+COMMENT ON FUNCTION ops.unlink_large_object_v1(oid) IS 'Delete a large object; tells whether there was one';
+
 DO $revision$
 BEGIN
     PERFORM ops.classify_table_v1('ops.erasure_secrets');
@@ -3474,6 +3604,12 @@ DELETE FROM ops.personal_data AS entry
  WHERE entry.table_name = 'ops.erasure_secrets';
 DROP TRIGGER erasures_take_secret ON ops.erasures;
 DROP TRIGGER erasures_give_secret ON ops.erasures;
+DROP FUNCTION ops.unlink_large_object_v1(oid);
+DROP FUNCTION ops.json_redacted_v1(jsonb, text, text, text);
+DROP FUNCTION ops.redacted_v1(text, text, text);
+DROP FUNCTION ops.json_only_v1(jsonb, jsonb);
+DROP FUNCTION ops.json_without_v1(jsonb, jsonb);
+DROP FUNCTION ops.json_without_path(jsonb, jsonb);
 DROP FUNCTION ops.erasure_noise_v1(bytea, text);
 DROP FUNCTION ops.erasure_secret_v1(bigint);
 DROP FUNCTION ops.erasures_keep_secret();
@@ -3484,11 +3620,192 @@ DROP FUNCTION ops.erasures_keep_secret();
 
 
 def _create_ledger() -> None:
-    pass
+    # allow MIG060: nobody but who answers for privacy, who audits that and who erases may read it
+    # allow MIG061: the trail is told when the gate is closed and when it is opened
+    # allow MIG062: one row
+    op.create_table(
+        "erasure_gate",
+        sa.Column("id", sa.SmallInteger, autoincrement=False, server_default="1", nullable=False, comment="none: there is one"),
+        sa.Column("system_identifier", sa.Text, nullable=False, comment="none: server on which the application was let in"),
+        sa.Column("timeline", sa.Integer, nullable=False, comment="none: which of that server's histories"),
+        sa.Column("table_oid", OID, nullable=False, comment="none: number of this table there, which a restored dump has another of"),
+        sa.Column("server_started_at", sa.DateTime(timezone=True), server_default=sa.text("pg_postmaster_start_time()"), nullable=False, comment="none: start of the server that was last found to be the same"),
+        sa.Column("follows_promotion", sa.Boolean, server_default=sa.false(), nullable=False, comment="none: whether it stays open when a standby is promoted"),
+        sa.Column("opened_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: when the application was let in"),
+        sa.Column("ledger_hash", BYTEA, comment="none: last line of the ledger that was replayed then"),
+        sa.Column("erased_again", sa.BigInteger, server_default="0", nullable=False, comment="none: how many were erased again then"),
+        sa.Column("closed_at", sa.DateTime(timezone=True), comment="none: when it was closed by hand"),
+        sa.PrimaryKeyConstraint("id", name="erasure_gate_pkey"),
+        sa.CheckConstraint("id = 1", name="erasure_gate_id_check"),
+        sa.CheckConstraint("octet_length(ledger_hash) = 32", name="erasure_gate_ledger_hash_check"),
+        comment="Where the application was let in: a database that is restored is another place, and lets nobody in before erasures are replayed",
+        schema="ops",
+    )
+    execute(_GATE)
 
 
 def _drop_ledger() -> None:
-    pass
+    execute(_DROP_GATE)
+    op.drop_table("erasure_gate", schema="ops")
+
+
+# A dump that is restored has new tables, a backup a new history, another server another identifier. A copy of the files
+# that is started as it is has all of them: whoever puts one back closes the gate by hand. A copy by CREATE DATABASE …
+# TEMPLATE is of now, and takes its tombstones along.
+_GATE = """
+CREATE FUNCTION ops.server_timeline() RETURNS integer
+LANGUAGE sql VOLATILE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+    -- The control file tells it later: with the first checkpoint after a promotion.
+    SELECT CASE WHEN NOT pg_is_in_recovery() THEN ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer END
+$function$;
+COMMENT ON FUNCTION ops.server_timeline() IS 'Which of its histories the server writes; NULL on a standby, which writes none';
+
+CREATE FUNCTION ops.gate_is_open_v1() RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT EXISTS (SELECT
+                     FROM ops.erasure_gate AS gate
+                    WHERE gate.closed_at IS NULL
+                      AND gate.table_oid = gate.tableoid
+                      AND gate.system_identifier = (SELECT control.system_identifier::text FROM pg_control_system() AS control)
+                      AND (gate.follows_promotion OR gate.timeline = coalesce(ops.server_timeline(), gate.timeline)))
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.gate_is_open_v1() FROM PUBLIC;
+COMMENT ON FUNCTION ops.gate_is_open_v1() IS 'Whether the application was let in here, in this history of this server';
+
+CREATE FUNCTION public.erasure_gate_v1() RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    IF NOT ops.gate_is_open_v1() THEN
+        RAISE EXCEPTION 'this database was restored, and whoever was erased since is not erased here'
+              USING ERRCODE = 'object_not_in_prerequisite_state',
+                    HINT = 'agentdb gdpr-erasure replay erases them again, and lets the application in';
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION public.erasure_gate_v1() FROM PUBLIC;
+COMMENT ON FUNCTION public.erasure_gate_v1() IS
+    'Fail in a database that was restored, until erasures are replayed; what the application reads of people asks it each time';
+
+CREATE FUNCTION ops.close_gate_v1() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    UPDATE ops.erasure_gate AS gate
+       SET closed_at = clock_timestamp()
+     WHERE gate.closed_at IS NULL;
+    IF FOUND THEN
+        INSERT INTO public.audit_log (entity_type, entity_id, action, actor_type, actor_ref, changed_columns)
+        VALUES ('erasure_gate', 0, 'update', 'service', ops.acting_ref(), '{closed_at}');
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.close_gate_v1() FROM PUBLIC;
+COMMENT ON FUNCTION ops.close_gate_v1() IS 'Keep the application out until erasures are replayed: after files were put back that look like a restart';
+
+CREATE FUNCTION ops.open_gate_v1(ledger_hash bytea DEFAULT NULL, erased_again bigint DEFAULT 0) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+#variable_conflict use_variable
+BEGIN
+    IF ops.gate_is_open_v1() THEN
+        RETURN;
+    END IF;
+    INSERT INTO public.audit_log (entity_type, entity_id, action, actor_type, actor_ref, changed_columns)
+    SELECT 'erasure_gate', 0, 'update', 'service', ops.acting_ref(), '{opened_at}'
+      FROM ops.erasure_gate AS gate;
+    INSERT INTO ops.erasure_gate AS gate (system_identifier, timeline, table_oid, ledger_hash, erased_again)
+    SELECT control.system_identifier::text, ops.server_timeline(), 'ops.erasure_gate'::regclass, ledger_hash, erased_again
+      FROM pg_control_system() AS control
+        ON CONFLICT ON CONSTRAINT erasure_gate_pkey DO UPDATE
+       SET system_identifier = excluded.system_identifier,
+           timeline = excluded.timeline,
+           table_oid = excluded.table_oid,
+           server_started_at = excluded.server_started_at,
+           opened_at = clock_timestamp(),
+           ledger_hash = excluded.ledger_hash,
+           erased_again = excluded.erased_again,
+           closed_at = NULL;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.open_gate_v1(bytea, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION ops.open_gate_v1(bytea, bigint) IS 'Let the application in, once whoever is in the ledger has been erased again; again nothing';
+
+CREATE FUNCTION ops.recognise_server_v1() RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    UPDATE ops.erasure_gate AS gate
+       SET server_started_at = pg_postmaster_start_time()
+     WHERE gate.server_started_at <> pg_postmaster_start_time()
+       AND ops.gate_is_open_v1();
+    RETURN FOUND;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.recognise_server_v1() FROM PUBLIC;
+COMMENT ON FUNCTION ops.recognise_server_v1() IS
+    'Remember, after a restart, that this is the server where the application was let in; until then each query looks for itself';
+
+CREATE FUNCTION ops.follow_promotion_v1(followed boolean) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    UPDATE ops.erasure_gate AS gate
+       SET follows_promotion = followed
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.follow_promotion_v1(boolean) FROM PUBLIC;
+COMMENT ON FUNCTION ops.follow_promotion_v1(boolean) IS
+    'Say whether a promoted standby lets the application in: only where it lacks nothing that was committed, and backups are restored elsewhere';
+
+CREATE FUNCTION ops.begin_again_v1() RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    begun_again bigint;
+BEGIN
+    IF ops.gate_is_open_v1() THEN
+        RETURN 0;
+    END IF;
+    UPDATE ops.tombstones AS stone
+       SET worker_xid = NULL
+     WHERE stone.worker_xid IS NOT NULL;
+    UPDATE ops.erasures AS erasure
+       SET hidden_xid = pg_current_xact_id(),
+           horizon = NULL
+     WHERE erasure.state <> 'certified';
+    GET DIAGNOSTICS begun_again = ROW_COUNT;
+    RETURN begun_again;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.begin_again_v1() FROM PUBLIC;
+COMMENT ON FUNCTION ops.begin_again_v1() IS
+    'Forget the numbers of transactions that erasures on their way had before a restore, where they mean others; returns how many there are';
+
+GRANT SELECT ON ops.erasure_gate TO agent_eraser, agent_privacy, agent_auditor, agent_monitor;
+GRANT EXECUTE ON FUNCTION public.erasure_gate_v1(), ops.gate_is_open_v1() TO agent_app, agent_readonly, agent_eraser, agent_privacy, agent_auditor, agent_monitor;
+GRANT EXECUTE ON FUNCTION ops.close_gate_v1(), ops.follow_promotion_v1(boolean) TO agent_privacy;
+GRANT EXECUTE ON FUNCTION ops.close_gate_v1(), ops.open_gate_v1(bytea, bigint), ops.begin_again_v1(), ops.recognise_server_v1() TO agent_eraser;
+DO $revision$
+BEGIN
+    PERFORM ops.classify_table_v1('ops.erasure_gate');
+    PERFORM ops.open_gate_v1();
+END
+$revision$;
+"""
+
+_DROP_GATE = """
+DELETE FROM ops.personal_data AS entry
+ WHERE entry.table_name = 'ops.erasure_gate';
+DROP FUNCTION ops.begin_again_v1();
+DROP FUNCTION ops.follow_promotion_v1(boolean);
+DROP FUNCTION ops.recognise_server_v1();
+DROP FUNCTION ops.open_gate_v1(bytea, bigint);
+DROP FUNCTION ops.close_gate_v1();
+DROP FUNCTION public.erasure_gate_v1();
+DROP FUNCTION ops.gate_is_open_v1();
+DROP FUNCTION ops.server_timeline();
+"""
 
 
 # Recipients who are told, and keys that are destroyed --------------------------------------------------
@@ -4122,8 +4439,8 @@ COMMENT ON FUNCTION ops.approve_erasure_v1(bigint, bytea, bigint, interval) IS
 CREATE TRIGGER erasure_approvals_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.erasure_approvals
     FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
 
-GRANT SELECT ON ops.erasure_limits, ops.erasure_approvals TO agent_privacy, agent_auditor;
-GRANT EXECUTE ON FUNCTION ops.erasure_approvers_v1(bigint, bytea, bigint) TO agent_privacy, agent_auditor;
+GRANT SELECT ON ops.erasure_limits, ops.erasure_approvals TO agent_eraser, agent_privacy, agent_auditor;
+GRANT EXECUTE ON FUNCTION ops.erasure_approvers_v1(bigint, bytea, bigint) TO agent_eraser, agent_privacy, agent_auditor;
 GRANT EXECUTE ON FUNCTION ops.approve_erasure_v1(bigint, bytea, bigint, interval) TO agent_privacy;
 
 INSERT INTO public.retention_policies (table_name, rule, time_column, keep_for, action, legal_reference)
@@ -4309,7 +4626,7 @@ BEGIN
     IF only_count THEN
         EXECUTE format('SELECT count(*) FILTER (WHERE NOT is_held AND NOT is_needed), count(*) FILTER (WHERE is_held),'
                        '       count(*) FILTER (WHERE is_needed AND NOT is_held)'
-                       '  FROM (SELECT %s AS is_held, %s AS is_needed FROM %s AS kept WHERE kept.%I < $1) AS over',
+                       '  FROM (SELECT %s AS is_held, %s AS is_needed FROM %s AS kept WHERE kept.%I < $1) AS looked_at',
                        ops.retention_held(target, 'kept'), ops.retention_needed(target, 'kept'), target, policy.time_column)
            INTO gone, held, needed
           USING cutoff;
@@ -4338,25 +4655,35 @@ BEGIN
                       FROM unnest(places) WITH ORDINALITY AS part (name, place)))
        INTO due
       USING cutoff, after_key, most_rows;
-    EXECUTE format('WITH over AS MATERIALIZED (SELECT %s, %s AS is_held, %s AS is_needed'
-                   '  FROM %s AS kept JOIN jsonb_populate_recordset(NULL::%4$s, $1) AS due USING (%s)),'
-                   ' gone AS (DELETE FROM %4$s AS kept USING over WHERE NOT over.is_held AND NOT over.is_needed AND (%1$s) = (%s) RETURNING 1)'
-                   ' SELECT (SELECT count(*) FROM gone), count(*) FILTER (WHERE is_held), count(*) FILTER (WHERE is_needed AND NOT is_held) FROM over',
+    EXECUTE format('WITH looked_at AS MATERIALIZED (SELECT %1$s, %2$s AS is_held, %3$s AS is_needed'
+                   '  FROM %4$s AS kept JOIN jsonb_populate_recordset(NULL::%4$s, $1) AS due USING (%5$s)),'
+                   ' gone AS (DELETE FROM %4$s AS kept USING looked_at'
+                   '           WHERE NOT looked_at.is_held AND NOT looked_at.is_needed AND (%1$s) = (%6$s) RETURNING 1)'
+                   ' SELECT (SELECT count(*) FROM gone), count(*) FILTER (WHERE is_held), count(*) FILTER (WHERE is_needed AND NOT is_held)'
+                   '   FROM looked_at',
                    (SELECT string_agg(format('kept.%I', name), ', ' ORDER BY place) FROM unnest(keys) WITH ORDINALITY AS part (name, place)),
                    ops.retention_held(target, 'kept'), ops.retention_needed(target, 'kept'), target,
                    (SELECT string_agg(format('%I', name), ', ' ORDER BY place) FROM unnest(keys) WITH ORDINALITY AS part (name, place)),
-                   (SELECT string_agg(format('over.%I', name), ', ' ORDER BY place) FROM unnest(keys) WITH ORDINALITY AS part (name, place)))
+                   (SELECT string_agg(format('looked_at.%I', name), ', ' ORDER BY place) FROM unnest(keys) WITH ORDINALITY AS part (name, place)))
        INTO gone, held, needed
       USING due;
+    -- What tells that a row of people is gone tells their number, which the trail had forgotten.
+    IF target = 'public.users'::regclass THEN
+        PERFORM ops.redact_subject((one.key ->> 'id')::bigint)
+           FROM jsonb_array_elements(due) AS one (key)
+          WHERE NOT EXISTS (SELECT FROM public.users AS person WHERE person.id = (one.key ->> 'id')::bigint);
+    END IF;
     last_key := CASE WHEN jsonb_array_length(due) >= most_rows THEN due -> -1 END;
 END
 $function$;
 REVOKE EXECUTE ON FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean) FROM PUBLIC;
 COMMENT ON FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean) IS
     'Delete a batch of rows that a rule keeps no longer, or count them all; returns how many went, are held, are referred to, and the key of the last';
+GRANT EXECUTE ON FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean), ops.beat_v1(text, interval) TO agent_eraser;
 """
 
 _DROP_RETAINING = """
+REVOKE EXECUTE ON FUNCTION ops.beat_v1(text, interval) FROM agent_eraser;
 DROP FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean);
 DROP FUNCTION ops.retention_held(regclass, text);
 DROP FUNCTION ops.retention_needed(regclass, text, regclass[]);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -56,7 +57,7 @@ def _facts(cursor: Cursor, swept: Erasure, plan: ErasurePlan, line: str | None) 
         plan=plan,
         done=done,
         pending=pending(cursor, swept.id),
-        residue=residue_of(cursor, _written(plan, done), swept.swept_at),
+        residue=residue_of(cursor, _touched(plan, done), swept.swept_at),
         now=_now(cursor),
         completes=swept.completes,
         ledger=line,
@@ -68,10 +69,10 @@ def _done(cursor: Cursor, swept: Erasure) -> tuple[StepDone, ...]:
     return tuple(StepDone(position, one.done, one.swept) for position, one in known.items())
 
 
-def _written(plan: ErasurePlan, done: tuple[StepDone, ...]) -> tuple[str, ...]:
-    """Return the tables that rows were erased from, and the views that were filled anew."""
-    some = {one.position for one in done if one.rows or one.swept}
-    return (*(step.table for step in plan.steps if step.position in some), *plan.derived)
+def _touched(plan: ErasurePlan, done: Sequence[StepDone]) -> tuple[str, ...]:
+    """Return what was written to: in the files of the others nothing was erased."""
+    found = {one.position for one in done if one.rows or one.swept}
+    return tuple(dict.fromkeys((*(step.table for step in plan.steps if step.position in found), *plan.derived)))
 
 
 def _now(cursor: Cursor) -> datetime:

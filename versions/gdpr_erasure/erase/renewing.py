@@ -24,6 +24,6 @@ def renew(connection: Connection, plan: ErasurePlan) -> None:
 
 
 def _known(cursor: Cursor, plan: ErasurePlan) -> None:
-    # Those of all steps: what was done before a plan was made again has no rows in it.
-    tables = dict.fromkeys(step.table for step in plan.steps)
-    derived.renew_statistics(cursor, plan.subject, [*tables, *plan.derived])
+    # All of them: of one that goes on, nothing is left to be counted in those that were done.
+    tables = [step.table for step in plan.steps]
+    derived.renew_statistics(cursor, plan.subject, [*dict.fromkeys(tables), *plan.derived])
