@@ -138,7 +138,7 @@ def _identifiers(
 
 
 def texts_of(cursor: Cursor, reach: Reach, column: str, subject: object) -> list[str]:
-    """Return the texts of a column in the rows of *subject*: their number, or what stands for it in a statement."""
+    """Return the texts of a column in the rows of *subject*: a number, or what stands for it."""
     statement = SQL(STATEMENTS["identifiers"]).format(
         column=Escaped(Identifier(column)),
         source=source_of(reach),

@@ -18,7 +18,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.suppression import hashes
 
 
 def objection_refusals(cursor: Cursor, subject: int) -> tuple[Refusal, ...]:
-    """Return why *subject* cannot be erased yet: what they objected to would be forgotten with their addresses.
+    """Return why *subject* cannot be erased yet: what they objected to would be forgotten.
 
     There is nothing to say where they object to nothing, are known by no address, or there is a key to hash
     addresses with (`SUPPRESSION_KEY`).
@@ -29,7 +29,9 @@ def objection_refusals(cursor: Cursor, subject: int) -> tuple[Refusal, ...]:
     try:
         read_keys()
     except SettingsError as missing:
-        problem = f"holds objections that would be forgotten with the addresses they are about: {missing.problem}"
+        problem = (
+            f"holds objections that would be forgotten with the addresses they are about: {missing.problem}"
+        )
         return (Refusal("public.objections", problem, missing.hint),)
     return ()
 
@@ -56,7 +58,7 @@ def suppress(cursor: Cursor, erasure: UUID, subject: int, keys: Sequence[bytes] 
 
 
 def _addresses(cursor: Cursor) -> tuple[str, ...]:
-    """Return the addresses and numbers of the person whom the session is about, if they object to anything."""
+    """Return the addresses of the person whom the session is about, if they object to anything."""
     cursor.execute(STATEMENTS["objects"], {"subject": SUBJECT})
     if cursor.fetchone() == (False,):
         return ()
