@@ -3,7 +3,7 @@
 Locks: SHARE ROW EXCLUSIVE on public.audit_log, users, consent_purposes, locales and countries, and ACCESS EXCLUSIVE on the tables that get a policy and the analyst views; each from then to the end, under a second unless a later one has to be waited for.
 Reverse: lossy; forgets the seals of the trail, the catalogue, holds, requests, restrictions and objections.
 Data: seed; the catalogue of all columns so far.
-Needs: membership of agent_owner; CREATEROLE, or that role agent_sealer exists.
+Needs: membership of agent_owner; CREATEROLE, or that roles agent_sealer and agent_eraser exist.
 
 allow MIG030: of tables in use it takes locks for a key or a policy, read nothing and held for a moment
 allow MIG066: a table that has an identity cannot be attached as a partition (PostgreSQL 17); serial suits all
@@ -23,9 +23,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    execute(_CREATE_SEALER)
+    execute(_CREATE_ROLES)
+    execute(_LET_ERASER_SEE)
     # Whoever owns the database grants this; the owner role may not.
-    execute("GRANT USAGE ON SCHEMA public TO agent_sealer")
+    execute("GRANT USAGE ON SCHEMA public TO agent_sealer, agent_eraser")
     with as_owner():
         _create_jobs()
         _create_seals()
@@ -56,8 +57,8 @@ def downgrade() -> None:
         _drop_catalogue()
         _drop_seals()
         _drop_jobs()
-    execute("REVOKE USAGE ON SCHEMA public FROM agent_sealer")
-    execute(_DROP_SEALER)
+    execute("REVOKE USAGE ON SCHEMA public FROM agent_sealer, agent_eraser")
+    execute(_DROP_ROLES)
 
 
 # Jobs that should run ----------------------------------------------------------------------------------
@@ -155,52 +156,60 @@ def _drop_seals() -> None:
     execute(_DROP_SEALING)
 
 
-# Roles belong to the whole cluster: another database may have made it, or be making it right now.
-_CREATE_SEALER = """
+# Roles belong to the whole cluster: another database may have made one, or be making it right now.
+_CREATE_ROLES = """
 DO $revision$
 DECLARE
+    names CONSTANT text[] := ARRAY['agent_sealer', 'agent_eraser'];
+    wanted text;
     may_create boolean;
 BEGIN
-    IF EXISTS (SELECT FROM pg_catalog.pg_roles AS role WHERE role.rolname = 'agent_sealer') THEN
-        RETURN;
-    END IF;
     SELECT role.rolsuper OR role.rolcreaterole
       INTO may_create
       FROM pg_catalog.pg_roles AS role
      WHERE role.rolname = current_user;
-    IF NOT may_create THEN
-        RAISE EXCEPTION 'role "agent_sealer" does not exist, and "%" lacks CREATEROLE to create it', current_user
-              USING ERRCODE = 'insufficient_privilege',
-                    HINT = 'as an administrator run CREATE ROLE agent_sealer;';
-    END IF;
-    BEGIN
-        CREATE ROLE agent_sealer NOLOGIN;
-        COMMENT ON ROLE agent_sealer IS 'made by spotify-ai-agent-migrations';
-    EXCEPTION
-        WHEN duplicate_object OR unique_violation THEN
-            NULL;
-    END;
+    FOREACH wanted IN ARRAY names LOOP
+        CONTINUE WHEN EXISTS (SELECT FROM pg_catalog.pg_roles AS role WHERE role.rolname = wanted);
+        IF NOT may_create THEN
+            RAISE EXCEPTION 'role "%" does not exist, and "%" lacks CREATEROLE to create it', wanted, current_user
+                  USING ERRCODE = 'insufficient_privilege',
+                        HINT = pg_catalog.format('as an administrator run CREATE ROLE %s;', pg_catalog.array_to_string(names, '; CREATE ROLE '));
+        END IF;
+        BEGIN
+            EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', wanted);
+            EXECUTE pg_catalog.format('COMMENT ON ROLE %I IS %L', wanted, 'made by spotify-ai-agent-migrations');
+        EXCEPTION
+            WHEN duplicate_object OR unique_violation THEN
+                NULL;
+        END;
+    END LOOP;
 END
 $revision$
 """
 
-_DROP_SEALER = """
+_DROP_ROLES = """
 DO $revision$
+DECLARE
+    ours text;
 BEGIN
-    IF EXISTS (SELECT
-                 FROM pg_catalog.pg_roles AS role
-                WHERE role.rolname = 'agent_sealer'
-                  AND pg_catalog.shobj_description(role.oid, 'pg_authid') = 'made by spotify-ai-agent-migrations') THEN
-        DROP ROLE agent_sealer;
-    END IF;
-EXCEPTION
-    WHEN dependent_objects_still_exist OR insufficient_privilege OR object_in_use THEN
-        RAISE NOTICE 'role "agent_sealer" stays: something in this cluster still depends on it';
-    WHEN undefined_object OR internal_error THEN
-        -- Another database of the cluster dropped it meanwhile, for which the server has no code of its own.
-        IF EXISTS (SELECT FROM pg_catalog.pg_roles AS role WHERE role.rolname = 'agent_sealer') THEN
-            RAISE;
-        END IF;
+    FOREACH ours IN ARRAY ARRAY['agent_eraser', 'agent_sealer'] LOOP
+        BEGIN
+            IF EXISTS (SELECT
+                         FROM pg_catalog.pg_roles AS role
+                        WHERE role.rolname = ours
+                          AND pg_catalog.shobj_description(role.oid, 'pg_authid') = 'made by spotify-ai-agent-migrations') THEN
+                EXECUTE pg_catalog.format('DROP ROLE %I', ours);
+            END IF;
+        EXCEPTION
+            WHEN dependent_objects_still_exist OR insufficient_privilege OR object_in_use THEN
+                RAISE NOTICE 'role "%" stays: something in this cluster still depends on it', ours;
+            WHEN undefined_object OR internal_error THEN
+                -- Another database of the cluster dropped it meanwhile, for which the server has no code of its own.
+                IF EXISTS (SELECT FROM pg_catalog.pg_roles AS role WHERE role.rolname = ours) THEN
+                    RAISE;
+                END IF;
+        END;
+    END LOOP;
 END
 $revision$
 """
@@ -1932,9 +1941,17 @@ VALUES ('ops.legal_holds', 'released', 'released_at', INTERVAL '5 years', 'delet
 # visible, for by them a restricted person allows a use, or forbids one (art. 18(2)). What a session is set to opens
 # nothing: a permit counts once the trail says, in the same transaction, that it is used.
 _RESTRICTIONS = """
+<<<<<<< HEAD
 -- What has an effect on a person and proves nothing goes with them.
 CREATE TRIGGER restrictions_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.restrictions
     FOR EACH STATEMENT WHEN (current_user <> 'agent_eraser') EXECUTE FUNCTION ops.refuse_change();
+=======
+CREATE TRIGGER restrictions_refuse_change BEFORE UPDATE OR TRUNCATE ON ops.restrictions
+    FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
+-- One goes with its person, and by nobody else than who erases.
+CREATE TRIGGER restrictions_refuse_delete BEFORE DELETE ON ops.restrictions
+    FOR EACH STATEMENT WHEN (CURRENT_USER <> 'agent_eraser') EXECUTE FUNCTION ops.refuse_change();
+>>>>>>> gu
 CREATE TRIGGER restriction_permits_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.restriction_permits
     FOR EACH STATEMENT WHEN (current_user <> 'agent_eraser') EXECUTE FUNCTION ops.refuse_change();
 
@@ -1959,15 +1976,20 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
     permitted CONSTANT bigint := NULLIF(current_setting('app.permit_id', true), '')::bigint;
+    hidden bigint[];
 BEGIN
     -- Nearly always nobody is: no more than that is looked for first.
-    IF NOT EXISTS (SELECT FROM ops.restrictions AS restriction WHERE restriction.lifted_at IS NULL) THEN
+    IF NOT EXISTS (SELECT FROM ops.restrictions AS restriction WHERE restriction.lifted_at IS NULL)
+       AND NOT EXISTS (SELECT FROM ops.erasures AS erasure WHERE erasure.state <> 'certified') THEN
         RETURN '{}';
     END IF;
+    -- No permit shows anything of a person who is being erased.
+    hidden := ARRAY(SELECT erasure.subject_id FROM ops.erasures AS erasure WHERE erasure.state <> 'certified');
     IF permitted IS NULL THEN
-        RETURN ARRAY(SELECT restriction.user_id FROM ops.restrictions AS restriction WHERE restriction.lifted_at IS NULL);
+        RETURN hidden || ARRAY(SELECT restriction.user_id FROM ops.restrictions AS restriction WHERE restriction.lifted_at IS NULL);
     END IF;
-    RETURN ARRAY(SELECT restriction.user_id
+    RETURN hidden
+           || ARRAY(SELECT restriction.user_id
                    FROM ops.restrictions AS restriction
                   WHERE restriction.lifted_at IS NULL
                     AND NOT EXISTS (SELECT
@@ -1987,7 +2009,7 @@ BEGIN
 END
 $function$;
 COMMENT ON FUNCTION ops.restricted_people() IS
-    'Whose data is stored and nothing else, but for the permit of which the trail says that this transaction uses it';
+    'Whose data is stored and nothing else, or is being erased; but for the permit of which the trail says that this transaction uses it';
 GRANT EXECUTE ON FUNCTION ops.restricted_people() TO agent_app, agent_readonly;
 
 CREATE FUNCTION ops.restrict_table_v1(target regclass, VARIADIC subjects name[]) RETURNS void
@@ -2642,11 +2664,698 @@ DELETE FROM ops.personal_edges AS edge
 
 
 def _create_guard() -> None:
-    pass
+    for script in (_GUARDING, _GUARDED, _STATES, _FORGETTING, _ERASER):
+        execute(script)
 
 
 def _drop_guard() -> None:
-    pass
+    execute(_DROP_GUARD)
+
+
+# Rows that a policy hides would be left where they are. Who may not give it goes on: a plan is refused until it is given.
+_LET_ERASER_SEE = """
+DO $revision$
+BEGIN
+    IF NOT (SELECT role.rolbypassrls FROM pg_catalog.pg_roles AS role WHERE role.rolname = 'agent_eraser') THEN
+        ALTER ROLE agent_eraser BYPASSRLS;
+    END IF;
+EXCEPTION
+    WHEN insufficient_privilege THEN
+        RAISE NOTICE 'nobody can be erased yet: as an administrator run ALTER ROLE agent_eraser BYPASSRLS;';
+    WHEN internal_error THEN
+        -- Another database of the cluster gave it at this moment, for which the server has no code of its own.
+        IF NOT (SELECT role.rolbypassrls FROM pg_catalog.pg_roles AS role WHERE role.rolname = 'agent_eraser') THEN
+            RAISE;
+        END IF;
+END
+$revision$
+"""
+
+# A statement that names nobody who is erased costs one look-up of an index a row: a subquery of its own, which the planner
+# makes no join of, however many have been erased and whatever it was planned for. What is looked at was committed before
+# the trigger began; that the snapshot of a transaction may be older is why an erasure waits for all of them.
+# An update passes where nothing about the person changes but to NULL: a backfill of other columns meets their row as well.
+_GUARDING = r"""
+CREATE FUNCTION ops.guarded_columns(guarded text, subject name) RETURNS text[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+    -- In a row of somebody else that merely mentions a person, what is about them; otherwise all that may be personal.
+    SELECT coalesce(
+        (SELECT edge.own_columns::text[] || subject::text
+           FROM ops.personal_edges AS edge
+          WHERE edge.from_table = guarded
+            AND edge.from_columns = ARRAY[subject]
+            AND edge.own_columns IS NOT NULL
+          LIMIT 1),
+        (SELECT array_agg(attribute.attname::text)
+           FROM pg_attribute AS attribute
+          WHERE attribute.attrelid = guarded::regclass
+            AND attribute.attnum > 0
+            AND NOT attribute.attisdropped
+            AND (attribute.attname = subject
+                 OR NOT EXISTS (SELECT
+                                  FROM ops.personal_data AS entry
+                                 WHERE entry.table_name = guarded
+                                   AND entry.column_name = attribute.attname
+                                   AND entry.class = 'none'))))
+$function$;
+COMMENT ON FUNCTION ops.guarded_columns(text, name) IS 'The columns that are about the person whom a column names';
+
+CREATE FUNCTION ops.is_rewritten(guarded text, subject name, before jsonb, after jsonb) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT before IS NULL
+           OR EXISTS (SELECT
+                        FROM unnest(ops.guarded_columns(guarded, subject)) AS guard (name)
+                       WHERE jsonb_typeof(after -> guard.name) <> 'null'
+                         AND after -> guard.name IS DISTINCT FROM before -> guard.name)
+$function$;
+COMMENT ON FUNCTION ops.is_rewritten(text, name, jsonb, jsonb) IS
+    'Whether an update says something about a person that the row did not say before';
+
+CREATE FUNCTION ops.guard_table_v1(target regclass, VARIADIC subjects name[] DEFAULT '{}') RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    called CONSTANT name := (SELECT class.relname FROM pg_class AS class WHERE class.oid = target);
+    keys CONSTANT text := (
+        SELECT string_agg(quote_ident(attribute.attname), ', ' ORDER BY attribute.attnum)
+          FROM pg_index AS index
+          JOIN pg_attribute AS attribute
+            ON attribute.attrelid = index.indrelid AND attribute.attnum = ANY (index.indkey)
+         WHERE index.indrelid = target AND index.indisprimary);
+    named text;
+    rewritten text;
+    wrong name;
+    operation text;
+    made name;
+BEGIN
+    IF octet_length(called || '_guard_insert') > 63 THEN
+        RAISE EXCEPTION 'the name of table "%" is too long to name its triggers after', target
+              USING ERRCODE = 'name_too_long', HINT = 'rename it: 50 bytes leave room';
+    END IF;
+    SELECT subject.name
+      INTO wrong
+      FROM unnest(subjects) AS subject (name)
+     WHERE NOT EXISTS (SELECT
+                         FROM pg_attribute AS attribute
+                        WHERE attribute.attrelid = target
+                          AND attribute.attname = subject.name
+                          AND attribute.attnum > 0
+                          AND NOT attribute.attisdropped);
+    IF FOUND THEN
+        RAISE EXCEPTION 'table "%" has no column "%"', target, wrong
+              USING ERRCODE = 'undefined_column', HINT = 'name the columns that say whose a row is';
+    END IF;
+    EXECUTE format('GRANT SELECT, UPDATE, DELETE ON %s TO agent_eraser', target);
+    SELECT string_agg(person.is_erased, ' OR ' ORDER BY person.place),
+           string_agg(format('(%s AND ops.is_rewritten(guarded, %L, to_jsonb(replaced), to_jsonb(written)))',
+                             person.is_erased, person.name), ' OR ' ORDER BY person.place)
+      INTO named, rewritten
+      FROM (SELECT subject.name, subject.place,
+                   format(CASE WHEN type.typcategory = 'A'
+                               THEN 'EXISTS (SELECT FROM unnest(written.%1$I) AS one (id) WHERE %2$s)'
+                               ELSE '%2$s' END,
+                          subject.name,
+                          format('(SELECT true FROM ops.tombstones AS stone WHERE stone.subject_id = %s'
+                                 ' AND stone.worker_xid IS DISTINCT FROM working)',
+                                 CASE WHEN type.oid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN format('written.%I', subject.name)
+                                      WHEN type.typelem IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN 'one.id'
+                                      ELSE format($text$CASE WHEN %1$s::text ~ '^[0-9]{1,18}$' THEN %1$s::text::bigint END$text$,
+                                                  CASE type.typcategory WHEN 'A' THEN 'one.id' ELSE format('written.%I', subject.name) END)
+                                 END)) AS is_erased
+              FROM unnest(subjects) WITH ORDINALITY AS subject (name, place)
+              JOIN pg_attribute AS attribute ON attribute.attrelid = target AND attribute.attname = subject.name
+              JOIN pg_type AS shown ON shown.oid = attribute.atttypid
+              JOIN pg_type AS type ON type.oid = coalesce(NULLIF(shown.typbasetype, 0), shown.oid)) AS person;
+    IF named IS NULL THEN
+        RETURN;
+    END IF;
+    FOREACH operation IN ARRAY ARRAY['insert', 'update'] LOOP
+        made := called || '_guard_' || operation;
+        EXECUTE format(
+            $body$
+            CREATE OR REPLACE FUNCTION ops.%I() RETURNS trigger
+            LANGUAGE plpgsql SECURITY DEFINER
+            SET search_path = pg_catalog, pg_temp AS $guard$
+            DECLARE
+                working CONSTANT xid8 := pg_current_xact_id_if_assigned();
+                guarded CONSTANT text := format('%%I.%%I', TG_TABLE_SCHEMA, TG_TABLE_NAME);
+            BEGIN
+                IF EXISTS (SELECT FROM written WHERE %s)%s THEN
+                    RAISE EXCEPTION 'table "%%" takes nothing of a person who is erased', guarded
+                          USING ERRCODE = 'check_violation', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME,
+                                HINT = 'forget what was remembered of them; who comes back registers anew';
+                END IF;
+                RETURN NULL;
+            END
+            $guard$
+            $body$,
+            made, named,
+            CASE WHEN operation = 'update' AND keys IS NOT NULL THEN
+                format(E'\n                   AND EXISTS (SELECT FROM written LEFT JOIN replaced USING (%s) WHERE %s)', keys, rewritten)
+                ELSE '' END);
+        EXECUTE format('COMMENT ON FUNCTION ops.%I() IS %L', made,
+                       'Refuse what names a person who is being erased or was, whoever writes it');
+        EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER %s ON %s REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION ops.%1$I()',
+                       made, upper(operation), target,
+                       CASE operation WHEN 'insert' THEN 'NEW TABLE AS written' ELSE 'OLD TABLE AS replaced NEW TABLE AS written' END);
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION ops.guard_table_v1(regclass, name[]) IS
+    'Let the eraser change a table, and refuse there what names an erased person by one of the columns given; again after it was altered';
+
+CREATE FUNCTION ops.unguard_table_v1(target regclass) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    called CONSTANT name := (SELECT class.relname FROM pg_class AS class WHERE class.oid = target);
+    made name;
+BEGIN
+    EXECUTE format('REVOKE SELECT, UPDATE, DELETE ON %s FROM agent_eraser', target);
+    FOR made IN
+        SELECT trigger.tgname
+          FROM pg_trigger AS trigger
+         WHERE trigger.tgrelid = target
+           AND trigger.tgname = ANY (ARRAY[called || '_guard_insert', called || '_guard_update'])
+    LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', made, target);
+        EXECUTE format('DROP FUNCTION ops.%I()', made);
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION ops.unguard_table_v1(regclass) IS 'Drop what guard_table_v1 made for a table; before the table itself';
+"""
+
+# Not guarded: what tells of the erasure and of a person's rights, which goes on; the versions of playlists are written
+# from their items alone, and may hold for a while who is taken out of those.
+_GUARDED = """
+DO $revision$
+BEGIN
+    PERFORM ops.guard_table_v1('public.users', 'id');
+    PERFORM ops.guard_table_v1('public.user_identities', 'user_id');
+    PERFORM ops.guard_table_v1('public.consent', 'user_id');
+    PERFORM ops.guard_table_v1('public.consent_events', 'user_id');
+    PERFORM ops.guard_table_v1('public.playlists', 'user_id');
+    PERFORM ops.guard_table_v1('public.playlist_items', 'user_id', 'added_by');
+    PERFORM ops.guard_table_v1('public.playlist_snapshots', 'user_id');
+    PERFORM ops.guard_table_v1('public.playlist_item_versions', 'user_id');
+    PERFORM ops.guard_table_v1('public.playlist_collaborators', 'user_id', 'collaborator_id');
+    PERFORM ops.guard_table_v1('public.listens', 'user_id');
+    PERFORM ops.guard_table_v1('public.analytics', 'user_id');
+    PERFORM ops.guard_table_v1('public.agent_conversations', 'user_id');
+    PERFORM ops.guard_table_v1('public.agent_messages', 'user_id');
+    PERFORM ops.guard_table_v1('public.agent_tool_calls', 'user_id', 'approved_by');
+    PERFORM ops.guard_table_v1('public.user_features', 'user_id');
+    PERFORM ops.guard_table_v1('public.recommendations', 'user_id');
+    PERFORM ops.guard_table_v1('public.objections', 'user_id');
+    PERFORM ops.guard_table_v1('ops.restrictions', 'user_id');
+    PERFORM ops.guard_table_v1('ops.pseudonyms', 'user_id');
+END
+$revision$;
+-- What proves is read by the eraser and never written.
+REVOKE UPDATE, DELETE ON public.consent_events FROM agent_eraser;
+REVOKE UPDATE ON ops.restrictions, ops.pseudonyms FROM agent_eraser;
+
+CREATE FUNCTION ops.pseudonyms_stay() RETURNS trigger
+LANGUAGE plpgsql AS $function$
+BEGIN
+    IF EXISTS (SELECT
+                 FROM ops.tombstones AS stone
+                WHERE stone.subject_id = OLD.user_id
+                  AND stone.worker_xid = pg_catalog.pg_current_xact_id_if_assigned()) THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION 'the trail goes on to name who is not being erased'
+          USING ERRCODE = 'insufficient_privilege', HINT = 'ops.forget_subject_v1 takes the pseudonym of a person who is';
+END
+$function$;
+COMMENT ON FUNCTION ops.pseudonyms_stay() IS 'Refuse to the eraser the pseudonym of anybody but the person this transaction erases';
+
+CREATE TRIGGER pseudonyms_stay BEFORE DELETE ON ops.pseudonyms
+    FOR EACH ROW WHEN (CURRENT_USER = 'agent_eraser') EXECUTE FUNCTION ops.pseudonyms_stay();
+"""
+
+# The states of an erasure. Whoever erases may go on with one and can skip nothing: each state asks for what has to be done
+# before it, of the database itself.
+_STATES = """
+CREATE FUNCTION ops.begin_erasure_v1(
+    subject bigint, reason text, requested_at timestamptz, plan jsonb, plan_hash bytea, steps jsonb,
+    requested_by bigint DEFAULT NULL, request bigint DEFAULT NULL, completes uuid DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    registered timestamptz;
+    begun uuid;
+BEGIN
+    IF coalesce(subject <= 0, true) THEN
+        RAISE EXCEPTION 'nobody has that number'
+              USING ERRCODE = 'invalid_parameter_value', HINT = 'people are numbered from 1';
+    END IF;
+    -- Ten that begin at once wait here for one another, and the first one begins.
+    SELECT person.created_at
+      INTO registered
+      FROM public.users AS person
+     WHERE person.id = subject
+       FOR NO KEY UPDATE;
+    SELECT erasure.id
+      INTO begun
+      FROM ops.erasures AS erasure
+     WHERE erasure.subject_id = subject
+       AND (erasure.completes IS NULL OR erasure.state <> 'certified')
+       AND (begin_erasure_v1.completes IS NULL) = (erasure.completes IS NULL);
+    IF FOUND THEN
+        RETURN begun;
+    END IF;
+    IF completes IS NULL AND registered IS NULL THEN
+        RAISE EXCEPTION 'nobody has that number'
+              USING ERRCODE = 'no_data_found', HINT = 'name a person by users.id';
+    END IF;
+    IF completes IS NOT NULL THEN
+        SELECT erasure.subject_created_at
+          INTO registered
+          FROM ops.erasures AS erasure
+         WHERE erasure.id = begin_erasure_v1.completes
+           AND erasure.subject_id = subject
+           AND erasure.completes IS NULL
+           AND erasure.state = 'certified';
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'there is no certified erasure "%" of that person', completes
+                  USING ERRCODE = 'no_data_found', HINT = 'an erasure is completed once it is certified';
+        END IF;
+    END IF;
+    IF request IS NOT NULL AND NOT EXISTS (SELECT
+                                             FROM public.data_subject_requests AS asked
+                                            WHERE asked.id = request
+                                              AND asked.user_id = subject) THEN
+        RAISE EXCEPTION 'request % is not of that person', request
+              USING ERRCODE = 'check_violation', HINT = 'name the request in which they asked for it, or none';
+    END IF;
+    -- From here on the trail speaks of another pseudonym: what tells of the erasure leads to nothing they ever did.
+    IF NOT ops.is_trail_held(subject) THEN
+        UPDATE ops.pseudonyms AS pseudonym
+           SET audit_ref = DEFAULT, analyst_ref = DEFAULT
+         WHERE pseudonym.user_id = subject;
+    END IF;
+    INSERT INTO ops.erasures (subject_id, subject_created_at, completes, request_id, reason, requested_at, requested_by, plan, plan_hash)
+    VALUES (subject, registered, completes, request, reason, requested_at, coalesce(requested_by, ops.acting_ref()), plan, plan_hash)
+    RETURNING id INTO begun;
+    INSERT INTO ops.erasure_steps (erasure_id, position, table_name, action, planned_rows)
+    SELECT begun, step.position, step."table", step.action, step.rows
+      FROM jsonb_to_recordset(steps) AS step (position integer, "table" text, action text, rows bigint);
+    INSERT INTO ops.tombstones (subject_id, erasure_id, worker_xid)
+    VALUES (subject, begun, pg_current_xact_id())
+        ON CONFLICT ON CONSTRAINT tombstones_pkey DO UPDATE
+       SET worker_xid = excluded.worker_xid;
+    UPDATE public.users AS person
+       SET status = 'erasing', erased_at = NULL
+     WHERE person.id = subject
+       AND begin_erasure_v1.completes IS NULL;
+    RETURN begun;
+END
+$function$;
+COMMENT ON FUNCTION ops.begin_erasure_v1(bigint, text, timestamptz, jsonb, bytea, jsonb, bigint, bigint, uuid) IS
+    'Hide a person and begin to erase them; of one who is being erased already, or was, the erasure there is';
+
+CREATE FUNCTION ops.work_on_v1(erasure uuid) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    worked_on bigint;
+BEGIN
+    -- An older snapshot misses the rows that it had to wait for.
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'an erasure works in transactions that are READ COMMITTED'
+              USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'SET default_transaction_isolation = ''read committed''';
+    END IF;
+    UPDATE ops.tombstones AS stone
+       SET worker_xid = pg_current_xact_id()
+      FROM ops.erasures AS found
+     WHERE found.id = work_on_v1.erasure
+       AND found.state <> 'certified'
+       AND stone.subject_id = found.subject_id
+    RETURNING stone.subject_id INTO worked_on;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no erasure "%" to be worked on', erasure
+              USING ERRCODE = 'no_data_found', HINT = 'ops.erasures lists those that are not certified';
+    END IF;
+    RETURN worked_on;
+END
+$function$;
+COMMENT ON FUNCTION ops.work_on_v1(uuid) IS
+    'Let this transaction, and no other, touch what is left of a person; returns their number, waits for who works on them';
+
+CREATE FUNCTION ops.worked_on(erasure uuid) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    person bigint;
+BEGIN
+    SELECT stone.subject_id
+      INTO person
+      FROM ops.erasures AS found
+      JOIN ops.tombstones AS stone ON stone.subject_id = found.subject_id
+     WHERE found.id = worked_on.erasure
+       AND found.state <> 'certified'
+       AND stone.worker_xid = pg_current_xact_id_if_assigned();
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'this transaction does not work on erasure "%"', erasure
+              USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'call ops.work_on_v1 in it first';
+    END IF;
+    RETURN person;
+END
+$function$;
+COMMENT ON FUNCTION ops.worked_on(uuid) IS 'The person whom this transaction erases; refused where it works on somebody else, or nobody';
+
+CREATE FUNCTION ops.step_done_v1(
+    erasure uuid, step integer, done bigint, after_key jsonb DEFAULT NULL, finished boolean DEFAULT false, swept boolean DEFAULT false
+) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    PERFORM ops.worked_on(erasure);
+    UPDATE ops.erasure_steps AS known
+       SET done_rows = known.done_rows + CASE WHEN swept THEN 0 ELSE done END,
+           swept_rows = known.swept_rows + CASE WHEN swept THEN done ELSE 0 END,
+           after_key = CASE WHEN finished OR known.finished_at IS NOT NULL THEN NULL ELSE step_done_v1.after_key END,
+           finished_at = coalesce(known.finished_at, CASE WHEN finished THEN clock_timestamp() END)
+     WHERE known.erasure_id = erasure
+       AND known.position = step;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'erasure "%" has no step %', erasure, step
+              USING ERRCODE = 'no_data_found', HINT = 'ops.erasure_steps lists them';
+    END IF;
+END
+$function$;
+COMMENT ON FUNCTION ops.step_done_v1(uuid, integer, bigint, jsonb, boolean, boolean) IS
+    'Note what this transaction has done of a step: so many rows more, as far as a key, whether it is over, or in the sweep';
+
+CREATE FUNCTION ops.erasure_reached_v1(erasure uuid, state text, horizon xid8 DEFAULT NULL) RETURNS timestamptz
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    worked_on CONSTANT bigint := ops.worked_on(erasure);
+    known ops.erasures;
+    missing text;
+BEGIN
+    SELECT found.* INTO known FROM ops.erasures AS found WHERE found.id = erasure FOR UPDATE;
+    IF state = 'erased' THEN
+        missing := CASE
+            WHEN EXISTS (SELECT FROM ops.erasure_steps AS step WHERE step.erasure_id = erasure AND step.finished_at IS NULL)
+                THEN 'a step of it has not ended'
+            WHEN ops.is_remembered(worked_on) THEN 'the person is not forgotten'
+            WHEN horizon <= known.hidden_xid THEN 'its horizon lies before it'
+        END;
+    ELSIF state = 'swept' THEN
+        missing := CASE
+            WHEN known.state = 'hidden' THEN 'it has not been erased'
+            WHEN coalesce(horizon, known.horizon) IS NULL THEN 'it has no horizon'
+            WHEN ops.is_remembered(worked_on) THEN 'the person is not forgotten'
+            WHEN EXISTS (SELECT
+                           FROM ops.horizon_blockers_v1(erasure) AS blocker) THEN 'older transactions have not ended'
+        END;
+    ELSE
+        missing := 'there is no such state to be reached';
+    END IF;
+    IF missing IS NOT NULL THEN
+        RAISE EXCEPTION 'erasure "%" is not %: %', erasure, state, missing
+              USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'go on with it: agentdb gdpr-erasure work';
+    END IF;
+    IF known.state = 'hidden' THEN
+        INSERT INTO public.audit_log (entity_type, entity_id, entity_key, action, actor_type, actor_ref)
+        VALUES ('erasure', 0, erasure::text, 'erase', 'service', ops.acting_ref());
+    END IF;
+    UPDATE ops.erasures AS found
+       SET state = CASE WHEN known.state = 'hidden' OR erasure_reached_v1.state = 'swept' THEN erasure_reached_v1.state ELSE found.state END,
+           horizon = coalesce(erasure_reached_v1.horizon, found.horizon),
+           erased_at = coalesce(found.erased_at, clock_timestamp()),
+           swept_at = CASE erasure_reached_v1.state WHEN 'swept' THEN coalesce(found.swept_at, clock_timestamp()) ELSE found.swept_at END
+     WHERE found.id = erasure
+    RETURNING found.* INTO known;
+    RETURN CASE state WHEN 'swept' THEN known.swept_at ELSE known.erased_at END;
+END
+$function$;
+COMMENT ON FUNCTION ops.erasure_reached_v1(uuid, text, xid8) IS
+    'Note that an erasure is erased or swept, and its horizon, in a transaction that works on it; returns since when';
+
+CREATE FUNCTION ops.certify_erasure_v1(erasure uuid, certificate text) RETURNS timestamptz
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    known ops.erasures;
+BEGIN
+    SELECT found.* INTO known FROM ops.erasures AS found WHERE found.id = erasure FOR UPDATE;
+    IF known.state IS DISTINCT FROM 'swept' AND known.certificate IS DISTINCT FROM certificate THEN
+        RAISE EXCEPTION 'erasure "%" is not to be certified', erasure
+              USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'it is certified once, when it has been swept';
+    END IF;
+    IF coalesce(position(erasure::text IN certificate) = 0, true) THEN
+        RAISE EXCEPTION 'the certificate is of another erasure than "%"', erasure
+              USING ERRCODE = 'invalid_parameter_value', HINT = 'a certificate names its erasure';
+    END IF;
+    UPDATE ops.erasures AS found
+       SET state = 'certified', certified_at = clock_timestamp(), certificate = certify_erasure_v1.certificate
+     WHERE found.id = erasure
+       AND found.state = 'swept'
+    RETURNING found.certified_at INTO known.certified_at;
+    -- Nobody works on them any more; and in a database that is restored, numbers of transactions come again.
+    UPDATE ops.tombstones AS stone
+       SET worker_xid = NULL
+     WHERE stone.subject_id = known.subject_id
+       AND stone.worker_xid IS NOT NULL;
+    RETURN known.certified_at;
+END
+$function$;
+COMMENT ON FUNCTION ops.certify_erasure_v1(uuid, text) IS
+    'Note the certificate of an erasure that was swept, once and for all; returns since when it has one';
+
+-- Whatever began before the person was hidden may write of them still; whatever has a number since was refused or is seen.
+-- Numbers are compared by their age, for the server shows 32 bits of them.
+CREATE FUNCTION ops.horizon_blockers_v1(erasure uuid)
+RETURNS TABLE (pid integer, gid text, kind text)
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT activity.pid, NULL::text,
+           CASE WHEN age(activity.backend_xid) > age(known.horizon::xid) THEN 'writes' ELSE 'reads' END
+      FROM ops.erasures AS known
+      JOIN pg_stat_activity AS activity
+        ON activity.datname = current_database()
+       AND activity.pid <> pg_backend_pid()
+       AND activity.usesysid IS NOT NULL
+       AND NOT EXISTS (SELECT FROM pg_stat_replication AS sender WHERE sender.pid = activity.pid)
+     WHERE known.id = erasure
+       AND (age(activity.backend_xid) > age(known.horizon::xid) OR age(activity.backend_xmin) >= age(known.hidden_xid::xid))
+     UNION ALL
+    SELECT NULL, prepared.gid, 'prepared'
+      FROM ops.erasures AS known
+      JOIN pg_prepared_xacts AS prepared ON prepared.database = current_database()
+     WHERE known.id = erasure
+       AND age(prepared.transaction) > age(coalesce(known.horizon, known.hidden_xid)::xid)
+$function$;
+COMMENT ON FUNCTION ops.horizon_blockers_v1(uuid) IS
+    'What an erasure still waits for: sessions and prepared transactions older than its horizon, or that see what was before it';
+"""
+
+# The trail stays as it was committed to. Entries that name a person by their number lose it, whether they are sealed or
+# not, which is told of each; then the mapping of their pseudonym goes, unless a hold keeps what it leads to.
+_FORGETTING = """
+CREATE FUNCTION ops.is_trail_held(subject bigint) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT EXISTS (SELECT
+                     FROM ops.holds_v1(subject) AS hold
+                    WHERE hold.table_name IS NULL
+                       OR hold.table_name IN ('ops.pseudonyms', 'public.audit_log'))
+$function$;
+COMMENT ON FUNCTION ops.is_trail_held(bigint) IS 'Whether a hold keeps it known whom entries of the trail are about';
+
+CREATE FUNCTION ops.numbered_types() RETURNS text[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT coalesce(array_agg(DISTINCT edge.discriminator_value), '{}')
+      FROM ops.personal_edges AS edge
+     WHERE edge.from_table = 'public.audit_log'
+       AND edge.from_columns = '{entity_id}'
+       AND edge.to_table = 'public.users'
+       AND edge.kind = 'polymorphic'
+$function$;
+COMMENT ON FUNCTION ops.numbered_types() IS 'The kinds of things whose entries in the trail carry the number of a person';
+
+CREATE FUNCTION ops.is_remembered(subject bigint) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT NOT ops.is_trail_held(subject)
+           AND (EXISTS (SELECT FROM ops.pseudonyms AS pseudonym WHERE pseudonym.user_id = subject)
+                OR EXISTS (SELECT
+                             FROM public.audit_log AS entry
+                            WHERE entry.entity_id = subject
+                              AND entry.entity_type = ANY (ops.numbered_types())))
+           OR EXISTS (SELECT
+                        FROM public.users AS person
+                       WHERE person.id = subject
+                         AND person.status <> 'erased')
+$function$;
+COMMENT ON FUNCTION ops.is_remembered(bigint) IS 'Whether the trail still leads to a person, or their row does not say that they were erased';
+
+CREATE FUNCTION ops.redact_subject(subject bigint) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    redacted_count bigint;
+BEGIN
+    WITH gone AS (
+        UPDATE public.audit_log AS entry
+           SET (redacted, commitment) = (
+                   SELECT made.private,
+                          coalesce(entry.commitment, ops.audit_commitment_v1(
+                              entry.id, entry.xid, entry.created_at, entry.entity_type, entry.action, entry.actor_type,
+                              entry.actor_ref, entry.subject_ref, entry.changed_columns, made.private))
+                     FROM (SELECT ops.audit_private_v1(coalesce(entry.salt, uuid_send(gen_random_uuid())), entry.entity_id,
+                                                       entry.entity_key, entry.request_id, entry.payload) AS private
+                            OFFSET 0) AS made),
+               entity_id = 0,
+               entity_key = NULL,
+               request_id = NULL,
+               payload = NULL,
+               salt = NULL
+         WHERE entry.entity_id = subject
+           AND entry.entity_type = ANY (ops.numbered_types())
+           AND entry.redacted IS NULL
+        RETURNING entry.id
+    ), told AS (
+        INSERT INTO public.audit_log (entity_type, entity_id, action, actor_type, actor_ref, changed_columns)
+        SELECT 'audit_entry', gone.id, 'redact', 'service', ops.acting_ref(),
+               ARRAY['entity_id', 'entity_key', 'request_id', 'payload', 'salt']
+          FROM gone
+        RETURNING id
+    )
+    SELECT count(*)
+      INTO redacted_count
+      FROM told;
+    RETURN redacted_count;
+END
+$function$;
+COMMENT ON FUNCTION ops.redact_subject(bigint) IS 'Take the number of a person from the entries that carry it, and tell so of each';
+
+CREATE FUNCTION ops.forget_subject_v1(erasure uuid) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    worked_on CONSTANT bigint := ops.worked_on(erasure);
+    redacted_count bigint := 0;
+BEGIN
+    BEGIN
+        UPDATE public.users AS person
+           SET status = 'erased', erased_at = clock_timestamp()
+         WHERE person.id = worked_on
+           AND person.status <> 'erased';
+    EXCEPTION
+        WHEN check_violation THEN
+            -- What the server says shows the row.
+            RAISE EXCEPTION 'the row of the person in "public.users" is not erased yet'
+                  USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'a person is forgotten when all steps have ended';
+    END;
+    IF NOT ops.is_trail_held(worked_on) THEN
+        redacted_count := ops.redact_subject(worked_on);
+        DELETE FROM ops.pseudonyms AS pseudonym
+         WHERE pseudonym.user_id = worked_on;
+    END IF;
+    RETURN redacted_count;
+END
+$function$;
+COMMENT ON FUNCTION ops.forget_subject_v1(uuid) IS
+    'Say that a person was erased, and forget whom the trail is about; returns how many entries were redacted, again 0';
+"""
+
+_ERASER = """
+GRANT USAGE ON SCHEMA ops TO agent_eraser;
+GRANT USAGE ON TYPE public.nfc_text, public.email_address, public.locale_tag, public.country_code, public.isrc, public.upc,
+                    public.audit_action, public.audit_actor
+    TO agent_eraser;
+DO $revision$
+DECLARE
+    target regclass;
+BEGIN
+    -- What is looked at afterwards is everything: a value may stand where nobody expects it. Keys are not among it.
+    FOR target IN
+        SELECT class.oid
+          FROM pg_catalog.pg_class AS class
+          JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+         WHERE namespace.nspname IN ('public', 'ops')
+           AND class.relkind IN ('r', 'p', 'v', 'm')
+           AND NOT class.relispartition
+           AND class.relowner = 'agent_owner'::regrole
+           AND class.relname <> 'alembic_version'
+         ORDER BY namespace.nspname, class.relname
+    LOOP
+        EXECUTE pg_catalog.format('GRANT SELECT ON %s TO agent_eraser', target);
+    END LOOP;
+END
+$revision$;
+GRANT EXECUTE ON FUNCTION ops.begin_erasure_v1(bigint, text, timestamptz, jsonb, bytea, jsonb, bigint, bigint, uuid),
+                          ops.work_on_v1(uuid), ops.step_done_v1(uuid, integer, bigint, jsonb, boolean, boolean),
+                          ops.forget_subject_v1(uuid), ops.erasure_reached_v1(uuid, text, xid8),
+                          ops.certify_erasure_v1(uuid, text), ops.horizon_blockers_v1(uuid),
+                          ops.row_key_v1(text, jsonb), ops.holds_v1(bigint, timestamptz),
+                          ops.holds_of_row_v1(bigint, text, jsonb, text, timestamptz), ops.acting_ref()
+    TO agent_eraser;
+GRANT SELECT ON ops.erasures, ops.erasure_steps, ops.tombstones TO agent_privacy, agent_auditor;
+"""
+
+_DROP_GUARD = """
+DO $revision$
+DECLARE
+    target record;
+BEGIN
+    FOR target IN
+        SELECT trigger.tgrelid::regclass AS guarded
+          FROM pg_catalog.pg_trigger AS trigger
+          JOIN pg_catalog.pg_class AS class ON class.oid = trigger.tgrelid
+         WHERE trigger.tgname = class.relname || '_guard_insert'
+           AND NOT class.relispartition
+    LOOP
+        PERFORM ops.unguard_table_v1(target.guarded);
+    END LOOP;
+    FOR target IN
+        SELECT class.oid::regclass AS readable
+          FROM pg_catalog.pg_class AS class
+          JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+         WHERE namespace.nspname IN ('public', 'ops')
+           AND class.relowner = 'agent_owner'::regrole
+           AND class.relkind IN ('r', 'p', 'v', 'm')
+    LOOP
+        EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM agent_eraser', target.readable);
+    END LOOP;
+END
+$revision$;
+DROP TRIGGER pseudonyms_stay ON ops.pseudonyms;
+DROP FUNCTION ops.pseudonyms_stay();
+DROP FUNCTION ops.forget_subject_v1(uuid);
+DROP FUNCTION ops.redact_subject(bigint);
+DROP FUNCTION ops.is_remembered(bigint);
+DROP FUNCTION ops.numbered_types();
+DROP FUNCTION ops.is_trail_held(bigint);
+DROP FUNCTION ops.horizon_blockers_v1(uuid);
+DROP FUNCTION ops.certify_erasure_v1(uuid, text);
+DROP FUNCTION ops.erasure_reached_v1(uuid, text, xid8);
+DROP FUNCTION ops.step_done_v1(uuid, integer, bigint, jsonb, boolean, boolean);
+DROP FUNCTION ops.worked_on(uuid);
+DROP FUNCTION ops.work_on_v1(uuid);
+DROP FUNCTION ops.begin_erasure_v1(bigint, text, timestamptz, jsonb, bytea, jsonb, bigint, bigint, uuid);
+DROP FUNCTION ops.unguard_table_v1(regclass);
+DROP FUNCTION ops.guard_table_v1(regclass, name[]);
+DROP FUNCTION ops.is_rewritten(text, name, jsonb, jsonb);
+DROP FUNCTION ops.guarded_columns(text, name);
+REVOKE USAGE ON TYPE public.nfc_text, public.email_address, public.locale_tag, public.country_code, public.isrc, public.upc,
+                     public.audit_action, public.audit_actor
+    FROM agent_eraser;
+REVOKE ALL ON FUNCTION ops.row_key_v1(text, jsonb), ops.holds_v1(bigint, timestamptz),
+                       ops.holds_of_row_v1(bigint, text, jsonb, text, timestamptz), ops.acting_ref()
+    FROM agent_eraser;
+REVOKE USAGE ON SCHEMA ops FROM agent_eraser;
+"""
 
 
 # Plans: what stands for a person in rows that stay ------------------------------------------------------
@@ -2912,8 +3621,13 @@ REVOKE EXECUTE ON FUNCTION ops.queue_notice_v1(uuid, uuid, text, text, bytea),
                            ops.note_problem_v1(uuid, text),
                            ops.end_notice_v1(uuid, text, text)
     FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ops.queue_notice_v1(uuid, uuid, text, text, bytea),
+                          ops.claim_notice_v1(text[], interval, interval),
+                          ops.note_problem_v1(uuid, text),
+                          ops.end_notice_v1(uuid, text, text)
+    TO agent_eraser;
 GRANT EXECUTE ON FUNCTION ops.end_notice_v1(uuid, text, text) TO agent_privacy;
-GRANT SELECT ON ops.erasure_notices TO agent_privacy;
+GRANT SELECT ON ops.erasure_notices TO agent_eraser, agent_privacy;
 GRANT SELECT (id, erasure_id, recipient, queued_at, due_at, attempts, tried_at, problem, outcome, ended_at, ended_by, receipt, key_id)
     ON ops.erasure_notices TO agent_auditor;
 
@@ -3039,16 +3753,18 @@ GRANT EXECUTE ON FUNCTION public.subject_key_v1(bigint),
                           public.keep_subject_key_v1(bigint, uuid, bytea, text),
                           public.is_key_destroyed_v1(uuid)
     TO agent_app;
+GRANT EXECUTE ON FUNCTION public.subject_key_v1(bigint), public.is_key_destroyed_v1(uuid) TO agent_privacy;
 GRANT EXECUTE ON FUNCTION ops.old_keys_v1(text, integer), ops.rewrap_key_v1(uuid, bytea, text, text) TO agent_privacy;
 
 ALTER TABLE ops.subject_keys ENABLE ROW LEVEL SECURITY;
 CREATE POLICY subject_keys_privacy ON ops.subject_keys FOR SELECT TO agent_privacy
     USING (subject_id = NULLIF(current_setting('app.subject_id', true), '')::bigint);
 GRANT SELECT ON ops.subject_keys, ops.destroyed_keys TO agent_privacy;
-GRANT SELECT ON ops.destroyed_keys TO agent_auditor;
+GRANT SELECT ON ops.destroyed_keys TO agent_auditor, agent_eraser;
 
 DO $revision$
 BEGIN
+    PERFORM ops.guard_table_v1('ops.subject_keys', 'subject_id');
     PERFORM ops.classify_table_v1('ops.subject_keys', strategy => 'delete', origin => 'observed', purposes => '{security}', legal_basis => 'legitimate_interests');
     PERFORM ops.classify_table_v1('ops.destroyed_keys');
 END
@@ -3056,6 +3772,11 @@ $revision$;
 """
 
 _DROP_SUBJECT_KEYS = """
+DO $revision$
+BEGIN
+    PERFORM ops.unguard_table_v1('ops.subject_keys');
+END
+$revision$;
 DELETE FROM ops.personal_data AS entry
  WHERE entry.table_name IN ('ops.subject_keys', 'ops.destroyed_keys');
 DROP FUNCTION ops.rewrap_key_v1(uuid, bytea, text, text);

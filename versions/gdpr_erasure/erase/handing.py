@@ -80,6 +80,9 @@ def end_notice(
         PrivilegeError: the login is of no role that may say so.
     """
     with connect(resolve_settings(url), purpose="agentdb gdpr-erasure") as connection:
-        values = {"notice": str(notice), "outcome": outcome, "receipt": receipt}
-        ((was_pending,),) = ask(connection, "end_notice", **values)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _SQL["end_notice"], {"notice": str(notice), "outcome": outcome, "receipt": receipt}
+            )
+            ((was_pending,),) = cursor.fetchall()
     return bool(was_pending)
