@@ -1941,18 +1941,14 @@ VALUES ('ops.legal_holds', 'released', 'released_at', INTERVAL '5 years', 'delet
 # visible, for by them a restricted person allows a use, or forbids one (art. 18(2)). What a session is set to opens
 # nothing: a permit counts once the trail says, in the same transaction, that it is used.
 _RESTRICTIONS = """
-<<<<<<< HEAD
--- What has an effect on a person and proves nothing goes with them.
-CREATE TRIGGER restrictions_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.restrictions
-    FOR EACH STATEMENT WHEN (current_user <> 'agent_eraser') EXECUTE FUNCTION ops.refuse_change();
-=======
 CREATE TRIGGER restrictions_refuse_change BEFORE UPDATE OR TRUNCATE ON ops.restrictions
     FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
 -- One goes with its person, and by nobody else than who erases.
 CREATE TRIGGER restrictions_refuse_delete BEFORE DELETE ON ops.restrictions
-    FOR EACH STATEMENT WHEN (CURRENT_USER <> 'agent_eraser') EXECUTE FUNCTION ops.refuse_change();
->>>>>>> gu
-CREATE TRIGGER restriction_permits_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.restriction_permits
+    FOR EACH STATEMENT WHEN (current_user <> 'agent_eraser') EXECUTE FUNCTION ops.refuse_change();
+CREATE TRIGGER restriction_permits_refuse_change BEFORE UPDATE OR TRUNCATE ON ops.restriction_permits
+    FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
+CREATE TRIGGER restriction_permits_refuse_delete BEFORE DELETE ON ops.restriction_permits
     FOR EACH STATEMENT WHEN (current_user <> 'agent_eraser') EXECUTE FUNCTION ops.refuse_change();
 
 CREATE FUNCTION ops.permit_in_force(permit ops.restriction_permits) RETURNS boolean

@@ -2,8 +2,8 @@
 
 The keys of people are in `ops.subject_keys`, each encrypted with one that is in a file or the environment
 and never in the database (`VAULT_KEY_FILE`, `VAULT_KEY`, the newest first). An erasure deletes the key of its
-person with the other rows. A backup holds the keys that were there then: what is in it becomes unreadable where
-that table is left out of it, or once the key that they are encrypted with is given up.
+person with the other rows. A backup holds the keys that were there then: what is in it becomes unreadable
+where that table is left out of it, or once the key that they are encrypted with is given up.
 """
 
 from __future__ import annotations
