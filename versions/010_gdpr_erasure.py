@@ -40,6 +40,7 @@ def upgrade() -> None:
         _create_notices()
         _create_residue()
         _create_completion()
+        execute(_LET_ERASER_READ)
         execute(published())
 
 
@@ -2867,6 +2868,7 @@ BEGIN
     PERFORM ops.guard_table_v1('public.recommendations', 'user_id');
     PERFORM ops.guard_table_v1('public.objections', 'user_id');
     PERFORM ops.guard_table_v1('ops.restrictions', 'user_id');
+    PERFORM ops.guard_table_v1('ops.restriction_permits');
     PERFORM ops.guard_table_v1('ops.pseudonyms', 'user_id');
 END
 $revision$;
@@ -3270,6 +3272,18 @@ GRANT USAGE ON SCHEMA ops TO agent_eraser;
 GRANT USAGE ON TYPE public.nfc_text, public.email_address, public.locale_tag, public.country_code, public.isrc, public.upc,
                     public.audit_action, public.audit_actor
     TO agent_eraser;
+GRANT EXECUTE ON FUNCTION ops.begin_erasure_v1(bigint, text, timestamptz, jsonb, bytea, jsonb, bigint, bigint, uuid),
+                          ops.work_on_v1(uuid), ops.step_done_v1(uuid, integer, bigint, jsonb, boolean, boolean),
+                          ops.forget_subject_v1(uuid), ops.erasure_reached_v1(uuid, text, xid8),
+                          ops.certify_erasure_v1(uuid, text), ops.horizon_blockers_v1(uuid),
+                          ops.row_key_v1(text, jsonb), ops.holds_v1(bigint, timestamptz),
+                          ops.holds_of_row_v1(bigint, text, jsonb, text, timestamptz), ops.acting_ref()
+    TO agent_eraser;
+GRANT SELECT ON ops.erasures, ops.erasure_steps, ops.tombstones TO agent_privacy, agent_auditor;
+"""
+
+# Once all tables are there.
+_LET_ERASER_READ = """
 DO $revision$
 DECLARE
     target regclass;
@@ -3283,21 +3297,13 @@ BEGIN
            AND class.relkind IN ('r', 'p', 'v', 'm')
            AND NOT class.relispartition
            AND class.relowner = 'agent_owner'::regrole
-           AND class.relname <> 'alembic_version'
+           AND class.relname NOT IN ('alembic_version', 'erasure_secrets', 'subject_keys')
          ORDER BY namespace.nspname, class.relname
     LOOP
         EXECUTE pg_catalog.format('GRANT SELECT ON %s TO agent_eraser', target);
     END LOOP;
 END
 $revision$;
-GRANT EXECUTE ON FUNCTION ops.begin_erasure_v1(bigint, text, timestamptz, jsonb, bytea, jsonb, bigint, bigint, uuid),
-                          ops.work_on_v1(uuid), ops.step_done_v1(uuid, integer, bigint, jsonb, boolean, boolean),
-                          ops.forget_subject_v1(uuid), ops.erasure_reached_v1(uuid, text, xid8),
-                          ops.certify_erasure_v1(uuid, text), ops.horizon_blockers_v1(uuid),
-                          ops.row_key_v1(text, jsonb), ops.holds_v1(bigint, timestamptz),
-                          ops.holds_of_row_v1(bigint, text, jsonb, text, timestamptz), ops.acting_ref()
-    TO agent_eraser;
-GRANT SELECT ON ops.erasures, ops.erasure_steps, ops.tombstones TO agent_privacy, agent_auditor;
 """
 
 _DROP_GUARD = """
@@ -3429,6 +3435,7 @@ CREATE FUNCTION ops.erasure_noise_v1(secret bytea, told text) RETURNS bytea
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN sha256('agentdb erasure 1'::bytea || secret || convert_to(told, 'UTF8'));
 COMMENT ON FUNCTION ops.erasure_noise_v1(bytea, text) IS 'Bytes that say nothing to who does not have the secret';
+GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.erasure_noise_v1(bytea, text) TO agent_eraser;
 
 DO $revision$
 BEGIN
@@ -3756,7 +3763,7 @@ ALTER TABLE ops.subject_keys ENABLE ROW LEVEL SECURITY;
 CREATE POLICY subject_keys_privacy ON ops.subject_keys FOR SELECT TO agent_privacy
     USING (subject_id = NULLIF(current_setting('app.subject_id', true), '')::bigint);
 GRANT SELECT ON ops.subject_keys, ops.destroyed_keys TO agent_privacy;
-GRANT SELECT ON ops.destroyed_keys TO agent_auditor, agent_eraser;
+GRANT SELECT ON ops.destroyed_keys TO agent_auditor;
 
 DO $revision$
 BEGIN
@@ -3765,6 +3772,9 @@ BEGIN
     PERFORM ops.classify_table_v1('ops.destroyed_keys');
 END
 $revision$;
+-- Who erases destroys keys, and reads none.
+REVOKE SELECT, UPDATE ON ops.subject_keys FROM agent_eraser;
+GRANT SELECT (subject_id, key_id) ON ops.subject_keys TO agent_eraser;
 """
 
 _DROP_SUBJECT_KEYS = """
@@ -3835,9 +3845,11 @@ def _create_completion() -> None:
     )
     op.create_index("erasure_approvals_subject_id_idx", "erasure_approvals", ["subject_id"], schema="ops")
     execute(_APPROVALS)
+    execute(_RETAINING)
 
 
 def _drop_completion() -> None:
+    execute(_DROP_RETAINING)
     execute(_DROP_APPROVALS)
     op.drop_table("erasure_approvals", schema="ops")
     op.drop_table("erasure_limits", schema="ops")
@@ -3923,6 +3935,212 @@ END
 $revision$;
 DROP FUNCTION ops.approve_erasure_v1(bigint, bytea, bigint, interval);
 DROP FUNCTION ops.erasure_approvers_v1(bigint, bytea, bigint);
+"""
+
+# Acts as the owner, on purpose: proofs that nobody else may touch end too. Which rows is said by the rule and by holds
+# alone, never by who calls. Rows are locked first and looked at then, in a snapshot of its own: whoever refers to one
+# of them meanwhile waits, and no hold is placed between the look and the deletion. A row goes along with another by a
+# cascade only where no rule of its own keeps it.
+_RETAINING = """
+CREATE FUNCTION ops.retention_needed(target regclass, alias text, passed regclass[] DEFAULT '{}') RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    link record;
+    beneath text;
+    conditions text[] := '{}';
+    child text;
+BEGIN
+    FOR link IN
+        SELECT con.conrelid::regclass AS place,
+               con.confdeltype,
+               con.confdeltype = 'c' AND NOT EXISTS (
+                   SELECT
+                     FROM public.retention_policies AS policy
+                    WHERE to_regclass(CASE WHEN policy.table_name ~ '[.]' THEN policy.table_name ELSE 'public.' || policy.table_name END) = con.conrelid
+               ) AS goes_along,
+               (SELECT string_agg(format('%%s.%I = %s.%I', here.attname, alias, there.attname), ' AND ')
+                  FROM unnest(con.conkey, con.confkey) AS pair (here, there)
+                  JOIN pg_attribute AS here ON here.attrelid = con.conrelid AND here.attnum = pair.here
+                  JOIN pg_attribute AS there ON there.attrelid = con.confrelid AND there.attnum = pair.there) AS joined
+          FROM pg_constraint AS con
+         WHERE con.contype = 'f'
+           AND con.confrelid = target
+           AND con.conparentid = 0
+           AND con.confdeltype IN ('a', 'r', 'c')
+         ORDER BY con.conname
+    LOOP
+        child := format('r%s', cardinality(passed) + 1);
+        beneath := NULL;
+        IF link.goes_along THEN
+            CONTINUE WHEN link.place = ANY (passed || target);
+            beneath := ops.retention_needed(link.place, child, passed || target);
+            CONTINUE WHEN beneath = 'false';
+        END IF;
+        conditions := conditions || format('EXISTS (SELECT FROM %s AS %s WHERE %s%s)', link.place, child,
+                                           replace(link.joined, '%s', child), coalesce(' AND (' || beneath || ')', ''));
+    END LOOP;
+    RETURN coalesce(NULLIF(array_to_string(conditions, ' OR '), ''), 'false');
+END
+$function$;
+COMMENT ON FUNCTION ops.retention_needed(regclass, text, regclass[]) IS
+    'Condition that rows which are kept refer to a row of a table, or to one that would go along with it';
+
+CREATE FUNCTION ops.retention_held(target regclass, alias text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    -- What goes along with a row, or is changed by it.
+    touched CONSTANT regclass[] := ARRAY(
+        WITH RECURSIVE beneath (place) AS (
+            SELECT target::oid
+             UNION
+            SELECT con.conrelid
+              FROM pg_constraint AS con
+              JOIN beneath ON con.confrelid = beneath.place
+             WHERE con.contype = 'f' AND con.confdeltype IN ('c', 'n', 'd'))
+        SELECT place::regclass FROM beneath);
+    -- Columns that hold the number of a person, handed down from key to key.
+    bearers CONSTANT name[] := ARRAY(
+        WITH RECURSIVE links (from_table, from_column, to_table, to_column) AS MATERIALIZED (
+            SELECT con.conrelid::oid, here.attname, con.confrelid::oid, there.attname
+              FROM pg_constraint AS con
+             CROSS JOIN LATERAL unnest(con.conkey, con.confkey) AS pair (here, there)
+              JOIN pg_attribute AS here ON here.attrelid = con.conrelid AND here.attnum = pair.here
+              JOIN pg_attribute AS there ON there.attrelid = con.confrelid AND there.attnum = pair.there
+             WHERE con.contype = 'f'
+             UNION
+            SELECT to_regclass(edge.from_table), pair.here, to_regclass(edge.to_table), pair.there
+              FROM ops.personal_edges AS edge
+             CROSS JOIN LATERAL unnest(edge.from_columns, edge.to_columns) AS pair (here, there)
+             WHERE edge.kind = 'column'
+        ), bearer (place, name) AS (
+            SELECT 'public.users'::regclass::oid, 'id'::name
+             UNION
+            SELECT links.from_table, links.from_column
+              FROM links
+              JOIN bearer ON links.to_table = bearer.place AND links.to_column = bearer.name)
+        SELECT bearer.name FROM bearer WHERE bearer.place = target);
+    is_personal CONSTANT boolean := EXISTS (
+        SELECT
+          FROM ops.personal_data AS entry
+         WHERE to_regclass(entry.table_name) = target AND entry.class <> 'none' AND entry.people = 'users');
+BEGIN
+    -- Of a person who cannot be told from the row, everything is held; so is what a hold on a row beneath it may mean.
+    RETURN format(
+        $condition$EXISTS (
+            SELECT
+              FROM ops.held_now AS hold
+             WHERE (hold.table_name IS NULL OR to_regclass(hold.table_name) = ANY (%L::regclass[]))
+               AND (hold.subject_id IS NULL OR %s)
+               AND (hold.row_key IS NULL OR to_regclass(hold.table_name) <> %L::regclass OR to_jsonb(%I) @> hold.row_key))$condition$,
+        touched,
+        CASE WHEN bearers <> '{}' THEN
+                  format('hold.subject_id::text IN (%s)', (SELECT string_agg(format('%I.%I::text', alias, name), ', ') FROM unnest(bearers) AS name))
+             WHEN is_personal THEN 'true'
+             ELSE 'hold.table_name IS NOT NULL' END,
+        target, alias);
+END
+$function$;
+COMMENT ON FUNCTION ops.retention_held(regclass, text) IS 'Condition that a hold keeps a row of a table, or what would go along with it';
+
+CREATE FUNCTION ops.retain_v1(
+    policy_table text, policy_rule text, most_rows integer DEFAULT 10000, after_key jsonb DEFAULT NULL, only_count boolean DEFAULT false,
+    OUT gone bigint, OUT held bigint, OUT needed bigint, OUT last_key jsonb
+)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+SET TimeZone = 'UTC' AS $function$
+DECLARE
+    policy public.retention_policies;
+    target regclass;
+    cutoff timestamptz;
+    keys name[];
+    places name[];
+    due jsonb;
+BEGIN
+    SELECT known.* INTO policy FROM public.retention_policies AS known WHERE known.table_name = policy_table AND known.rule = policy_rule;
+    target := to_regclass(CASE WHEN policy.table_name ~ '[.]' THEN policy.table_name ELSE 'public.' || policy.table_name END);
+    IF target IS NULL THEN
+        RAISE EXCEPTION 'there is no rule "%" of "%", or no such table', policy_rule, policy_table
+              USING ERRCODE = 'undefined_table', HINT = 'retention_policies lists the rules';
+    END IF;
+    IF policy.action <> 'delete' OR target IN (to_regclass('public.audit_log'), to_regclass('ops.audit_seal')) THEN
+        RAISE EXCEPTION 'rule "%" of "%" does not delete rows', policy_rule, policy_table
+              USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'whole partitions are the business of agentdb partitioning maintain';
+    END IF;
+    keys := ARRAY(
+        SELECT attribute.attname
+          FROM pg_index AS index
+         CROSS JOIN LATERAL unnest(index.indkey::smallint[]) WITH ORDINALITY AS part (attnum, place)
+          JOIN pg_attribute AS attribute ON attribute.attrelid = index.indrelid AND attribute.attnum = part.attnum
+         WHERE index.indrelid = target AND index.indisprimary
+         ORDER BY part.place);
+    IF keys = '{}' OR NOT EXISTS (SELECT
+                                    FROM pg_attribute AS attribute
+                                   WHERE attribute.attrelid = target
+                                     AND attribute.attname = policy.time_column
+                                     AND NOT attribute.attisdropped
+                                     AND attribute.atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype)) THEN
+        RAISE EXCEPTION 'table "%" has no primary key, or no column "%" that says when', policy_table, policy.time_column
+              USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'a row is named by its key, and its age is counted from an instant or a day';
+    END IF;
+    cutoff := now() - policy.keep_for;
+    IF only_count THEN
+        EXECUTE format('SELECT count(*) FILTER (WHERE NOT is_held AND NOT is_needed), count(*) FILTER (WHERE is_held),'
+                       '       count(*) FILTER (WHERE is_needed AND NOT is_held)'
+                       '  FROM (SELECT %s AS is_held, %s AS is_needed FROM %s AS kept WHERE kept.%I < $1) AS over',
+                       ops.retention_held(target, 'kept'), ops.retention_needed(target, 'kept'), target, policy.time_column)
+           INTO gone, held, needed
+          USING cutoff;
+        RETURN;
+    END IF;
+    LOCK TABLE ops.legal_holds IN SHARE MODE;
+    -- By age where an index tells it, and else along the key: each row is met once either way.
+    places := CASE WHEN EXISTS (SELECT
+                                  FROM pg_index AS index
+                                  JOIN pg_attribute AS attribute ON attribute.attrelid = index.indrelid AND attribute.attnum = index.indkey[0]
+                                  JOIN pg_class AS class ON class.oid = index.indexrelid
+                                  JOIN pg_am AS method ON method.oid = class.relam AND method.amname = 'btree'
+                                 WHERE index.indrelid = target
+                                   AND index.indisvalid
+                                   AND index.indpred IS NULL
+                                   AND attribute.attname = policy.time_column)
+                   THEN ARRAY[policy.time_column::name] || array_remove(keys, policy.time_column::name) ELSE keys END;
+    EXECUTE format('SELECT coalesce(jsonb_agg(to_jsonb(page) ORDER BY %s), ''[]'') FROM ('
+                   'SELECT %s FROM %s AS kept WHERE kept.%I < $1 AND ($2 IS NULL OR (%s) > (%s))'
+                   ' ORDER BY %1$s LIMIT $3 FOR UPDATE OF kept SKIP LOCKED) AS page',
+                   (SELECT string_agg(format('%I', name), ', ' ORDER BY place) FROM unnest(places) WITH ORDINALITY AS part (name, place)),
+                   (SELECT string_agg(format('kept.%I', name), ', ' ORDER BY place) FROM unnest(places) WITH ORDINALITY AS part (name, place)),
+                   target, policy.time_column,
+                   (SELECT string_agg(format('kept.%I', name), ', ' ORDER BY place) FROM unnest(places) WITH ORDINALITY AS part (name, place)),
+                   (SELECT string_agg(format('(SELECT behind.%I FROM jsonb_populate_record(NULL::%s, $2) AS behind)', name, target), ', ' ORDER BY place)
+                      FROM unnest(places) WITH ORDINALITY AS part (name, place)))
+       INTO due
+      USING cutoff, after_key, most_rows;
+    EXECUTE format('WITH over AS MATERIALIZED (SELECT %s, %s AS is_held, %s AS is_needed'
+                   '  FROM %s AS kept JOIN jsonb_populate_recordset(NULL::%4$s, $1) AS due USING (%s)),'
+                   ' gone AS (DELETE FROM %4$s AS kept USING over WHERE NOT over.is_held AND NOT over.is_needed AND (%1$s) = (%s) RETURNING 1)'
+                   ' SELECT (SELECT count(*) FROM gone), count(*) FILTER (WHERE is_held), count(*) FILTER (WHERE is_needed AND NOT is_held) FROM over',
+                   (SELECT string_agg(format('kept.%I', name), ', ' ORDER BY place) FROM unnest(keys) WITH ORDINALITY AS part (name, place)),
+                   ops.retention_held(target, 'kept'), ops.retention_needed(target, 'kept'), target,
+                   (SELECT string_agg(format('%I', name), ', ' ORDER BY place) FROM unnest(keys) WITH ORDINALITY AS part (name, place)),
+                   (SELECT string_agg(format('over.%I', name), ', ' ORDER BY place) FROM unnest(keys) WITH ORDINALITY AS part (name, place)))
+       INTO gone, held, needed
+      USING due;
+    last_key := CASE WHEN jsonb_array_length(due) >= most_rows THEN due -> -1 END;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean) IS
+    'Delete a batch of rows that a rule keeps no longer, or count them all; returns how many went, are held, are referred to, and the key of the last';
+"""
+
+_DROP_RETAINING = """
+DROP FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean);
+DROP FUNCTION ops.retention_held(regclass, text);
+DROP FUNCTION ops.retention_needed(regclass, text, regclass[]);
 """
 
 

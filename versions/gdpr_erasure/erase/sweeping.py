@@ -10,7 +10,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from spotify_ai_agent_migrations.versions.core.errors import DatabaseError
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.derivatives import renew
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.renewing import renew
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.horizon import wait_for_horizon
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import State
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import ErasurePlan
@@ -34,7 +34,7 @@ def look_again(connection: Connection, erasure: Erasure, plan: ErasurePlan, *, w
             connection, erasure.hidden_xid, wait_s=max(0.0, deadline - time.monotonic()), said_s=wait_s
         )
         if patiently(connection, lambda cursor: _swept(cursor, erasure, plan)):
-            renew(connection, erasure, plan)
+            renew(connection, plan)
         try:
             return patiently(connection, lambda cursor: _verified(cursor, erasure, plan, horizon))
         except psycopg2.errors.ObjectNotInPrerequisiteState:

@@ -1,0 +1,2 @@
+def renew(connection, plan):
+    pass
