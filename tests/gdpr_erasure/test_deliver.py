@@ -23,7 +23,12 @@ from spotify_ai_agent_migrations.versions.core.errors import SubjectError
 from spotify_ai_agent_migrations.versions.core.signing import SigningKey
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.handing import by_hand, end_notice, hand_over
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keys import Keys
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.notices import Delivered, deliver, notices_of, pending
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.notices import (
+    Delivered,
+    deliver,
+    notices_of,
+    pending,
+)
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.telling import receipt
 from support import connected, rows
 
@@ -67,7 +72,7 @@ def told(url: str, environ: dict[str, str], **options: object) -> Delivered:
 def test_each_is_told_by_its_own_channel_what_it_knows_the_person_by(
     scene: str, listener: Listener, heard: dict[str, str], tmp_path: pathlib.Path
 ) -> None:
-    listener.body = b'{"receipt": "M:2026-1"}'
+    listener.answers, listener.body = [200], b'{"receipt": "M:2026-1"}'
     erasure, _ = queued(scene, ADA.id)
     assert told(scene, heard) == Delivered(told=2, problems=(), pending=1, by_hand=1)
     ((_, headers, body),) = listener.heard
@@ -117,7 +122,8 @@ def test_what_fails_is_tried_again_after_pauses_that_double(
         # Nothing is due until the pause is over.
         assert told(scene, heard) == Delivered(0, (), done.pending, 1)
         ((pause_s,),) = rows(
-            scene, "SELECT extract(epoch FROM due_at - tried_at)::float FROM ops.erasure_notices WHERE recipient = 'mailer'"
+            scene,
+            "SELECT extract(epoch FROM due_at - tried_at)::float FROM ops.erasure_notices WHERE recipient = 'mailer'",
         )
         pauses.append(float(str(pause_s)))
         rows(scene, "UPDATE ops.erasure_notices SET due_at = clock_timestamp()")
@@ -130,9 +136,11 @@ def test_what_fails_is_tried_again_after_pauses_that_double(
 def test_no_pause_is_longer_than_the_longest(scene: str, listener: Listener, heard: dict[str, str]) -> None:
     listener.answers = [500]
     queued(scene, ADA.id)
-    rows(scene, "UPDATE ops.erasure_notices SET attempts = 1_000_000".replace("_", ""))
+    rows(scene, "UPDATE ops.erasure_notices SET attempts = 1000000")
     told(scene, heard, longest_pause=timedelta(hours=1))
-    ((latest,),) = rows(scene, "SELECT max(due_at) - clock_timestamp() FROM ops.erasure_notices WHERE attempts > 1000000")
+    ((latest,),) = rows(
+        scene, "SELECT max(due_at) - clock_timestamp() FROM ops.erasure_notices WHERE attempts > 1000000"
+    )
     assert timedelta(minutes=44) < latest < timedelta(minutes=76)  # type: ignore[operator]
 
 
@@ -239,7 +247,10 @@ def test_a_notice_is_read_with_an_older_key_and_not_without_it(
     queued(scene, ADA.id)
     other = Keys(SigningKey(Ed25519PrivateKey.generate()), (bytes(range(1, 33)),))
     unreadable = "cannot be told: the key that its notice is encrypted with is not among those given"
-    assert deliver(scene, keys=other, environ=heard).problems == (("mailer", unreadable), ("spotify", unreadable))
+    assert deliver(scene, keys=other, environ=heard).problems == (
+        ("mailer", unreadable),
+        ("spotify", unreadable),
+    )
     with pytest.raises(SubjectError) as caught:
         by_hand(scene, keys=other)
     assert caught.value.problem == f'recipient "printer" {unreadable}'
@@ -256,7 +267,10 @@ def test_a_notice_that_was_changed_or_exchanged_is_told_to_nobody(
     queued(scene, BOB.id)
     rows(scene, "UPDATE ops.erasure_notices AS one SET payload = other.payload FROM ops.erasure_notices AS other"
                 " WHERE one.recipient = 'mailer' AND other.recipient = 'mailer' AND one.id <> other.id")  # fmt: skip
-    rows(scene, "UPDATE ops.erasure_notices SET payload = set_byte(payload, 20, get_byte(payload, 20) # 1) WHERE recipient = 'spotify'")
+    rows(
+        scene,
+        "UPDATE ops.erasure_notices SET payload = set_byte(payload, 20, get_byte(payload, 20) # 1) WHERE recipient = 'spotify'",
+    )
     assert told(scene, heard).told == 0
     assert listener.heard == []
 

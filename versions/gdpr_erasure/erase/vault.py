@@ -140,22 +140,24 @@ def rewrap(url: str | None = None, *, keys: Sequence[bytes] | None = None, batch
     given, count = tuple(_wrapping(keys)), 0
     with connect(resolve_settings(url), purpose="agentdb gdpr-erasure") as connection:
         while done := _rewrapped(connection, given, batch_rows):
-            count += done
+            count += sum(done)
     return count
 
 
-def _rewrapped(connection: Connection, keys: Sequence[bytes], batch_rows: int) -> int:
+def _rewrapped(connection: Connection, keys: Sequence[bytes], batch_rows: int) -> list[bool]:
+    """Return for each key of one batch whether it was this call that encrypted it anew."""
     newest = keys[0]
     with connection.cursor() as cursor:
         cursor.execute(_SQL["old_keys"], {"kek_id": key_id(newest), "most": batch_rows})
-        found = cursor.fetchall()
-        for subject, number, wrapped, old in found:
+        done = []
+        for subject, number, wrapped, old in cursor.fetchall():
             plain = _unwrapped(keys, subject, number, wrapped, old)
             values = {"key": number, "wrapped": sealed(newest, plain.key, _whose(subject, plain.id)),
                       "kek_id": key_id(newest), "old": old}  # fmt: skip
             cursor.execute(_SQL["rewrap_key"], values)
+            done.append(cursor.fetchone() == (True,))
     connection.commit()
-    return len(found)
+    return done
 
 
 def _found(cursor: Cursor, subject: int) -> tuple[Any, ...] | None:
