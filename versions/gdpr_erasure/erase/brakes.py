@@ -15,6 +15,7 @@ from spotify_ai_agent_migrations.versions.core.database import connect
 from spotify_ai_agent_migrations.versions.core.errors import ApprovalError, SettingsError
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.core.sql import queries
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import about
 from spotify_ai_agent_migrations.versions.gdpr_erasure.export.reading import checked_subject
 from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import identifier
 
@@ -76,7 +77,7 @@ def hold_back(
     excess = next(_excesses(cursor, plan, limits), None)
     if excess is None:
         return
-    values = {"subject": plan.subject, "plan_hash": plan.hash, "rows": plan.rows}
+    values = about(cursor, plan.subject) | {"plan_hash": plan.hash, "rows": plan.rows}
     cursor.execute(_SQL["approvers"], values)
     ((found,),) = cursor.fetchall()
     if found < limits.approvers:
