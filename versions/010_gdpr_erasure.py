@@ -3976,8 +3976,13 @@ REVOKE EXECUTE ON FUNCTION ops.queue_notice_v1(uuid, uuid, text, text, bytea),
                            ops.note_problem_v1(uuid, text),
                            ops.end_notice_v1(uuid, text, text)
     FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ops.queue_notice_v1(uuid, uuid, text, text, bytea),
+                          ops.claim_notice_v1(text[], interval, interval),
+                          ops.note_problem_v1(uuid, text),
+                          ops.end_notice_v1(uuid, text, text)
+    TO agent_eraser;
 GRANT EXECUTE ON FUNCTION ops.end_notice_v1(uuid, text, text) TO agent_privacy;
-GRANT SELECT ON ops.erasure_notices TO agent_privacy;
+GRANT SELECT ON ops.erasure_notices TO agent_eraser, agent_privacy;
 GRANT SELECT (id, erasure_id, recipient, queued_at, due_at, attempts, tried_at, problem, outcome, ended_at, ended_by, receipt, key_id)
     ON ops.erasure_notices TO agent_auditor;
 
@@ -4103,25 +4108,33 @@ GRANT EXECUTE ON FUNCTION public.subject_key_v1(bigint),
                           public.keep_subject_key_v1(bigint, uuid, bytea, text),
                           public.is_key_destroyed_v1(uuid)
     TO agent_app;
+GRANT EXECUTE ON FUNCTION public.subject_key_v1(bigint), public.is_key_destroyed_v1(uuid) TO agent_privacy;
 GRANT EXECUTE ON FUNCTION ops.old_keys_v1(text, integer), ops.rewrap_key_v1(uuid, bytea, text, text) TO agent_privacy;
 
 ALTER TABLE ops.subject_keys ENABLE ROW LEVEL SECURITY;
 CREATE POLICY subject_keys_privacy ON ops.subject_keys FOR SELECT TO agent_privacy
     USING (subject_id = NULLIF(current_setting('app.subject_id', true), '')::bigint);
 GRANT SELECT ON ops.subject_keys, ops.destroyed_keys TO agent_privacy;
--- It destroys keys, and reads none.
-GRANT SELECT (subject_id), DELETE ON ops.subject_keys TO agent_eraser;
 GRANT SELECT ON ops.destroyed_keys TO agent_auditor;
 
 DO $revision$
 BEGIN
+    PERFORM ops.guard_table_v1('ops.subject_keys', 'subject_id');
     PERFORM ops.classify_table_v1('ops.subject_keys', strategy => 'delete', origin => 'observed', purposes => '{security}', legal_basis => 'legitimate_interests');
     PERFORM ops.classify_table_v1('ops.destroyed_keys');
 END
 $revision$;
+-- Who erases destroys keys, and reads none.
+REVOKE SELECT, UPDATE ON ops.subject_keys FROM agent_eraser;
+GRANT SELECT (subject_id, key_id) ON ops.subject_keys TO agent_eraser;
 """
 
 _DROP_SUBJECT_KEYS = """
+DO $revision$
+BEGIN
+    PERFORM ops.unguard_table_v1('ops.subject_keys');
+END
+$revision$;
 DELETE FROM ops.personal_data AS entry
  WHERE entry.table_name IN ('ops.subject_keys', 'ops.destroyed_keys');
 DROP FUNCTION ops.rewrap_key_v1(uuid, bytea, text, text);
