@@ -1839,6 +1839,16 @@ DECLARE
     request CONSTANT public.data_subject_requests := ops.open_request(request_id, at);
     late CONSTANT boolean := coalesce(at >= request.due_at, false);
 BEGIN
+    IF request.kind = 'erasure'
+       AND EXISTS (SELECT FROM public.users AS person WHERE person.id = request.user_id)
+       AND NOT EXISTS (SELECT
+                         FROM ops.erasures AS erasure
+                        WHERE erasure.subject_id = request.user_id
+                          AND erasure.state = 'certified') THEN
+        RAISE EXCEPTION 'request % is for erasure, and there is no certificate of one', request_id
+              USING ERRCODE = 'object_not_in_prerequisite_state',
+                    HINT = 'erase the person: the certificate completes the request';
+    END IF;
     UPDATE public.data_subject_requests AS asked
        SET status = 'completed', paused_days = ops.paused_days(asked, at), paused_at = NULL, closed_at = at
      WHERE asked.id = request_id;
@@ -3966,8 +3976,13 @@ REVOKE EXECUTE ON FUNCTION ops.queue_notice_v1(uuid, uuid, text, text, bytea),
                            ops.note_problem_v1(uuid, text),
                            ops.end_notice_v1(uuid, text, text)
     FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ops.queue_notice_v1(uuid, uuid, text, text, bytea),
+                          ops.claim_notice_v1(text[], interval, interval),
+                          ops.note_problem_v1(uuid, text),
+                          ops.end_notice_v1(uuid, text, text)
+    TO agent_eraser;
 GRANT EXECUTE ON FUNCTION ops.end_notice_v1(uuid, text, text) TO agent_privacy;
-GRANT SELECT ON ops.erasure_notices TO agent_privacy;
+GRANT SELECT ON ops.erasure_notices TO agent_eraser, agent_privacy;
 GRANT SELECT (id, erasure_id, recipient, queued_at, due_at, attempts, tried_at, problem, outcome, ended_at, ended_by, receipt, key_id)
     ON ops.erasure_notices TO agent_auditor;
 
@@ -4093,25 +4108,33 @@ GRANT EXECUTE ON FUNCTION public.subject_key_v1(bigint),
                           public.keep_subject_key_v1(bigint, uuid, bytea, text),
                           public.is_key_destroyed_v1(uuid)
     TO agent_app;
+GRANT EXECUTE ON FUNCTION public.subject_key_v1(bigint), public.is_key_destroyed_v1(uuid) TO agent_privacy;
 GRANT EXECUTE ON FUNCTION ops.old_keys_v1(text, integer), ops.rewrap_key_v1(uuid, bytea, text, text) TO agent_privacy;
 
 ALTER TABLE ops.subject_keys ENABLE ROW LEVEL SECURITY;
 CREATE POLICY subject_keys_privacy ON ops.subject_keys FOR SELECT TO agent_privacy
     USING (subject_id = NULLIF(current_setting('app.subject_id', true), '')::bigint);
 GRANT SELECT ON ops.subject_keys, ops.destroyed_keys TO agent_privacy;
--- It destroys keys, and reads none.
-GRANT SELECT (subject_id), DELETE ON ops.subject_keys TO agent_eraser;
 GRANT SELECT ON ops.destroyed_keys TO agent_auditor;
 
 DO $revision$
 BEGIN
+    PERFORM ops.guard_table_v1('ops.subject_keys', 'subject_id');
     PERFORM ops.classify_table_v1('ops.subject_keys', strategy => 'delete', origin => 'observed', purposes => '{security}', legal_basis => 'legitimate_interests');
     PERFORM ops.classify_table_v1('ops.destroyed_keys');
 END
 $revision$;
+-- Who erases destroys keys, and reads none.
+REVOKE SELECT, UPDATE ON ops.subject_keys FROM agent_eraser;
+GRANT SELECT (subject_id, key_id) ON ops.subject_keys TO agent_eraser;
 """
 
 _DROP_SUBJECT_KEYS = """
+DO $revision$
+BEGIN
+    PERFORM ops.unguard_table_v1('ops.subject_keys');
+END
+$revision$;
 DELETE FROM ops.personal_data AS entry
  WHERE entry.table_name IN ('ops.subject_keys', 'ops.destroyed_keys');
 DROP FUNCTION ops.rewrap_key_v1(uuid, bytea, text, text);
@@ -4385,9 +4408,11 @@ def _create_completion() -> None:
     op.create_index("erasure_approvals_subject_id_idx", "erasure_approvals", ["subject_id"], schema="ops")
     execute(_APPROVALS)
     execute(_RETAINING)
+    execute(_ANSWERING)
 
 
 def _drop_completion() -> None:
+    execute(_DROP_ANSWERING)
     execute(_DROP_RETAINING)
     execute(_DROP_APPROVALS)
     op.drop_table("erasure_approvals", schema="ops")
@@ -4690,6 +4715,63 @@ REVOKE EXECUTE ON FUNCTION ops.beat_v1(text, interval) FROM agent_eraser;
 DROP FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean);
 DROP FUNCTION ops.retention_held(regclass, text);
 DROP FUNCTION ops.retention_needed(regclass, text, regclass[]);
+"""
+
+# A person who asked to be erased has been answered when there is a certificate, and not before. What they objected to
+# holds on for their addresses, in a form that nobody reads.
+_ANSWERING = """
+CREATE FUNCTION ops.erasures_answer() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    PERFORM ops.complete_request_v1(
+                asked.id, format('certificate %s', NEW.id),
+                greatest(clock_timestamp(), (SELECT max(event.happened_at)
+                                               FROM public.data_subject_request_events AS event
+                                              WHERE event.request_id = asked.id)))
+       FROM public.data_subject_requests AS asked
+      WHERE asked.user_id = NEW.subject_id
+        AND asked.kind = 'erasure'
+        AND asked.closed_at IS NULL;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION ops.erasures_answer() IS 'Complete what a person asked to be erased for, now that there is a certificate';
+
+CREATE TRIGGER erasures_answer AFTER UPDATE OF state ON ops.erasures
+    FOR EACH ROW WHEN (NEW.state = 'certified' AND OLD.state <> 'certified') EXECUTE FUNCTION ops.erasures_answer();
+
+CREATE FUNCTION ops.suppress_objections_v1(erasure uuid, identifier_hmacs bytea[], key_id text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    person CONSTANT bigint := ops.worked_on(erasure);
+    suppressed bigint;
+BEGIN
+    INSERT INTO ops.suppressions (identifier_hmac, purpose, key_id)
+    SELECT given.hmac, objection.purpose, suppress_objections_v1.key_id
+      FROM public.objections AS objection
+     CROSS JOIN (SELECT DISTINCT hmac FROM unnest(identifier_hmacs) AS hmac) AS given
+     WHERE objection.user_id = person
+       AND objection.overridden_at IS NULL
+       AND objection.withdrawn_at IS NULL
+        ON CONFLICT ON CONSTRAINT suppressions_pkey DO UPDATE
+       SET ended_at = NULL, suppressed_at = clock_timestamp()
+     WHERE suppressions.ended_at IS NOT NULL;
+    GET DIAGNOSTICS suppressed = ROW_COUNT;
+    RETURN suppressed;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.suppress_objections_v1(uuid, bytea[], text) FROM PUBLIC;
+COMMENT ON FUNCTION ops.suppress_objections_v1(uuid, bytea[], text) IS
+    'Keep hashed addresses of a person whom this transaction erases from what they object to; returns how many were not before';
+GRANT EXECUTE ON FUNCTION ops.suppress_objections_v1(uuid, bytea[], text) TO agent_eraser;
+"""
+
+_DROP_ANSWERING = """
+DROP FUNCTION ops.suppress_objections_v1(uuid, bytea[], text);
+DROP TRIGGER erasures_answer ON ops.erasures;
+DROP FUNCTION ops.erasures_answer();
 """
 
 
