@@ -21,6 +21,7 @@ from spotify_ai_agent_migrations.versions.core.signing import SigningKey
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.certificate import ErasureCertificate
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.certifying import certify
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.hiding import Brake, hide, known
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.identifiers import remember
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keys import Keys, keys_for
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.ledger import note
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.lines import Kind
@@ -152,6 +153,7 @@ def _certificate(run: _Run) -> ErasureCertificate:
     now, plan = patiently(
         run.connection, lambda cursor: hide(cursor, run.subject, run.order, run.brake, run.keys)
     )
+    patiently(run.connection, lambda cursor: remember(cursor, run.subject, now.id))
     if now.state is State.HIDDEN:
         patiently(run.connection, lambda cursor: note(cursor, run.keys, now.id, Kind.HIDDEN))
         _erase(run, now, plan)
