@@ -3617,6 +3617,8 @@ $function$;
 REVOKE EXECUTE ON FUNCTION ops.unlink_large_object_v1(oid) FROM PUBLIC;
 COMMENT ON FUNCTION ops.unlink_large_object_v1(oid) IS 'Delete a large object; tells whether there was one';
 
+GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.unlink_large_object_v1(oid) TO agent_eraser;
+
 DO $revision$
 BEGIN
     PERFORM ops.classify_table_v1('ops.erasure_secrets', strategy => 'keep', strategy_args => '{"why": "gone as soon as nothing is left of the person"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
