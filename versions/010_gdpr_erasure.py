@@ -4357,6 +4357,9 @@ GRANT EXECUTE ON FUNCTION ops.want_rewrite_v1(text[], interval), ops.refresh_vie
    TO agent_eraser;
 GRANT SELECT ON ops.backup_policies, ops.rewrites TO agent_eraser, agent_auditor, agent_monitor;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ops.backup_policies TO agent_privacy;
+-- How far erasures have come, and not whose they are.
+GRANT SELECT (id, state, hidden_at, swept_at) ON ops.erasures TO agent_monitor;
+GRANT SELECT (erasure_id, recipient, queued_at, outcome) ON ops.erasure_notices TO agent_monitor;
 GRANT SELECT ON ops.rewrites TO agent_privacy;
 
 DO $revision$
