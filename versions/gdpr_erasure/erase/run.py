@@ -27,6 +27,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.lines import Kind
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import State
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.order import (
     BATCH_ROWS,
+    REPLAY,
     WAIT_S,
     WHOLE_ROWS,
     Order,
@@ -129,6 +130,23 @@ def resume(
         return tuple(_alone(run) for run in runs)
 
 
+def erase_again(
+    connection: Connection, subject: int, requested_at: datetime, *, keys: Keys, wait_s: float = WAIT_S
+) -> ErasureCertificate:
+    """Erase a person who was erased before a restore brought them back; nothing that holds back is asked.
+
+    Raises:
+        MigrationError: as `erase_user`.
+    """
+    order = Order(REPLAY, requested_at)
+    return _alone(_Run(connection, subject, order, Brake(is_off=True), Portions(wait_s), keys))
+
+
+def go_on(connection: Connection, number: UUID, *, keys: Keys, wait_s: float = WAIT_S) -> ErasureCertificate:
+    """Go on with the erasure *number* and return its certificate; as `resume`."""
+    return _alone(_again(connection, number, Portions(wait_s), keys))
+
+
 def _again(connection: Connection, number: UUID, portions: Portions, keys: Keys) -> _Run:
     found = patiently(connection, lambda cursor: erasure(cursor, number))
     if found is None:
@@ -162,7 +180,9 @@ def _certificate(run: _Run) -> ErasureCertificate:
 
 def _erase(run: _Run, now: Erasure, plan: ErasurePlan) -> None:
     """Do all steps, renew what is made of the rows, and forget whom the trail is about."""
-    is_begun = any(one.done for one in patiently(run.connection, lambda cursor: progress(cursor, now.id)).values())
+    is_begun = any(
+        one.done for one in patiently(run.connection, lambda cursor: progress(cursor, now.id)).values()
+    )
     if plan.is_deferred or (plan.rows <= run.portions.whole_rows and not is_begun):
         patiently(run.connection, lambda cursor: do_whole(cursor, now, plan.steps))
     else:
