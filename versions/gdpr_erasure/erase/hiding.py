@@ -12,7 +12,9 @@ from psycopg2.extensions import cursor as Cursor
 from spotify_ai_agent_migrations.versions.core.errors import RevisionError, SubjectError, TableError
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.brakes import hold_back
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keys import Keys
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.ledger import intend
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import Step
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.notices import queue
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.order import Order
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import ErasurePlan
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.planning import planned
@@ -87,6 +89,9 @@ def _begun(cursor: Cursor, order: Order, plan: ErasurePlan, keys: Keys) -> Erasu
     begun_now = erasure(cursor, UUID(number))
     assert begun_now is not None, "what was written in this transaction is there"
     suppress(cursor, begun_now.id, plan.subject)
+    queue(cursor, begun_now.id, plan.subject, keys)
+    # Last of all: behind it nothing but the end of the transaction can fail.
+    intend(cursor, keys, begun_now.id)
     return begun_now
 
 

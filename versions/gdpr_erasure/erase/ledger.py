@@ -2,9 +2,9 @@
 
     intend(cursor, keys, erasure)                   before an erasure begins, in its transaction
     note(cursor, keys, erasure, Kind.HIDDEN)        once it has begun; Kind.ERASED once nothing is left
-    export_ledger("erasures.ledger")                write what a ledger lacks, from the database
+    export_ledger("erasures.ledger")                write what a ledger lacks of a database
 
-A line is on the disk before its word returns. Where no file is named there is none to write, and it is exported
+    export_ledger("erasures.ledger")                write what a ledger lacks
 from time to time. It is kept for as long as the oldest backup, and then destroyed.
 """
 
@@ -44,10 +44,10 @@ _Lines = Callable[[Head], Iterable[bytes]]
 
 
 def intend(cursor: Cursor, keys: Keys, erasure: UUID) -> Entry | None:
-    """Write that *erasure*, a row in the transaction of *cursor*, is about to begin; None without a ledger.
+    """Write that *erasure*, a row in the transaction of *cursor*, is to begin; None without a ledger.
 
-    If that transaction is rolled back, give what this returns to `drop`. Where neither that nor `note` follows,
-    nobody can tell after a restore whether it began, and `replay` asks.
+    If that transaction is rolled back, give what this returns to `drop`. Where neither that nor `note`
+    follows, nobody can tell after a restore whether it began, and `replay` asks.
     """
     if keys.ledger_file is None:
         return None
@@ -205,7 +205,7 @@ def _head(descriptor: int, file: Path) -> tuple[Head, int]:
     whole, _, rest = tail.rpartition(b"\n")
     if rest and not _is_unfinished(rest):
         raise _no_ledger(file)
-    if not whole:
+    if not whole and size == len(rest):
         return Head(), 0
     try:
         return read(whole.rpartition(b"\n")[2]).head, size - len(rest)
