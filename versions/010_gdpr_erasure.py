@@ -3602,6 +3602,8 @@ $function$;
 REVOKE EXECUTE ON FUNCTION ops.unlink_large_object_v1(oid) FROM PUBLIC;
 COMMENT ON FUNCTION ops.unlink_large_object_v1(oid) IS 'Delete a large object; tells whether there was one';
 
+GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.unlink_large_object_v1(oid) TO agent_eraser;
+
 DO $revision$
 BEGIN
     PERFORM ops.classify_table_v1('ops.erasure_secrets');

@@ -149,7 +149,7 @@ SELECT pg_catalog.count(*) FROM {source} WHERE {rows};
 SELECT hold.hold_id, hold.table_name, hold.column_name,
        ARRAY(SELECT named.name FROM pg_catalog.jsonb_object_keys(hold.row_key) AS named (name) ORDER BY named.name),
        hold.basis, hold.law, hold.expires_at
-  FROM ops.holds_v1(pg_catalog.current_setting('agentdb.subject')::bigint) AS hold
+  FROM ops.holds_v1(pg_catalog.current_setting('agentdb.subject')::bigint, coalesce(%(at)s::timestamptz, pg_catalog.now())) AS hold
  ORDER BY hold.hold_id;
 
 -- kept_rows --
@@ -256,3 +256,15 @@ SELECT pg_catalog.string_agg(CASE WHEN plain.value ~ '^[^@[:space:]]+@[^@[:space
               || '\.?(?:\+[^@\s]*)?@'
               || pg_catalog.regexp_replace(pg_catalog.split_part(plain.value, '@', 2), '([.^$*+?()\[\]{}|\\])', '\\\1', 'g')
               || '(?!\w)' AS form) AS address;
+
+-- foreign_objects --
+-- Whether a column of a person names large objects that the owner of the tables may not delete.
+SELECT EXISTS (SELECT
+                 FROM {source}
+                 JOIN pg_catalog.pg_largeobject_metadata AS stored ON stored.oid = subject_row.{column}
+                WHERE {rows}
+                  AND NOT pg_catalog.pg_has_role('agent_owner', stored.lomowner, 'USAGE'));
+
+-- may_remember --
+-- Whether the role at work may keep what a person is known by in tables of its session.
+SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY');

@@ -11,15 +11,16 @@ from typing import Final
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.sql import SQL, Identifier
 
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.identifiers import SUBJECT
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keeping import of_table
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import Action, Refusal
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.parts import Known, Part
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import STATEMENTS, Live
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.statements import Work
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.statements import Work, located
 from spotify_ai_agent_migrations.versions.gdpr_erasure.fitting import misfits
 from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach, unreached
 from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Catalogue, Column, Edge, Strategy
-from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import identifier
+from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import Escaped, identifier, source_of
 from spotify_ai_agent_migrations.versions.gdpr_erasure.refusing import refused
 
 _QUARANTINE: Final = re.compile(r"rollback_[0-9a-f]{12}")
@@ -128,3 +129,21 @@ def of_rights(cursor: Cursor, works: Sequence[Work]) -> Iterator[Refusal]:
             yield Refusal(name, "is append-only, and its strategies change it", _STRATEGY)
         if cannot:
             yield Refusal(name, "cannot be written to from here", "erase it where it is stored")
+
+
+def of_objects(cursor: Cursor, parts: Sequence[Part]) -> Iterator[Refusal]:
+    """Yield the columns of large objects that nobody who erases may delete."""
+    for part in parts:
+        for name in part.work.objects:
+            statement = SQL(STATEMENTS["foreign_objects"]).format(
+                source=source_of(part.work.reach),
+                rows=located(part.work.reach),
+                column=Escaped(Identifier(name)),
+            )
+            cursor.execute(statement, {"subject": SUBJECT})
+            if cursor.fetchone() == (True,):
+                yield Refusal(
+                    f"{part.work.reach.name}.{name}",
+                    "names large objects of which agent_owner is no owner",
+                    "ALTER LARGE OBJECT … OWNER TO agent_owner",
+                )
