@@ -49,7 +49,7 @@ def hide(
         ApprovalError: it does more than it may.
     """
     found = known(cursor, subject, order.completes)
-    if found is None:
+    if found is None and order.completes is None:
         _refuse_unknown(cursor)
     plan = planned(cursor, subject, completes=order.completes)
     about(cursor, subject)
