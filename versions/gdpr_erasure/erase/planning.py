@@ -31,6 +31,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.parts import (
     personal,
 )
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import ErasurePlan
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.recipients import read_recipients, untellable
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import STATEMENTS, live_columns
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.statements import Work
 from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach, reached
@@ -147,3 +148,4 @@ def _refusals(cursor: Cursor, known: Known, found: Sequence[Part]) -> Iterator[R
     yield from refusals.of_rights(cursor, [part.work for part in found])
     yield from refusals.of_columns(cursor, known.catalogue, found)
     yield from refusals.of_keys(known, found)
+    yield from untellable(known.catalogue, known.reaches, read_recipients(cursor))
