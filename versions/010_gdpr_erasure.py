@@ -1839,6 +1839,16 @@ DECLARE
     request CONSTANT public.data_subject_requests := ops.open_request(request_id, at);
     late CONSTANT boolean := coalesce(at >= request.due_at, false);
 BEGIN
+    IF request.kind = 'erasure'
+       AND EXISTS (SELECT FROM public.users AS person WHERE person.id = request.user_id)
+       AND NOT EXISTS (SELECT
+                         FROM ops.erasures AS erasure
+                        WHERE erasure.subject_id = request.user_id
+                          AND erasure.state = 'certified') THEN
+        RAISE EXCEPTION 'request % is for erasure, and there is no certificate of one', request_id
+              USING ERRCODE = 'object_not_in_prerequisite_state',
+                    HINT = 'erase the person: the certificate completes the request';
+    END IF;
     UPDATE public.data_subject_requests AS asked
        SET status = 'completed', paused_days = ops.paused_days(asked, at), paused_at = NULL, closed_at = at
      WHERE asked.id = request_id;
@@ -4182,8 +4192,8 @@ CREATE FUNCTION ops.want_rewrite_v1(tables text[], due_within interval) RETURNS 
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
     INSERT INTO ops.rewrites (table_name, erased_at, horizon, due_at)
-    SELECT DISTINCT quote_ident(namespace.nspname) || '.' || quote_ident(class.relname), clock_timestamp(),
-           pg_snapshot_xmax(pg_current_snapshot()), clock_timestamp() + want_rewrite_v1.due_within
+    SELECT DISTINCT quote_ident(namespace.nspname) || '.' || quote_ident(class.relname), statement_timestamp(),
+           pg_snapshot_xmax(pg_current_snapshot()), statement_timestamp() + want_rewrite_v1.due_within
       FROM unnest(tables) AS wanted (name)
      CROSS JOIN LATERAL (
            SELECT to_regclass(wanted.name)::oid AS relation
@@ -4192,6 +4202,9 @@ SET search_path = pg_catalog, pg_temp AS $function$
              FROM pg_partition_tree(to_regclass(wanted.name)) AS leaf) AS stored
       JOIN pg_class AS class ON class.oid = stored.relation AND class.relkind IN ('r', 'm') AND class.relpersistence <> 't'
       JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+        -- A partition that was never written to holds nothing.
+     WHERE pg_relation_size(class.oid) > 0
+        OR pg_stat_get_tuples_inserted(class.oid) + pg_stat_get_tuples_deleted(class.oid) > 0
         -- Whoever else wants some of them takes them in the same order.
      ORDER BY 1
         ON CONFLICT ON CONSTRAINT rewrites_pkey DO UPDATE
@@ -4392,9 +4405,11 @@ def _create_completion() -> None:
     op.create_index("erasure_approvals_subject_id_idx", "erasure_approvals", ["subject_id"], schema="ops")
     execute(_APPROVALS)
     execute(_RETAINING)
+    execute(_ANSWERING)
 
 
 def _drop_completion() -> None:
+    execute(_DROP_ANSWERING)
     execute(_DROP_RETAINING)
     execute(_DROP_APPROVALS)
     op.drop_table("erasure_approvals", schema="ops")
@@ -4697,6 +4712,63 @@ REVOKE EXECUTE ON FUNCTION ops.beat_v1(text, interval) FROM agent_eraser;
 DROP FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean);
 DROP FUNCTION ops.retention_held(regclass, text);
 DROP FUNCTION ops.retention_needed(regclass, text, regclass[]);
+"""
+
+# A person who asked to be erased has been answered when there is a certificate, and not before. What they objected to
+# holds on for their addresses, in a form that nobody reads.
+_ANSWERING = """
+CREATE FUNCTION ops.erasures_answer() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    PERFORM ops.complete_request_v1(
+                asked.id, format('certificate %s', NEW.id),
+                greatest(clock_timestamp(), (SELECT max(event.happened_at)
+                                               FROM public.data_subject_request_events AS event
+                                              WHERE event.request_id = asked.id)))
+       FROM public.data_subject_requests AS asked
+      WHERE asked.user_id = NEW.subject_id
+        AND asked.kind = 'erasure'
+        AND asked.closed_at IS NULL;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION ops.erasures_answer() IS 'Complete what a person asked to be erased for, now that there is a certificate';
+
+CREATE TRIGGER erasures_answer AFTER UPDATE OF state ON ops.erasures
+    FOR EACH ROW WHEN (NEW.state = 'certified' AND OLD.state <> 'certified') EXECUTE FUNCTION ops.erasures_answer();
+
+CREATE FUNCTION ops.suppress_objections_v1(erasure uuid, identifier_hmacs bytea[], key_id text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    person CONSTANT bigint := ops.worked_on(erasure);
+    suppressed bigint;
+BEGIN
+    INSERT INTO ops.suppressions (identifier_hmac, purpose, key_id)
+    SELECT given.hmac, objection.purpose, suppress_objections_v1.key_id
+      FROM public.objections AS objection
+     CROSS JOIN (SELECT DISTINCT hmac FROM unnest(identifier_hmacs) AS hmac) AS given
+     WHERE objection.user_id = person
+       AND objection.overridden_at IS NULL
+       AND objection.withdrawn_at IS NULL
+        ON CONFLICT ON CONSTRAINT suppressions_pkey DO UPDATE
+       SET ended_at = NULL, suppressed_at = clock_timestamp()
+     WHERE suppressions.ended_at IS NOT NULL;
+    GET DIAGNOSTICS suppressed = ROW_COUNT;
+    RETURN suppressed;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.suppress_objections_v1(uuid, bytea[], text) FROM PUBLIC;
+COMMENT ON FUNCTION ops.suppress_objections_v1(uuid, bytea[], text) IS
+    'Keep hashed addresses of a person whom this transaction erases from what they object to; returns how many were not before';
+GRANT EXECUTE ON FUNCTION ops.suppress_objections_v1(uuid, bytea[], text) TO agent_eraser;
+"""
+
+_DROP_ANSWERING = """
+DROP FUNCTION ops.suppress_objections_v1(uuid, bytea[], text);
+DROP TRIGGER erasures_answer ON ops.erasures;
+DROP FUNCTION ops.erasures_answer();
 """
 
 

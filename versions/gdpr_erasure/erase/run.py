@@ -34,7 +34,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.order import (
     ordered,
 )
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import ErasurePlan
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.renewing import renew
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.renewing import look_before
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import STATEMENTS, eraser, patiently
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.state import (
     Erasure,
@@ -161,13 +161,15 @@ def _certificate(run: _Run) -> ErasureCertificate:
 
 
 def _erase(run: _Run, now: Erasure, plan: ErasurePlan) -> None:
-    """Do all steps, renew what is made of the rows, and forget whom the trail is about."""
+    """Do all steps, and forget whom the trail is about."""
     is_begun = any(one.done for one in patiently(run.connection, lambda cursor: progress(cursor, now.id)).values())
+    if not is_begun:
+        # Of one that goes on, what was done is not there to be looked at: then all of it is counted anew.
+        look_before(run.connection, plan)
     if plan.is_deferred or (plan.rows <= run.portions.whole_rows and not is_begun):
         patiently(run.connection, lambda cursor: do_whole(cursor, now, plan.steps))
     else:
         do_in_batches(run.connection, now, plan.steps, most=run.portions.batch_rows)
-    renew(run.connection, plan)
     patiently(run.connection, lambda cursor: _forget(cursor, now))
 
 
