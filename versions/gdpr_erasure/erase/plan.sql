@@ -168,7 +168,7 @@ SELECT EXISTS (SELECT FROM {table} AS person WHERE person.{key} = pg_catalog.cur
 -- rights --
 -- What the role at work may not do to a table, by what is done to it, and what would refuse it.
 SELECT wanted.name,
-       pg_catalog.has_table_privilege(wanted.name::pg_catalog.regclass, 'SELECT'),
+       pg_catalog.has_any_column_privilege(wanted.name::pg_catalog.regclass, 'SELECT'),
        pg_catalog.has_table_privilege(wanted.name::pg_catalog.regclass, wanted.action)
            OR (wanted.action = 'UPDATE'
                AND NOT EXISTS (SELECT

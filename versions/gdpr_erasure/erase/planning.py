@@ -39,6 +39,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.parts import (
     personal,
 )
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import ErasurePlan
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.recipients import read_recipients, untellable
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import STATEMENTS, live_columns
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.statements import Work, located
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.suppressing import of_objections
@@ -201,6 +202,7 @@ def _refusals(cursor: Cursor, known: Known, found: Sequence[Part]) -> Iterator[R
     yield from refusals.of_rights(cursor, [part.work for part in found])
     yield from refusals.of_columns(cursor, known.catalogue, found)
     yield from refusals.of_keys(known, found)
+<<<<<<< HEAD
     yield from refusals.of_objects(cursor, found)
     yield from of_objections(cursor)
 
@@ -217,3 +219,6 @@ def _warnings(steps: Sequence[Step], found: Sequence[Part]) -> Iterator[str]:
         for column in part.changed:
             if column.strategy is Strategy.REDACT:
                 yield f'"{name}.{column.name}" may say of the person what they are not known by'
+=======
+    yield from untellable(known.catalogue, known.reaches, read_recipients(cursor))
+>>>>>>> no
