@@ -202,9 +202,9 @@ def _refusals(cursor: Cursor, known: Known, found: Sequence[Part]) -> Iterator[R
     yield from refusals.of_rights(cursor, [part.work for part in found])
     yield from refusals.of_columns(cursor, known.catalogue, found)
     yield from refusals.of_keys(known, found)
-<<<<<<< HEAD
     yield from refusals.of_objects(cursor, found)
     yield from of_objections(cursor)
+    yield from untellable(known.catalogue, known.reaches, read_recipients(cursor))
 
 
 def _warnings(steps: Sequence[Step], found: Sequence[Part]) -> Iterator[str]:
@@ -219,6 +219,3 @@ def _warnings(steps: Sequence[Step], found: Sequence[Part]) -> Iterator[str]:
         for column in part.changed:
             if column.strategy is Strategy.REDACT:
                 yield f'"{name}.{column.name}" may say of the person what they are not known by'
-=======
-    yield from untellable(known.catalogue, known.reaches, read_recipients(cursor))
->>>>>>> no
