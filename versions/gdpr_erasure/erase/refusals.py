@@ -11,15 +11,16 @@ from typing import Final
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.sql import SQL, Identifier
 
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.identifiers import SUBJECT
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keeping import of_table
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import Action, Refusal
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.parts import Known, Part
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import STATEMENTS, Live
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.statements import Work
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.statements import Work, located
 from spotify_ai_agent_migrations.versions.gdpr_erasure.fitting import misfits
 from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach, unreached
 from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Catalogue, Column, Edge, Strategy
-from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import identifier
+from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import Escaped, identifier, source_of
 from spotify_ai_agent_migrations.versions.gdpr_erasure.refusing import refused
 
 _QUARANTINE: Final = re.compile(r"rollback_[0-9a-f]{12}")
@@ -108,6 +109,7 @@ def of_rights(cursor: Cursor, works: Sequence[Work]) -> Iterator[Refusal]:
             "tables": [work.reach.name for work in works],
             "actions": [work.action.value.upper() for work in works],
             "columns": [json.dumps([one.column for one in work.changes]) for work in works],
+            "asked": [json.dumps(sorted(_asked(work))) for work in works],
         },
     )
     answers = cursor.fetchall()
@@ -128,3 +130,28 @@ def of_rights(cursor: Cursor, works: Sequence[Work]) -> Iterator[Refusal]:
             yield Refusal(name, "is append-only, and its strategies change it", _STRATEGY)
         if cannot:
             yield Refusal(name, "cannot be written to from here", "erase it where it is stored")
+
+
+def _asked(work: Work) -> set[str]:
+    """Return the columns that have to be read to find the rows, and to compare what they hold."""
+    naming = {name for way in work.reach.ways for edge in way[-1:] for name in edge.from_columns}
+    own = {work.reach.subject_key} if () in work.reach.ways else set()
+    return {*work.key, *work.objects, *naming, *own, *(one.column for one in work.changes)}
+
+
+def of_objects(cursor: Cursor, parts: Sequence[Part]) -> Iterator[Refusal]:
+    """Yield the columns of large objects that nobody who erases may delete."""
+    for part in parts:
+        for name in part.work.objects:
+            statement = SQL(STATEMENTS["foreign_objects"]).format(
+                source=source_of(part.work.reach),
+                rows=located(part.work.reach),
+                column=Escaped(Identifier(name)),
+            )
+            cursor.execute(statement, {"subject": SUBJECT})
+            if cursor.fetchone() == (True,):
+                yield Refusal(
+                    f"{part.work.reach.name}.{name}",
+                    "names large objects of which agent_owner is no owner",
+                    "ALTER LARGE OBJECT … OWNER TO agent_owner",
+                )
