@@ -2710,6 +2710,7 @@ $revision$
 # A statement that names nobody who is erased costs one look-up of an index a row: a subquery of its own, which the planner
 # makes no join of, however many have been erased and whatever it was planned for. What is looked at was committed before
 # the trigger began; that the snapshot of a transaction may be older is why an erasure waits for all of them.
+# What erases one person passes in the rows of another who is erased at the same time.
 # An update passes where nothing about the person changes but to NULL: a backfill of other columns meets their row as well.
 _GUARDING = r"""
 CREATE FUNCTION ops.guarded_columns(guarded text, subject name) RETURNS text[]
@@ -2794,7 +2795,8 @@ BEGIN
                                ELSE '%2$s' END,
                           subject.name,
                           format('(SELECT true FROM ops.tombstones AS stone WHERE stone.subject_id = %s'
-                                 ' AND stone.worker_xid IS DISTINCT FROM working)',
+                                 ' AND stone.worker_xid IS DISTINCT FROM working'
+                                 ' AND NOT EXISTS (SELECT FROM ops.tombstones AS own WHERE own.worker_xid = working))',
                                  CASE WHEN type.oid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN format('written.%I', subject.name)
                                       WHEN type.typelem IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN 'one.id'
                                       ELSE format($text$CASE WHEN %1$s::text ~ '^[0-9]{1,18}$' THEN %1$s::text::bigint END$text$,
