@@ -98,7 +98,7 @@ def test_every_guarded_table_refuses_a_row_of_somebody_hidden_and_takes_one_of_a
     hide(scene, ADA.id)
     for table, statement in INSERTS.items():
         assert refused(scene, statement % {"id": ADA.id}) == SOONER.get(table, f"{table}_guard_insert")
-        assert done(scene, statement % {"id": BOB.id}) == 1, table
+        assert done(scene, statement % {"id": BOB.id}) > 0, table
 
 
 def test_nobody_registers_under_the_number_of_somebody_who_was_hidden(scene: str) -> None:
@@ -142,16 +142,13 @@ def test_whatever_says_something_new_of_them_is_refused(
 
 def test_copy_is_refused_as_well(scene: str) -> None:
     hide(scene, ADA.id)
+    copy = "COPY listens (user_id, track_id, listened_at) FROM STDIN"
+    line = "{}\t10001\t2026-02-01\n"
     with connected(scene) as connection, connection.cursor() as cursor:
-        for person, taken in ((BOB.id, 1), (ADA.id, 0)):
-            file = io.StringIO(f"{person}\t10001\t2026-02-01\n")
-            try:
-                cursor.copy_expert("COPY listens (user_id, track_id, listened_at) FROM STDIN", file)
-            except psycopg2.errors.CheckViolation as error:
-                assert error.diag.constraint_name == "listens_guard_insert"
-                assert taken == 0
-            else:
-                assert taken == 1
+        cursor.copy_expert(copy, io.StringIO(line.format(BOB.id)))
+        assert cursor.rowcount == 1
+        with pytest.raises(psycopg2.errors.CheckViolation, match="takes nothing of a person who is erased"):
+            cursor.copy_expert(copy, io.StringIO(line.format(BOB.id) + line.format(ADA.id)))
 
 
 @pytest.mark.parametrize(
@@ -240,7 +237,7 @@ def test_a_guard_of_a_later_table_takes_arrays_and_text_too(scene: str) -> None:
     ):
         assert refused(scene, insert.format(9, who, members)) == "chat_guard_insert"
     assert refused(scene, "UPDATE chat SET who = 880000222") == "chat_guard_update"
-    with pytest.raises(psycopg2.errors.UndefinedColumn, match='table "public.chat" has no column "whom"'):
+    with pytest.raises(psycopg2.errors.UndefinedColumn, match='has no column "whom"'):
         rows(scene, "SELECT ops.guard_table_v1('public.chat', 'whom')")
 
 
