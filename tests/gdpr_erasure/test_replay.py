@@ -14,6 +14,7 @@ from partitioning.test_replicas import as_owner, folder_of, started
 from psycopg2.extensions import parse_dsn
 
 from spotify_ai_agent_migrations.versions.core.errors import FileError, SettingsError
+from spotify_ai_agent_migrations.versions.core.locks import lock_key
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.core.signing import make_keys
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase import hiding
@@ -180,10 +181,10 @@ def test_one_that_fails_keeps_the_gate_shut_and_nobody_else_from_being_erased(
     first = erase_user(ADA.id, url=entangled)
     erase_user(BOB.id, url=entangled)
     copy = restore()
-    with connected(copy, autocommit=False) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT FROM users WHERE id = %s FOR UPDATE", (ADA.id,))
-        done = replay(ledger, copy, wait_s=0.2)
-        connection.rollback()
+    with connected(copy) as connection, connection.cursor() as cursor:
+        # Somebody erases her at this moment, and takes long.
+        cursor.execute("SELECT pg_advisory_lock(%s)", (lock_key(f"erasure of {ADA.id}"),))
+        done = replay(ledger, copy, wait_s=1)
     assert [one.erasure for one in done.failures] == [first.id]
     assert (done.erased, done.is_open) == (1, False)
     assert str(ADA.id) not in done.failures[0].problem

@@ -2,7 +2,8 @@
 
 In the order of the ledger, each by the same erasure as the first time. A person is known by number and
 instant of registration together, so nobody is erased who was given a number again, or came back and
-registered anew. Again it finds nothing to do. The application is let in once nobody is left and nothing is in doubt.
+registered anew. Again it finds nothing to do. The application is let in once nobody is left and nothing is
+in doubt.
 """
 
 from __future__ import annotations
