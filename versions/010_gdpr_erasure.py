@@ -556,7 +556,7 @@ def _create_personal_data() -> None:
         sa.CheckConstraint(
             "CASE strategy WHEN 'constant' THEN strategy_args ? 'value'"
             " WHEN 'generalise' THEN strategy_args ? 'to'"
-            " WHEN 'json' THEN strategy_args ? 'paths'"
+            " WHEN 'json' THEN num_nonnulls(strategy_args -> 'paths', strategy_args -> 'keep') = 1"
             " WHEN 'keep' THEN class = 'none' OR strategy_args ? 'why'"
             " ELSE true END",
             name="personal_data_strategy_args_check",
@@ -1839,6 +1839,16 @@ DECLARE
     request CONSTANT public.data_subject_requests := ops.open_request(request_id, at);
     late CONSTANT boolean := coalesce(at >= request.due_at, false);
 BEGIN
+    IF request.kind = 'erasure'
+       AND EXISTS (SELECT FROM public.users AS person WHERE person.id = request.user_id)
+       AND NOT EXISTS (SELECT
+                         FROM ops.erasures AS erasure
+                        WHERE erasure.subject_id = request.user_id
+                          AND erasure.state = 'certified') THEN
+        RAISE EXCEPTION 'request % is for erasure, and there is no certificate of one', request_id
+              USING ERRCODE = 'object_not_in_prerequisite_state',
+                    HINT = 'erase the person: the certificate completes the request';
+    END IF;
     UPDATE public.data_subject_requests AS asked
        SET status = 'completed', paused_days = ops.paused_days(asked, at), paused_at = NULL, closed_at = at
      WHERE asked.id = request_id;
@@ -3165,8 +3175,10 @@ COMMENT ON FUNCTION ops.horizon_blockers_v1(uuid) IS
     'What an erasure still waits for: sessions and prepared transactions older than its horizon, or that see what was before it';
 """
 
-# The trail stays as it was committed to. Entries that name a person by their number lose it, whether they are sealed or
-# not, which is told of each; then the mapping of their pseudonym goes, unless a hold keeps what it leads to.
+# The trail stays as it was committed to. Entries that name a person lose what does so, be it their number or that of a
+# row about them that is kept, whether they are sealed or not. That each was redacted is told, but not of which: who
+# knew which entries one erasure redacted would know by their pseudonym all that person did. Then the mapping of the
+# pseudonym goes, unless a hold keeps what it leads to.
 _FORGETTING = """
 CREATE FUNCTION ops.is_trail_held(subject bigint) RETURNS boolean
 LANGUAGE sql STABLE
@@ -3178,17 +3190,31 @@ SET search_path = pg_catalog, pg_temp AS $function$
 $function$;
 COMMENT ON FUNCTION ops.is_trail_held(bigint) IS 'Whether a hold keeps it known whom entries of the trail are about';
 
-CREATE FUNCTION ops.numbered_types() RETURNS text[]
-LANGUAGE sql STABLE
+CREATE FUNCTION ops.entries_naming(subject bigint) RETURNS TABLE (entity_id bigint, entity_type text)
+LANGUAGE sql STABLE ROWS 20
 SET search_path = pg_catalog, pg_temp AS $function$
-    SELECT coalesce(array_agg(DISTINCT edge.discriminator_value), '{}')
+    SELECT subject, edge.discriminator_value
       FROM ops.personal_edges AS edge
      WHERE edge.from_table = 'public.audit_log'
        AND edge.from_columns = '{entity_id}'
        AND edge.to_table = 'public.users'
        AND edge.kind = 'polymorphic'
+     UNION
+    SELECT request.id, kind.name
+      FROM public.data_subject_requests AS request
+     CROSS JOIN (VALUES ('data_subject_request'), ('data_subject_request_event')) AS kind (name)
+     WHERE request.user_id = subject
+     UNION
+    SELECT hold.id, 'legal_hold'
+      FROM ops.legal_holds AS hold
+     WHERE hold.subject_id = subject
+     UNION
+    SELECT event.id, 'consent_event'
+      FROM public.consent_events AS event
+     WHERE event.user_id = subject
 $function$;
-COMMENT ON FUNCTION ops.numbered_types() IS 'The kinds of things whose entries in the trail carry the number of a person';
+COMMENT ON FUNCTION ops.entries_naming(bigint) IS
+    'What entries of the trail are about that lead to a person: their number, or a row about them that outlives them';
 
 CREATE FUNCTION ops.is_remembered(subject bigint) RETURNS boolean
 LANGUAGE sql STABLE
@@ -3196,9 +3222,9 @@ SET search_path = pg_catalog, pg_temp AS $function$
     SELECT NOT ops.is_trail_held(subject)
            AND (EXISTS (SELECT FROM ops.pseudonyms AS pseudonym WHERE pseudonym.user_id = subject)
                 OR EXISTS (SELECT
-                             FROM public.audit_log AS entry
-                            WHERE entry.entity_id = subject
-                              AND entry.entity_type = ANY (ops.numbered_types())))
+                             FROM ops.entries_naming(subject) AS named
+                             JOIN public.audit_log AS entry
+                               ON entry.entity_id = named.entity_id AND entry.entity_type = named.entity_type))
            OR EXISTS (SELECT
                         FROM public.users AS person
                        WHERE person.id = subject
@@ -3210,6 +3236,8 @@ CREATE FUNCTION ops.redact_subject(subject bigint) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
+    acting CONSTANT bigint := ops.acting_ref();
+    took CONSTANT text[] := '{entity_id,entity_key,request_id,payload,salt}';
     redacted_count bigint;
 BEGIN
     WITH gone AS (
@@ -3227,15 +3255,22 @@ BEGIN
                request_id = NULL,
                payload = NULL,
                salt = NULL
-         WHERE entry.entity_id = subject
-           AND entry.entity_type = ANY (ops.numbered_types())
+          FROM ops.entries_naming(subject) AS named
+         WHERE entry.entity_id = named.entity_id
+           AND entry.entity_type = named.entity_type
            AND entry.redacted IS NULL
         RETURNING entry.id
     ), told AS (
-        INSERT INTO public.audit_log (entity_type, entity_id, action, actor_type, actor_ref, changed_columns)
-        SELECT 'audit_entry', gone.id, 'redact', 'service', ops.acting_ref(),
-               ARRAY['entity_id', 'entity_key', 'request_id', 'payload', 'salt']
-          FROM gone
+        -- An entry that is redacted as it is written.
+        INSERT INTO public.audit_log (id, xid, created_at, entity_type, entity_id, action, actor_type, actor_ref, changed_columns,
+                                      salt, redacted, commitment)
+        SELECT telling.id, telling.xid, telling.at, 'audit_entry', 0, 'redact', 'service', acting, took, NULL, telling.private,
+               ops.audit_commitment_v1(telling.id, telling.xid, telling.at, 'audit_entry', 'redact', 'service', acting, NULL, took,
+                                       telling.private)
+          FROM (SELECT nextval('public.audit_log_id_seq') AS id, pg_current_xact_id() AS xid, clock_timestamp() AS at,
+                       ops.audit_private_v1(uuid_send(gen_random_uuid()), gone.id, NULL, NULL, NULL) AS private
+                  FROM gone
+                OFFSET 0) AS telling
         RETURNING id
     )
     SELECT count(*)
@@ -3244,7 +3279,7 @@ BEGIN
     RETURN redacted_count;
 END
 $function$;
-COMMENT ON FUNCTION ops.redact_subject(bigint) IS 'Take the number of a person from the entries that carry it, and tell so of each';
+COMMENT ON FUNCTION ops.redact_subject(bigint) IS 'Take from entries what names a person, and tell how many they were, one by one';
 
 CREATE FUNCTION ops.forget_subject_v1(erasure uuid) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
@@ -3346,7 +3381,7 @@ DROP FUNCTION ops.pseudonyms_stay();
 DROP FUNCTION ops.forget_subject_v1(uuid);
 DROP FUNCTION ops.redact_subject(bigint);
 DROP FUNCTION ops.is_remembered(bigint);
-DROP FUNCTION ops.numbered_types();
+DROP FUNCTION ops.entries_naming(bigint);
 DROP FUNCTION ops.is_trail_held(bigint);
 DROP FUNCTION ops.horizon_blockers_v1(uuid);
 DROP FUNCTION ops.certify_erasure_v1(uuid, text);
@@ -3380,6 +3415,7 @@ def _create_plans() -> None:
         "erasure_secrets",
         sa.Column("erasure_id", UUID(as_uuid=True), nullable=False, comment="none: the erasure"),
         sa.Column("secret", BYTEA, server_default=sa.text("uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())"), nullable=False, comment="none: at random; what stands for its person in rows that stay is made of it"),
+        sa.Column("known", ARRAY(sa.Text), server_default=sa.text("'{}'"), nullable=False, comment="identifier: what the person is known by, to be looked for at the end by a session that never saw it"),
         sa.PrimaryKeyConstraint("erasure_id", name="erasure_secrets_pkey"),
         sa.ForeignKeyConstraint(["erasure_id"], ["ops.erasures.id"], name="erasure_secrets_erasure_id_fkey"),
         sa.CheckConstraint("octet_length(secret) = 32", name="erasure_secrets_secret_check"),
@@ -3395,7 +3431,7 @@ def _drop_plans() -> None:
 
 
 # What is made of the secret is the same in every session of one erasure, and nobody can make it again afterwards.
-_PLANS = """
+_PLANS = r"""
 CREATE FUNCTION ops.erasures_keep_secret() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
@@ -3446,9 +3482,146 @@ RETURN sha256('agentdb erasure 1'::bytea || secret || convert_to(told, 'UTF8'));
 COMMENT ON FUNCTION ops.erasure_noise_v1(bytea, text) IS 'Bytes that say nothing to who does not have the secret';
 GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.erasure_noise_v1(bytea, text) TO agent_eraser;
 
+CREATE FUNCTION ops.known_v1(erasure uuid, found text[]) RETURNS text[]
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    UPDATE ops.erasure_secrets AS kept
+       SET known = ARRAY(SELECT one.value FROM unnest(kept.known || known_v1.found) AS one (value) GROUP BY one.value)
+     WHERE kept.erasure_id = known_v1.erasure
+    RETURNING kept.known
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.known_v1(uuid, text[]) FROM PUBLIC;
+COMMENT ON FUNCTION ops.known_v1(uuid, text[]) IS 'Keep what the person of an erasure is known by until nothing is left of them; returns all of it';
+GRANT EXECUTE ON FUNCTION ops.known_v1(uuid, text[]) TO agent_eraser;
+-- Whether there is one, and not what it is.
+GRANT SELECT (erasure_id) ON ops.erasure_secrets TO agent_eraser;
+
+-- A path is an array of steps: the name of a member, the place of an element, or null for all of them. As in a lax
+-- jsonpath, a name asked of an array is asked of each of its elements, and what is not there is no error.
+CREATE FUNCTION ops.json_without_path(document jsonb, path jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    step CONSTANT jsonb := path -> 0;
+    behind CONSTANT jsonb := path - 0;
+    kind CONSTANT text := jsonb_typeof(document);
+    told CONSTANT text := jsonb_typeof(step);
+    is_last CONSTANT boolean := behind = '[]';
+BEGIN
+    IF kind = 'array' AND told = 'string' THEN
+        RETURN (SELECT coalesce(jsonb_agg(ops.json_without_path(item.value, path) ORDER BY item.place), '[]')
+                  FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place));
+    ELSIF kind = 'array' AND told IN ('null', 'number') THEN
+        RETURN (SELECT coalesce(jsonb_agg(CASE WHEN told = 'null' OR item.place - 1 = (step #>> '{}')::bigint
+                                               THEN ops.json_without_path(item.value, behind) ELSE item.value END ORDER BY item.place)
+                                FILTER (WHERE NOT is_last OR (told = 'number' AND item.place - 1 <> (step #>> '{}')::bigint)), '[]')
+                  FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place));
+    ELSIF kind = 'object' AND told IN ('null', 'string') THEN
+        RETURN (SELECT coalesce(jsonb_object_agg(member.key, CASE WHEN told = 'null' OR member.key = step #>> '{}'
+                                                                  THEN ops.json_without_path(member.value, behind) ELSE member.value END)
+                                FILTER (WHERE NOT is_last OR (told = 'string' AND member.key <> step #>> '{}')), '{}')
+                  FROM jsonb_each(document) AS member);
+    END IF;
+    RETURN document;
+END
+$function$;
+COMMENT ON FUNCTION ops.json_without_path(jsonb, jsonb) IS 'A document without what a path leads to';
+
+CREATE FUNCTION ops.json_without_v1(document jsonb, paths jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    rest jsonb := document;
+    path jsonb;
+BEGIN
+    FOR path IN SELECT listed.value FROM jsonb_array_elements(paths) AS listed
+    LOOP
+        rest := ops.json_without_path(rest, path);
+    END LOOP;
+    RETURN rest;
+END
+$function$;
+COMMENT ON FUNCTION ops.json_without_v1(jsonb, jsonb) IS 'A document without what some paths lead to';
+
+CREATE FUNCTION ops.json_only_v1(document jsonb, paths jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    kind CONSTANT text := jsonb_typeof(document);
+BEGIN
+    IF paths IS NULL THEN
+        RETURN NULL;
+    ELSIF EXISTS (SELECT FROM jsonb_array_elements(paths) AS path WHERE path.value = '[]') THEN
+        RETURN document;
+    ELSIF kind = 'array' THEN
+        RETURN (SELECT coalesce(jsonb_agg(kept.value ORDER BY item.place) FILTER (WHERE kept.value IS NOT NULL), '[]')
+                  FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place)
+                 CROSS JOIN LATERAL (
+                       SELECT ops.json_only_v1(item.value, jsonb_agg(CASE WHEN jsonb_typeof(path.value -> 0) = 'string'
+                                                                          THEN path.value ELSE path.value - 0 END)) AS value
+                         FROM jsonb_array_elements(paths) AS path
+                        WHERE jsonb_typeof(path.value -> 0) <> 'number' OR (path.value ->> 0)::bigint = item.place - 1) AS kept);
+    ELSIF kind = 'object' THEN
+        RETURN (SELECT coalesce(jsonb_object_agg(member.key, kept.value) FILTER (WHERE kept.value IS NOT NULL), '{}')
+                  FROM jsonb_each(document) AS member
+                 CROSS JOIN LATERAL (
+                       SELECT ops.json_only_v1(member.value, jsonb_agg(path.value - 0)) AS value
+                         FROM jsonb_array_elements(paths) AS path
+                        WHERE path.value -> 0 IN ('null', to_jsonb(member.key))) AS kept);
+    END IF;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION ops.json_only_v1(jsonb, jsonb) IS 'A document with what some paths lead to and nothing else; NULL where that is nothing';
+
+-- In the form in which compatible characters are the same, where a text holds somebody; as it was where it does not.
+CREATE FUNCTION ops.redacted_v1(told text, sought text, mark text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    plain CONSTANT text := CASE WHEN octet_length(told) = char_length(told) THEN told ELSE normalize(told, NFKC) END;
+BEGIN
+    RETURN CASE WHEN plain ~* sought THEN regexp_replace(plain, sought, replace(mark, '\', '\\'), 'gi') ELSE told END;
+END
+$function$;
+COMMENT ON FUNCTION ops.redacted_v1(text, text, text) IS 'A text with a mark where it holds what is sought';
+
+CREATE FUNCTION ops.json_redacted_v1(document jsonb, sought text, mark text, number text) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    RETURN CASE jsonb_typeof(document)
+        WHEN 'string' THEN to_jsonb(CASE WHEN document #>> '{}' = number THEN mark
+                                         ELSE coalesce(ops.redacted_v1(document #>> '{}', sought, mark), document #>> '{}') END)
+        WHEN 'number' THEN CASE WHEN document #>> '{}' = number THEN 'null' ELSE document END
+        WHEN 'array' THEN (SELECT coalesce(jsonb_agg(ops.json_redacted_v1(item.value, sought, mark, number) ORDER BY item.place), '[]')
+                             FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place))
+        WHEN 'object' THEN (SELECT coalesce(jsonb_object_agg(CASE WHEN member.key = number THEN mark
+                                                                  ELSE coalesce(ops.redacted_v1(member.key, sought, mark), member.key) END,
+                                                             ops.json_redacted_v1(member.value, sought, mark, number)), '{}')
+                              FROM jsonb_each(document) AS member)
+        ELSE document
+    END;
+END
+$function$;
+COMMENT ON FUNCTION ops.json_redacted_v1(jsonb, text, text, text) IS 'A document with a mark wherever it holds what is sought, or a number';
+
+-- Whoever erases does not own what others have stored.
+CREATE FUNCTION ops.unlink_large_object_v1(object oid) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    RETURN EXISTS (SELECT FROM pg_largeobject_metadata AS stored WHERE stored.oid = object) AND lo_unlink(object) = 1;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.unlink_large_object_v1(oid) FROM PUBLIC;
+COMMENT ON FUNCTION ops.unlink_large_object_v1(oid) IS 'Delete a large object; tells whether there was one';
+
+GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.unlink_large_object_v1(oid) TO agent_eraser;
+
 DO $revision$
 BEGIN
-    PERFORM ops.classify_table_v1('ops.erasure_secrets');
+    PERFORM ops.classify_table_v1('ops.erasure_secrets', strategy => 'keep', strategy_args => '{"why": "gone as soon as nothing is left of the person"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
 END
 $revision$;
 """
@@ -3458,6 +3631,13 @@ DELETE FROM ops.personal_data AS entry
  WHERE entry.table_name = 'ops.erasure_secrets';
 DROP TRIGGER erasures_take_secret ON ops.erasures;
 DROP TRIGGER erasures_give_secret ON ops.erasures;
+DROP FUNCTION ops.unlink_large_object_v1(oid);
+DROP FUNCTION ops.json_redacted_v1(jsonb, text, text, text);
+DROP FUNCTION ops.redacted_v1(text, text, text);
+DROP FUNCTION ops.json_only_v1(jsonb, jsonb);
+DROP FUNCTION ops.json_without_v1(jsonb, jsonb);
+DROP FUNCTION ops.json_without_path(jsonb, jsonb);
+DROP FUNCTION ops.known_v1(uuid, text[]);
 DROP FUNCTION ops.erasure_noise_v1(bytea, text);
 DROP FUNCTION ops.erasure_secret_v1(bigint);
 DROP FUNCTION ops.erasures_keep_secret();
@@ -3479,6 +3659,7 @@ def _create_ledger() -> None:
         sa.Column("table_oid", OID, nullable=False, comment="none: number of this table there, which a restored dump has another of"),
         sa.Column("server_started_at", sa.DateTime(timezone=True), server_default=sa.text("pg_postmaster_start_time()"), nullable=False, comment="none: start of the server that was last found to be the same"),
         sa.Column("follows_promotion", sa.Boolean, server_default=sa.false(), nullable=False, comment="none: whether it stays open when a standby is promoted"),
+        sa.Column("follows_restart", sa.Boolean, server_default=sa.true(), nullable=False, comment="none: whether it stays open when the server starts, before the ledger was looked at"),
         sa.Column("opened_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: when the application was let in"),
         sa.Column("ledger_hash", BYTEA, comment="none: last line of the ledger that was replayed then"),
         sa.Column("erased_again", sa.BigInteger, server_default="0", nullable=False, comment="none: how many were erased again then"),
@@ -3497,9 +3678,9 @@ def _drop_ledger() -> None:
     op.drop_table("erasure_gate", schema="ops")
 
 
-# A dump that is restored has new tables, a backup a new history, another server another identifier. A copy of the files
-# that is started as it is has all of them: whoever puts one back closes the gate by hand. A copy by CREATE DATABASE …
-# TEMPLATE is of now, and takes its tombstones along.
+# A dump that is restored has new tables, a backup a new history, another server another identifier. A snapshot of the
+# disks has all of them and looks like a restart: until the ledger is looked at, or for whoever does not wait for that.
+# A copy by CREATE DATABASE … TEMPLATE is of now, and takes its tombstones along.
 _GATE = """
 CREATE FUNCTION ops.server_timeline() RETURNS integer
 LANGUAGE sql VOLATILE PARALLEL SAFE
@@ -3509,15 +3690,23 @@ SET search_path = pg_catalog, pg_temp AS $function$
 $function$;
 COMMENT ON FUNCTION ops.server_timeline() IS 'Which of its histories the server writes; NULL on a standby, which writes none';
 
+CREATE FUNCTION ops.is_same_place(gate ops.erasure_gate, here oid) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT gate.closed_at IS NULL
+           AND gate.table_oid = here
+           AND gate.system_identifier = (SELECT control.system_identifier::text FROM pg_control_system() AS control)
+           AND (gate.follows_promotion OR gate.timeline = coalesce(ops.server_timeline(), gate.timeline))
+$function$;
+COMMENT ON FUNCTION ops.is_same_place(ops.erasure_gate, oid) IS 'Whether this is the history of the server, and the table, where the application was let in';
+
 CREATE FUNCTION ops.gate_is_open_v1() RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp AS $function$
     SELECT EXISTS (SELECT
                      FROM ops.erasure_gate AS gate
-                    WHERE gate.closed_at IS NULL
-                      AND gate.table_oid = gate.tableoid
-                      AND gate.system_identifier = (SELECT control.system_identifier::text FROM pg_control_system() AS control)
-                      AND (gate.follows_promotion OR gate.timeline = coalesce(ops.server_timeline(), gate.timeline)))
+                    WHERE ops.is_same_place(gate, gate.tableoid)
+                      AND (gate.follows_restart OR gate.server_started_at = pg_postmaster_start_time() OR pg_is_in_recovery()))
 $function$;
 REVOKE EXECUTE ON FUNCTION ops.gate_is_open_v1() FROM PUBLIC;
 COMMENT ON FUNCTION ops.gate_is_open_v1() IS 'Whether the application was let in here, in this history of this server';
@@ -3588,7 +3777,7 @@ BEGIN
     UPDATE ops.erasure_gate AS gate
        SET server_started_at = pg_postmaster_start_time()
      WHERE gate.server_started_at <> pg_postmaster_start_time()
-       AND ops.gate_is_open_v1();
+       AND ops.is_same_place(gate, gate.tableoid);
     RETURN FOUND;
 END
 $function$;
@@ -3596,15 +3785,16 @@ REVOKE EXECUTE ON FUNCTION ops.recognise_server_v1() FROM PUBLIC;
 COMMENT ON FUNCTION ops.recognise_server_v1() IS
     'Remember, after a restart, that this is the server where the application was let in; until then each query looks for itself';
 
-CREATE FUNCTION ops.follow_promotion_v1(followed boolean) RETURNS void
+CREATE FUNCTION ops.trust_server_v1(promotion boolean, restart boolean) RETURNS void
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
     UPDATE ops.erasure_gate AS gate
-       SET follows_promotion = followed
+       SET follows_promotion = promotion,
+           follows_restart = restart
 $function$;
-REVOKE EXECUTE ON FUNCTION ops.follow_promotion_v1(boolean) FROM PUBLIC;
-COMMENT ON FUNCTION ops.follow_promotion_v1(boolean) IS
-    'Say whether a promoted standby lets the application in: only where it lacks nothing that was committed, and backups are restored elsewhere';
+REVOKE EXECUTE ON FUNCTION ops.trust_server_v1(boolean, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION ops.trust_server_v1(boolean, boolean) IS
+    'Say whether the application is let in before the ledger is looked at: by a promoted standby, which may lack the last erasures and looks like a backup; and by a server that starts, which looks like a snapshot of its disks';
 
 CREATE FUNCTION ops.begin_again_v1() RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
@@ -3632,7 +3822,7 @@ COMMENT ON FUNCTION ops.begin_again_v1() IS
 
 GRANT SELECT ON ops.erasure_gate TO agent_eraser, agent_privacy, agent_auditor, agent_monitor;
 GRANT EXECUTE ON FUNCTION public.erasure_gate_v1(), ops.gate_is_open_v1() TO agent_app, agent_readonly, agent_eraser, agent_privacy, agent_auditor, agent_monitor;
-GRANT EXECUTE ON FUNCTION ops.close_gate_v1(), ops.follow_promotion_v1(boolean) TO agent_privacy;
+GRANT EXECUTE ON FUNCTION ops.close_gate_v1(), ops.trust_server_v1(boolean, boolean) TO agent_privacy;
 GRANT EXECUTE ON FUNCTION ops.close_gate_v1(), ops.open_gate_v1(bytea, bigint), ops.begin_again_v1(), ops.recognise_server_v1() TO agent_eraser;
 DO $revision$
 BEGIN
@@ -3646,12 +3836,13 @@ _DROP_GATE = """
 DELETE FROM ops.personal_data AS entry
  WHERE entry.table_name = 'ops.erasure_gate';
 DROP FUNCTION ops.begin_again_v1();
-DROP FUNCTION ops.follow_promotion_v1(boolean);
+DROP FUNCTION ops.trust_server_v1(boolean, boolean);
 DROP FUNCTION ops.recognise_server_v1();
 DROP FUNCTION ops.open_gate_v1(bytea, bigint);
 DROP FUNCTION ops.close_gate_v1();
 DROP FUNCTION public.erasure_gate_v1();
 DROP FUNCTION ops.gate_is_open_v1();
+DROP FUNCTION ops.is_same_place(ops.erasure_gate, oid);
 DROP FUNCTION ops.server_timeline();
 """
 
@@ -3814,8 +4005,13 @@ REVOKE EXECUTE ON FUNCTION ops.queue_notice_v1(uuid, uuid, text, text, bytea),
                            ops.note_problem_v1(uuid, text),
                            ops.end_notice_v1(uuid, text, text)
     FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ops.queue_notice_v1(uuid, uuid, text, text, bytea),
+                          ops.claim_notice_v1(text[], interval, interval),
+                          ops.note_problem_v1(uuid, text),
+                          ops.end_notice_v1(uuid, text, text)
+    TO agent_eraser;
 GRANT EXECUTE ON FUNCTION ops.end_notice_v1(uuid, text, text) TO agent_privacy;
-GRANT SELECT ON ops.erasure_notices TO agent_privacy;
+GRANT SELECT ON ops.erasure_notices TO agent_eraser, agent_privacy;
 GRANT SELECT (id, erasure_id, recipient, queued_at, due_at, attempts, tried_at, problem, outcome, ended_at, ended_by, receipt, key_id)
     ON ops.erasure_notices TO agent_auditor;
 
@@ -3941,25 +4137,33 @@ GRANT EXECUTE ON FUNCTION public.subject_key_v1(bigint),
                           public.keep_subject_key_v1(bigint, uuid, bytea, text),
                           public.is_key_destroyed_v1(uuid)
     TO agent_app;
+GRANT EXECUTE ON FUNCTION public.subject_key_v1(bigint), public.is_key_destroyed_v1(uuid) TO agent_privacy;
 GRANT EXECUTE ON FUNCTION ops.old_keys_v1(text, integer), ops.rewrap_key_v1(uuid, bytea, text, text) TO agent_privacy;
 
 ALTER TABLE ops.subject_keys ENABLE ROW LEVEL SECURITY;
 CREATE POLICY subject_keys_privacy ON ops.subject_keys FOR SELECT TO agent_privacy
     USING (subject_id = NULLIF(current_setting('app.subject_id', true), '')::bigint);
 GRANT SELECT ON ops.subject_keys, ops.destroyed_keys TO agent_privacy;
--- It destroys keys, and reads none.
-GRANT SELECT (subject_id), DELETE ON ops.subject_keys TO agent_eraser;
 GRANT SELECT ON ops.destroyed_keys TO agent_auditor;
 
 DO $revision$
 BEGIN
+    PERFORM ops.guard_table_v1('ops.subject_keys', 'subject_id');
     PERFORM ops.classify_table_v1('ops.subject_keys', strategy => 'delete', origin => 'observed', purposes => '{security}', legal_basis => 'legitimate_interests');
     PERFORM ops.classify_table_v1('ops.destroyed_keys');
 END
 $revision$;
+-- Who erases destroys keys, and reads none.
+REVOKE SELECT, UPDATE ON ops.subject_keys FROM agent_eraser;
+GRANT SELECT (subject_id, key_id) ON ops.subject_keys TO agent_eraser;
 """
 
 _DROP_SUBJECT_KEYS = """
+DO $revision$
+BEGIN
+    PERFORM ops.unguard_table_v1('ops.subject_keys');
+END
+$revision$;
 DELETE FROM ops.personal_data AS entry
  WHERE entry.table_name IN ('ops.subject_keys', 'ops.destroyed_keys');
 DROP FUNCTION ops.rewrap_key_v1(uuid, bytea, text, text);
@@ -3978,11 +4182,221 @@ DROP FUNCTION ops.key_of_v1(bytea);
 
 
 def _create_residue() -> None:
-    pass
+    op.create_table(
+        "backup_policies",
+        sa.Column("name", sa.Text, nullable=False, comment="none: what the backups are called"),
+        sa.Column("kind", sa.Text, nullable=False, comment="none: dump holds rows, files and archive hold whatever is in the files"),
+        sa.Column("kept_for", sa.Interval, nullable=False, comment="none: how long each of them is kept"),
+        sa.PrimaryKeyConstraint("name", name="backup_policies_pkey"),
+        sa.CheckConstraint("name ~ '^[^[:space:]]'", name="backup_policies_name_check"),
+        sa.CheckConstraint("kind IN ('dump', 'files', 'archive')", name="backup_policies_kind_check"),
+        sa.CheckConstraint("kept_for > INTERVAL '0'", name="backup_policies_kept_for_check"),
+        comment="Backups there are, and how long each is kept: when the last copy of what was erased ends",
+        schema="ops",
+    )
+    op.create_table(
+        "rewrites",
+        sa.Column("table_name", sa.Text, nullable=False, comment="none: the table or partition, with its schema, as SQL writes it"),
+        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=False, comment="none: when something was last erased there"),
+        sa.Column("horizon", XID8, nullable=False, comment="none: transactions before this one may still see it"),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False, comment="none: until when its files are to be written anew"),
+        sa.Column("rewritten_at", sa.DateTime(timezone=True), comment="none: when that last began, of those that ended well"),
+        sa.PrimaryKeyConstraint("table_name", name="rewrites_pkey"),
+        comment="Tables whose files hold what was erased until they are written anew, and until when that is to be done",
+        schema="ops",
+    )
+    op.create_index("rewrites_due_at_idx", "rewrites", ["due_at"], schema="ops")
+    execute(_RESIDUE)
 
 
 def _drop_residue() -> None:
-    pass
+    execute(_DROP_RESIDUE)
+    for table in ("rewrites", "backup_policies"):
+        op.drop_table(table, schema="ops")
+
+
+# What needs the owner of the tables is lent to whoever erases, and to nobody else.
+_RESIDUE = """
+CREATE FUNCTION ops.want_rewrite_v1(tables text[], due_within interval) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    INSERT INTO ops.rewrites (table_name, erased_at, horizon, due_at)
+    SELECT DISTINCT quote_ident(namespace.nspname) || '.' || quote_ident(class.relname), statement_timestamp(),
+           pg_snapshot_xmax(pg_current_snapshot()), statement_timestamp() + want_rewrite_v1.due_within
+      FROM unnest(tables) AS wanted (name)
+     CROSS JOIN LATERAL (
+           SELECT to_regclass(wanted.name)::oid AS relation
+            UNION
+           SELECT leaf.relid::oid
+             FROM pg_partition_tree(to_regclass(wanted.name)) AS leaf) AS stored
+      JOIN pg_class AS class ON class.oid = stored.relation AND class.relkind IN ('r', 'm') AND class.relpersistence <> 't'
+      JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+        -- A partition that was never written to holds nothing.
+     WHERE pg_relation_size(class.oid) > 0
+        OR pg_stat_get_tuples_inserted(class.oid) + pg_stat_get_tuples_deleted(class.oid) > 0
+        -- Whoever else wants some of them takes them in the same order.
+     ORDER BY 1
+        ON CONFLICT ON CONSTRAINT rewrites_pkey DO UPDATE
+       SET erased_at = excluded.erased_at,
+           horizon = excluded.horizon,
+           due_at = CASE WHEN rewrites.rewritten_at > rewrites.erased_at THEN excluded.due_at
+                    ELSE least(rewrites.due_at, excluded.due_at) END
+$function$;
+COMMENT ON FUNCTION ops.want_rewrite_v1(text[], interval) IS
+    'Say that something was erased in tables, whose files are to be written anew within a time';
+
+CREATE FUNCTION ops.refresh_view_v1(target regclass, lets_read boolean) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+-- As it was filled: what hides rows from the owner hides them from the view.
+SET row_security = on AS $function$
+BEGIN
+    EXECUTE format('REFRESH MATERIALIZED VIEW %s %s', CASE WHEN lets_read THEN 'CONCURRENTLY' END, target);
+END
+$function$;
+COMMENT ON FUNCTION ops.refresh_view_v1(regclass, boolean) IS 'Fill a materialised view anew, so that nothing erased is left in it';
+
+CREATE FUNCTION ops.analyze_v1(target regclass, column_names name[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    EXECUTE format('ANALYZE %s%s', target,
+                   (SELECT ' (' || string_agg(quote_ident(given.name), ', ') || ')' FROM unnest(column_names) AS given (name)));
+END
+$function$;
+COMMENT ON FUNCTION ops.analyze_v1(regclass, name[]) IS
+    'Count a table anew for the planner, so that nothing erased is left among its most common values; NULL is every column';
+
+CREATE FUNCTION ops.index_statistics_v1(target regclass) RETURNS TABLE (
+    attname name, inherited boolean, null_frac real, avg_width integer, n_distinct real, most_common_vals text,
+    most_common_freqs real[], histogram_bounds text, correlation real, most_common_elems text,
+    most_common_elem_freqs real[], elem_count_histogram real[])
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    place record;
+BEGIN
+    SELECT namespace.nspname AS schema_name, class.relname AS name
+      INTO place
+      FROM pg_class AS class
+      JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+     WHERE class.oid = target
+       AND class.relkind IN ('i', 'I');
+    RETURN QUERY
+    SELECT known.attname, known.inherited, known.null_frac, known.avg_width, known.n_distinct,
+           known.most_common_vals::text, known.most_common_freqs, known.histogram_bounds::text, known.correlation,
+           known.most_common_elems::text, known.most_common_elem_freqs, known.elem_count_histogram
+      FROM pg_stats AS known
+     WHERE known.schemaname = place.schema_name
+       AND known.tablename = place.name;
+END
+$function$;
+COMMENT ON FUNCTION ops.index_statistics_v1(regclass) IS
+    'What the planner knows of the expressions of an index, which only the owner of its table may read';
+
+CREATE FUNCTION ops.restore_statistics_v1(
+    target regclass, column_name name, is_inherited boolean, null_frac real, avg_width integer, n_distinct real,
+    most_common_vals text, most_common_freqs real[], histogram_bounds text, correlation real,
+    most_common_elems text, most_common_elem_freqs real[], elem_count_histogram real[]) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    place record;
+    is_done boolean;
+BEGIN
+    SELECT namespace.nspname::text AS schema_name, class.relname::text AS name
+      INTO STRICT place
+      FROM pg_class AS class
+      JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+     WHERE class.oid = target;
+    -- By way of EXECUTE: servers before 18 do not have these. What is not cleared stays where nothing is given.
+    EXECUTE 'SELECT pg_clear_attribute_stats($1, $2, $3::text, $4)'
+      USING place.schema_name, place.name, column_name, is_inherited;
+    EXECUTE 'SELECT pg_restore_attribute_stats(
+                 ''schemaname'', $1, ''relname'', $2, ''attname'', $3::text, ''inherited'', $4,
+                 ''version'', current_setting(''server_version_num'')::integer,
+                 ''null_frac'', $5, ''avg_width'', $6, ''n_distinct'', $7, ''most_common_vals'', $8,
+                 ''most_common_freqs'', $9, ''histogram_bounds'', $10, ''correlation'', $11,
+                 ''most_common_elems'', $12, ''most_common_elem_freqs'', $13, ''elem_count_histogram'', $14)'
+       INTO is_done
+      USING place.schema_name, place.name, column_name, is_inherited, null_frac, avg_width, n_distinct, most_common_vals,
+            most_common_freqs, histogram_bounds, correlation, most_common_elems, most_common_elem_freqs, elem_count_histogram;
+    RETURN is_done;
+END
+$function$;
+COMMENT ON FUNCTION ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[]) IS
+    'Say what the planner knows of a column, of PostgreSQL 18 on: what it knew, without what was erased';
+
+CREATE FUNCTION ops.unlink_large_objects_v1(objects oid[]) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    one record;
+    unlinked integer := 0;
+BEGIN
+    FOR one IN
+        SELECT stored.oid AS number, pg_get_userbyid(stored.lomowner) AS owner,
+               pg_has_role(stored.lomowner, 'USAGE') AS may_unlink
+          FROM pg_largeobject_metadata AS stored
+         WHERE stored.oid = ANY (objects)
+         ORDER BY stored.oid
+    LOOP
+        IF NOT one.may_unlink THEN
+            RAISE EXCEPTION 'large objects of the person belong to role "%"', one.owner
+                  USING ERRCODE = 'insufficient_privilege',
+                        HINT = format('as an administrator run GRANT %I TO %I;', one.owner, current_user);
+        END IF;
+        PERFORM lo_unlink(one.number);
+        unlinked := unlinked + 1;
+    END LOOP;
+    IF unlinked > 0 THEN
+        PERFORM ops.want_rewrite_v1('{pg_catalog.pg_largeobject}', INTERVAL '30 days');
+    END IF;
+    RETURN unlinked;
+END
+$function$;
+COMMENT ON FUNCTION ops.unlink_large_objects_v1(oid[]) IS
+    'Unlink large objects, and return how many there were: what deletes the row that names one has to';
+
+REVOKE EXECUTE ON FUNCTION ops.want_rewrite_v1(text[], interval), ops.refresh_view_v1(regclass, boolean),
+       ops.analyze_v1(regclass, name[]), ops.index_statistics_v1(regclass), ops.unlink_large_objects_v1(oid[]),
+       ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[])
+  FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ops.want_rewrite_v1(text[], interval), ops.refresh_view_v1(regclass, boolean),
+      ops.analyze_v1(regclass, name[]), ops.index_statistics_v1(regclass), ops.unlink_large_objects_v1(oid[]),
+      ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[])
+   TO agent_eraser;
+GRANT SELECT ON ops.backup_policies, ops.rewrites TO agent_eraser, agent_auditor, agent_monitor;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ops.backup_policies TO agent_privacy;
+-- How far erasures have come, and not whose they are.
+GRANT SELECT (id, state, hidden_at, swept_at) ON ops.erasures TO agent_monitor;
+GRANT SELECT (erasure_id, recipient, queued_at, outcome) ON ops.erasure_notices TO agent_monitor;
+GRANT SELECT ON ops.rewrites TO agent_privacy;
+
+DO $revision$
+BEGIN
+    PERFORM ops.classify_table_v1('ops.backup_policies');
+    PERFORM ops.classify_table_v1('ops.rewrites');
+    PERFORM ops.audit_table_v1('ops.backup_policies', 'backup_policy', entity_key => 'name');
+END
+$revision$;
+"""
+
+_DROP_RESIDUE = """
+DELETE FROM ops.personal_data AS entry
+ WHERE entry.table_name IN ('ops.backup_policies', 'ops.rewrites');
+DO $revision$
+BEGIN
+    PERFORM ops.unaudit_table_v1('ops.backup_policies');
+END
+$revision$;
+DROP FUNCTION ops.unlink_large_objects_v1(oid[]);
+DROP FUNCTION ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[]);
+DROP FUNCTION ops.index_statistics_v1(regclass);
+DROP FUNCTION ops.analyze_v1(regclass, name[]);
+DROP FUNCTION ops.refresh_view_v1(regclass, boolean);
+DROP FUNCTION ops.want_rewrite_v1(text[], interval);
+"""
 
 
 # Approvals, retention, and what completes an erasure ---------------------------------------------------
@@ -4023,9 +4437,11 @@ def _create_completion() -> None:
     op.create_index("erasure_approvals_subject_id_idx", "erasure_approvals", ["subject_id"], schema="ops")
     execute(_APPROVALS)
     execute(_RETAINING)
+    execute(_ANSWERING)
 
 
 def _drop_completion() -> None:
+    execute(_DROP_ANSWERING)
     execute(_DROP_RETAINING)
     execute(_DROP_APPROVALS)
     op.drop_table("erasure_approvals", schema="ops")
@@ -4080,8 +4496,8 @@ COMMENT ON FUNCTION ops.approve_erasure_v1(bigint, bytea, bigint, interval) IS
 CREATE TRIGGER erasure_approvals_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.erasure_approvals
     FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
 
-GRANT SELECT ON ops.erasure_limits, ops.erasure_approvals TO agent_privacy, agent_auditor;
-GRANT EXECUTE ON FUNCTION ops.erasure_approvers_v1(bigint, bytea, bigint) TO agent_privacy, agent_auditor;
+GRANT SELECT ON ops.erasure_limits, ops.erasure_approvals TO agent_eraser, agent_privacy, agent_auditor;
+GRANT EXECUTE ON FUNCTION ops.erasure_approvers_v1(bigint, bytea, bigint) TO agent_eraser, agent_privacy, agent_auditor;
 GRANT EXECUTE ON FUNCTION ops.approve_erasure_v1(bigint, bytea, bigint, interval) TO agent_privacy;
 
 INSERT INTO public.retention_policies (table_name, rule, time_column, keep_for, action, legal_reference)
@@ -4267,7 +4683,7 @@ BEGIN
     IF only_count THEN
         EXECUTE format('SELECT count(*) FILTER (WHERE NOT is_held AND NOT is_needed), count(*) FILTER (WHERE is_held),'
                        '       count(*) FILTER (WHERE is_needed AND NOT is_held)'
-                       '  FROM (SELECT %s AS is_held, %s AS is_needed FROM %s AS kept WHERE kept.%I < $1) AS over',
+                       '  FROM (SELECT %s AS is_held, %s AS is_needed FROM %s AS kept WHERE kept.%I < $1) AS looked_at',
                        ops.retention_held(target, 'kept'), ops.retention_needed(target, 'kept'), target, policy.time_column)
            INTO gone, held, needed
           USING cutoff;
@@ -4296,28 +4712,95 @@ BEGIN
                       FROM unnest(places) WITH ORDINALITY AS part (name, place)))
        INTO due
       USING cutoff, after_key, most_rows;
-    EXECUTE format('WITH over AS MATERIALIZED (SELECT %s, %s AS is_held, %s AS is_needed'
-                   '  FROM %s AS kept JOIN jsonb_populate_recordset(NULL::%4$s, $1) AS due USING (%s)),'
-                   ' gone AS (DELETE FROM %4$s AS kept USING over WHERE NOT over.is_held AND NOT over.is_needed AND (%1$s) = (%s) RETURNING 1)'
-                   ' SELECT (SELECT count(*) FROM gone), count(*) FILTER (WHERE is_held), count(*) FILTER (WHERE is_needed AND NOT is_held) FROM over',
+    EXECUTE format('WITH looked_at AS MATERIALIZED (SELECT %1$s, %2$s AS is_held, %3$s AS is_needed'
+                   '  FROM %4$s AS kept JOIN jsonb_populate_recordset(NULL::%4$s, $1) AS due USING (%5$s)),'
+                   ' gone AS (DELETE FROM %4$s AS kept USING looked_at'
+                   '           WHERE NOT looked_at.is_held AND NOT looked_at.is_needed AND (%1$s) = (%6$s) RETURNING 1)'
+                   ' SELECT (SELECT count(*) FROM gone), count(*) FILTER (WHERE is_held), count(*) FILTER (WHERE is_needed AND NOT is_held)'
+                   '   FROM looked_at',
                    (SELECT string_agg(format('kept.%I', name), ', ' ORDER BY place) FROM unnest(keys) WITH ORDINALITY AS part (name, place)),
                    ops.retention_held(target, 'kept'), ops.retention_needed(target, 'kept'), target,
                    (SELECT string_agg(format('%I', name), ', ' ORDER BY place) FROM unnest(keys) WITH ORDINALITY AS part (name, place)),
-                   (SELECT string_agg(format('over.%I', name), ', ' ORDER BY place) FROM unnest(keys) WITH ORDINALITY AS part (name, place)))
+                   (SELECT string_agg(format('looked_at.%I', name), ', ' ORDER BY place) FROM unnest(keys) WITH ORDINALITY AS part (name, place)))
        INTO gone, held, needed
       USING due;
+    -- What tells that a row of people is gone tells their number, which the trail had forgotten.
+    IF target = 'public.users'::regclass THEN
+        PERFORM ops.redact_subject((one.key ->> 'id')::bigint)
+           FROM jsonb_array_elements(due) AS one (key)
+          WHERE NOT EXISTS (SELECT FROM public.users AS person WHERE person.id = (one.key ->> 'id')::bigint);
+    END IF;
     last_key := CASE WHEN jsonb_array_length(due) >= most_rows THEN due -> -1 END;
 END
 $function$;
 REVOKE EXECUTE ON FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean) FROM PUBLIC;
 COMMENT ON FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean) IS
     'Delete a batch of rows that a rule keeps no longer, or count them all; returns how many went, are held, are referred to, and the key of the last';
+GRANT EXECUTE ON FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean), ops.beat_v1(text, interval) TO agent_eraser;
 """
 
 _DROP_RETAINING = """
+REVOKE EXECUTE ON FUNCTION ops.beat_v1(text, interval) FROM agent_eraser;
 DROP FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean);
 DROP FUNCTION ops.retention_held(regclass, text);
 DROP FUNCTION ops.retention_needed(regclass, text, regclass[]);
+"""
+
+# A person who asked to be erased has been answered when there is a certificate, and not before. What they objected to
+# holds on for their addresses, in a form that nobody reads.
+_ANSWERING = """
+CREATE FUNCTION ops.erasures_answer() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    PERFORM ops.complete_request_v1(
+                asked.id, format('certificate %s', NEW.id),
+                greatest(clock_timestamp(), (SELECT max(event.happened_at)
+                                               FROM public.data_subject_request_events AS event
+                                              WHERE event.request_id = asked.id)))
+       FROM public.data_subject_requests AS asked
+      WHERE asked.user_id = NEW.subject_id
+        AND asked.kind = 'erasure'
+        AND asked.closed_at IS NULL;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION ops.erasures_answer() IS 'Complete what a person asked to be erased for, now that there is a certificate';
+
+CREATE TRIGGER erasures_answer AFTER UPDATE OF state ON ops.erasures
+    FOR EACH ROW WHEN (NEW.state = 'certified' AND OLD.state <> 'certified') EXECUTE FUNCTION ops.erasures_answer();
+
+CREATE FUNCTION ops.suppress_objections_v1(erasure uuid, identifier_hmacs bytea[], key_id text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    person CONSTANT bigint := ops.worked_on(erasure);
+    suppressed bigint;
+BEGIN
+    INSERT INTO ops.suppressions (identifier_hmac, purpose, key_id)
+    SELECT given.hmac, objection.purpose, suppress_objections_v1.key_id
+      FROM public.objections AS objection
+     CROSS JOIN (SELECT DISTINCT hmac FROM unnest(identifier_hmacs) AS hmac) AS given
+     WHERE objection.user_id = person
+       AND objection.overridden_at IS NULL
+       AND objection.withdrawn_at IS NULL
+        ON CONFLICT ON CONSTRAINT suppressions_pkey DO UPDATE
+       SET ended_at = NULL, suppressed_at = clock_timestamp()
+     WHERE suppressions.ended_at IS NOT NULL;
+    GET DIAGNOSTICS suppressed = ROW_COUNT;
+    RETURN suppressed;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.suppress_objections_v1(uuid, bytea[], text) FROM PUBLIC;
+COMMENT ON FUNCTION ops.suppress_objections_v1(uuid, bytea[], text) IS
+    'Keep hashed addresses of a person whom this transaction erases from what they object to; returns how many were not before';
+GRANT EXECUTE ON FUNCTION ops.suppress_objections_v1(uuid, bytea[], text) TO agent_eraser;
+"""
+
+_DROP_ANSWERING = """
+DROP FUNCTION ops.suppress_objections_v1(uuid, bytea[], text);
+DROP TRIGGER erasures_answer ON ops.erasures;
+DROP FUNCTION ops.erasures_answer();
 """
 
 

@@ -15,6 +15,7 @@ from spotify_ai_agent_migrations.versions.core.database import connect
 from spotify_ai_agent_migrations.versions.core.errors import ApprovalError, SettingsError
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.core.sql import queries
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import about
 from spotify_ai_agent_migrations.versions.gdpr_erasure.export.reading import checked_subject
 from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import identifier
 
@@ -76,13 +77,14 @@ def hold_back(
     excess = next(_excesses(cursor, plan, limits), None)
     if excess is None:
         return
-    values = {"subject": plan.subject, "plan_hash": plan.hash, "rows": plan.rows}
+    values = about(cursor, plan.subject) | {"plan_hash": plan.hash, "rows": plan.rows}
     cursor.execute(_SQL["approvers"], values)
     ((found,),) = cursor.fetchall()
     if found < limits.approvers:
         raise ApprovalError(
-            f"the erasure {excess}; it takes the approval of {limits.approvers} persons, and {found} have given it",
-            hint=f"each by a login of their own, when they have seen what it does: agentdb gdpr-erasure approve"
+            f"the erasure {excess}; it takes the approval of {limits.approvers} persons,"
+            f" and {found} have given it",
+            hint="each by a login of their own, once they have seen what it does: agentdb gdpr-erasure approve"
             f" {plan.hash}",
         )
 
@@ -104,7 +106,7 @@ def _excesses(cursor: Cursor, plan: ErasurePlan, limits: Limits) -> Iterator[str
 
 
 def _exceeds(cursor: Cursor, step: Step, most_share: float) -> bool:
-    """Tell whether the rows of *step* are more than a share of its table, which is read as far as that takes."""
+    """Tell whether the rows of *step* are more than a share of its table; read as far as that takes."""
     if most_share <= 0:
         return True
     enough = math.ceil(step.rows / most_share)

@@ -20,6 +20,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import Erasure
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.planning import planned
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import STATEMENTS, SUBJECT, about
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.state import Erasure, begun, erasure
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.suppressing import suppress
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def _begun(cursor: Cursor, order: Order, plan: ErasurePlan, keys: Keys) -> Erasu
     ((number,),) = cursor.fetchall()
     begun_now = erasure(cursor, UUID(number))
     assert begun_now is not None, "what was written in this transaction is there"
+    suppress(cursor, begun_now.id, plan.subject)
     queue(cursor, begun_now.id, plan.subject, keys)
     # Last of all: behind it nothing but the end of the transaction can fail.
     intend(cursor, keys, begun_now.id)

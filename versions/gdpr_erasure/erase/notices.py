@@ -140,8 +140,8 @@ def deliver(
     """Tell every recipient whose notice is due, and say what came of it.
 
     A recipient that fails is left alone for the rest of the round; its notice is tried again after a pause
-    that doubles from *first_pause* to *longest_pause*, without end. No transaction is open while one is waited
-    for, and rounds may run at once. Killed in between, it may tell a notice twice, by the same number.
+    that doubles from *first_pause* to *longest_pause*, without end. No transaction is open while a recipient
+    is waited for, and rounds may run at once. Killed in between, it tells a notice twice, by the same number.
 
     Raises:
         SettingsError: no key was given or named.

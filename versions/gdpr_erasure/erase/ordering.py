@@ -35,9 +35,9 @@ def _constraints(
                 if edge.to_table in after and edge.to_table != reach.name and reach.name in after:
                     after[edge.to_table].add(reach.name)
     for edge in catalogue.edges:
-        if edge.constraint and edge.from_table in after and edge.to_table in deleted:
-            if edge.from_table != edge.to_table:
-                after[edge.to_table].add(edge.from_table)
+        is_binding = edge.constraint and edge.from_table != edge.to_table
+        if is_binding and edge.from_table in after and edge.to_table in deleted:
+            after[edge.to_table].add(edge.from_table)
     return after
 
 

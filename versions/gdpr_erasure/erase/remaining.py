@@ -54,7 +54,7 @@ class SlotResidue:
 
 @dataclass(frozen=True)
 class ReplicaResidue:
-    """A server that is sent the changes; behind_bytes of them are not applied there, None where nobody knows."""
+    """A server that is sent the changes; behind_bytes are not applied there, None where nobody knows."""
 
     name: str
     state: str | None
@@ -80,7 +80,8 @@ class Residue:
     """What is left of what was erased until `since`, as it was at `at`.
 
     last_copy_ends_at: when the last copy ends, if what is due is done by then; None where that cannot be
-    told, of which `unknown` says why: backups_not_declared, archive_not_declared, slot_without_reader.
+    told, of which `unknown` says why: backups_not_declared, archive_not_declared, slot_without_reader,
+    rewrite_overdue.
     snapshots: sessions and prepared transactions that may still see what was deleted; None where the login
     may not know. logged: settings by which values of statements reach the server's log.
     """
@@ -96,11 +97,6 @@ class Residue:
     logged: tuple[str, ...]
     last_copy_ends_at: datetime | None
     unknown: tuple[str, ...]
-
-    @property
-    def clean_at(self) -> datetime:
-        """When the last of the files is or was due to be rewritten."""
-        return max((one.due_at or self.since for one in self.tables), default=self.since)
 
     def as_json(self) -> Mapping[str, Any]:
         """Return it as JSON holds it: objects, lists, numbers and text, instants as ISO 8601 writes them."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,8 +27,13 @@ class Live:
     length: int | None
     element: str | None
 
+    @property
+    def is_text(self) -> bool:
+        """Tell whether it can hold what a person is known by, as text."""
+        return self.shape.category == "S" or self.shape.base == "uuid"
 
-def live_columns(cursor: Cursor) -> Mapping[str, Mapping[str, Live]]:
+
+def live_columns(cursor: Cursor) -> dict[str, dict[str, Live]]:
     """Return the columns of every table by its name, in their order."""
     cursor.execute(STATEMENTS["live_columns"])
     found: dict[str, dict[str, Live]] = {}
