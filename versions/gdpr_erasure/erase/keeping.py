@@ -52,9 +52,9 @@ class Spare:
     via: str | None = None
 
 
-def holds(cursor: Cursor) -> tuple[Held, ...]:
-    """Return what keeps data of the person that the session is about."""
-    cursor.execute(STATEMENTS["holds"])
+def holds(cursor: Cursor, at: datetime | None) -> tuple[Held, ...]:
+    """Return what keeps data of the person that the session is about, now or at an instant."""
+    cursor.execute(STATEMENTS["holds"], {"at": at})
     return tuple(
         Held(number, table, column, tuple(key), tuple(basis), law, until)
         for number, table, column, key, basis, law, until in cursor

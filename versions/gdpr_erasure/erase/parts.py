@@ -8,6 +8,7 @@ from typing import Final
 
 from psycopg2.sql import SQL
 
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.cycles import lets_go
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keeping import (
     Held,
     Spare,
@@ -29,7 +30,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.treating import (
     own,
 )
 from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach
-from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Catalogue, Column, Kind, Strategy
+from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Catalogue, Column, Edge, Kind, Strategy
 
 # It is redacted, by itself and last of all; a step it has none.
 TRAIL: Final = "public.audit_log"
@@ -52,14 +53,15 @@ class Part:
 class Known:
     """What parts are made from.
 
-    live: the columns of each table as they are. held: the holds in force.
-    hangs: tables without personal data whose rows cannot stay without the person's.
+    live: the columns of each table as they are. held: the holds in force. let_go: edges by which rows of a
+    cycle let go of each other before any of them goes.
     """
 
     catalogue: Catalogue
     reaches: tuple[Reach, ...]
     live: Mapping[str, Mapping[str, Live]]
     held: tuple[Held, ...]
+    let_go: tuple[Edge, ...] = ()
 
     @property
     def by_name(self) -> dict[str, Reach]:
@@ -74,8 +76,8 @@ def personal(catalogue: Catalogue, table: str) -> tuple[Column, ...]:
 
 def parts(known: Known) -> tuple[Part, ...]:
     """Return all that is done, in no order."""
-    deleted = _deleted(known)
-    return tuple(part for reach in known.reaches for part in _of_table(known, reach, deleted))
+    goes = deleted(known)
+    return tuple(part for reach in known.reaches for part in _of_table(known, reach, goes))
 
 
 def is_trail(reach: Reach) -> bool:
@@ -83,7 +85,7 @@ def is_trail(reach: Reach) -> bool:
     return TRAIL in {reach.name, reach.table.root}
 
 
-def _deleted(known: Known) -> frozenset[str]:
+def deleted(known: Known) -> frozenset[str]:
     """Return the tables whose rows are deleted: by the catalogue, or because they hang on such."""
     found = {
         reach.name
@@ -93,7 +95,7 @@ def _deleted(known: Known) -> frozenset[str]:
         and any(one.strategy is Strategy.DELETE for one in personal(known.catalogue, reach.name))
     }
     bare = {reach.name for reach in known.reaches if not personal(known.catalogue, reach.name)}
-    size = -1
+    size = 0
     while size != len(found):
         size = len(found)
         found |= {
@@ -105,13 +107,13 @@ def _deleted(known: Known) -> frozenset[str]:
     return frozenset(found)
 
 
-def _of_table(known: Known, reach: Reach, deleted: Collection[str]) -> Iterator[Part]:
+def _of_table(known: Known, reach: Reach, gone: Collection[str]) -> Iterator[Part]:
     """Yield what is done to the rows of one table: those of the person, and those that mention the person."""
     if is_trail(reach):
         return
     columns, live = personal(known.catalogue, reach.name), known.live.get(reach.name, {})
     owned = reach.owned()
-    goes = owned is not None and reach.name in deleted
+    goes = owned is not None and reach.name in gone
     for names, mention in reach.mentions():
         # A row of another person that names one of these lets go of it before it goes.
         for part in _changed(known, mention, _mentioning(mention, columns, names), live):
@@ -127,6 +129,9 @@ def _gone(known: Known, reach: Reach, columns: Sequence[Column], live: Mapping[s
     spared = spares(known.catalogue, known.by_name, known.held, reach.name)
     if any(not one.via and not one.hold.key for one in spared):
         return
+    for edge in known.let_go:
+        if edge.from_table == reach.name:
+            yield Part(replace(lets_go(reach, edge, live), spared=any_of(spared)), ())
     treated = tuple(Treated(one.name, Strategy.DELETE, Outcome.DELETED) for one in columns)
     objects = tuple(one.name for one in columns if is_object(one))
     yield Part(

@@ -149,7 +149,7 @@ SELECT pg_catalog.count(*) FROM {source} WHERE {rows};
 SELECT hold.hold_id, hold.table_name, hold.column_name,
        ARRAY(SELECT named.name FROM pg_catalog.jsonb_object_keys(hold.row_key) AS named (name) ORDER BY named.name),
        hold.basis, hold.law, hold.expires_at
-  FROM ops.holds_v1(pg_catalog.current_setting('agentdb.subject')::bigint) AS hold
+  FROM ops.holds_v1(pg_catalog.current_setting('agentdb.subject')::bigint, coalesce(%(at)s::timestamptz, pg_catalog.now())) AS hold
  ORDER BY hold.hold_id;
 
 -- kept_rows --
@@ -168,7 +168,9 @@ SELECT EXISTS (SELECT FROM {table} AS person WHERE person.{key} = pg_catalog.cur
 -- rights --
 -- What the role at work may not do to a table, by what is done to it, and what would refuse it.
 SELECT wanted.name,
-       pg_catalog.has_any_column_privilege(wanted.name::pg_catalog.regclass, 'SELECT'),
+       NOT EXISTS (SELECT
+                     FROM pg_catalog.jsonb_array_elements_text(wanted.asked::jsonb) AS asked (name)
+                    WHERE NOT pg_catalog.has_column_privilege(wanted.name::pg_catalog.regclass, asked.name, 'SELECT')),
        pg_catalog.has_table_privilege(wanted.name::pg_catalog.regclass, wanted.action)
            OR (wanted.action = 'UPDATE'
                AND NOT EXISTS (SELECT
@@ -185,7 +187,7 @@ SELECT wanted.name,
        pg_catalog.pg_relation_is_updatable(wanted.name::pg_catalog.regclass, true)
            & CASE wanted.action WHEN 'DELETE' THEN 16 ELSE 4 END = 0
   FROM ROWS FROM (pg_catalog.unnest(%(tables)s::text[]), pg_catalog.unnest(%(actions)s::text[]),
-                  pg_catalog.unnest(%(columns)s::text[])) AS wanted (name, action, columns);
+                  pg_catalog.unnest(%(columns)s::text[]), pg_catalog.unnest(%(asked)s::text[])) AS wanted (name, action, columns, asked);
 
 -- derived --
 -- The materialised views made from some tables, each behind those that it is made from.
@@ -235,6 +237,12 @@ SELECT DISTINCT subject_row.{column}::text
  WHERE {rows}
    AND subject_row.{column} IS NOT NULL;
 
+-- share_known --
+-- What was found by another session of the same erasure, and what this one has found for the next.
+INSERT INTO pg_temp.subject_known (value)
+SELECT one.value
+  FROM pg_catalog.unnest(ops.known_v1(%(erasure)s::uuid, ARRAY(SELECT known.value FROM pg_temp.subject_known AS known))) AS one (value);
+
 -- keep_sought --
 -- One pattern of all of it, in the form in which compatible characters are the same: an address whatever dots and tag
 -- its local part has, other words where they stand alone. What is short stands in too many texts to say anything.
@@ -256,3 +264,15 @@ SELECT pg_catalog.string_agg(CASE WHEN plain.value ~ '^[^@[:space:]]+@[^@[:space
               || '\.?(?:\+[^@\s]*)?@'
               || pg_catalog.regexp_replace(pg_catalog.split_part(plain.value, '@', 2), '([.^$*+?()\[\]{}|\\])', '\\\1', 'g')
               || '(?!\w)' AS form) AS address;
+
+-- foreign_objects --
+-- Whether a column of a person names large objects that the owner of the tables may not delete.
+SELECT EXISTS (SELECT
+                 FROM {source}
+                 JOIN pg_catalog.pg_largeobject_metadata AS stored ON stored.oid = subject_row.{column}
+                WHERE {rows}
+                  AND NOT pg_catalog.pg_has_role('agent_owner', stored.lomowner, 'USAGE'));
+
+-- may_remember --
+-- Whether the role at work may keep what a person is known by in tables of its session.
+SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY');

@@ -11,19 +11,21 @@ from typing import Final
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.sql import SQL, Identifier
 
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.identifiers import SUBJECT
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keeping import of_table
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import Action, Refusal
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.parts import Known, Part
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import STATEMENTS, Live
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.statements import Work
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.statements import Work, located
 from spotify_ai_agent_migrations.versions.gdpr_erasure.fitting import misfits
 from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach, unreached
 from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Catalogue, Column, Edge, Strategy
-from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import identifier
+from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import Escaped, identifier, source_of
 from spotify_ai_agent_migrations.versions.gdpr_erasure.refusing import refused
 
 _QUARANTINE: Final = re.compile(r"rollback_[0-9a-f]{12}")
 _CHECK: Final = "agentdb gdpr-erasure check tells how to classify it"
+_SUBJECT_KEYS: Final = "ops.subject_keys"
 _STRATEGY: Final = "choose another strategy: ops.classify_column_v1"
 
 
@@ -75,6 +77,23 @@ def _of_column(work: Work, column: Column, place: str) -> Iterator[Refusal]:
         yield Refusal(place, "is to be random, and its row is told from others by it", _STRATEGY)
 
 
+def of_shredded(parts: Sequence[Part]) -> Iterator[Refusal]:
+    """Yield what stays readable because the key of its person is kept."""
+    gone = {part.work.reach.name for part in parts if part.work.action is Action.DELETE}
+    shredded = {
+        f"{part.work.reach.name}.{column.name}"
+        for part in parts
+        for column in part.changed
+        if column.strategy is Strategy.SHRED
+    }
+    for place in sorted(shredded) if _SUBJECT_KEYS not in gone else ():
+        yield Refusal(
+            place,
+            f'stays readable while a hold keeps "{_SUBJECT_KEYS}"',
+            "hold the table itself, or release it",
+        )
+
+
 def of_keys(known: Known, parts: Sequence[Part]) -> Iterator[Refusal]:
     """Yield the foreign keys by which a deletion would fail, or take rows along that are not to go."""
     deleted = {part.work.reach.name for part in parts if part.work.action is Action.DELETE}
@@ -108,6 +127,7 @@ def of_rights(cursor: Cursor, works: Sequence[Work]) -> Iterator[Refusal]:
             "tables": [work.reach.name for work in works],
             "actions": [work.action.value.upper() for work in works],
             "columns": [json.dumps([one.column for one in work.changes]) for work in works],
+            "asked": [json.dumps(sorted(_asked(work))) for work in works],
         },
     )
     answers = cursor.fetchall()
@@ -128,3 +148,28 @@ def of_rights(cursor: Cursor, works: Sequence[Work]) -> Iterator[Refusal]:
             yield Refusal(name, "is append-only, and its strategies change it", _STRATEGY)
         if cannot:
             yield Refusal(name, "cannot be written to from here", "erase it where it is stored")
+
+
+def _asked(work: Work) -> set[str]:
+    """Return the columns that have to be read to find the rows, and to compare what they hold."""
+    naming = {name for way in work.reach.ways for edge in way[-1:] for name in edge.from_columns}
+    own = {work.reach.subject_key} if () in work.reach.ways else set()
+    return {*work.key, *work.objects, *naming, *own, *(one.column for one in work.changes)}
+
+
+def of_objects(cursor: Cursor, parts: Sequence[Part]) -> Iterator[Refusal]:
+    """Yield the columns of large objects that nobody who erases may delete."""
+    for part in parts:
+        for name in part.work.objects:
+            statement = SQL(STATEMENTS["foreign_objects"]).format(
+                source=source_of(part.work.reach),
+                rows=located(part.work.reach),
+                column=Escaped(Identifier(name)),
+            )
+            cursor.execute(statement, {"subject": SUBJECT})
+            if cursor.fetchone() == (True,):
+                yield Refusal(
+                    f"{part.work.reach.name}.{name}",
+                    "names large objects of which agent_owner is no owner",
+                    "ALTER LARGE OBJECT … OWNER TO agent_owner",
+                )

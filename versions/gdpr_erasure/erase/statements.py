@@ -28,7 +28,7 @@ class Work:
     reach: the rows. changes: what becomes of columns; none where rows are deleted.
     spared: the condition of rows that are kept, on alias `subject_row`.
     objects: columns with the numbers of large objects that go with the rows, or with their values.
-    is_early: it has to be done before anything else is.
+    is_early: it has to be done before anything else is. lets_go: it has to be done before rows are deleted.
     """
 
     reach: Reach
@@ -38,6 +38,7 @@ class Work:
     spared: Composable | None = None
     objects: Sequence[str] = ()
     is_early: bool = False
+    lets_go: bool = False
 
     @property
     def key(self) -> tuple[str, ...]:

@@ -266,6 +266,7 @@ _OUTCOMES: Final[Mapping[Strategy, Outcome]] = MappingProxyType(
         Strategy.JSON: Outcome.ANONYMISED,
         # What else a text says of the person nobody can prove to be gone.
         Strategy.REDACT: Outcome.PSEUDONYMISED,
+        # Its bytes stay, and nobody can tell what they were.
         Strategy.SHRED: Outcome.ANONYMISED,
     }
 )
