@@ -86,12 +86,9 @@ def of_shredded(parts: Sequence[Part]) -> Iterator[Refusal]:
         for column in part.changed
         if column.strategy is Strategy.SHRED
     }
+    problem = f'stays readable while a hold keeps "{_SUBJECT_KEYS}"'
     for place in sorted(shredded) if _SUBJECT_KEYS not in gone else ():
-        yield Refusal(
-            place,
-            f'stays readable while a hold keeps "{_SUBJECT_KEYS}"',
-            "hold the table itself, or release it",
-        )
+        yield Refusal(place, problem, "hold the table itself, or release the hold")
 
 
 def of_keys(known: Known, parts: Sequence[Part]) -> Iterator[Refusal]:
