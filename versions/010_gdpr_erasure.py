@@ -4107,7 +4107,8 @@ SET search_path = pg_catalog, pg_temp AS $function$
 $function$;
 COMMENT ON FUNCTION ops.old_keys_v1(text, integer) IS 'Keys of people that are encrypted with another key than this one';
 
--- A key changes in how it is kept, and in nothing else.
+-- A key changes in how it is kept, and in nothing else. What it is not encrypted with any more is lost where it is not
+-- in order, so that nobody but the owner may do it.
 CREATE FUNCTION ops.rewrap_key_v1(key uuid, wrapped bytea, kek_id text, old_kek_id text) RETURNS boolean
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
@@ -4136,7 +4137,7 @@ GRANT EXECUTE ON FUNCTION public.subject_key_v1(bigint),
                           public.is_key_destroyed_v1(uuid)
     TO agent_app;
 GRANT EXECUTE ON FUNCTION public.subject_key_v1(bigint), public.is_key_destroyed_v1(uuid) TO agent_privacy;
-GRANT EXECUTE ON FUNCTION ops.old_keys_v1(text, integer), ops.rewrap_key_v1(uuid, bytea, text, text) TO agent_privacy;
+GRANT EXECUTE ON FUNCTION ops.key_of_v1(bytea) TO agent_eraser, agent_privacy;
 
 ALTER TABLE ops.subject_keys ENABLE ROW LEVEL SECURITY;
 CREATE POLICY subject_keys_privacy ON ops.subject_keys FOR SELECT TO agent_privacy
