@@ -3415,6 +3415,7 @@ def _create_plans() -> None:
         "erasure_secrets",
         sa.Column("erasure_id", UUID(as_uuid=True), nullable=False, comment="none: the erasure"),
         sa.Column("secret", BYTEA, server_default=sa.text("uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())"), nullable=False, comment="none: at random; what stands for its person in rows that stay is made of it"),
+        sa.Column("known", ARRAY(sa.Text), server_default=sa.text("'{}'"), nullable=False, comment="identifier: what the person is known by, to be looked for at the end by a session that never saw it"),
         sa.PrimaryKeyConstraint("erasure_id", name="erasure_secrets_pkey"),
         sa.ForeignKeyConstraint(["erasure_id"], ["ops.erasures.id"], name="erasure_secrets_erasure_id_fkey"),
         sa.CheckConstraint("octet_length(secret) = 32", name="erasure_secrets_secret_check"),
@@ -3480,6 +3481,20 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN sha256('agentdb erasure 1'::bytea || secret || convert_to(told, 'UTF8'));
 COMMENT ON FUNCTION ops.erasure_noise_v1(bytea, text) IS 'Bytes that say nothing to who does not have the secret';
 GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.erasure_noise_v1(bytea, text) TO agent_eraser;
+
+CREATE FUNCTION ops.known_v1(erasure uuid, found text[]) RETURNS text[]
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    UPDATE ops.erasure_secrets AS kept
+       SET known = ARRAY(SELECT one.value FROM unnest(kept.known || known_v1.found) AS one (value) GROUP BY one.value)
+     WHERE kept.erasure_id = known_v1.erasure
+    RETURNING kept.known
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.known_v1(uuid, text[]) FROM PUBLIC;
+COMMENT ON FUNCTION ops.known_v1(uuid, text[]) IS 'Keep what the person of an erasure is known by until nothing is left of them; returns all of it';
+GRANT EXECUTE ON FUNCTION ops.known_v1(uuid, text[]) TO agent_eraser;
+-- Whether there is one, and not what it is.
+GRANT SELECT (erasure_id) ON ops.erasure_secrets TO agent_eraser;
 
 -- A path is an array of steps: the name of a member, the place of an element, or null for all of them. As in a lax
 -- jsonpath, a name asked of an array is asked of each of its elements, and what is not there is no error.
@@ -3606,7 +3621,7 @@ GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.unlink_large_object
 
 DO $revision$
 BEGIN
-    PERFORM ops.classify_table_v1('ops.erasure_secrets');
+    PERFORM ops.classify_table_v1('ops.erasure_secrets', strategy => 'keep', strategy_args => '{"why": "gone as soon as nothing is left of the person"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
 END
 $revision$;
 """
@@ -3622,6 +3637,7 @@ DROP FUNCTION ops.redacted_v1(text, text, text);
 DROP FUNCTION ops.json_only_v1(jsonb, jsonb);
 DROP FUNCTION ops.json_without_v1(jsonb, jsonb);
 DROP FUNCTION ops.json_without_path(jsonb, jsonb);
+DROP FUNCTION ops.known_v1(uuid, text[]);
 DROP FUNCTION ops.erasure_noise_v1(bytea, text);
 DROP FUNCTION ops.erasure_secret_v1(bigint);
 DROP FUNCTION ops.erasures_keep_secret();
@@ -4341,6 +4357,9 @@ GRANT EXECUTE ON FUNCTION ops.want_rewrite_v1(text[], interval), ops.refresh_vie
    TO agent_eraser;
 GRANT SELECT ON ops.backup_policies, ops.rewrites TO agent_eraser, agent_auditor, agent_monitor;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ops.backup_policies TO agent_privacy;
+-- How far erasures have come, and not whose they are.
+GRANT SELECT (id, state, hidden_at, swept_at) ON ops.erasures TO agent_monitor;
+GRANT SELECT (erasure_id, recipient, queued_at, outcome) ON ops.erasure_notices TO agent_monitor;
 GRANT SELECT ON ops.rewrites TO agent_privacy;
 
 DO $revision$

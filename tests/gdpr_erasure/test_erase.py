@@ -158,7 +158,7 @@ def test_an_erasure_that_was_interrupted_goes_on_by_another_call_or_by_resume(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    for place in ("do_whole", "renew", "look_again", "certify"):
+    for place in ("do_whole", "_forget", "look_again", "certify"):
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
             patch.setattr(run, place, stop)
             erase_user(ADA.id, url=entangled)

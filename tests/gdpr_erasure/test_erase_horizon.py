@@ -41,14 +41,16 @@ def test_a_snapshot_from_before_is_waited_for_and_what_it_wrote_is_swept(entangl
     with open_session(entangled, "REPEATABLE READ") as writer:
         with being_erased(entangled) as erasing:
             # Its guard cannot see that the person is hidden.
-            writer.cursor().execute(LISTEN)
+            writer.cursor().execute(EVENT)
+            with connected(entangled, autocommit=False) as other, pytest.raises(psycopg2.errors.CheckViolation):
+                other.cursor().execute(EVENT)
             time.sleep(0.3)
             assert not erasing.done()
             writer.commit()
             certificate = erasing.result()
     assert certificate.verify(keys)
-    assert counts(certificate)["public.listens"] == (2, 1)
-    assert rows(entangled, LISTENS) == [(0,)]
+    assert counts(certificate)["public.analytics"] == (2, 1)
+    assert rows(entangled, EVENTS) == [(0,)]
 
 
 def test_a_row_that_was_written_before_and_is_not_committed_is_waited_for(entangled: str, keys: Keyring) -> None:
@@ -77,7 +79,7 @@ def test_after_a_wait_without_end_the_next_call_goes_on(entangled: str, keys: Ke
             erase_user(ADA.id, wait_s=0.3, url=entangled)
         assert caught.value.problem == (
             "waited 0.3 s for transactions that may still write of the person: "
-            f"pid {reader.info.backend_pid} (idle in transaction)"
+            f"pid {reader.info.backend_pid} (of another user)"
         )
         assert state_of(entangled) == [("erased", False)]
     (certificate,) = resume(url=entangled)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from spotify_ai_agent_migrations.versions.core.signing import Keyring, SigningKey
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import Kept, Refusal, Step, Treated
 
 
@@ -29,6 +30,30 @@ class ErasurePlan:
     warnings: tuple[str, ...] = ()
     is_deferred: bool = False
     signature: str | None = None
+
+    def signed(self, key: SigningKey) -> ErasurePlan:
+        """Return it with the signature of *key*, of what it does and to whom."""
+        return replace(self, signature=f"{key.key_id}:{key.sign(self._message()).hex()}")
+
+    def is_signed_by(self, keyring: Keyring) -> bool:
+        """Tell whether one of the keys has signed what it does, and to whom."""
+        name, _, digits = (self.signature or "").partition(":")
+        key = keyring.get(name)
+        return key is not None and key.has_signed(self._message(), bytes.fromhex(digits))
+
+    def changed_since(self, before: ErasurePlan) -> tuple[str, ...]:
+        """Return the tables, and views, of which it does or keeps something else than *before*."""
+        now, then = self._structure(), before._structure()
+        names = {
+            str(one["table"] if isinstance(one, dict) else one)
+            for part in ("steps", "kept", "derived")
+            for one in (*now[part], *then[part])
+            if (one in now[part]) is not (one in then[part])
+        }
+        return tuple(sorted(names))
+
+    def _message(self) -> bytes:
+        return f"agentdb erasure plan 1\0{self.subject}\0{self.hash}".encode()
 
     @property
     def rows(self) -> int:

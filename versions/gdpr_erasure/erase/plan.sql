@@ -168,7 +168,9 @@ SELECT EXISTS (SELECT FROM {table} AS person WHERE person.{key} = pg_catalog.cur
 -- rights --
 -- What the role at work may not do to a table, by what is done to it, and what would refuse it.
 SELECT wanted.name,
-       pg_catalog.has_any_column_privilege(wanted.name::pg_catalog.regclass, 'SELECT'),
+       NOT EXISTS (SELECT
+                     FROM pg_catalog.jsonb_array_elements_text(wanted.asked::jsonb) AS asked (name)
+                    WHERE NOT pg_catalog.has_column_privilege(wanted.name::pg_catalog.regclass, asked.name, 'SELECT')),
        pg_catalog.has_table_privilege(wanted.name::pg_catalog.regclass, wanted.action)
            OR (wanted.action = 'UPDATE'
                AND NOT EXISTS (SELECT
@@ -185,7 +187,7 @@ SELECT wanted.name,
        pg_catalog.pg_relation_is_updatable(wanted.name::pg_catalog.regclass, true)
            & CASE wanted.action WHEN 'DELETE' THEN 16 ELSE 4 END = 0
   FROM ROWS FROM (pg_catalog.unnest(%(tables)s::text[]), pg_catalog.unnest(%(actions)s::text[]),
-                  pg_catalog.unnest(%(columns)s::text[])) AS wanted (name, action, columns);
+                  pg_catalog.unnest(%(columns)s::text[]), pg_catalog.unnest(%(asked)s::text[])) AS wanted (name, action, columns, asked);
 
 -- derived --
 -- The materialised views made from some tables, each behind those that it is made from.
@@ -234,6 +236,12 @@ SELECT DISTINCT subject_row.{column}::text
   FROM {source}
  WHERE {rows}
    AND subject_row.{column} IS NOT NULL;
+
+-- share_known --
+-- What was found by another session of the same erasure, and what this one has found for the next.
+INSERT INTO pg_temp.subject_known (value)
+SELECT one.value
+  FROM pg_catalog.unnest(ops.known_v1(%(erasure)s::uuid, ARRAY(SELECT known.value FROM pg_temp.subject_known AS known))) AS one (value);
 
 -- keep_sought --
 -- One pattern of all of it, in the form in which compatible characters are the same: an address whatever dots and tag

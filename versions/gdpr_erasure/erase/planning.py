@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
+from typing import Final
 from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.sql import SQL, Composable, Identifier
 
-from spotify_ai_agent_migrations.versions.core.errors import SubjectError
+from spotify_ai_agent_migrations.versions.core.errors import SettingsError, SubjectError
+from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
+from spotify_ai_agent_migrations.versions.core.signing import SigningKey
 from spotify_ai_agent_migrations.versions.gdpr_erasure.catalogue import read_catalogue
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase import cost, refusals, statements
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.cycles import Broken, broken, without
@@ -28,6 +32,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keeping import (
     of_table,
     rules,
 )
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keys import keys_for
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import Action, Kept, Refusal, Step
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.ordering import ordered
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.parts import (
@@ -40,14 +45,39 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.parts import (
 )
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import ErasurePlan
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.recipients import read_recipients, untellable
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import eraser, once
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import STATEMENTS, live_columns
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.statements import Work, located
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.suppressing import of_objections
+from spotify_ai_agent_migrations.versions.gdpr_erasure.export.reading import checked_subject
 from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach, reached
 from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Edge, Strategy
 from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import identifier, source_of
 
-_LOCK = "ROW EXCLUSIVE on the table and the locks of a change on its rows, until the transaction ends"
+_LOCK: Final = "ROW EXCLUSIVE on the table and the locks of a change on its rows, until the transaction ends"
+
+
+def plan_erasure(
+    user_id: int, url: str | None = None, *, key: SigningKey | Path | str | None = None
+) -> ErasurePlan:
+    """Return what `erase_user` would do, as things are; it changes nothing.
+
+    It is signed where a key is named: by *key*, or as certificates are. Given to `erase_user`, nothing else
+    is done than what it says. Locks: ACCESS SHARE; reads what it counts, some tables as a whole (`by_index`).
+
+    Raises:
+        SubjectError: there is no such person.
+        PrivilegeError: the login may not act as the eraser.
+    """
+    subject = checked_subject(user_id)
+    with eraser(url) as connection:
+        plan = once(connection, lambda cursor: planned(cursor, subject))
+    try:
+        return plan.signed(keys_for(resolve_settings(url), key=key).signing)
+    except SettingsError:
+        if key is not None:
+            raise
+        return plan
 
 
 def planned(

@@ -109,6 +109,7 @@ def of_rights(cursor: Cursor, works: Sequence[Work]) -> Iterator[Refusal]:
             "tables": [work.reach.name for work in works],
             "actions": [work.action.value.upper() for work in works],
             "columns": [json.dumps([one.column for one in work.changes]) for work in works],
+            "asked": [json.dumps(sorted(_asked(work))) for work in works],
         },
     )
     answers = cursor.fetchall()
@@ -129,6 +130,13 @@ def of_rights(cursor: Cursor, works: Sequence[Work]) -> Iterator[Refusal]:
             yield Refusal(name, "is append-only, and its strategies change it", _STRATEGY)
         if cannot:
             yield Refusal(name, "cannot be written to from here", "erase it where it is stored")
+
+
+def _asked(work: Work) -> set[str]:
+    """Return the columns that have to be read to find the rows, and to compare what they hold."""
+    naming = {name for way in work.reach.ways for edge in way[-1:] for name in edge.from_columns}
+    own = {work.reach.subject_key} if () in work.reach.ways else set()
+    return {*work.key, *work.objects, *naming, *own, *(one.column for one in work.changes)}
 
 
 def of_objects(cursor: Cursor, parts: Sequence[Part]) -> Iterator[Refusal]:

@@ -261,6 +261,7 @@ _OUTCOMES: Final[Mapping[Strategy, Outcome]] = MappingProxyType(
         Strategy.NULL: Outcome.DELETED,
         Strategy.CONSTANT: Outcome.DELETED,
         Strategy.RANDOM: Outcome.DELETED,
+        Strategy.SHRED: Outcome.DELETED,
         Strategy.GENERALISE: Outcome.ANONYMISED,
         Strategy.PSEUDONYM: Outcome.PSEUDONYMISED,
         Strategy.JSON: Outcome.ANONYMISED,
