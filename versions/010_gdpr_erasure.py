@@ -3617,7 +3617,10 @@ $function$;
 REVOKE EXECUTE ON FUNCTION ops.unlink_large_object_v1(oid) FROM PUBLIC;
 COMMENT ON FUNCTION ops.unlink_large_object_v1(oid) IS 'Delete a large object; tells whether there was one';
 
-GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.unlink_large_object_v1(oid) TO agent_eraser;
+GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.erasure_noise_v1(bytea, text), ops.json_without_path(jsonb, jsonb),
+                          ops.json_without_v1(jsonb, jsonb), ops.json_only_v1(jsonb, jsonb), ops.redacted_v1(text, text, text),
+                          ops.json_redacted_v1(jsonb, text, text, text), ops.unlink_large_object_v1(oid)
+    TO agent_eraser;
 
 DO $revision$
 BEGIN
