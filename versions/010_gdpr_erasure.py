@@ -1839,6 +1839,16 @@ DECLARE
     request CONSTANT public.data_subject_requests := ops.open_request(request_id, at);
     late CONSTANT boolean := coalesce(at >= request.due_at, false);
 BEGIN
+    IF request.kind = 'erasure'
+       AND EXISTS (SELECT FROM public.users AS person WHERE person.id = request.user_id)
+       AND NOT EXISTS (SELECT
+                         FROM ops.erasures AS erasure
+                        WHERE erasure.subject_id = request.user_id
+                          AND erasure.state = 'certified') THEN
+        RAISE EXCEPTION 'request % is for erasure, and there is no certificate of one', request_id
+              USING ERRCODE = 'object_not_in_prerequisite_state',
+                    HINT = 'erase the person: the certificate completes the request';
+    END IF;
     UPDATE public.data_subject_requests AS asked
        SET status = 'completed', paused_days = ops.paused_days(asked, at), paused_at = NULL, closed_at = at
      WHERE asked.id = request_id;
@@ -2647,10 +2657,10 @@ COMMENT ON INDEX ops.erasures_state_idx IS 'what has to be gone on with';
 
 DO $revision$
 BEGIN
-    PERFORM ops.classify_table_v1('ops.erasures', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2): the erasure itself has to be shown"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_table_v1('ops.erasures', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2): the erasure itself has to be shown", "until": "no backup can bring the person back"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
     PERFORM ops.classify_column_v1('ops.erasures', 'requested_by', people => 'staff');
-    PERFORM ops.classify_table_v1('ops.erasure_steps', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2): the erasure itself has to be shown"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
-    PERFORM ops.classify_table_v1('ops.tombstones', strategy => 'keep', strategy_args => '{"why": "GDPR art. 17(1): nothing of the person may come back"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_table_v1('ops.erasure_steps', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2): the erasure itself has to be shown", "until": "no backup can bring the person back"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_table_v1('ops.tombstones', strategy => 'keep', strategy_args => '{"why": "GDPR art. 17(1): nothing of the person may come back", "until": "the database is given up"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
     INSERT INTO ops.personal_edges (from_table, from_columns, to_table, to_columns, kind, note)
     VALUES ('ops.erasures', '{subject_id}', 'public.users', '{id}', 'column', 'the erasure outlives the row'),
            ('ops.tombstones', '{subject_id}', 'public.users', '{id}', 'column', 'it outlives the row');
@@ -2700,7 +2710,9 @@ $revision$
 # A statement that names nobody who is erased costs one look-up of an index a row: a subquery of its own, which the planner
 # makes no join of, however many have been erased and whatever it was planned for. What is looked at was committed before
 # the trigger began; that the snapshot of a transaction may be older is why an erasure waits for all of them.
-# An update passes where nothing about the person changes but to NULL: a backfill of other columns meets their row as well.
+# What erases one person passes in the rows of another who is erased at the same time.
+# An update passes where it says nothing of the person that no row said before: a backfill of other columns meets their
+# rows as well, and so does who moves an item of theirs in a list of somebody else.
 _GUARDING = r"""
 CREATE FUNCTION ops.guarded_columns(guarded text, subject name) RETURNS text[]
 LANGUAGE sql STABLE
@@ -2727,31 +2739,24 @@ SET search_path = pg_catalog, pg_temp AS $function$
 $function$;
 COMMENT ON FUNCTION ops.guarded_columns(text, name) IS 'The columns that are about the person whom a column names';
 
-CREATE FUNCTION ops.is_rewritten(guarded text, subject name, before jsonb, after jsonb) RETURNS boolean
+CREATE FUNCTION ops.says_no_more(guarded text, subject name, before jsonb, after jsonb) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $function$
-    SELECT before IS NULL
-           OR EXISTS (SELECT
-                        FROM unnest(ops.guarded_columns(guarded, subject)) AS guard (name)
-                       WHERE jsonb_typeof(after -> guard.name) <> 'null'
-                         AND after -> guard.name IS DISTINCT FROM before -> guard.name)
+    SELECT NOT EXISTS (SELECT
+                         FROM unnest(ops.guarded_columns(guarded, subject)) AS guard (name)
+                        WHERE jsonb_typeof(after -> guard.name) <> 'null'
+                          AND after -> guard.name IS DISTINCT FROM before -> guard.name)
 $function$;
-COMMENT ON FUNCTION ops.is_rewritten(text, name, jsonb, jsonb) IS
-    'Whether an update says something about a person that the row did not say before';
+COMMENT ON FUNCTION ops.says_no_more(text, name, jsonb, jsonb) IS
+    'Whether a row says nothing about a person that another did not say before';
 
 CREATE FUNCTION ops.guard_table_v1(target regclass, VARIADIC subjects name[] DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
     called CONSTANT name := (SELECT class.relname FROM pg_class AS class WHERE class.oid = target);
-    keys CONSTANT text := (
-        SELECT string_agg(quote_ident(attribute.attname), ', ' ORDER BY attribute.attnum)
-          FROM pg_index AS index
-          JOIN pg_attribute AS attribute
-            ON attribute.attrelid = index.indrelid AND attribute.attnum = ANY (index.indkey)
-         WHERE index.indrelid = target AND index.indisprimary);
     named text;
-    rewritten text;
+    new_to_them text;
     wrong name;
     operation text;
     made name;
@@ -2775,16 +2780,18 @@ BEGIN
     END IF;
     EXECUTE format('GRANT SELECT, UPDATE, DELETE ON %s TO agent_eraser', target);
     SELECT string_agg(person.is_erased, ' OR ' ORDER BY person.place),
-           string_agg(format('(%s AND ops.is_rewritten(guarded, %L, to_jsonb(replaced), to_jsonb(written)))',
+           string_agg(format('(%s AND NOT EXISTS (SELECT FROM replaced WHERE replaced.%I = written.%2$I'
+                             ' AND ops.says_no_more(guarded, %2$L, to_jsonb(replaced), to_jsonb(written))))',
                              person.is_erased, person.name), ' OR ' ORDER BY person.place)
-      INTO named, rewritten
+      INTO named, new_to_them
       FROM (SELECT subject.name, subject.place,
                    format(CASE WHEN type.typcategory = 'A'
                                THEN 'EXISTS (SELECT FROM unnest(written.%1$I) AS one (id) WHERE %2$s)'
                                ELSE '%2$s' END,
                           subject.name,
                           format('(SELECT true FROM ops.tombstones AS stone WHERE stone.subject_id = %s'
-                                 ' AND stone.worker_xid IS DISTINCT FROM working)',
+                                 ' AND stone.worker_xid IS DISTINCT FROM working'
+                                 ' AND NOT EXISTS (SELECT FROM ops.tombstones AS own WHERE own.worker_xid = working))',
                                  CASE WHEN type.oid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN format('written.%I', subject.name)
                                       WHEN type.typelem IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN 'one.id'
                                       ELSE format($text$CASE WHEN %1$s::text ~ '^[0-9]{1,18}$' THEN %1$s::text::bigint END$text$,
@@ -2818,9 +2825,7 @@ BEGIN
             $guard$
             $body$,
             made, named,
-            CASE WHEN operation = 'update' AND keys IS NOT NULL THEN
-                format(E'\n                   AND EXISTS (SELECT FROM written LEFT JOIN replaced USING (%s) WHERE %s)', keys, rewritten)
-                ELSE '' END);
+            CASE operation WHEN 'update' THEN format(E'\n                   AND EXISTS (SELECT FROM written WHERE %s)', new_to_them) ELSE '' END);
         EXECUTE format('COMMENT ON FUNCTION ops.%I() IS %L', made,
                        'Refuse what names a person who is being erased or was, whoever writes it');
         EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER %s ON %s REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION ops.%1$I()',
@@ -3382,7 +3387,7 @@ DROP FUNCTION ops.work_on_v1(uuid);
 DROP FUNCTION ops.begin_erasure_v1(bigint, text, timestamptz, jsonb, bytea, jsonb, bigint, bigint, uuid);
 DROP FUNCTION ops.unguard_table_v1(regclass);
 DROP FUNCTION ops.guard_table_v1(regclass, name[]);
-DROP FUNCTION ops.is_rewritten(text, name, jsonb, jsonb);
+DROP FUNCTION ops.says_no_more(text, name, jsonb, jsonb);
 DROP FUNCTION ops.guarded_columns(text, name);
 REVOKE USAGE ON TYPE public.nfc_text, public.email_address, public.locale_tag, public.country_code, public.isrc, public.upc,
                      public.audit_action, public.audit_actor
@@ -3405,6 +3410,7 @@ def _create_plans() -> None:
         "erasure_secrets",
         sa.Column("erasure_id", UUID(as_uuid=True), nullable=False, comment="none: the erasure"),
         sa.Column("secret", BYTEA, server_default=sa.text("uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())"), nullable=False, comment="none: at random; what stands for its person in rows that stay is made of it"),
+        sa.Column("known", ARRAY(sa.Text), server_default=sa.text("'{}'"), nullable=False, comment="identifier: what the person is known by, to be looked for at the end by a session that never saw it"),
         sa.PrimaryKeyConstraint("erasure_id", name="erasure_secrets_pkey"),
         sa.ForeignKeyConstraint(["erasure_id"], ["ops.erasures.id"], name="erasure_secrets_erasure_id_fkey"),
         sa.CheckConstraint("octet_length(secret) = 32", name="erasure_secrets_secret_check"),
@@ -3470,6 +3476,20 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN sha256('agentdb erasure 1'::bytea || secret || convert_to(told, 'UTF8'));
 COMMENT ON FUNCTION ops.erasure_noise_v1(bytea, text) IS 'Bytes that say nothing to who does not have the secret';
 GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.erasure_noise_v1(bytea, text) TO agent_eraser;
+
+CREATE FUNCTION ops.known_v1(erasure uuid, found text[]) RETURNS text[]
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    UPDATE ops.erasure_secrets AS kept
+       SET known = ARRAY(SELECT one.value FROM unnest(kept.known || known_v1.found) AS one (value) GROUP BY one.value)
+     WHERE kept.erasure_id = known_v1.erasure
+    RETURNING kept.known
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.known_v1(uuid, text[]) FROM PUBLIC;
+COMMENT ON FUNCTION ops.known_v1(uuid, text[]) IS 'Keep what the person of an erasure is known by until nothing is left of them; returns all of it';
+GRANT EXECUTE ON FUNCTION ops.known_v1(uuid, text[]) TO agent_eraser;
+-- Whether there is one, and not what it is.
+GRANT SELECT (erasure_id) ON ops.erasure_secrets TO agent_eraser;
 
 -- A path is an array of steps: the name of a member, the place of an element, or null for all of them. As in a lax
 -- jsonpath, a name asked of an array is asked of each of its elements, and what is not there is no error. Where a place is
@@ -3603,7 +3623,7 @@ GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.erasure_noise_v1(by
 
 DO $revision$
 BEGIN
-    PERFORM ops.classify_table_v1('ops.erasure_secrets');
+    PERFORM ops.classify_table_v1('ops.erasure_secrets', strategy => 'keep', strategy_args => '{"why": "gone as soon as nothing is left of the person"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
 END
 $revision$;
 """
@@ -3619,6 +3639,7 @@ DROP FUNCTION ops.redacted_v1(text, text, text);
 DROP FUNCTION ops.json_only_v1(jsonb, jsonb);
 DROP FUNCTION ops.json_without_v1(jsonb, jsonb);
 DROP FUNCTION ops.json_without_path(jsonb, jsonb);
+DROP FUNCTION ops.known_v1(uuid, text[]);
 DROP FUNCTION ops.erasure_noise_v1(bytea, text);
 DROP FUNCTION ops.erasure_secret_v1(bigint);
 DROP FUNCTION ops.erasures_keep_secret();
@@ -3640,6 +3661,7 @@ def _create_ledger() -> None:
         sa.Column("table_oid", OID, nullable=False, comment="none: number of this table there, which a restored dump has another of"),
         sa.Column("server_started_at", sa.DateTime(timezone=True), server_default=sa.text("pg_postmaster_start_time()"), nullable=False, comment="none: start of the server that was last found to be the same"),
         sa.Column("follows_promotion", sa.Boolean, server_default=sa.false(), nullable=False, comment="none: whether it stays open when a standby is promoted"),
+        sa.Column("follows_restart", sa.Boolean, server_default=sa.true(), nullable=False, comment="none: whether it stays open when the server starts, before the ledger was looked at"),
         sa.Column("opened_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: when the application was let in"),
         sa.Column("ledger_hash", BYTEA, comment="none: last line of the ledger that was replayed then"),
         sa.Column("erased_again", sa.BigInteger, server_default="0", nullable=False, comment="none: how many were erased again then"),
@@ -3658,9 +3680,9 @@ def _drop_ledger() -> None:
     op.drop_table("erasure_gate", schema="ops")
 
 
-# A dump that is restored has new tables, a backup a new history, another server another identifier. A copy of the files
-# that is started as it is has all of them: whoever puts one back closes the gate by hand. A copy by CREATE DATABASE …
-# TEMPLATE is of now, and takes its tombstones along.
+# A dump that is restored has new tables, a backup a new history, another server another identifier. A snapshot of the
+# disks has all of them and looks like a restart: until the ledger is looked at, or for whoever does not wait for that.
+# A copy by CREATE DATABASE … TEMPLATE is of now, and takes its tombstones along.
 _GATE = """
 CREATE FUNCTION ops.server_timeline() RETURNS integer
 LANGUAGE sql VOLATILE PARALLEL SAFE
@@ -3670,15 +3692,23 @@ SET search_path = pg_catalog, pg_temp AS $function$
 $function$;
 COMMENT ON FUNCTION ops.server_timeline() IS 'Which of its histories the server writes; NULL on a standby, which writes none';
 
+CREATE FUNCTION ops.is_same_place(gate ops.erasure_gate, here oid) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT gate.closed_at IS NULL
+           AND gate.table_oid = here
+           AND gate.system_identifier = (SELECT control.system_identifier::text FROM pg_control_system() AS control)
+           AND (gate.follows_promotion OR gate.timeline = coalesce(ops.server_timeline(), gate.timeline))
+$function$;
+COMMENT ON FUNCTION ops.is_same_place(ops.erasure_gate, oid) IS 'Whether this is the history of the server, and the table, where the application was let in';
+
 CREATE FUNCTION ops.gate_is_open_v1() RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp AS $function$
     SELECT EXISTS (SELECT
                      FROM ops.erasure_gate AS gate
-                    WHERE gate.closed_at IS NULL
-                      AND gate.table_oid = gate.tableoid
-                      AND gate.system_identifier = (SELECT control.system_identifier::text FROM pg_control_system() AS control)
-                      AND (gate.follows_promotion OR gate.timeline = coalesce(ops.server_timeline(), gate.timeline)))
+                    WHERE ops.is_same_place(gate, gate.tableoid)
+                      AND (gate.follows_restart OR gate.server_started_at = pg_postmaster_start_time() OR pg_is_in_recovery()))
 $function$;
 REVOKE EXECUTE ON FUNCTION ops.gate_is_open_v1() FROM PUBLIC;
 COMMENT ON FUNCTION ops.gate_is_open_v1() IS 'Whether the application was let in here, in this history of this server';
@@ -3749,7 +3779,7 @@ BEGIN
     UPDATE ops.erasure_gate AS gate
        SET server_started_at = pg_postmaster_start_time()
      WHERE gate.server_started_at <> pg_postmaster_start_time()
-       AND ops.gate_is_open_v1();
+       AND ops.is_same_place(gate, gate.tableoid);
     RETURN FOUND;
 END
 $function$;
@@ -3757,15 +3787,16 @@ REVOKE EXECUTE ON FUNCTION ops.recognise_server_v1() FROM PUBLIC;
 COMMENT ON FUNCTION ops.recognise_server_v1() IS
     'Remember, after a restart, that this is the server where the application was let in; until then each query looks for itself';
 
-CREATE FUNCTION ops.follow_promotion_v1(followed boolean) RETURNS void
+CREATE FUNCTION ops.trust_server_v1(promotion boolean, restart boolean) RETURNS void
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
     UPDATE ops.erasure_gate AS gate
-       SET follows_promotion = followed
+       SET follows_promotion = promotion,
+           follows_restart = restart
 $function$;
-REVOKE EXECUTE ON FUNCTION ops.follow_promotion_v1(boolean) FROM PUBLIC;
-COMMENT ON FUNCTION ops.follow_promotion_v1(boolean) IS
-    'Say whether a promoted standby lets the application in: only where it lacks nothing that was committed, and backups are restored elsewhere';
+REVOKE EXECUTE ON FUNCTION ops.trust_server_v1(boolean, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION ops.trust_server_v1(boolean, boolean) IS
+    'Say whether the application is let in before the ledger is looked at: by a promoted standby, which may lack the last erasures and looks like a backup; and by a server that starts, which looks like a snapshot of its disks';
 
 CREATE FUNCTION ops.begin_again_v1() RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
@@ -3793,7 +3824,7 @@ COMMENT ON FUNCTION ops.begin_again_v1() IS
 
 GRANT SELECT ON ops.erasure_gate TO agent_eraser, agent_privacy, agent_auditor, agent_monitor;
 GRANT EXECUTE ON FUNCTION public.erasure_gate_v1(), ops.gate_is_open_v1() TO agent_app, agent_readonly, agent_eraser, agent_privacy, agent_auditor, agent_monitor;
-GRANT EXECUTE ON FUNCTION ops.close_gate_v1(), ops.follow_promotion_v1(boolean) TO agent_privacy;
+GRANT EXECUTE ON FUNCTION ops.close_gate_v1(), ops.trust_server_v1(boolean, boolean) TO agent_privacy;
 GRANT EXECUTE ON FUNCTION ops.close_gate_v1(), ops.open_gate_v1(bytea, bigint), ops.begin_again_v1(), ops.recognise_server_v1() TO agent_eraser;
 DO $revision$
 BEGIN
@@ -3807,12 +3838,13 @@ _DROP_GATE = """
 DELETE FROM ops.personal_data AS entry
  WHERE entry.table_name = 'ops.erasure_gate';
 DROP FUNCTION ops.begin_again_v1();
-DROP FUNCTION ops.follow_promotion_v1(boolean);
+DROP FUNCTION ops.trust_server_v1(boolean, boolean);
 DROP FUNCTION ops.recognise_server_v1();
 DROP FUNCTION ops.open_gate_v1(bytea, bigint);
 DROP FUNCTION ops.close_gate_v1();
 DROP FUNCTION public.erasure_gate_v1();
 DROP FUNCTION ops.gate_is_open_v1();
+DROP FUNCTION ops.is_same_place(ops.erasure_gate, oid);
 DROP FUNCTION ops.server_timeline();
 """
 
@@ -3975,8 +4007,13 @@ REVOKE EXECUTE ON FUNCTION ops.queue_notice_v1(uuid, uuid, text, text, bytea),
                            ops.note_problem_v1(uuid, text),
                            ops.end_notice_v1(uuid, text, text)
     FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ops.queue_notice_v1(uuid, uuid, text, text, bytea),
+                          ops.claim_notice_v1(text[], interval, interval),
+                          ops.note_problem_v1(uuid, text),
+                          ops.end_notice_v1(uuid, text, text)
+    TO agent_eraser;
 GRANT EXECUTE ON FUNCTION ops.end_notice_v1(uuid, text, text) TO agent_privacy;
-GRANT SELECT ON ops.erasure_notices TO agent_privacy;
+GRANT SELECT ON ops.erasure_notices TO agent_eraser, agent_privacy;
 GRANT SELECT (id, erasure_id, recipient, queued_at, due_at, attempts, tried_at, problem, outcome, ended_at, ended_by, receipt, key_id)
     ON ops.erasure_notices TO agent_auditor;
 
@@ -4003,7 +4040,7 @@ COMMENT ON INDEX ops.subject_keys_kek_id_idx IS 'which are still encrypted with 
 
 CREATE FUNCTION ops.key_of_v1(encrypted bytea) RETURNS uuid
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN CASE WHEN octet_length(encrypted) >= 45 AND get_byte(encrypted, 0) = 1
+RETURN CASE WHEN octet_length(encrypted) >= 45 AND substring(encrypted FROM 1 FOR 1) = '\\x01'
             THEN encode(substring(encrypted FROM 2 FOR 16), 'hex')::uuid END;
 COMMENT ON FUNCTION ops.key_of_v1(bytea) IS 'The number of the key that a value is encrypted with; NULL is none';
 
@@ -4074,7 +4111,8 @@ SET search_path = pg_catalog, pg_temp AS $function$
 $function$;
 COMMENT ON FUNCTION ops.old_keys_v1(text, integer) IS 'Keys of people that are encrypted with another key than this one';
 
--- A key changes in how it is kept, and in nothing else.
+-- A key changes in how it is kept, and in nothing else. What it is not encrypted with any more is lost where it is not
+-- in order, so that nobody but the owner may do it.
 CREATE FUNCTION ops.rewrap_key_v1(key uuid, wrapped bytea, kek_id text, old_kek_id text) RETURNS boolean
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
@@ -4102,25 +4140,33 @@ GRANT EXECUTE ON FUNCTION public.subject_key_v1(bigint),
                           public.keep_subject_key_v1(bigint, uuid, bytea, text),
                           public.is_key_destroyed_v1(uuid)
     TO agent_app;
-GRANT EXECUTE ON FUNCTION ops.old_keys_v1(text, integer), ops.rewrap_key_v1(uuid, bytea, text, text) TO agent_privacy;
+GRANT EXECUTE ON FUNCTION public.subject_key_v1(bigint), public.is_key_destroyed_v1(uuid) TO agent_privacy;
+GRANT EXECUTE ON FUNCTION ops.key_of_v1(bytea) TO agent_eraser, agent_privacy;
 
 ALTER TABLE ops.subject_keys ENABLE ROW LEVEL SECURITY;
 CREATE POLICY subject_keys_privacy ON ops.subject_keys FOR SELECT TO agent_privacy
     USING (subject_id = NULLIF(current_setting('app.subject_id', true), '')::bigint);
 GRANT SELECT ON ops.subject_keys, ops.destroyed_keys TO agent_privacy;
--- It destroys keys, and reads none.
-GRANT SELECT (subject_id), DELETE ON ops.subject_keys TO agent_eraser;
 GRANT SELECT ON ops.destroyed_keys TO agent_auditor;
 
 DO $revision$
 BEGIN
+    PERFORM ops.guard_table_v1('ops.subject_keys', 'subject_id');
     PERFORM ops.classify_table_v1('ops.subject_keys', strategy => 'delete', origin => 'observed', purposes => '{security}', legal_basis => 'legitimate_interests');
     PERFORM ops.classify_table_v1('ops.destroyed_keys');
 END
 $revision$;
+-- Who erases destroys keys, and reads none.
+REVOKE SELECT, UPDATE ON ops.subject_keys FROM agent_eraser;
+GRANT SELECT (subject_id, key_id) ON ops.subject_keys TO agent_eraser;
 """
 
 _DROP_SUBJECT_KEYS = """
+DO $revision$
+BEGIN
+    PERFORM ops.unguard_table_v1('ops.subject_keys');
+END
+$revision$;
 DELETE FROM ops.personal_data AS entry
  WHERE entry.table_name IN ('ops.subject_keys', 'ops.destroyed_keys');
 DROP FUNCTION ops.rewrap_key_v1(uuid, bytea, text, text);
@@ -4178,8 +4224,8 @@ CREATE FUNCTION ops.want_rewrite_v1(tables text[], due_within interval) RETURNS 
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
     INSERT INTO ops.rewrites (table_name, erased_at, horizon, due_at)
-    SELECT DISTINCT quote_ident(namespace.nspname) || '.' || quote_ident(class.relname), clock_timestamp(),
-           pg_snapshot_xmax(pg_current_snapshot()), clock_timestamp() + want_rewrite_v1.due_within
+    SELECT DISTINCT quote_ident(namespace.nspname) || '.' || quote_ident(class.relname), statement_timestamp(),
+           pg_snapshot_xmax(pg_current_snapshot()), statement_timestamp() + want_rewrite_v1.due_within
       FROM unnest(tables) AS wanted (name)
      CROSS JOIN LATERAL (
            SELECT to_regclass(wanted.name)::oid AS relation
@@ -4188,6 +4234,9 @@ SET search_path = pg_catalog, pg_temp AS $function$
              FROM pg_partition_tree(to_regclass(wanted.name)) AS leaf) AS stored
       JOIN pg_class AS class ON class.oid = stored.relation AND class.relkind IN ('r', 'm') AND class.relpersistence <> 't'
       JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+        -- A partition that was never written to holds nothing.
+     WHERE pg_relation_size(class.oid) > 0
+        OR pg_stat_get_tuples_inserted(class.oid) + pg_stat_get_tuples_deleted(class.oid) > 0
         -- Whoever else wants some of them takes them in the same order.
      ORDER BY 1
         ON CONFLICT ON CONSTRAINT rewrites_pkey DO UPDATE
@@ -4322,6 +4371,9 @@ GRANT EXECUTE ON FUNCTION ops.want_rewrite_v1(text[], interval), ops.refresh_vie
    TO agent_eraser;
 GRANT SELECT ON ops.backup_policies, ops.rewrites TO agent_eraser, agent_auditor, agent_monitor;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ops.backup_policies TO agent_privacy;
+-- How far erasures have come, and not whose they are.
+GRANT SELECT (id, state, hidden_at, swept_at) ON ops.erasures TO agent_monitor;
+GRANT SELECT (erasure_id, recipient, queued_at, outcome) ON ops.erasure_notices TO agent_monitor;
 GRANT SELECT ON ops.rewrites TO agent_privacy;
 
 DO $revision$
@@ -4388,9 +4440,11 @@ def _create_completion() -> None:
     op.create_index("erasure_approvals_subject_id_idx", "erasure_approvals", ["subject_id"], schema="ops")
     execute(_APPROVALS)
     execute(_RETAINING)
+    execute(_ANSWERING)
 
 
 def _drop_completion() -> None:
+    execute(_DROP_ANSWERING)
     execute(_DROP_RETAINING)
     execute(_DROP_APPROVALS)
     op.drop_table("erasure_approvals", schema="ops")
@@ -4693,6 +4747,63 @@ REVOKE EXECUTE ON FUNCTION ops.beat_v1(text, interval) FROM agent_eraser;
 DROP FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean);
 DROP FUNCTION ops.retention_held(regclass, text);
 DROP FUNCTION ops.retention_needed(regclass, text, regclass[]);
+"""
+
+# A person who asked to be erased has been answered when there is a certificate, and not before. What they objected to
+# holds on for their addresses, in a form that nobody reads.
+_ANSWERING = """
+CREATE FUNCTION ops.erasures_answer() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    PERFORM ops.complete_request_v1(
+                asked.id, format('certificate %s', NEW.id),
+                greatest(clock_timestamp(), (SELECT max(event.happened_at)
+                                               FROM public.data_subject_request_events AS event
+                                              WHERE event.request_id = asked.id)))
+       FROM public.data_subject_requests AS asked
+      WHERE asked.user_id = NEW.subject_id
+        AND asked.kind = 'erasure'
+        AND asked.closed_at IS NULL;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION ops.erasures_answer() IS 'Complete what a person asked to be erased for, now that there is a certificate';
+
+CREATE TRIGGER erasures_answer AFTER UPDATE OF state ON ops.erasures
+    FOR EACH ROW WHEN (NEW.state = 'certified' AND OLD.state <> 'certified') EXECUTE FUNCTION ops.erasures_answer();
+
+CREATE FUNCTION ops.suppress_objections_v1(erasure uuid, identifier_hmacs bytea[], key_id text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    person CONSTANT bigint := ops.worked_on(erasure);
+    suppressed bigint;
+BEGIN
+    INSERT INTO ops.suppressions (identifier_hmac, purpose, key_id)
+    SELECT given.hmac, objection.purpose, suppress_objections_v1.key_id
+      FROM public.objections AS objection
+     CROSS JOIN (SELECT DISTINCT hmac FROM unnest(identifier_hmacs) AS hmac) AS given
+     WHERE objection.user_id = person
+       AND objection.overridden_at IS NULL
+       AND objection.withdrawn_at IS NULL
+        ON CONFLICT ON CONSTRAINT suppressions_pkey DO UPDATE
+       SET ended_at = NULL, suppressed_at = clock_timestamp()
+     WHERE suppressions.ended_at IS NOT NULL;
+    GET DIAGNOSTICS suppressed = ROW_COUNT;
+    RETURN suppressed;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.suppress_objections_v1(uuid, bytea[], text) FROM PUBLIC;
+COMMENT ON FUNCTION ops.suppress_objections_v1(uuid, bytea[], text) IS
+    'Keep hashed addresses of a person whom this transaction erases from what they object to; returns how many were not before';
+GRANT EXECUTE ON FUNCTION ops.suppress_objections_v1(uuid, bytea[], text) TO agent_eraser;
+"""
+
+_DROP_ANSWERING = """
+DROP FUNCTION ops.suppress_objections_v1(uuid, bytea[], text);
+DROP TRIGGER erasures_answer ON ops.erasures;
+DROP FUNCTION ops.erasures_answer();
 """
 
 

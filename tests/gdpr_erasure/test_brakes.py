@@ -22,10 +22,11 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import Erasure
 from support import Databases, connected, rows
 
 
-
 def plan_of(count: int, table: str = "public.listens") -> ErasurePlan:
     """A plan that does so many rows of one table."""
-    return ErasurePlan(1, (Step(1, table, Action.DELETE, (), count, True, 0, "ROW EXCLUSIVE", "", "", ""),), ())
+    return ErasurePlan(
+        1, (Step(1, table, Action.DELETE, (), count, True, 0, "ROW EXCLUSIVE", "", "", ""),), ()
+    )
 
 
 def held(url: str, plan: ErasurePlan, **limits: float) -> str | None:
@@ -137,7 +138,9 @@ def test_two_persons_let_it_pass_and_one_does_not_however_often(
 def test_an_approval_ends_and_is_never_taken_out(registered: str, officers: Callable[[], str]) -> None:
     first, second, plan = officers(), officers(), plan_of(200_000)
     for officer in (first, second):
-        rows(officer, "SELECT ops.approve_erasure_v1(1, decode(%s, 'hex'), 200000, '2 minutes')", (plan.hash,))
+        rows(
+            officer, "SELECT ops.approve_erasure_v1(1, decode(%s, 'hex'), 200000, '2 minutes')", (plan.hash,)
+        )
     assert held(registered, plan) is None
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         rows(first, "DELETE FROM ops.erasure_approvals")

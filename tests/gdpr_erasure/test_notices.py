@@ -2,64 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from uuid import UUID, uuid4
+import json
+import os
+import pathlib
+from uuid import UUID
 
 import pytest
 from gdpr_erasure.people import ADA, BOB
+from gdpr_erasure.telling import RECIPIENTS, queued
 
-from spotify_ai_agent_migrations.versions.core.errors import SubjectError
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.notices import pending, queue
+from spotify_ai_agent_migrations.versions.core.errors import SubjectError, TableError
+from spotify_ai_agent_migrations.versions.gdpr_erasure.checking import check_catalogue
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.notices import deliver, pending
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.run import erase_user
 from support import connected, rows
-
-_ERASURE = """
-INSERT INTO ops.erasures (id, subject_id, subject_created_at, reason, requested_at, requested_by, plan, plan_hash)
-SELECT %s, id, created_at, 'request', now(), 1, '{}', sha256('') FROM users WHERE id = %s
-"""
-_RECIPIENTS = """
-INSERT INTO ops.recipients (code, name, kind, purpose, country_code, categories, notice_channel, notice_url, knows_by) VALUES
-    ('mailer', 'Mailer', 'processor', 'newsletters', 'FR', '{contact}', 'webhook', 'https://mailer.example/erasures',
-     '[{"as": "customer", "table": "public.users", "column": "id"}, {"as": "email", "table": "public.users", "column": "email"}]'),
-    ('spotify', 'Spotify', 'controller', 'playback', 'SE', '{identifier}', 'command', NULL,
-     '[{"as": "account", "table": "public.user_identities", "column": "provider_user_id", "where": {"provider": "spotify"}}]'),
-    ('apple', 'Apple', 'controller', 'playback', 'IE', '{identifier}', 'hand', NULL,
-     '[{"as": "account", "table": "public.user_identities", "column": "provider_user_id", "where": {"provider": "apple"}}]'),
-    ('host', 'Host', 'processor', 'hosting', 'FR', '{identifier}', 'none', NULL, '[]'),
-    ('court', 'Court', 'authority', 'inquiries', 'FR', '{identifier}', NULL, NULL, '[]')
-"""
-
-
-@dataclass(frozen=True)
-class Keys:
-    ledger: tuple[bytes, ...]
-
-
-KEYS = Keys((bytes(range(32)),))
-
-
-def queued(url: str, subject: int, keys: Keys = KEYS) -> tuple[UUID, tuple[str, ...]]:
-    """Begin an erasure and queue its notices."""
-    erasure = uuid4()
-    with connected(url, autocommit=False) as connection, connection.cursor() as cursor:
-        cursor.execute(_ERASURE, (str(erasure), subject))
-        told = queue(cursor, erasure, subject, keys)
-        assert queue(cursor, erasure, subject, keys) == told
-        assert pending(cursor, erasure) == told
-        connection.commit()
-    return erasure, told
 
 
 @pytest.fixture
 def scene(entangled: str) -> str:
-    rows(entangled, _RECIPIENTS)
+    rows(entangled, RECIPIENTS)
     return entangled
 
 
 def test_who_knows_the_person_is_told_and_nobody_else(scene: str) -> None:
     ada, told = queued(scene, ADA.id)
-    assert told == ("mailer", "spotify")
+    assert told == ("mailer", "printer", "spotify")
     assert rows(scene, "SELECT recipient, outcome, attempts FROM ops.erasure_notices WHERE erasure_id = %s ORDER BY 1", (str(ada),)) == [
-        ("mailer", None, 0), ("spotify", None, 0),
+        ("mailer", None, 0), ("printer", None, 0), ("spotify", None, 0),
     ]  # fmt: skip
 
 
@@ -72,7 +41,7 @@ def test_nothing_of_the_person_can_be_read_in_what_is_queued(scene: str) -> None
     assert [word for word in (*ADA.identifiers, *BOB.identifiers) if word in str(text)] == []
 
 
-def test_an_erasure_of_nobodys_recipients_needs_no_catalogue(entangled: str) -> None:
+def test_without_recipients_nobody_is_told(entangled: str) -> None:
     assert queued(entangled, ADA.id)[1] == ()
 
 
@@ -81,22 +50,23 @@ def test_an_erasure_of_nobodys_recipients_needs_no_catalogue(entangled: str) -> 
     [
         (
             "notice_channel = NULL, notice_url = NULL",
-            'recipient "mailer": nobody has decided how it is told of an erasure',
+            'recipient "mailer" has no channel that it is told of an erasure by',
         ),
         (
             """knows_by = '[{"as": "x", "table": "public.users", "column": "gone"}]'""",
-            'recipient "mailer": knows people by the column "gone" of "public.users", which the catalogue lacks',
+            'recipient "mailer" knows people by the column "gone" of "public.users", which the catalogue lacks',
         ),
         (
             """knows_by = '[{"as": "x", "table": "public.tracks", "column": "title"}]'""",
-            'recipient "mailer": knows people by "public.tracks", where no row is of one person alone',
+            'recipient "mailer" knows people by "public.tracks", where no row is of one person alone',
         ),
         (
             """knows_by = '[{"as": "x", "table": "public.users"}]'""",
-            'recipient "mailer": knows people by something that cannot be read',
+            'recipient "mailer" knows people by something that cannot be read',
         ),
     ],
 )
+@pytest.mark.usefixtures("keys")
 def test_whoever_could_not_be_told_afterwards_stops_the_erasure_before(
     scene: str, change: str, problem: str
 ) -> None:
@@ -104,4 +74,26 @@ def test_whoever_could_not_be_told_afterwards_stops_the_erasure_before(
     with pytest.raises(SubjectError) as caught:
         queued(scene, ADA.id)
     assert caught.value.problem == problem
+    with pytest.raises(TableError) as refused:
+        erase_user(ADA.id, url=scene)
+    assert refused.value.problem == problem
+    found = {f"{one.place} {one.problem}" for one in check_catalogue(scene)}
+    assert problem in found
     assert rows(scene, "SELECT FROM ops.erasure_notices") == []
+
+
+@pytest.mark.usefixtures("keys")
+def test_a_whole_erasure_queues_what_recipients_are_told_and_certifies_who_has_yet_to_be(
+    scene: str, tmp_path: pathlib.Path
+) -> None:
+    certificate = erase_user(ADA.id, url=scene)
+    assert certificate.pending == ("mailer", "printer", "spotify")
+    assert rows(scene, "SELECT email FROM users WHERE id = %s", (ADA.id,)) == [(None,)]
+    script = f"tee {tmp_path / 'told'}"
+    done = deliver(scene, environ={**os.environ, "NOTICE_COMMAND_SPOTIFY": script}, limit_s=0.5)
+    assert (done.told, [recipient for recipient, _ in done.problems]) == (1, ["mailer"])
+    assert json.loads((tmp_path / "told").read_text())["identifiers"] == [
+        {"as": "account", "value": "ada-at-spotify"}
+    ]
+    with connected(scene) as connection, connection.cursor() as cursor:
+        assert pending(cursor, UUID(str(certificate.id))) == ("mailer", "printer")

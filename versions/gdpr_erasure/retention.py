@@ -58,7 +58,9 @@ def apply_retention(
     if batch_rows < 1:
         raise SettingsError("a batch has no rows", hint="name a number from 1")
     with eraser(url) as connection:
-        done = [_retained(connection, rule, dry_run=dry_run, batch_rows=batch_rows) for rule in _rules(connection)]
+        done = [
+            _retained(connection, rule, dry_run=dry_run, batch_rows=batch_rows) for rule in _rules(connection)
+        ]
         for _ in range(0 if dry_run else _MOST_ROUNDS):
             again = [_again(connection, one, batch_rows=batch_rows) for one in done]
             if not _went_on(done, again):
@@ -79,7 +81,9 @@ def _again(connection: Connection, one: Retained, *, batch_rows: int) -> Retaine
     """Try the rule again whose rows others referred to."""
     if not one.needed:
         return one
-    more = _retained(connection, replace(one, deleted=0, held=0, needed=0), dry_run=False, batch_rows=batch_rows)
+    more = _retained(
+        connection, replace(one, deleted=0, held=0, needed=0), dry_run=False, batch_rows=batch_rows
+    )
     return replace(more, deleted=one.deleted + more.deleted)
 
 
@@ -94,7 +98,9 @@ def _retained(connection: Connection, rule: Retained, *, dry_run: bool, batch_ro
     done = rule
     try:
         for gone, held, needed in _batches(connection, rule, dry_run=dry_run, batch_rows=batch_rows):
-            done = replace(done, deleted=done.deleted + gone, held=done.held + held, needed=done.needed + needed)
+            done = replace(
+                done, deleted=done.deleted + gone, held=done.held + held, needed=done.needed + needed
+            )
     except MigrationError as error:
         return replace(done, note=error.problem, failed=True)
     return done
@@ -106,7 +112,13 @@ def _batches(
     """Yield what became of the rows of each batch, once it is committed."""
     after: str | None = None
     while True:
-        values = {"table": rule.table, "rule": rule.rule, "most": batch_rows, "after": after, "only_count": dry_run}
+        values = {
+            "table": rule.table,
+            "rule": rule.rule,
+            "most": batch_rows,
+            "after": after,
+            "only_count": dry_run,
+        }
         with translated(), connection, connection.cursor() as cursor:
             cursor.execute(_SQL["retain"], values)
             ((gone, held, needed, after),) = cursor.fetchall()

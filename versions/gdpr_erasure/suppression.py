@@ -113,7 +113,8 @@ class HashKeys:
             if len(key) >= _LEAST_BYTES:
                 return key
         raise SettingsError(
-            f"a key to {self.verb} {self.hashed} with is not hexadecimal, or shorter than {_LEAST_BYTES} bytes",
+            f"a key to {self.verb} {self.hashed} with is not hexadecimal, or shorter than "
+            f"{_LEAST_BYTES} bytes",
             hint=self._hint,
         )
 

@@ -82,9 +82,10 @@ def hold_back(
     ((found,),) = cursor.fetchall()
     if found < limits.approvers:
         raise ApprovalError(
-            f"the erasure {excess}; it takes the approval of {limits.approvers} persons, and {found} have given it",
-            hint=f"each by a login of their own, when they have seen what it does: agentdb gdpr-erasure approve"
-            f" {plan.hash}",
+            f"the erasure {excess}; it takes the approval of {limits.approvers} persons,"
+            f" and {found} have given it",
+            hint="each by a login of their own, once they have seen what it does:"
+            f" agentdb gdpr-erasure approve {plan.hash}",
         )
 
 
@@ -105,7 +106,7 @@ def _excesses(cursor: Cursor, plan: ErasurePlan, limits: Limits) -> Iterator[str
 
 
 def _exceeds(cursor: Cursor, step: Step, most_share: float) -> bool:
-    """Tell whether the rows of *step* are more than a share of its table, which is read as far as that takes."""
+    """Tell whether the rows of *step* are more than a share of its table; read as far as that takes."""
     if most_share <= 0:
         return True
     enough = math.ceil(step.rows / most_share)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.ledger import note
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.lines import Kind
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.notices import pending
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import ErasurePlan
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.residue import residue_of
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import STATEMENTS, patiently
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.state import Erasure, erasure, progress
 
@@ -43,6 +45,7 @@ def _certified(cursor: Cursor, number: UUID, plan: ErasurePlan, keys: Keys) -> E
 
 def _facts(cursor: Cursor, swept: Erasure, plan: ErasurePlan, line: str | None) -> CertificateFacts:
     assert swept.erased_at is not None and swept.swept_at is not None, "it was swept"
+    done = _done(cursor, swept)
     return CertificateFacts(
         id=swept.id,
         subject_ref=swept.subject_ref,
@@ -52,9 +55,9 @@ def _facts(cursor: Cursor, swept: Erasure, plan: ErasurePlan, line: str | None) 
         erased_at=swept.erased_at,
         swept_at=swept.swept_at,
         plan=plan,
-        done=_done(cursor, swept),
+        done=done,
         pending=pending(cursor, swept.id),
-        residue=None,
+        residue=residue_of(cursor, _touched(plan, done), swept.swept_at),
         now=_now(cursor),
         completes=swept.completes,
         ledger=line,
@@ -64,6 +67,12 @@ def _facts(cursor: Cursor, swept: Erasure, plan: ErasurePlan, line: str | None) 
 def _done(cursor: Cursor, swept: Erasure) -> tuple[StepDone, ...]:
     known = progress(cursor, swept.id)
     return tuple(StepDone(position, one.done, one.swept) for position, one in known.items())
+
+
+def _touched(plan: ErasurePlan, done: Sequence[StepDone]) -> tuple[str, ...]:
+    """Return what was written to: in the files of the others nothing was erased."""
+    found = {one.position for one in done if one.rows or one.swept}
+    return tuple(dict.fromkeys((*(step.table for step in plan.steps if step.position in found), *plan.derived)))
 
 
 def _now(cursor: Cursor) -> datetime:

@@ -6,14 +6,15 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from spotify_ai_agent_migrations.versions.core.database import connect
 from spotify_ai_agent_migrations.versions.core.errors import FileError, SubjectError
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keys import Keys, keys_for
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.notices import UNREADABLE, ask, body_of
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import eraser
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.notices import UNREADABLE, body_of
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import PURPOSE, STATEMENTS
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,14 @@ def by_hand(url: str | None = None, *, keys: Keys | None = None) -> tuple[ByHand
     Raises:
         SubjectError: the key that one is encrypted with is not among those given.
     """
-    with eraser(url) as connection:
-        given = keys or keys_for(resolve_settings(url))
-        return tuple(_by_hand(given.ledger, *row) for row in ask(connection, "notices_by_hand"))
+    given = keys or keys_for(resolve_settings(url))
+    return tuple(_by_hand(given.ledger, *row) for row in _rows(url, "notices_by_hand"))
+
+
+def _rows(url: str | None, name: str, **values: object) -> list[tuple[Any, ...]]:
+    with connect(resolve_settings(url), purpose=PURPOSE) as connection, connection.cursor() as cursor:
+        cursor.execute(STATEMENTS[name], values)
+        return cursor.fetchall()
 
 
 def _by_hand(ledger: Sequence[bytes], notice: str, recipient: str, key: str, payload: memoryview) -> ByHand:
@@ -79,7 +85,6 @@ def end_notice(
     Raises:
         PrivilegeError: the login is of no role that may say so.
     """
-    with connect(resolve_settings(url), purpose="agentdb gdpr-erasure") as connection:
-        values = {"notice": str(notice), "outcome": outcome, "receipt": receipt}
-        ((was_pending,),) = ask(connection, "end_notice", **values)
+    values = {"notice": str(notice), "outcome": outcome, "receipt": receipt}
+    ((was_pending,),) = _rows(url, "end_notice", **values)
     return bool(was_pending)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Final
+from uuid import UUID
 
 from psycopg2.extensions import AsIs
 from psycopg2.extensions import cursor as Cursor
@@ -25,12 +26,14 @@ def name_subject(cursor: Cursor, subject: int) -> None:
     cursor.execute("SELECT pg_catalog.set_config('agentdb.subject', %s, false)", (str(subject),))
 
 
-def remember(cursor: Cursor, subject: int) -> None:
+def remember(cursor: Cursor, subject: int, erasure: UUID | None = None) -> None:
     """Keep in this session what *subject* is known by, before any of it is erased.
+
+    erasure: keeps it in the database as well, until nothing is left, and has from there what is gone by now.
 
     pg_temp.subject_known (value): each text, as it is. pg_temp.subject_sought (pattern): one regular
     expression of all of it, in small letters and of compatible form; NULL where nothing is known.
-    Locks: ACCESS SHARE on the tables that identify people. Writes: the two temporary tables, no other.
+    Locks: ACCESS SHARE on the tables that identify people. Writes: the two temporary tables.
     """
     name_subject(cursor, subject)
     cursor.execute(STATEMENTS["forget_sought"])
@@ -40,6 +43,8 @@ def remember(cursor: Cursor, subject: int) -> None:
             column=Escaped(Identifier(column)), source=source_of(reach), rows=rows_of(reach)
         )
         cursor.execute(statement, {"subject": SUBJECT})
+    if erasure is not None:
+        cursor.execute(STATEMENTS["share_known"], {"erasure": str(erasure)})
     cursor.execute(STATEMENTS["keep_sought"])
 
 

@@ -24,20 +24,25 @@ SELECT erasure.id::text,
   FROM ops.erasures AS erasure
  ORDER BY erasure.hidden_at, erasure.id;
 
--- people_by_registration --
--- Whoever could be in a ledger: everybody who registered before its last line, but those who are erased here.
+-- numbers_here --
+-- The erasures of which this database knows.
+SELECT erasure.id::text
+  FROM ops.erasures AS erasure;
+
+-- people_here --
+-- Everybody, and when they registered; no ledger names whoever has no such instant.
 SELECT person.id,
        (extract(epoch FROM person.created_at) * 1000000)::int8
   FROM public.users AS person
- WHERE isfinite(person.created_at)
-   AND person.created_at < %(before)s;
+ WHERE isfinite(person.created_at);
 
 -- erased_here --
 -- People of whom this database knows that they are being erased or were.
 SELECT erasure.subject_id,
        (extract(epoch FROM erasure.subject_created_at) * 1000000)::int8
   FROM ops.erasures AS erasure
- WHERE erasure.completes IS NULL;
+ WHERE erasure.completes IS NULL
+   AND isfinite(erasure.subject_created_at);
 
 -- begin_again --
 -- Numbers of transactions from before a restore mean nothing here.
@@ -50,3 +55,17 @@ SELECT ops.gate_is_open_v1();
 -- open_gate --
 -- Let the application in again.
 SELECT ops.open_gate_v1(%(ledger)s::bytea, %(erased)s::int8);
+
+-- close_gate --
+-- Keep the application out.
+SELECT ops.close_gate_v1();
+
+-- recognise_server --
+-- Remember that this start of the server is no restore.
+SELECT ops.recognise_server_v1();
+
+-- is_recognised --
+-- Whether the ledger was looked at since the server started.
+SELECT EXISTS (SELECT
+                 FROM ops.erasure_gate AS gate
+                WHERE gate.server_started_at = pg_catalog.pg_postmaster_start_time());

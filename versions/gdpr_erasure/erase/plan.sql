@@ -252,6 +252,12 @@ SELECT DISTINCT subject_row.{column}::text
  WHERE {rows}
    AND subject_row.{column} IS NOT NULL;
 
+-- share_known --
+-- What was found by another session of the same erasure, and what this one has found for the next.
+INSERT INTO pg_temp.subject_known (value)
+SELECT one.value
+  FROM pg_catalog.unnest(ops.known_v1(%(erasure)s::uuid, ARRAY(SELECT known.value FROM pg_temp.subject_known AS known))) AS one (value);
+
 -- keep_sought --
 -- One pattern of all of it, in the form in which compatible characters are the same: an address whatever dots and tag
 -- its local part has, other words where they stand alone. What is short stands in too many texts to say anything.

@@ -46,7 +46,7 @@ class Recipient:
 
 
 def read_recipients(cursor: Cursor) -> tuple[Recipient, ...]:
-    """Return those who have to be told of an erasure; authorities are none (GDPR art. 4(9))."""
+    """Return those who have to be told of an erasure; an authority need not be (GDPR art. 4(9))."""
     cursor.execute(_SQL["recipients_to_tell"])
     return tuple(_recipient(*row) for row in cursor.fetchall())
 
@@ -78,7 +78,7 @@ def untellable(
         if one.channel is None:
             yield Refusal(
                 place,
-                "nobody has decided how it is told of an erasure",
+                "has no channel that it is told of an erasure by",
                 "set notice_channel and knows_by of ops.recipients; 'none' is for who holds no copy",
             )
         for _ in range(one.malformed):

@@ -65,7 +65,7 @@ def _read(cursor: Cursor, tables: Sequence[str] | None, since: datetime) -> Resi
     backups = tuple(
         BackupResidue(*row) for row in _rows(cursor, "residue_backups", since=since, clean_at=clean_at)
     )
-    wal = WalResidue(*_rows(cursor, "residue_wal")[0])
+    wal = _wal(cursor)
     slots = tuple(SlotResidue(*row) for row in _rows(cursor, "residue_slots"))
     at = _now(cursor)
     unknown = tuple(_unknown(files, backups, wal, slots, at))
@@ -83,6 +83,12 @@ def _read(cursor: Cursor, tables: Sequence[str] | None, since: datetime) -> Resi
         last_copy_ends_at=None if unknown else max(ends, clean_at),
         unknown=unknown,
     )
+
+
+def _wal(cursor: Cursor) -> WalResidue:
+    ((is_archived, may_look),) = _rows(cursor, "residue_log")
+    ((size, oldest_at),) = _rows(cursor, "residue_log_files") if may_look else ((None, None),)
+    return WalResidue(size, oldest_at, is_archived)
 
 
 def _clean_at(one: TableResidue, since: datetime) -> datetime:

@@ -38,14 +38,15 @@ SELECT step.table_name, coalesce(erasure.swept_at, erasure.erased_at, erasure.hi
  WHERE erasure.id = %(erasure)s
  ORDER BY step.position;
 
--- residue_wal --
--- The log of changes, and whether it is copied away.
-SELECT kept.bytes, kept.oldest_at, pg_catalog.current_setting('archive_mode') <> 'off'
-  FROM (SELECT pg_catalog.has_function_privilege('pg_catalog.pg_ls_waldir()', 'EXECUTE') AS may_look) AS login
-  LEFT JOIN LATERAL (
-       SELECT sum(file.size)::bigint AS bytes, min(file.modification) AS oldest_at
-         FROM pg_catalog.pg_ls_waldir() AS file
-        WHERE login.may_look) AS kept ON login.may_look;
+-- residue_log --
+-- Whether the log of changes is copied away, and whether this login may look at its files.
+SELECT pg_catalog.current_setting('archive_mode') <> 'off',
+       pg_catalog.has_function_privilege('pg_catalog.pg_ls_waldir()', 'EXECUTE');
+
+-- residue_log_files --
+-- What there is of it.
+SELECT sum(file.size)::bigint, min(file.modification)
+  FROM pg_catalog.pg_ls_waldir() AS file;
 
 -- residue_slots --
 -- Slots that keep some of it.

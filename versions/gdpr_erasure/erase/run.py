@@ -21,12 +21,14 @@ from spotify_ai_agent_migrations.versions.core.signing import SigningKey
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.certificate import ErasureCertificate
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.certifying import certify
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.hiding import Brake, hide, known
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.identifiers import remember
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keys import Keys, keys_for
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.ledger import note
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.lines import Kind
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import State
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.order import (
     BATCH_ROWS,
+    REPLAY,
     WAIT_S,
     WHOLE_ROWS,
     Order,
@@ -34,7 +36,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.order import (
     ordered,
 )
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import ErasurePlan
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.renewing import renew
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.renewing import look_before
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import STATEMENTS, eraser, patiently
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.state import (
     Erasure,
@@ -129,6 +131,23 @@ def resume(
         return tuple(_alone(run) for run in runs)
 
 
+def erase_again(
+    connection: Connection, subject: int, requested_at: datetime, *, keys: Keys, wait_s: float = WAIT_S
+) -> ErasureCertificate:
+    """Erase a person who was erased before a restore brought them back; nothing that holds back is asked.
+
+    Raises:
+        MigrationError: as `erase_user`.
+    """
+    order = Order(REPLAY, requested_at)
+    return _alone(_Run(connection, subject, order, Brake(is_off=True), Portions(wait_s), keys))
+
+
+def go_on(connection: Connection, number: UUID, *, keys: Keys, wait_s: float = WAIT_S) -> ErasureCertificate:
+    """Go on with the erasure *number* and return its certificate; as `resume`."""
+    return _alone(_again(connection, number, Portions(wait_s), keys))
+
+
 def _again(connection: Connection, number: UUID, portions: Portions, keys: Keys) -> _Run:
     found = patiently(connection, lambda cursor: erasure(cursor, number))
     if found is None:
@@ -152,6 +171,7 @@ def _certificate(run: _Run) -> ErasureCertificate:
     now, plan = patiently(
         run.connection, lambda cursor: hide(cursor, run.subject, run.order, run.brake, run.keys)
     )
+    patiently(run.connection, lambda cursor: remember(cursor, run.subject, now.id))
     if now.state is State.HIDDEN:
         patiently(run.connection, lambda cursor: note(cursor, run.keys, now.id, Kind.HIDDEN))
         _erase(run, now, plan)
@@ -161,13 +181,15 @@ def _certificate(run: _Run) -> ErasureCertificate:
 
 
 def _erase(run: _Run, now: Erasure, plan: ErasurePlan) -> None:
-    """Do all steps, renew what is made of the rows, and forget whom the trail is about."""
+    """Do all steps, and forget whom the trail is about."""
     is_begun = any(one.done for one in patiently(run.connection, lambda cursor: progress(cursor, now.id)).values())
+    if not is_begun:
+        # Of one that goes on, what was done is not there to be looked at: then all of it is counted anew.
+        look_before(run.connection, plan)
     if plan.is_deferred or (plan.rows <= run.portions.whole_rows and not is_begun):
         patiently(run.connection, lambda cursor: do_whole(cursor, now, plan.steps))
     else:
         do_in_batches(run.connection, now, plan.steps, most=run.portions.batch_rows)
-    renew(run.connection, plan)
     patiently(run.connection, lambda cursor: _forget(cursor, now))
 
 

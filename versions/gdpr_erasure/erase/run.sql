@@ -91,13 +91,14 @@ SELECT pg_catalog.format('prepared transaction %%L', prepared.gid)
  ORDER BY prepared.prepared;
 
 -- begun --
--- The erasure of the person, or the one that completes another.
+-- The erasure of the person, or the one that completes another at present: once certified, a later one may again.
 SELECT erasure.id::text, erasure.subject_id, erasure.subject_ref::text, erasure.completes::text, erasure.request_id,
        erasure.reason, erasure.requested_at, erasure.state, pg_catalog.encode(erasure.plan_hash, 'hex'),
        erasure.hidden_at, erasure.hidden_xid::text::bigint, erasure.erased_at, erasure.swept_at, erasure.certificate
   FROM ops.erasures AS erasure
  WHERE erasure.subject_id = %(subject)s
-   AND erasure.completes IS NOT DISTINCT FROM %(completes)s::uuid;
+   AND erasure.completes IS NOT DISTINCT FROM %(completes)s::uuid
+   AND (erasure.completes IS NULL OR erasure.state <> 'certified');
 
 -- erasure --
 SELECT erasure.id::text, erasure.subject_id, erasure.subject_ref::text, erasure.completes::text, erasure.request_id,

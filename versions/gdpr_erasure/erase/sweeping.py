@@ -29,12 +29,15 @@ def look_again(connection: Connection, erasure: Erasure, plan: ErasurePlan, *, w
         DatabaseError: something is left all the same.
     """
     deadline = time.monotonic() + wait_s
+    # Not before now: what is made of rows is made of what the trail was told, too, and of what came late.
+    is_renewed = False
     while True:
         horizon = wait_for_horizon(
             connection, erasure.hidden_xid, wait_s=max(0.0, deadline - time.monotonic()), said_s=wait_s
         )
-        if patiently(connection, lambda cursor: _swept(cursor, erasure, plan)):
+        if patiently(connection, lambda cursor: _swept(cursor, erasure, plan)) or not is_renewed:
             renew(connection, plan)
+            is_renewed = True
         try:
             return patiently(connection, lambda cursor: _verified(cursor, erasure, plan, horizon))
         except psycopg2.errors.ObjectNotInPrerequisiteState:

@@ -1,9 +1,9 @@
 """Encrypt values with a key of their person, whose end makes them unreadable wherever they were copied to.
 
-The keys of people are in `ops.subject_keys`, each encrypted with one that is in a file or the environment and
-never in the database (`VAULT_KEY_FILE`, `VAULT_KEY`; the newest first, as `rewrap` needs it). An erasure deletes
-the key of its person with the other rows. A backup holds the keys that were there: to make what is in it
-unreadable, leave that table out of it, or let the key that they are encrypted with end when it is over.
+The keys of people are in `ops.subject_keys`, each encrypted with one that is in a file or the environment
+and never in the database (`VAULT_KEY_FILE`, `VAULT_KEY`, the newest first). An erasure deletes the key of its
+person with the other rows. A backup holds the keys that were there then: what is in it becomes unreadable
+where that table is left out of it, or once the key that they are encrypted with is given up.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def decrypt(
 
 
 def destroy_key(cursor: Cursor, subject: int) -> UUID | None:
-    """Delete the key of *subject*, and return its number, None where there is none; an erasure does it itself."""
+    """Delete the key of *subject*, as an erasure does, and return its number; None where there is none."""
     cursor.execute(_SQL["destroy_subject_key"], {"subject": subject})
     row = cursor.fetchone()
     return UUID(row[0]) if row else None
@@ -131,30 +131,34 @@ def destroy_key(cursor: Cursor, subject: int) -> UUID | None:
 def rewrap(url: str | None = None, *, keys: Sequence[bytes] | None = None, batch_rows: int = _MOST) -> int:
     """Encrypt the keys of all people with the newest of *keys*; return how many were not before.
 
-    No value is touched. Each batch is a transaction; interrupted, it goes on where it was. Afterwards the older
-    keys are of use for older backups alone.
+    No value is touched. Each batch is a transaction; interrupted, it goes on where it was. Afterwards the
+    older keys are of use for older backups alone.
 
     Raises:
+        PrivilegeError: the login is no member of agent_owner.
         SettingsError: one is encrypted with a key that is not among those given or named.
     """
     given, count = tuple(_wrapping(keys)), 0
     with connect(resolve_settings(url), purpose="agentdb gdpr-erasure") as connection:
         while done := _rewrapped(connection, given, batch_rows):
-            count += done
+            count += sum(done)
     return count
 
 
-def _rewrapped(connection: Connection, keys: Sequence[bytes], batch_rows: int) -> int:
+def _rewrapped(connection: Connection, keys: Sequence[bytes], batch_rows: int) -> list[bool]:
+    """Return for each key of one batch whether it was this call that encrypted it anew."""
     newest = keys[0]
-    with connection, connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(_SQL["old_keys"], {"kek_id": key_id(newest), "most": batch_rows})
-        found = cursor.fetchall()
-        for subject, number, wrapped, old in found:
+        done = []
+        for subject, number, wrapped, old in cursor.fetchall():
             plain = _unwrapped(keys, subject, number, wrapped, old)
             values = {"key": number, "wrapped": sealed(newest, plain.key, _whose(subject, plain.id)),
                       "kek_id": key_id(newest), "old": old}  # fmt: skip
             cursor.execute(_SQL["rewrap_key"], values)
-    return len(found)
+            done.append(cursor.fetchone() == (True,))
+    connection.commit()
+    return done
 
 
 def _found(cursor: Cursor, subject: int) -> tuple[Any, ...] | None:
