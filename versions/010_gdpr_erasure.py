@@ -3492,7 +3492,8 @@ GRANT EXECUTE ON FUNCTION ops.known_v1(uuid, text[]) TO agent_eraser;
 GRANT SELECT (erasure_id) ON ops.erasure_secrets TO agent_eraser;
 
 -- A path is an array of steps: the name of a member, the place of an element, or null for all of them. As in a lax
--- jsonpath, a name asked of an array is asked of each of its elements, and what is not there is no error.
+-- jsonpath, a name asked of an array is asked of each of its elements, and what is not there is no error. Where a place is
+-- named all places stay what they are, or to do it once more would lead to others.
 CREATE FUNCTION ops.json_without_path(document jsonb, path jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp AS $function$
@@ -3506,10 +3507,12 @@ BEGIN
     IF kind = 'array' AND told = 'string' THEN
         RETURN (SELECT coalesce(jsonb_agg(ops.json_without_path(item.value, path) ORDER BY item.place), '[]')
                   FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place));
-    ELSIF kind = 'array' AND told IN ('null', 'number') THEN
-        RETURN (SELECT coalesce(jsonb_agg(CASE WHEN told = 'null' OR item.place - 1 = (step #>> '{}')::bigint
-                                               THEN ops.json_without_path(item.value, behind) ELSE item.value END ORDER BY item.place)
-                                FILTER (WHERE NOT is_last OR (told = 'number' AND item.place - 1 <> (step #>> '{}')::bigint)), '[]')
+    ELSIF kind = 'array' AND told = 'number' THEN
+        RETURN (SELECT coalesce(jsonb_agg(CASE WHEN item.place - 1 <> (step #>> '{}')::bigint THEN item.value
+                                               WHEN is_last THEN 'null' ELSE ops.json_without_path(item.value, behind) END ORDER BY item.place), '[]')
+                  FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place));
+    ELSIF kind = 'array' AND told = 'null' THEN
+        RETURN (SELECT coalesce(jsonb_agg(ops.json_without_path(item.value, behind) ORDER BY item.place) FILTER (WHERE NOT is_last), '[]')
                   FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place));
     ELSIF kind = 'object' AND told IN ('null', 'string') THEN
         RETURN (SELECT coalesce(jsonb_object_agg(member.key, CASE WHEN told = 'null' OR member.key = step #>> '{}'
@@ -3549,7 +3552,8 @@ BEGIN
     ELSIF EXISTS (SELECT FROM jsonb_array_elements(paths) AS path WHERE path.value = '[]') THEN
         RETURN document;
     ELSIF kind = 'array' THEN
-        RETURN (SELECT coalesce(jsonb_agg(kept.value ORDER BY item.place) FILTER (WHERE kept.value IS NOT NULL), '[]')
+        RETURN (SELECT coalesce(jsonb_agg(kept.value ORDER BY item.place)
+                                FILTER (WHERE kept.value IS NOT NULL OR jsonb_path_exists(paths, '$[*][0] ? (@.type() == "number")')), '[]')
                   FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place)
                  CROSS JOIN LATERAL (
                        SELECT ops.json_only_v1(item.value, jsonb_agg(CASE WHEN jsonb_typeof(path.value -> 0) = 'string'
