@@ -2931,6 +2931,9 @@ BEGIN
               USING ERRCODE = 'check_violation', HINT = 'name the request in which they asked for it, or none';
     END IF;
     -- From here on the trail speaks of another pseudonym: what tells of the erasure leads to nothing they ever did.
+    UPDATE ops.tombstones AS stone
+       SET worker_xid = pg_current_xact_id()
+     WHERE stone.subject_id = subject;
     IF NOT ops.is_trail_held(subject) THEN
         UPDATE ops.pseudonyms AS pseudonym
            SET audit_ref = DEFAULT, analyst_ref = DEFAULT
