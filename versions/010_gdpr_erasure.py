@@ -2966,6 +2966,9 @@ BEGIN
               USING ERRCODE = 'check_violation', HINT = 'name the request in which they asked for it, or none';
     END IF;
     -- From here on the trail speaks of another pseudonym: what tells of the erasure leads to nothing they ever did.
+    UPDATE ops.tombstones AS stone
+       SET worker_xid = pg_current_xact_id()
+     WHERE stone.subject_id = subject;
     IF NOT ops.is_trail_held(subject) THEN
         UPDATE ops.pseudonyms AS pseudonym
            SET audit_ref = DEFAULT, analyst_ref = DEFAULT
@@ -3072,21 +3075,26 @@ DECLARE
     known ops.erasures;
     missing text;
 BEGIN
-    SELECT found.* INTO known FROM ops.erasures AS found WHERE found.id = erasure FOR UPDATE;
+    UPDATE ops.erasures AS found
+       SET horizon = coalesce(erasure_reached_v1.horizon, found.horizon)
+     WHERE found.id = erasure
+    RETURNING found.* INTO known;
     IF state = 'erased' THEN
         missing := CASE
             WHEN EXISTS (SELECT FROM ops.erasure_steps AS step WHERE step.erasure_id = erasure AND step.finished_at IS NULL)
                 THEN 'a step of it has not ended'
             WHEN ops.is_remembered(worked_on) THEN 'the person is not forgotten'
-            WHEN horizon <= known.hidden_xid THEN 'its horizon lies before it'
         END;
     ELSIF state = 'swept' THEN
         missing := CASE
             WHEN known.state = 'hidden' THEN 'it has not been erased'
-            WHEN coalesce(horizon, known.horizon) IS NULL THEN 'it has no horizon'
+            WHEN known.horizon IS NULL THEN 'it has no horizon'
+            WHEN known.horizon > pg_current_xact_id() THEN 'its horizon is still to come'
             WHEN ops.is_remembered(worked_on) THEN 'the person is not forgotten'
+            -- Who only reads may seem to be older than they are, for what is at work in another database.
             WHEN EXISTS (SELECT
-                           FROM ops.horizon_blockers_v1(erasure) AS blocker) THEN 'older transactions have not ended'
+                           FROM ops.horizon_blockers_v1(erasure) AS blocker
+                          WHERE blocker.kind <> 'reads') THEN 'older transactions have not ended'
         END;
     ELSE
         missing := 'there is no such state to be reached';
@@ -3101,7 +3109,6 @@ BEGIN
     END IF;
     UPDATE ops.erasures AS found
        SET state = CASE WHEN known.state = 'hidden' OR erasure_reached_v1.state = 'swept' THEN erasure_reached_v1.state ELSE found.state END,
-           horizon = coalesce(erasure_reached_v1.horizon, found.horizon),
            erased_at = coalesce(found.erased_at, clock_timestamp()),
            swept_at = CASE erasure_reached_v1.state WHEN 'swept' THEN coalesce(found.swept_at, clock_timestamp()) ELSE found.swept_at END
      WHERE found.id = erasure
