@@ -1996,11 +1996,20 @@ BEGIN
     END IF;
     -- Nearly always nobody is: no more than that is looked for first.
     IF NOT EXISTS (SELECT FROM ops.restrictions AS restriction WHERE restriction.lifted_at IS NULL)
-       AND NOT EXISTS (SELECT FROM ops.erasures AS erasure WHERE erasure.state <> 'certified') THEN
+       AND NOT EXISTS (SELECT FROM ops.erasures AS erasure WHERE erasure.state <> 'certified')
+       AND NOT EXISTS (SELECT
+                         FROM ops.legal_holds AS hold
+                         JOIN ops.tombstones AS stone ON stone.subject_id = hold.subject_id
+                        WHERE hold.released_at IS NULL) THEN
         RETURN '{}';
     END IF;
-    -- No permit shows anything of a person who is being erased.
-    hidden := ARRAY(SELECT erasure.subject_id FROM ops.erasures AS erasure WHERE erasure.state <> 'certified');
+    -- No permit shows anything of a person who is being erased, or of whom a hold alone keeps what there is.
+    hidden := ARRAY(SELECT erasure.subject_id FROM ops.erasures AS erasure WHERE erasure.state <> 'certified'
+                     UNION
+                    SELECT stone.subject_id
+                      FROM ops.legal_holds AS hold
+                      JOIN ops.tombstones AS stone ON stone.subject_id = hold.subject_id
+                     WHERE hold.released_at IS NULL);
     IF permitted IS NULL THEN
         RETURN hidden || ARRAY(SELECT restriction.user_id FROM ops.restrictions AS restriction WHERE restriction.lifted_at IS NULL);
     END IF;
@@ -2970,12 +2979,6 @@ BEGIN
         RAISE EXCEPTION 'request % is not of that person', request
               USING ERRCODE = 'check_violation', HINT = 'name the request in which they asked for it, or none';
     END IF;
-    -- From here on the trail speaks of another pseudonym: what tells of the erasure leads to nothing they ever did.
-    IF NOT ops.is_trail_held(subject) THEN
-        UPDATE ops.pseudonyms AS pseudonym
-           SET audit_ref = DEFAULT, analyst_ref = DEFAULT
-         WHERE pseudonym.user_id = subject;
-    END IF;
     INSERT INTO ops.erasures (subject_id, subject_created_at, completes, request_id, reason, requested_at, requested_by, plan, plan_hash)
     VALUES (subject, registered, completes, request, reason, requested_at, coalesce(requested_by, ops.acting_ref()), plan, plan_hash)
     RETURNING id INTO begun;
@@ -2986,6 +2989,12 @@ BEGIN
     VALUES (subject, begun, pg_current_xact_id())
         ON CONFLICT ON CONSTRAINT tombstones_pkey DO UPDATE
        SET worker_xid = excluded.worker_xid;
+    -- From here on the trail speaks of another pseudonym: what tells of the erasure leads to nothing they ever did.
+    IF NOT ops.is_trail_held(subject) THEN
+        UPDATE ops.pseudonyms AS pseudonym
+           SET audit_ref = DEFAULT, analyst_ref = DEFAULT
+         WHERE pseudonym.user_id = subject;
+    END IF;
     UPDATE public.users AS person
        SET status = 'erasing', erased_at = NULL
      WHERE person.id = subject
@@ -3082,14 +3091,14 @@ BEGIN
         missing := CASE
             WHEN EXISTS (SELECT FROM ops.erasure_steps AS step WHERE step.erasure_id = erasure AND step.finished_at IS NULL)
                 THEN 'a step of it has not ended'
-            WHEN ops.is_remembered(worked_on) THEN 'the person is not forgotten'
+            WHEN ops.is_remembered(worked_on, known.hidden_at) THEN 'the person is not forgotten'
             WHEN horizon <= known.hidden_xid THEN 'its horizon lies before it'
         END;
     ELSIF state = 'swept' THEN
         missing := CASE
             WHEN known.state = 'hidden' THEN 'it has not been erased'
             WHEN coalesce(horizon, known.horizon) IS NULL THEN 'it has no horizon'
-            WHEN ops.is_remembered(worked_on) THEN 'the person is not forgotten'
+            WHEN ops.is_remembered(worked_on, known.hidden_at) THEN 'the person is not forgotten'
             WHEN EXISTS (SELECT
                            FROM ops.horizon_blockers_v1(erasure) AS blocker) THEN 'older transactions have not ended'
         END;
@@ -3180,15 +3189,29 @@ COMMENT ON FUNCTION ops.horizon_blockers_v1(uuid) IS
 # knew which entries one erasure redacted would know by their pseudonym all that person did. Then the mapping of the
 # pseudonym goes, unless a hold keeps what it leads to.
 _FORGETTING = """
-CREATE FUNCTION ops.is_trail_held(subject bigint) RETURNS boolean
+CREATE FUNCTION ops.is_trail_held(subject bigint, at timestamptz DEFAULT now()) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $function$
     SELECT EXISTS (SELECT
-                     FROM ops.holds_v1(subject) AS hold
+                     FROM ops.holds_v1(subject, at) AS hold
                     WHERE hold.table_name IS NULL
                        OR hold.table_name IN ('ops.pseudonyms', 'public.audit_log'))
 $function$;
-COMMENT ON FUNCTION ops.is_trail_held(bigint) IS 'Whether a hold keeps it known whom entries of the trail are about';
+COMMENT ON FUNCTION ops.is_trail_held(bigint, timestamptz) IS 'Whether a hold keeps it known whom entries of the trail are about';
+
+CREATE FUNCTION ops.is_row_held(subject bigint, at timestamptz DEFAULT now()) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT EXISTS (SELECT
+                     FROM ops.holds_v1(subject, at) AS hold
+                    WHERE (hold.table_name IS NULL OR hold.table_name = 'public.users')
+                      AND (hold.row_key IS NULL
+                           OR EXISTS (SELECT
+                                        FROM public.users AS person
+                                       WHERE person.id = subject
+                                         AND to_jsonb(person) @> hold.row_key)))
+$function$;
+COMMENT ON FUNCTION ops.is_row_held(bigint, timestamptz) IS 'Whether a hold keeps something of the row of a person';
 
 CREATE FUNCTION ops.entries_naming(subject bigint) RETURNS TABLE (entity_id bigint, entity_type text)
 LANGUAGE sql STABLE ROWS 20
@@ -3216,10 +3239,10 @@ $function$;
 COMMENT ON FUNCTION ops.entries_naming(bigint) IS
     'What entries of the trail are about that lead to a person: their number, or a row about them that outlives them';
 
-CREATE FUNCTION ops.is_remembered(subject bigint) RETURNS boolean
+CREATE FUNCTION ops.is_remembered(subject bigint, at timestamptz) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $function$
-    SELECT NOT ops.is_trail_held(subject)
+    SELECT NOT ops.is_trail_held(subject, at)
            AND (EXISTS (SELECT FROM ops.pseudonyms AS pseudonym WHERE pseudonym.user_id = subject)
                 OR EXISTS (SELECT
                              FROM ops.entries_naming(subject) AS named
@@ -3228,9 +3251,10 @@ SET search_path = pg_catalog, pg_temp AS $function$
            OR EXISTS (SELECT
                         FROM public.users AS person
                        WHERE person.id = subject
-                         AND person.status <> 'erased')
+                         AND person.status <> 'erased'
+                         AND NOT ops.is_row_held(subject, at))
 $function$;
-COMMENT ON FUNCTION ops.is_remembered(bigint) IS 'Whether the trail still leads to a person, or their row does not say that they were erased';
+COMMENT ON FUNCTION ops.is_remembered(bigint, timestamptz) IS 'Whether the trail still leads to a person, or their row does not say that they were erased';
 
 CREATE FUNCTION ops.redact_subject(subject bigint) RETURNS bigint
 LANGUAGE plpgsql
@@ -3286,20 +3310,23 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
     worked_on CONSTANT bigint := ops.worked_on(erasure);
+    -- What was held when it began is held until it has ended; a person whose row is, goes on being erased.
+    began CONSTANT timestamptz := (SELECT found.hidden_at FROM ops.erasures AS found WHERE found.id = erasure);
     redacted_count bigint := 0;
 BEGIN
     BEGIN
         UPDATE public.users AS person
            SET status = 'erased', erased_at = clock_timestamp()
          WHERE person.id = worked_on
-           AND person.status <> 'erased';
+           AND person.status <> 'erased'
+           AND NOT ops.is_row_held(worked_on, began);
     EXCEPTION
         WHEN check_violation THEN
             -- What the server says shows the row.
             RAISE EXCEPTION 'the row of the person in "public.users" is not erased yet'
                   USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'a person is forgotten when all steps have ended';
     END;
-    IF NOT ops.is_trail_held(worked_on) THEN
+    IF NOT ops.is_trail_held(worked_on, began) THEN
         redacted_count := ops.redact_subject(worked_on);
         DELETE FROM ops.pseudonyms AS pseudonym
          WHERE pseudonym.user_id = worked_on;
@@ -3380,9 +3407,10 @@ DROP TRIGGER pseudonyms_stay ON ops.pseudonyms;
 DROP FUNCTION ops.pseudonyms_stay();
 DROP FUNCTION ops.forget_subject_v1(uuid);
 DROP FUNCTION ops.redact_subject(bigint);
-DROP FUNCTION ops.is_remembered(bigint);
+DROP FUNCTION ops.is_remembered(bigint, timestamptz);
 DROP FUNCTION ops.entries_naming(bigint);
-DROP FUNCTION ops.is_trail_held(bigint);
+DROP FUNCTION ops.is_row_held(bigint, timestamptz);
+DROP FUNCTION ops.is_trail_held(bigint, timestamptz);
 DROP FUNCTION ops.horizon_blockers_v1(uuid);
 DROP FUNCTION ops.certify_erasure_v1(uuid, text);
 DROP FUNCTION ops.erasure_reached_v1(uuid, text, xid8);
