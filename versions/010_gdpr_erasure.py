@@ -4609,63 +4609,127 @@ $function$;
 COMMENT ON FUNCTION ops.retention_needed(regclass, text, regclass[]) IS
     'Condition that rows which are kept refer to a row of a table, or to one that would go along with it';
 
-CREATE FUNCTION ops.retention_held(target regclass, alias text) RETURNS text
-LANGUAGE plpgsql STABLE
+CREATE FUNCTION ops.retention_touched(target regclass) RETURNS regclass[]
+LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $function$
-DECLARE
-    -- What goes along with a row, or is changed by it.
-    touched CONSTANT regclass[] := ARRAY(
-        WITH RECURSIVE beneath (place) AS (
-            SELECT target::oid
-             UNION
-            SELECT con.conrelid
-              FROM pg_constraint AS con
-              JOIN beneath ON con.confrelid = beneath.place
-             WHERE con.contype = 'f' AND con.confdeltype IN ('c', 'n', 'd'))
-        SELECT place::regclass FROM beneath);
-    -- Columns that hold the number of a person, handed down from key to key.
-    bearers CONSTANT name[] := ARRAY(
-        WITH RECURSIVE links (from_table, from_column, to_table, to_column) AS MATERIALIZED (
-            SELECT con.conrelid::oid, here.attname, con.confrelid::oid, there.attname
-              FROM pg_constraint AS con
-             CROSS JOIN LATERAL unnest(con.conkey, con.confkey) AS pair (here, there)
-              JOIN pg_attribute AS here ON here.attrelid = con.conrelid AND here.attnum = pair.here
-              JOIN pg_attribute AS there ON there.attrelid = con.confrelid AND there.attnum = pair.there
-             WHERE con.contype = 'f'
-             UNION
-            SELECT to_regclass(edge.from_table), pair.here, to_regclass(edge.to_table), pair.there
-              FROM ops.personal_edges AS edge
-             CROSS JOIN LATERAL unnest(edge.from_columns, edge.to_columns) AS pair (here, there)
-             WHERE edge.kind = 'column'
-        ), bearer (place, name) AS (
-            SELECT 'public.users'::regclass::oid, 'id'::name
-             UNION
-            SELECT links.from_table, links.from_column
-              FROM links
-              JOIN bearer ON links.to_table = bearer.place AND links.to_column = bearer.name)
-        SELECT bearer.name FROM bearer WHERE bearer.place = target);
-    is_personal CONSTANT boolean := EXISTS (
-        SELECT
-          FROM ops.personal_data AS entry
-         WHERE to_regclass(entry.table_name) = target AND entry.class <> 'none' AND entry.people = 'users');
-BEGIN
-    -- Of a person who cannot be told from the row, everything is held; so is what a hold on a row beneath it may mean.
-    RETURN format(
+    WITH RECURSIVE beneath (place) AS (
+        SELECT target::oid
+         UNION
+        SELECT link.place
+          FROM beneath
+         CROSS JOIN LATERAL (
+               SELECT con.conrelid AS place
+                 FROM pg_constraint AS con
+                WHERE con.confrelid = beneath.place AND con.contype = 'f' AND con.confdeltype IN ('c', 'n', 'd')
+                UNION ALL
+               SELECT part.inhrelid FROM pg_inherits AS part WHERE part.inhparent = beneath.place) AS link)
+    SELECT array_agg(beneath.place::regclass) FROM beneath
+$function$;
+COMMENT ON FUNCTION ops.retention_touched(regclass) IS
+    'A table, its parts, and those of which rows go along with its rows, or are changed when these go';
+
+CREATE FUNCTION ops.retention_bearers(target regclass) RETURNS name[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+    WITH RECURSIVE links (from_table, from_column, to_table, to_column) AS MATERIALIZED (
+        SELECT con.conrelid::oid, here.attname, con.confrelid::oid, there.attname
+          FROM pg_constraint AS con
+         CROSS JOIN LATERAL unnest(con.conkey, con.confkey) AS pair (here, there)
+          JOIN pg_attribute AS here ON here.attrelid = con.conrelid AND here.attnum = pair.here
+          JOIN pg_attribute AS there ON there.attrelid = con.confrelid AND there.attnum = pair.there
+         WHERE con.contype = 'f'
+         UNION
+        SELECT to_regclass(edge.from_table), pair.here, to_regclass(edge.to_table), pair.there
+          FROM ops.personal_edges AS edge
+         CROSS JOIN LATERAL unnest(edge.from_columns, edge.to_columns) AS pair (here, there)
+         WHERE edge.kind = 'column'
+    ), bearer (place, name) AS (
+        SELECT 'public.users'::regclass::oid, 'id'::name
+         UNION
+        SELECT links.from_table, links.from_column
+          FROM links
+          JOIN bearer ON links.to_table = bearer.place AND links.to_column = bearer.name)
+    SELECT coalesce(array_agg(bearer.name ORDER BY bearer.name), '{}') FROM bearer WHERE bearer.place = target
+$function$;
+COMMENT ON FUNCTION ops.retention_bearers(regclass) IS
+    'The columns of a table that hold the number of a person, handed down from key to key';
+
+CREATE FUNCTION ops.retention_subject(target regclass, alias text, subject text, is_named text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+    -- Of a person who cannot be told from the row, everything is meant; where no row is about people, what is named alone.
+    -- The trail names people by another number.
+    SELECT CASE WHEN target = 'public.audit_log'::regclass THEN
+                     format('EXISTS (SELECT FROM ops.pseudonyms AS named WHERE named.user_id::text = %s AND named.audit_ref IN (%I.subject_ref, %2$I.actor_ref))',
+                            subject, alias)
+                WHEN bearers.names <> '{}' THEN
+                     (SELECT '(' || string_agg(format('%I.%I::text = %s', alias, one.name, subject), ' OR ' ORDER BY one.name) || ')'
+                        FROM unnest(bearers.names) AS one (name))
+                WHEN EXISTS (SELECT
+                               FROM ops.personal_data AS entry
+                              WHERE to_regclass(entry.table_name) = target AND entry.class <> 'none' AND entry.people = 'users')
+                THEN 'true'
+                ELSE is_named END
+      FROM ops.retention_bearers(target) AS bearers (names)
+$function$;
+COMMENT ON FUNCTION ops.retention_subject(regclass, text, text, text) IS
+    'Condition that a row of a table is of the person whom an expression names, or may be';
+
+CREATE FUNCTION ops.retention_held(target regclass, alias text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+    -- What a hold on a row beneath it may mean is held with all the others.
+    SELECT format(
         $condition$EXISTS (
             SELECT
               FROM ops.held_now AS hold
              WHERE (hold.table_name IS NULL OR to_regclass(hold.table_name) = ANY (%L::regclass[]))
                AND (hold.subject_id IS NULL OR %s)
                AND (hold.row_key IS NULL OR to_regclass(hold.table_name) <> %L::regclass OR to_jsonb(%I) @> hold.row_key))$condition$,
-        touched,
-        CASE WHEN bearers <> '{}' THEN
-                  format('hold.subject_id::text IN (%s)', (SELECT string_agg(format('%I.%I::text', alias, name), ', ') FROM unnest(bearers) AS name))
-             WHEN is_personal THEN 'true'
-             ELSE 'hold.table_name IS NOT NULL' END,
-        target, alias);
-END
+        ops.retention_touched(target),
+        ops.retention_subject(target, alias, 'hold.subject_id::text', 'hold.table_name IS NOT NULL'),
+        target, alias)
 $function$;
 COMMENT ON FUNCTION ops.retention_held(regclass, text) IS 'Condition that a hold keeps a row of a table, or what would go along with it';
+
+-- Each hold by itself, for which an index may tell: a part of a table may have more rows than a batch.
+CREATE FUNCTION ops.hold_on_v1(part regclass, whole regclass) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+SET TimeZone = 'UTC' AS $function$
+DECLARE
+    hold record;
+    is_kept boolean;
+BEGIN
+    FOR hold IN
+        SELECT held.id, held.subject_id, held.row_key, to_regclass(held.table_name) AS place
+          FROM ops.held_now AS held
+         WHERE held.table_name IS NULL OR to_regclass(held.table_name) = ANY (ops.retention_touched(whole) || part)
+         ORDER BY held.id
+    LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s AS kept WHERE %s AND %s)', part,
+                       CASE WHEN hold.subject_id IS NULL THEN 'true'
+                            WHEN ops.retention_bearers(whole) <> '{}' THEN
+                                 (SELECT '(' || string_agg(format(CASE WHEN attribute.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
+                                                                       THEN 'kept.%I = %L::bigint' ELSE 'kept.%I::text = %L' END,
+                                                                  attribute.attname, hold.subject_id), ' OR ') || ')'
+                                    FROM pg_attribute AS attribute
+                                   WHERE attribute.attrelid = whole
+                                     AND attribute.attname = ANY (ops.retention_bearers(whole)))
+                            ELSE ops.retention_subject(whole, 'kept', quote_literal(hold.subject_id), (hold.place IS NOT NULL)::text) END,
+                       CASE WHEN hold.row_key IS NULL OR hold.place NOT IN (part, whole) THEN 'true'
+                            ELSE format('to_jsonb(kept) @> %L::jsonb', hold.row_key) END)
+           INTO is_kept;
+        IF is_kept THEN
+            RETURN hold.id;
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION ops.hold_on_v1(regclass, regclass) IS
+    'The first hold that keeps a row of a part of a table, which may have been detached from it; NULL is none';
 
 CREATE FUNCTION ops.retain_v1(
     policy_table text, policy_rule text, most_rows integer DEFAULT 10000, after_key jsonb DEFAULT NULL, only_count boolean DEFAULT false,
@@ -4772,7 +4836,11 @@ GRANT EXECUTE ON FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean), op
 _DROP_RETAINING = """
 REVOKE EXECUTE ON FUNCTION ops.beat_v1(text, interval) FROM agent_eraser;
 DROP FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean);
+DROP FUNCTION ops.hold_on_v1(regclass, regclass);
 DROP FUNCTION ops.retention_held(regclass, text);
+DROP FUNCTION ops.retention_subject(regclass, text, text, text);
+DROP FUNCTION ops.retention_bearers(regclass);
+DROP FUNCTION ops.retention_touched(regclass);
 DROP FUNCTION ops.retention_needed(regclass, text, regclass[]);
 """
 
