@@ -2657,10 +2657,10 @@ COMMENT ON INDEX ops.erasures_state_idx IS 'what has to be gone on with';
 
 DO $revision$
 BEGIN
-    PERFORM ops.classify_table_v1('ops.erasures', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2): the erasure itself has to be shown"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_table_v1('ops.erasures', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2): the erasure itself has to be shown", "until": "no backup can bring the person back"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
     PERFORM ops.classify_column_v1('ops.erasures', 'requested_by', people => 'staff');
-    PERFORM ops.classify_table_v1('ops.erasure_steps', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2): the erasure itself has to be shown"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
-    PERFORM ops.classify_table_v1('ops.tombstones', strategy => 'keep', strategy_args => '{"why": "GDPR art. 17(1): nothing of the person may come back"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_table_v1('ops.erasure_steps', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2): the erasure itself has to be shown", "until": "no backup can bring the person back"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_table_v1('ops.tombstones', strategy => 'keep', strategy_args => '{"why": "GDPR art. 17(1): nothing of the person may come back", "until": "the database is given up"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
     INSERT INTO ops.personal_edges (from_table, from_columns, to_table, to_columns, kind, note)
     VALUES ('ops.erasures', '{subject_id}', 'public.users', '{id}', 'column', 'the erasure outlives the row'),
            ('ops.tombstones', '{subject_id}', 'public.users', '{id}', 'column', 'it outlives the row');
@@ -2710,7 +2710,9 @@ $revision$
 # A statement that names nobody who is erased costs one look-up of an index a row: a subquery of its own, which the planner
 # makes no join of, however many have been erased and whatever it was planned for. What is looked at was committed before
 # the trigger began; that the snapshot of a transaction may be older is why an erasure waits for all of them.
-# An update passes where nothing about the person changes but to NULL: a backfill of other columns meets their row as well.
+# What erases one person passes in the rows of another who is erased at the same time.
+# An update passes where it says nothing of the person that no row said before: a backfill of other columns meets their
+# rows as well, and so does who moves an item of theirs in a list of somebody else.
 _GUARDING = r"""
 CREATE FUNCTION ops.guarded_columns(guarded text, subject name) RETURNS text[]
 LANGUAGE sql STABLE
@@ -2737,31 +2739,24 @@ SET search_path = pg_catalog, pg_temp AS $function$
 $function$;
 COMMENT ON FUNCTION ops.guarded_columns(text, name) IS 'The columns that are about the person whom a column names';
 
-CREATE FUNCTION ops.is_rewritten(guarded text, subject name, before jsonb, after jsonb) RETURNS boolean
+CREATE FUNCTION ops.says_no_more(guarded text, subject name, before jsonb, after jsonb) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $function$
-    SELECT before IS NULL
-           OR EXISTS (SELECT
-                        FROM unnest(ops.guarded_columns(guarded, subject)) AS guard (name)
-                       WHERE jsonb_typeof(after -> guard.name) <> 'null'
-                         AND after -> guard.name IS DISTINCT FROM before -> guard.name)
+    SELECT NOT EXISTS (SELECT
+                         FROM unnest(ops.guarded_columns(guarded, subject)) AS guard (name)
+                        WHERE jsonb_typeof(after -> guard.name) <> 'null'
+                          AND after -> guard.name IS DISTINCT FROM before -> guard.name)
 $function$;
-COMMENT ON FUNCTION ops.is_rewritten(text, name, jsonb, jsonb) IS
-    'Whether an update says something about a person that the row did not say before';
+COMMENT ON FUNCTION ops.says_no_more(text, name, jsonb, jsonb) IS
+    'Whether a row says nothing about a person that another did not say before';
 
 CREATE FUNCTION ops.guard_table_v1(target regclass, VARIADIC subjects name[] DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
     called CONSTANT name := (SELECT class.relname FROM pg_class AS class WHERE class.oid = target);
-    keys CONSTANT text := (
-        SELECT string_agg(quote_ident(attribute.attname), ', ' ORDER BY attribute.attnum)
-          FROM pg_index AS index
-          JOIN pg_attribute AS attribute
-            ON attribute.attrelid = index.indrelid AND attribute.attnum = ANY (index.indkey)
-         WHERE index.indrelid = target AND index.indisprimary);
     named text;
-    rewritten text;
+    new_to_them text;
     wrong name;
     operation text;
     made name;
@@ -2785,16 +2780,18 @@ BEGIN
     END IF;
     EXECUTE format('GRANT SELECT, UPDATE, DELETE ON %s TO agent_eraser', target);
     SELECT string_agg(person.is_erased, ' OR ' ORDER BY person.place),
-           string_agg(format('(%s AND ops.is_rewritten(guarded, %L, to_jsonb(replaced), to_jsonb(written)))',
+           string_agg(format('(%s AND NOT EXISTS (SELECT FROM replaced WHERE replaced.%I = written.%2$I'
+                             ' AND ops.says_no_more(guarded, %2$L, to_jsonb(replaced), to_jsonb(written))))',
                              person.is_erased, person.name), ' OR ' ORDER BY person.place)
-      INTO named, rewritten
+      INTO named, new_to_them
       FROM (SELECT subject.name, subject.place,
                    format(CASE WHEN type.typcategory = 'A'
                                THEN 'EXISTS (SELECT FROM unnest(written.%1$I) AS one (id) WHERE %2$s)'
                                ELSE '%2$s' END,
                           subject.name,
                           format('(SELECT true FROM ops.tombstones AS stone WHERE stone.subject_id = %s'
-                                 ' AND stone.worker_xid IS DISTINCT FROM working)',
+                                 ' AND stone.worker_xid IS DISTINCT FROM working'
+                                 ' AND NOT EXISTS (SELECT FROM ops.tombstones AS own WHERE own.worker_xid = working))',
                                  CASE WHEN type.oid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN format('written.%I', subject.name)
                                       WHEN type.typelem IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN 'one.id'
                                       ELSE format($text$CASE WHEN %1$s::text ~ '^[0-9]{1,18}$' THEN %1$s::text::bigint END$text$,
@@ -2828,9 +2825,7 @@ BEGIN
             $guard$
             $body$,
             made, named,
-            CASE WHEN operation = 'update' AND keys IS NOT NULL THEN
-                format(E'\n                   AND EXISTS (SELECT FROM written LEFT JOIN replaced USING (%s) WHERE %s)', keys, rewritten)
-                ELSE '' END);
+            CASE operation WHEN 'update' THEN format(E'\n                   AND EXISTS (SELECT FROM written WHERE %s)', new_to_them) ELSE '' END);
         EXECUTE format('COMMENT ON FUNCTION ops.%I() IS %L', made,
                        'Refuse what names a person who is being erased or was, whoever writes it');
         EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER %s ON %s REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION ops.%1$I()',
@@ -3392,7 +3387,7 @@ DROP FUNCTION ops.work_on_v1(uuid);
 DROP FUNCTION ops.begin_erasure_v1(bigint, text, timestamptz, jsonb, bytea, jsonb, bigint, bigint, uuid);
 DROP FUNCTION ops.unguard_table_v1(regclass);
 DROP FUNCTION ops.guard_table_v1(regclass, name[]);
-DROP FUNCTION ops.is_rewritten(text, name, jsonb, jsonb);
+DROP FUNCTION ops.says_no_more(text, name, jsonb, jsonb);
 DROP FUNCTION ops.guarded_columns(text, name);
 REVOKE USAGE ON TYPE public.nfc_text, public.email_address, public.locale_tag, public.country_code, public.isrc, public.upc,
                      public.audit_action, public.audit_actor
@@ -3617,7 +3612,10 @@ $function$;
 REVOKE EXECUTE ON FUNCTION ops.unlink_large_object_v1(oid) FROM PUBLIC;
 COMMENT ON FUNCTION ops.unlink_large_object_v1(oid) IS 'Delete a large object; tells whether there was one';
 
-GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.unlink_large_object_v1(oid) TO agent_eraser;
+GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.erasure_noise_v1(bytea, text), ops.json_without_path(jsonb, jsonb),
+                          ops.json_without_v1(jsonb, jsonb), ops.json_only_v1(jsonb, jsonb), ops.redacted_v1(text, text, text),
+                          ops.json_redacted_v1(jsonb, text, text, text), ops.unlink_large_object_v1(oid)
+    TO agent_eraser;
 
 DO $revision$
 BEGIN
@@ -3659,6 +3657,7 @@ def _create_ledger() -> None:
         sa.Column("table_oid", OID, nullable=False, comment="none: number of this table there, which a restored dump has another of"),
         sa.Column("server_started_at", sa.DateTime(timezone=True), server_default=sa.text("pg_postmaster_start_time()"), nullable=False, comment="none: start of the server that was last found to be the same"),
         sa.Column("follows_promotion", sa.Boolean, server_default=sa.false(), nullable=False, comment="none: whether it stays open when a standby is promoted"),
+        sa.Column("follows_restart", sa.Boolean, server_default=sa.true(), nullable=False, comment="none: whether it stays open when the server starts, before the ledger was looked at"),
         sa.Column("opened_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: when the application was let in"),
         sa.Column("ledger_hash", BYTEA, comment="none: last line of the ledger that was replayed then"),
         sa.Column("erased_again", sa.BigInteger, server_default="0", nullable=False, comment="none: how many were erased again then"),
@@ -3677,9 +3676,9 @@ def _drop_ledger() -> None:
     op.drop_table("erasure_gate", schema="ops")
 
 
-# A dump that is restored has new tables, a backup a new history, another server another identifier. A copy of the files
-# that is started as it is has all of them: whoever puts one back closes the gate by hand. A copy by CREATE DATABASE …
-# TEMPLATE is of now, and takes its tombstones along.
+# A dump that is restored has new tables, a backup a new history, another server another identifier. A snapshot of the
+# disks has all of them and looks like a restart: until the ledger is looked at, or for whoever does not wait for that.
+# A copy by CREATE DATABASE … TEMPLATE is of now, and takes its tombstones along.
 _GATE = """
 CREATE FUNCTION ops.server_timeline() RETURNS integer
 LANGUAGE sql VOLATILE PARALLEL SAFE
@@ -3689,15 +3688,23 @@ SET search_path = pg_catalog, pg_temp AS $function$
 $function$;
 COMMENT ON FUNCTION ops.server_timeline() IS 'Which of its histories the server writes; NULL on a standby, which writes none';
 
+CREATE FUNCTION ops.is_same_place(gate ops.erasure_gate, here oid) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT gate.closed_at IS NULL
+           AND gate.table_oid = here
+           AND gate.system_identifier = (SELECT control.system_identifier::text FROM pg_control_system() AS control)
+           AND (gate.follows_promotion OR gate.timeline = coalesce(ops.server_timeline(), gate.timeline))
+$function$;
+COMMENT ON FUNCTION ops.is_same_place(ops.erasure_gate, oid) IS 'Whether this is the history of the server, and the table, where the application was let in';
+
 CREATE FUNCTION ops.gate_is_open_v1() RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp AS $function$
     SELECT EXISTS (SELECT
                      FROM ops.erasure_gate AS gate
-                    WHERE gate.closed_at IS NULL
-                      AND gate.table_oid = gate.tableoid
-                      AND gate.system_identifier = (SELECT control.system_identifier::text FROM pg_control_system() AS control)
-                      AND (gate.follows_promotion OR gate.timeline = coalesce(ops.server_timeline(), gate.timeline)))
+                    WHERE ops.is_same_place(gate, gate.tableoid)
+                      AND (gate.follows_restart OR gate.server_started_at = pg_postmaster_start_time() OR pg_is_in_recovery()))
 $function$;
 REVOKE EXECUTE ON FUNCTION ops.gate_is_open_v1() FROM PUBLIC;
 COMMENT ON FUNCTION ops.gate_is_open_v1() IS 'Whether the application was let in here, in this history of this server';
@@ -3768,7 +3775,7 @@ BEGIN
     UPDATE ops.erasure_gate AS gate
        SET server_started_at = pg_postmaster_start_time()
      WHERE gate.server_started_at <> pg_postmaster_start_time()
-       AND ops.gate_is_open_v1();
+       AND ops.is_same_place(gate, gate.tableoid);
     RETURN FOUND;
 END
 $function$;
@@ -3776,15 +3783,16 @@ REVOKE EXECUTE ON FUNCTION ops.recognise_server_v1() FROM PUBLIC;
 COMMENT ON FUNCTION ops.recognise_server_v1() IS
     'Remember, after a restart, that this is the server where the application was let in; until then each query looks for itself';
 
-CREATE FUNCTION ops.follow_promotion_v1(followed boolean) RETURNS void
+CREATE FUNCTION ops.trust_server_v1(promotion boolean, restart boolean) RETURNS void
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
     UPDATE ops.erasure_gate AS gate
-       SET follows_promotion = followed
+       SET follows_promotion = promotion,
+           follows_restart = restart
 $function$;
-REVOKE EXECUTE ON FUNCTION ops.follow_promotion_v1(boolean) FROM PUBLIC;
-COMMENT ON FUNCTION ops.follow_promotion_v1(boolean) IS
-    'Say whether a promoted standby lets the application in: only where it lacks nothing that was committed, and backups are restored elsewhere';
+REVOKE EXECUTE ON FUNCTION ops.trust_server_v1(boolean, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION ops.trust_server_v1(boolean, boolean) IS
+    'Say whether the application is let in before the ledger is looked at: by a promoted standby, which may lack the last erasures and looks like a backup; and by a server that starts, which looks like a snapshot of its disks';
 
 CREATE FUNCTION ops.begin_again_v1() RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
@@ -3812,7 +3820,7 @@ COMMENT ON FUNCTION ops.begin_again_v1() IS
 
 GRANT SELECT ON ops.erasure_gate TO agent_eraser, agent_privacy, agent_auditor, agent_monitor;
 GRANT EXECUTE ON FUNCTION public.erasure_gate_v1(), ops.gate_is_open_v1() TO agent_app, agent_readonly, agent_eraser, agent_privacy, agent_auditor, agent_monitor;
-GRANT EXECUTE ON FUNCTION ops.close_gate_v1(), ops.follow_promotion_v1(boolean) TO agent_privacy;
+GRANT EXECUTE ON FUNCTION ops.close_gate_v1(), ops.trust_server_v1(boolean, boolean) TO agent_privacy;
 GRANT EXECUTE ON FUNCTION ops.close_gate_v1(), ops.open_gate_v1(bytea, bigint), ops.begin_again_v1(), ops.recognise_server_v1() TO agent_eraser;
 DO $revision$
 BEGIN
@@ -3826,12 +3834,13 @@ _DROP_GATE = """
 DELETE FROM ops.personal_data AS entry
  WHERE entry.table_name = 'ops.erasure_gate';
 DROP FUNCTION ops.begin_again_v1();
-DROP FUNCTION ops.follow_promotion_v1(boolean);
+DROP FUNCTION ops.trust_server_v1(boolean, boolean);
 DROP FUNCTION ops.recognise_server_v1();
 DROP FUNCTION ops.open_gate_v1(bytea, bigint);
 DROP FUNCTION ops.close_gate_v1();
 DROP FUNCTION public.erasure_gate_v1();
 DROP FUNCTION ops.gate_is_open_v1();
+DROP FUNCTION ops.is_same_place(ops.erasure_gate, oid);
 DROP FUNCTION ops.server_timeline();
 """
 
