@@ -3901,7 +3901,7 @@ def _create_subject_keys() -> None:
         sa.Column("subject_id", sa.BigInteger, autoincrement=False, nullable=False, comment="identifier: whose values it encrypts"),
         sa.Column("key_id", UUID(as_uuid=True), nullable=False, comment="none: number of the key, at random, with which begins what it encrypts"),
         sa.Column("wrapped", BYTEA, nullable=False, comment="none: the key, encrypted with one that is kept elsewhere"),
-        sa.Column("kek_id", sa.Text, nullable=False, comment="none: which one"),
+        sa.Column("kek_id", sa.Text, nullable=False, comment="none: which key that is"),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="behavioural: when the first value was encrypted"),
         sa.Column("wrapped_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: since when it is encrypted with that one"),
         sa.PrimaryKeyConstraint("subject_id", name="subject_keys_pkey"),
