@@ -330,22 +330,22 @@ def test_the_application_and_the_auditor_read_no_payload_and_tell_nobody(scene: 
         assert cursor.fetchall() == [("mailer",), ("printer",), ("spotify",)]
 
 
-@pytest.mark.parametrize(
-    ("change", "check"),
-    [
-        ("notice_url = 'http://mailer.example/x'", "recipients_notice_url_safe_check"),
-        ("notice_url = 'https://user:secret@mailer.example/x'", "recipients_notice_url_safe_check"),
-        ("notice_url = 'ftp://mailer.example/x'", "recipients_notice_url_safe_check"),
-        ("notice_url = 'http://localhost.mailer.example/x'", "recipients_notice_url_safe_check"),
-        ("notice_url = NULL", "recipients_notice_url_check"),
-        ("notice_channel = 'hand'", "recipients_notice_url_check"),
-        ("notice_channel = 'fax', notice_url = NULL", "recipients_notice_channel_check"),
-        ("knows_by = '[]'", "recipients_knows_by_check"),
-        ("knows_by = '{}'", "recipients_knows_by_check"),
-        ("code = 'Mail-er'", "recipients_code_check"),
-    ],
+_UNSAFE = (
+    ("notice_url = 'http://mailer.example/x'", "recipients_notice_url_safe_check"),
+    ("notice_url = 'https://user:secret@mailer.example/x'", "recipients_notice_url_safe_check"),
+    ("notice_url = 'ftp://mailer.example/x'", "recipients_notice_url_safe_check"),
+    ("notice_url = 'http://localhost.mailer.example/x'", "recipients_notice_url_safe_check"),
+    ("notice_url = NULL", "recipients_notice_url_check"),
+    ("notice_channel = 'hand'", "recipients_notice_url_check"),
+    ("notice_channel = 'fax', notice_url = NULL", "recipients_notice_channel_check"),
+    ("knows_by = '[]'", "recipients_knows_by_check"),
+    ("knows_by = '{}'", "recipients_knows_by_check"),
+    ("code = 'Mail-er'", "recipients_code_check"),
 )
-def test_a_recipient_who_could_not_be_told_safely_is_refused(scene: str, change: str, check: str) -> None:
-    with pytest.raises(psycopg2.errors.CheckViolation) as refused:
-        rows(scene, f"UPDATE ops.recipients SET {change} WHERE code = 'mailer'")
-    assert refused.value.diag.constraint_name == check
+
+
+def test_a_recipient_who_could_not_be_told_safely_is_refused(scene: str) -> None:
+    for change, check in _UNSAFE:
+        with pytest.raises(psycopg2.errors.CheckViolation) as refused:
+            rows(scene, f"UPDATE ops.recipients SET {change} WHERE code = 'mailer'")
+        assert refused.value.diag.constraint_name == check
