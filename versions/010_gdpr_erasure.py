@@ -3913,8 +3913,7 @@ def _create_subject_keys() -> None:
         schema="ops",
     )
     op.create_index("subject_keys_kek_id_idx", "subject_keys", ["kek_id"], schema="ops")
-    # allow MIG060: nobody but who answers for privacy, who audits that and who erases may read it
-    # allow MIG062: for ever: what is found encrypted with one is known to be nobody's any more
+    # Kept for ever: what is found encrypted with one is known to be nobody's any more.
     op.create_table(
         "destroyed_keys",
         sa.Column("key_id", UUID(as_uuid=True), nullable=False, comment="none: number of a key that nobody has any more"),
