@@ -3940,7 +3940,7 @@ def _create_subject_keys() -> None:
         sa.Column("subject_id", sa.BigInteger, autoincrement=False, nullable=False, comment="identifier: whose values it encrypts"),
         sa.Column("key_id", UUID(as_uuid=True), nullable=False, comment="none: number of the key, at random, with which begins what it encrypts"),
         sa.Column("wrapped", BYTEA, nullable=False, comment="none: the key, encrypted with one that is kept elsewhere"),
-        sa.Column("kek_id", sa.Text, nullable=False, comment="none: which one"),
+        sa.Column("kek_id", sa.Text, nullable=False, comment="none: which key that is"),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="behavioural: when the first value was encrypted"),
         sa.Column("wrapped_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: since when it is encrypted with that one"),
         sa.PrimaryKeyConstraint("subject_id", name="subject_keys_pkey"),
@@ -3952,8 +3952,7 @@ def _create_subject_keys() -> None:
         schema="ops",
     )
     op.create_index("subject_keys_kek_id_idx", "subject_keys", ["kek_id"], schema="ops")
-    # allow MIG060: nobody but who answers for privacy, who audits that and who erases may read it
-    # allow MIG062: for ever: what is found encrypted with one is known to be nobody's any more
+    # Kept for ever: what is found encrypted with one is known to be nobody's any more.
     op.create_table(
         "destroyed_keys",
         sa.Column("key_id", UUID(as_uuid=True), nullable=False, comment="none: number of a key that nobody has any more"),
