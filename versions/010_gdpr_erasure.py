@@ -2799,8 +2799,7 @@ BEGIN
                                ELSE '%2$s' END,
                           subject.name,
                           format('(SELECT true FROM ops.tombstones AS stone WHERE stone.subject_id = %s'
-                                 ' AND stone.worker_xid IS DISTINCT FROM working'
-                                 ' AND NOT EXISTS (SELECT FROM ops.tombstones AS own WHERE own.worker_xid = working))',
+                                 ' AND stone.worker_xid IS DISTINCT FROM working)',
                                  CASE WHEN type.oid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN format('written.%I', subject.name)
                                       WHEN type.typelem IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN 'one.id'
                                       ELSE format($text$CASE WHEN %1$s::text ~ '^[0-9]{1,18}$' THEN %1$s::text::bigint END$text$,
@@ -2824,7 +2823,8 @@ BEGIN
                 working CONSTANT xid8 := pg_current_xact_id_if_assigned();
                 guarded CONSTANT text := format('%%I.%%I', TG_TABLE_SCHEMA, TG_TABLE_NAME);
             BEGIN
-                IF EXISTS (SELECT FROM written WHERE %s)%s THEN
+                IF EXISTS (SELECT FROM written WHERE %s)%s
+                   AND NOT EXISTS (SELECT FROM ops.tombstones AS own WHERE own.worker_xid = working) THEN
                     RAISE EXCEPTION 'table "%%" takes nothing of a person who is erased', guarded
                           USING ERRCODE = 'check_violation', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME,
                                 HINT = 'forget what was remembered of them; who comes back registers anew';
@@ -3659,6 +3659,7 @@ GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.erasure_noise_v1(by
 DO $revision$
 BEGIN
     PERFORM ops.classify_table_v1('ops.erasure_secrets', strategy => 'keep', strategy_args => '{"why": "what is left of the person has to be found", "until": "nothing is left"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_column_v1('ops.erasure_secrets', 'secret', strategy_args => '{"why": "at random"}');
 END
 $revision$;
 """
