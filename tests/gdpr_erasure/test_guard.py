@@ -30,6 +30,7 @@ INSERTS = {
     "user_features": "INSERT INTO user_features (user_id, feature, event_at, value) VALUES (%(id)s, 'taste@1', now(), '1')",
     "recommendations": "INSERT INTO recommendations (user_id, model_version_id, surface, items, profiling_used) SELECT user_id, model_version_id, surface, items, false FROM recommendations WHERE user_id = %(id)s",
     "objections": "INSERT INTO objections (user_id, purpose) VALUES (%(id)s, 'marketing')",
+    "subject_keys": "INSERT INTO ops.subject_keys (subject_id, key_id, wrapped, kek_id) VALUES (%(id)s, gen_random_uuid(), decode(repeat('00', 60), 'hex'), '0123456789abcdef')",
     "restrictions": "INSERT INTO ops.restrictions (user_id, ground, restricted_by) VALUES (%(id)s, 'unlawful', 1)",
 }  # fmt: skip
 # What a row brings with it is refused before the row is.
