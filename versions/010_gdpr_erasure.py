@@ -4365,6 +4365,47 @@ $function$;
 COMMENT ON FUNCTION ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[]) IS
     'Say what the planner knows of a column, of PostgreSQL 18 on: what it knew, without what was erased';
 
+CREATE FUNCTION ops.has_statistics_v1(target regclass) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT EXISTS (SELECT
+                     FROM pg_class AS class
+                     JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+                     JOIN pg_stats AS known ON known.schemaname = namespace.nspname AND known.tablename = class.relname
+                    WHERE class.oid = target)
+$function$;
+COMMENT ON FUNCTION ops.has_statistics_v1(regclass) IS 'Whether the planner knows values of a table or view of the owner';
+
+CREATE FUNCTION ops.clear_statistics_v1(target regclass) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    one record;
+BEGIN
+    IF current_setting('server_version_num')::integer < 180000 THEN
+        RETURN false;
+    END IF;
+    FOR one IN
+        SELECT namespace.nspname::text AS schema_name, class.relname::text AS name, attribute.attname::text AS column_name,
+               flag.is_inherited
+          FROM pg_class AS class
+          JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+          JOIN pg_attribute AS attribute ON attribute.attrelid = class.oid AND attribute.attnum > 0 AND NOT attribute.attisdropped
+         CROSS JOIN (VALUES (true), (false)) AS flag (is_inherited)
+         WHERE EXISTS (SELECT FROM pg_class AS counted WHERE counted.oid = target AND counted.reltuples = 0)
+           AND (class.oid = target
+                OR class.oid IN (SELECT index.indexrelid FROM pg_index AS index
+                                  WHERE index.indrelid = target AND index.indexprs IS NOT NULL))
+    LOOP
+        EXECUTE 'SELECT pg_clear_attribute_stats($1, $2, $3, $4)'
+          USING one.schema_name, one.name, one.column_name, one.is_inherited;
+    END LOOP;
+    RETURN true;
+END
+$function$;
+COMMENT ON FUNCTION ops.clear_statistics_v1(regclass) IS
+    'Let the planner forget what it knew of a table that has no rows, which counting anew would not; false before PostgreSQL 18';
+
 CREATE FUNCTION ops.unlink_large_objects_v1(objects oid[]) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
@@ -4397,13 +4438,14 @@ COMMENT ON FUNCTION ops.unlink_large_objects_v1(oid[]) IS
     'Unlink large objects, and return how many there were: what deletes the row that names one has to';
 
 REVOKE EXECUTE ON FUNCTION ops.want_rewrite_v1(text[], interval), ops.refresh_view_v1(regclass, boolean),
-       ops.analyze_v1(regclass, name[]), ops.index_statistics_v1(regclass), ops.unlink_large_objects_v1(oid[]),
+       ops.analyze_v1(regclass, name[]), ops.clear_statistics_v1(regclass), ops.has_statistics_v1(regclass), ops.index_statistics_v1(regclass), ops.unlink_large_objects_v1(oid[]),
        ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[])
   FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ops.want_rewrite_v1(text[], interval), ops.refresh_view_v1(regclass, boolean),
-      ops.analyze_v1(regclass, name[]), ops.index_statistics_v1(regclass), ops.unlink_large_objects_v1(oid[]),
+      ops.analyze_v1(regclass, name[]), ops.clear_statistics_v1(regclass), ops.has_statistics_v1(regclass), ops.index_statistics_v1(regclass), ops.unlink_large_objects_v1(oid[]),
       ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[])
    TO agent_eraser;
+GRANT EXECUTE ON FUNCTION ops.has_statistics_v1(regclass) TO agent_privacy, agent_auditor;
 GRANT SELECT ON ops.backup_policies, ops.rewrites TO agent_eraser, agent_auditor, agent_monitor;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ops.backup_policies TO agent_privacy;
 -- How far erasures have come, and not whose they are.
@@ -4429,6 +4471,8 @@ BEGIN
 END
 $revision$;
 DROP FUNCTION ops.unlink_large_objects_v1(oid[]);
+DROP FUNCTION ops.clear_statistics_v1(regclass);
+DROP FUNCTION ops.has_statistics_v1(regclass);
 DROP FUNCTION ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[]);
 DROP FUNCTION ops.index_statistics_v1(regclass);
 DROP FUNCTION ops.analyze_v1(regclass, name[]);
