@@ -3084,21 +3084,26 @@ DECLARE
     known ops.erasures;
     missing text;
 BEGIN
-    SELECT found.* INTO known FROM ops.erasures AS found WHERE found.id = erasure FOR UPDATE;
+    UPDATE ops.erasures AS found
+       SET horizon = coalesce(erasure_reached_v1.horizon, found.horizon)
+     WHERE found.id = erasure
+    RETURNING found.* INTO known;
     IF state = 'erased' THEN
         missing := CASE
             WHEN EXISTS (SELECT FROM ops.erasure_steps AS step WHERE step.erasure_id = erasure AND step.finished_at IS NULL)
                 THEN 'a step of it has not ended'
             WHEN ops.is_remembered(worked_on, known.hidden_at) THEN 'the person is not forgotten'
-            WHEN horizon <= known.hidden_xid THEN 'its horizon lies before it'
         END;
     ELSIF state = 'swept' THEN
         missing := CASE
             WHEN known.state = 'hidden' THEN 'it has not been erased'
-            WHEN coalesce(horizon, known.horizon) IS NULL THEN 'it has no horizon'
+            WHEN known.horizon IS NULL THEN 'it has no horizon'
+            WHEN known.horizon > pg_current_xact_id() THEN 'its horizon is still to come'
             WHEN ops.is_remembered(worked_on, known.hidden_at) THEN 'the person is not forgotten'
+            -- Who only reads may seem to be older than they are, for what is at work in another database.
             WHEN EXISTS (SELECT
-                           FROM ops.horizon_blockers_v1(erasure) AS blocker) THEN 'older transactions have not ended'
+                           FROM ops.horizon_blockers_v1(erasure) AS blocker
+                          WHERE blocker.kind <> 'reads') THEN 'older transactions have not ended'
         END;
     ELSE
         missing := 'there is no such state to be reached';
@@ -3113,7 +3118,6 @@ BEGIN
     END IF;
     UPDATE ops.erasures AS found
        SET state = CASE WHEN known.state = 'hidden' OR erasure_reached_v1.state = 'swept' THEN erasure_reached_v1.state ELSE found.state END,
-           horizon = coalesce(erasure_reached_v1.horizon, found.horizon),
            erased_at = coalesce(found.erased_at, clock_timestamp()),
            swept_at = CASE erasure_reached_v1.state WHEN 'swept' THEN coalesce(found.swept_at, clock_timestamp()) ELSE found.swept_at END
      WHERE found.id = erasure
@@ -3523,7 +3527,8 @@ GRANT EXECUTE ON FUNCTION ops.known_v1(uuid, text[]) TO agent_eraser;
 GRANT SELECT (erasure_id) ON ops.erasure_secrets TO agent_eraser;
 
 -- A path is an array of steps: the name of a member, the place of an element, or null for all of them. As in a lax
--- jsonpath, a name asked of an array is asked of each of its elements, and what is not there is no error.
+-- jsonpath, a name asked of an array is asked of each of its elements, and what is not there is no error. Where a place is
+-- named all places stay what they are, or to do it once more would lead to others.
 CREATE FUNCTION ops.json_without_path(document jsonb, path jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp AS $function$
@@ -3537,10 +3542,12 @@ BEGIN
     IF kind = 'array' AND told = 'string' THEN
         RETURN (SELECT coalesce(jsonb_agg(ops.json_without_path(item.value, path) ORDER BY item.place), '[]')
                   FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place));
-    ELSIF kind = 'array' AND told IN ('null', 'number') THEN
-        RETURN (SELECT coalesce(jsonb_agg(CASE WHEN told = 'null' OR item.place - 1 = (step #>> '{}')::bigint
-                                               THEN ops.json_without_path(item.value, behind) ELSE item.value END ORDER BY item.place)
-                                FILTER (WHERE NOT is_last OR (told = 'number' AND item.place - 1 <> (step #>> '{}')::bigint)), '[]')
+    ELSIF kind = 'array' AND told = 'number' THEN
+        RETURN (SELECT coalesce(jsonb_agg(CASE WHEN item.place - 1 <> (step #>> '{}')::bigint THEN item.value
+                                               WHEN is_last THEN 'null' ELSE ops.json_without_path(item.value, behind) END ORDER BY item.place), '[]')
+                  FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place));
+    ELSIF kind = 'array' AND told = 'null' THEN
+        RETURN (SELECT coalesce(jsonb_agg(ops.json_without_path(item.value, behind) ORDER BY item.place) FILTER (WHERE NOT is_last), '[]')
                   FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place));
     ELSIF kind = 'object' AND told IN ('null', 'string') THEN
         RETURN (SELECT coalesce(jsonb_object_agg(member.key, CASE WHEN told = 'null' OR member.key = step #>> '{}'
@@ -3580,7 +3587,8 @@ BEGIN
     ELSIF EXISTS (SELECT FROM jsonb_array_elements(paths) AS path WHERE path.value = '[]') THEN
         RETURN document;
     ELSIF kind = 'array' THEN
-        RETURN (SELECT coalesce(jsonb_agg(kept.value ORDER BY item.place) FILTER (WHERE kept.value IS NOT NULL), '[]')
+        RETURN (SELECT coalesce(jsonb_agg(kept.value ORDER BY item.place)
+                                FILTER (WHERE kept.value IS NOT NULL OR jsonb_path_exists(paths, '$[*][0] ? (@.type() == "number")')), '[]')
                   FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place)
                  CROSS JOIN LATERAL (
                        SELECT ops.json_only_v1(item.value, jsonb_agg(CASE WHEN jsonb_typeof(path.value -> 0) = 'string'
@@ -3650,7 +3658,7 @@ GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.erasure_noise_v1(by
 
 DO $revision$
 BEGIN
-    PERFORM ops.classify_table_v1('ops.erasure_secrets', strategy => 'keep', strategy_args => '{"why": "gone as soon as nothing is left of the person"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_table_v1('ops.erasure_secrets', strategy => 'keep', strategy_args => '{"why": "what is left of the person has to be found", "until": "nothing is left"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
 END
 $revision$;
 """
@@ -3932,7 +3940,7 @@ def _create_subject_keys() -> None:
         sa.Column("subject_id", sa.BigInteger, autoincrement=False, nullable=False, comment="identifier: whose values it encrypts"),
         sa.Column("key_id", UUID(as_uuid=True), nullable=False, comment="none: number of the key, at random, with which begins what it encrypts"),
         sa.Column("wrapped", BYTEA, nullable=False, comment="none: the key, encrypted with one that is kept elsewhere"),
-        sa.Column("kek_id", sa.Text, nullable=False, comment="none: which one"),
+        sa.Column("kek_id", sa.Text, nullable=False, comment="none: which key that is"),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="behavioural: when the first value was encrypted"),
         sa.Column("wrapped_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: since when it is encrypted with that one"),
         sa.PrimaryKeyConstraint("subject_id", name="subject_keys_pkey"),
@@ -3944,8 +3952,7 @@ def _create_subject_keys() -> None:
         schema="ops",
     )
     op.create_index("subject_keys_kek_id_idx", "subject_keys", ["kek_id"], schema="ops")
-    # allow MIG060: nobody but who answers for privacy, who audits that and who erases may read it
-    # allow MIG062: for ever: what is found encrypted with one is known to be nobody's any more
+    # Kept for ever: what is found encrypted with one is known to be nobody's any more.
     op.create_table(
         "destroyed_keys",
         sa.Column("key_id", UUID(as_uuid=True), nullable=False, comment="none: number of a key that nobody has any more"),

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pathlib
 
 import pytest
-from audit_trail.test_attacks import RECOMMIT
 from audit_trail.scene import Trail, found, kinds
+from audit_trail.test_attacks import RECOMMIT
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gdpr_erasure.hidden import certify, forget, hide, working
 from gdpr_erasure.people import ADA, BOB
 
 from spotify_ai_agent_migrations.versions.audit_trail.fault import Kind
-from spotify_ai_agent_migrations.versions.audit_trail.keys import SigningKey
 from spotify_ai_agent_migrations.versions.audit_trail.run import seal
+from spotify_ai_agent_migrations.versions.core.signing import SigningKey
 from spotify_ai_agent_migrations.versions.gdpr_erasure.holds import place_hold
 from spotify_ai_agent_migrations.versions.gdpr_erasure.requests import file_request
 from support import rows
