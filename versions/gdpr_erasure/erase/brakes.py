@@ -112,7 +112,7 @@ def _exceeds(cursor: Cursor, step: Step, most_share: float) -> bool:
     enough = math.ceil(step.rows / most_share)
     cursor.execute(_SQL["estimated_rows"], {"table": step.table})
     ((estimated,),) = cursor.fetchall()
-    if estimated is not None and estimated >= _CLEARLY * enough:
+    if estimated >= _CLEARLY * enough:
         return False
     cursor.execute(SQL(_SQL["rows_up_to"]).format(table=identifier(step.table)), {"most": enough})
     ((counted,),) = cursor.fetchall()
