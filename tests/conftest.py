@@ -201,7 +201,15 @@ def processes() -> Iterator[Processes]:
     started.end()
 
 
+@pytest.fixture(scope="session")
+def place_of_checkouts(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """Where each test's copy of this checkout is: in one place, what has imported it once is good for the next."""
+    return tmp_path_factory.mktemp("checkout", numbered=False)
+
+
 @pytest.fixture
-def checkout(tmp_path: pathlib.Path, processes: Processes) -> Checkout:
+def checkout(place_of_checkouts: pathlib.Path, processes: Processes) -> Checkout:
     """A copy of this checkout to add revisions to."""
-    return Checkout(tmp_path, processes)
+    for before in place_of_checkouts.iterdir():
+        shutil.rmtree(before)
+    return Checkout(place_of_checkouts, processes)

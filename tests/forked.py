@@ -33,20 +33,30 @@ LIBRARIES = (
     "psycopg2.extras", "psycopg2.sql", "sqlalchemy.dialects.postgresql.psycopg2", "typer.main",
 )  # fmt: skip
 PACKAGE = "spotify_ai_agent_migrations"
+# In place of a length: the revisions are others now.
+_OTHERS = b"\xff" * 4
 # What Python finds behind the place of the program itself.
 _BEHIND = tuple(sys.path[1:])
 
 
 def run_python(
-    arguments: Sequence[str], *, env: Mapping[str, str], cwd: pathlib.Path, timeout_s: float = 300
+    arguments: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: pathlib.Path,
+    timeout_s: float = 300,
+    imported: bool = False,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `python ARGUMENTS` to its end: `-m module`, `-c code` or a file, each with what follows."""
+    """Run `python ARGUMENTS` to its end: `-m module`, `-c code` or a file, each with what follows.
+
+    Code that does no more than change what a command does is run where this project is *imported* already.
+    """
     with (
         tempfile.TemporaryFile() as out,
         tempfile.TemporaryFile() as err,
         pathlib.Path(os.devnull).open() as none,
     ):
-        request = {"arguments": list(arguments), "env": dict(env), "cwd": str(cwd)}
+        request = {"arguments": list(arguments), "env": dict(env), "cwd": str(cwd), "imported": imported}
         code = _server().run(request, [none.fileno(), out.fileno(), err.fileno()], timeout_s)
         said = []
         for file in (out, err):
@@ -96,6 +106,10 @@ def _serve(channel: socket.socket, warm: _Warm | None = None) -> dict[str, Any]:
         length, files, *_ = socket.recv_fds(channel, 4, 4)
         if not length:
             raise SystemExit
+        if length == _OTHERS:
+            importlib.import_module(f"{PACKAGE}.versions.governance").check()
+            gc.freeze()
+            continue
         message = channel.recv(int.from_bytes(length, "big"), socket.MSG_WAITALL)
         request = json.loads(message)
         assert isinstance(request, dict)
@@ -115,11 +129,15 @@ def _serve(channel: socket.socket, warm: _Warm | None = None) -> dict[str, Any]:
 
 
 class _Warm:
-    """The processes that have imported this project from a checkout: of this one, and of the last other one."""
+    """The processes that have imported this project from a checkout: of this one, and of the last other one.
+
+    What they have imported is not the revisions: where these are others now, the rules are asked anew, and no more.
+    """
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
         self._kept: dict[bool, tuple[str, socket.socket | None]] = {}
+        self._revisions: dict[bool, str] = {}
 
     def passed_on(self, request: dict[str, Any], length: bytes, message: bytes, files: list[int]) -> bool:
         """Let another process fork for this request, if there can be one that has its files."""
@@ -127,14 +145,20 @@ class _Warm:
         searched = request["env"].get("PYTHONPATH", "")
         ours = place == ROOT and not searched
         named = request["arguments"][:1] == ["-m"] and request["arguments"][1] in {"alembic", PACKAGE}
-        if not named or not (ours or (place.name == PACKAGE and searched == str(place.parent))):
+        if not (named or request["imported"]) or not (
+            ours or (place.name == PACKAGE and searched == str(place.parent))
+        ):
             return False
-        state = _state(place)
-        if self._kept.get(ours, ("", None))[0] != state:
+        state, revisions = _state(place)
+        fresh = self._kept.get(ours, ("", None))[0] != state
+        if fresh:
             self._replace(ours, state, request)
         there = self._kept[ours][1]
         if there is None:
             return False
+        if self._revisions.get(ours) != revisions and not fresh:
+            there.sendall(_OTHERS)
+        self._revisions[ours] = revisions
         socket.send_fds(there, [length], files)
         there.sendall(message)
         return True
@@ -173,17 +197,18 @@ def _warmed(request: dict[str, Any], channel: socket.socket) -> NoReturn:
     raise SystemExit
 
 
-def _state(root: pathlib.Path) -> str:
-    """Return what stands for the files of a checkout: their names, sizes and times."""
-    state = hashlib.sha256()
+def _state(root: pathlib.Path) -> tuple[str, str]:
+    """Return what stands for the files of a checkout, their names, sizes and times: for modules, and for revisions."""
+    states = hashlib.sha256(str(root).encode()), hashlib.sha256()
     for folder, folders, files in os.walk(root):
         folders[:] = ["versions"] if folder == str(root) else sorted({*folders} - {"__pycache__"})
         for file in sorted(files):
+            revision = folder == f"{root}/versions" and (file[0].isdigit() or file == "CHECKSUMS")
             # What another test has written for a moment is gone by now.
             with contextlib.suppress(FileNotFoundError):
                 found = pathlib.Path(folder, file).lstat()
-                state.update(f"{folder}/{file}\0{found.st_size}\0{found.st_mtime_ns}\0".encode())
-    return state.hexdigest()
+                states[revision].update(f"{folder}/{file}\0{found.st_size}\0{found.st_mtime_ns}\0".encode())
+    return states[0].hexdigest(), states[1].hexdigest()
 
 
 def _watched(answer: int) -> bool:

@@ -260,8 +260,11 @@ class Checkout:
         """Run Alembic's command line in this checkout."""
         return self.python("-m", "alembic", *arguments, url=url)
 
-    def python(self, *arguments: str, url: str | None = None) -> subprocess.CompletedProcess[str]:
-        return run_python(arguments, env=self.environment(url), cwd=self.root)
+    def python(
+        self, *arguments: str, url: str | None = None, imported: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """Run Python in this checkout; where it is *imported* already, or anew."""
+        return run_python(arguments, env=self.environment(url), cwd=self.root, imported=imported)
 
     def start(self, *arguments: str, url: str) -> subprocess.Popen[str]:
         """Start Alembic's command line and do not wait for it."""

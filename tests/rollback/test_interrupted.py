@@ -96,7 +96,7 @@ def test_killed_before_any_statement_the_same_command_goes_on(
     command = ("rollback", "to", HEAD, "--accept-data-loss", digest)
     stride = 1 if request.config.getoption("--every-statement") else 29
     at, reached, killed = 0, [f"{int(NEXT) + 2:03d}"], 0
-    while (done := checkout.python("-c", KILLED, str(at), *command, url=url)).returncode:
+    while (done := checkout.python("-c", KILLED, str(at), *command, url=url, imported=True)).returncode:
         assert done.returncode == -signal.SIGKILL, done.stderr
         killed += 1
         ((version,),) = rows(url, "SELECT version_num FROM alembic_version")
@@ -261,7 +261,7 @@ def test_a_table_that_was_empty_in_the_plan_and_is_filled_before_it_goes_is_refu
         "try: run.rollback('-1')\n"
         "except Exception as error: print(error.problem)\n"
     )
-    done = checkout.python("-c", code, url=url)
+    done = checkout.python("-c", code, url=url, imported=True)
     assert done.stdout.splitlines() == [
         f'"public.one" was empty when it was planned and holds rows now; nothing of revision {number} is undone'
     ], done.stderr

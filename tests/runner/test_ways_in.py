@@ -25,15 +25,16 @@ def script(file: pathlib.Path, *arguments: str, url: str, cwd: pathlib.Path = RO
     return done.returncode, done.stdout if done.returncode == 0 else done.stderr
 
 
-def test_alembic_takes_head_a_number_and_a_step(empty_url: str) -> None:
-    for arguments, reached in [
-        (("upgrade", "+1"), "001"),
-        (("upgrade", "002"), "002"),
-        (("downgrade", "-1"), "001"),
-        (("upgrade", "head"), HEAD),
+def test_alembic_takes_head_a_number_and_a_step(empty_url: str, url: str) -> None:
+    for database, arguments, reached in [
+        (empty_url, ("upgrade", "+1"), "001"),
+        (empty_url, ("upgrade", "002"), "002"),
+        (empty_url, ("downgrade", "-1"), "001"),
+        (url, ("downgrade", BEFORE_HEAD), BEFORE_HEAD),
+        (url, ("upgrade", "head"), HEAD),
     ]:
-        assert run_alembic(*arguments, url=empty_url).returncode == 0
-        assert at(empty_url) == [(reached,)]
+        assert run_alembic(*arguments, url=database).returncode == 0
+        assert at(database) == [(reached,)]
 
 
 def test_alembic_shows_where_the_database_is(url: str) -> None:
@@ -50,13 +51,13 @@ def test_alembic_shows_where_the_database_is(url: str) -> None:
     ]
 
 
-def test_alembic_check_tells_pending_revisions_from_none(empty_url: str) -> None:
-    pending = run_alembic("check", url=empty_url)
+def test_alembic_check_tells_pending_revisions_from_none(url: str) -> None:
+    done = run_alembic("check", url=url)
+    assert (done.returncode, done.stdout) == (0, "No new upgrade operations detected.\n"), done.stderr
+    assert run_alembic("downgrade", "-1", url=url).returncode == 0
+    pending = run_alembic("check", url=url)
     assert pending.returncode == 1
     assert "error: Target database is not up to date." in pending.stderr
-    assert run_alembic("upgrade", "head", url=empty_url).returncode == 0
-    done = run_alembic("check", url=empty_url)
-    assert (done.returncode, done.stdout) == (0, "No new upgrade operations detected.\n"), done.stderr
 
 
 def test_an_unknown_revision_is_two_lines_and_exit_code_1(empty_url: str) -> None:
@@ -113,7 +114,7 @@ def test_a_dry_run_executes_and_rolls_back(empty_url: str) -> None:
 
 
 def test_alembic_knows_the_dry_run_too(empty_url: str) -> None:
-    done = run_alembic("-x", "dry-run", "upgrade", "head", url=empty_url)
+    done = run_alembic("-x", "dry-run", "upgrade", "002", url=empty_url)
     assert done.returncode == 0, done.stderr
     assert "Running upgrade 001 -> 002" in done.stderr
     assert done.stderr.splitlines()[-1].endswith("dry run: everything was rolled back")

@@ -11,7 +11,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from inspect import cleandoc
 from pathlib import Path
 from types import MappingProxyType
@@ -289,24 +289,40 @@ def read_history(folder: Path | None = None) -> History:
 
 def read(path: Path) -> Revision:
     """Return the revision in file *path*, readable or not."""
-    match = _FILE.fullmatch(path.name)
-    number, slug = (int(match["number"]), match["slug"]) if match else (None, path.stem)
     try:
-        written = source.text(path)
+        return _read(path, source.raw(path))
+    except source.UnreadableError as trouble:
+        return _unreadable(path, trouble)
+
+
+@lru_cache(maxsize=256)
+def _read(path: Path, held: bytes) -> Revision:
+    """Return the revision that *path* holds; it is looked into once, however often its neighbours change."""
+    try:
+        written = source.text(held, path)
         tree = source.parsed(written, path)
     except source.UnreadableError as trouble:
-        return Revision(
-            path, path.name, number, slug,
-            problem=trouble.problem, remedy=trouble.remedy, problem_line=trouble.line,
-        )  # fmt: skip
+        return _unreadable(path, trouble)
     values = _variables(tree)
     title, _, _ = (documentation := _documentation(tree)).partition("\n")
     return Revision(
-        path, path.name, number, slug,
+        path, path.name, *_numbered(path),
         revision=values.get("revision"), down_revision=values.get("down_revision"),
         assigned=frozenset(values), title=title, fields=MappingProxyType(dict(_fields(documentation))),
         tree=tree, source=written,
     )  # fmt: skip
+
+
+def _unreadable(path: Path, trouble: source.UnreadableError) -> Revision:
+    return Revision(
+        path, path.name, *_numbered(path),
+        problem=trouble.problem, remedy=trouble.remedy, problem_line=trouble.line,
+    )  # fmt: skip
+
+
+def _numbered(path: Path) -> tuple[int | None, str]:
+    match = _FILE.fullmatch(path.name)
+    return (int(match["number"]), match["slug"]) if match else (None, path.stem)
 
 
 def modules(folder: Path) -> list[Path]:

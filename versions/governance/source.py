@@ -21,9 +21,8 @@ class UnreadableError(Exception):
         self.line = line
 
 
-def text(path: Path) -> str:
-    """Return what file *path* holds, which is UTF-8 without a NUL byte."""
-    held = raw(path)
+def text(held: bytes, path: Path) -> str:
+    """Return what file *path* holds as text, which is UTF-8 without a NUL byte."""
     if b"\0" in held:
         line = held.count(b"\n", 0, held.index(b"\0")) + 1
         raise UnreadableError("holds a NUL byte", f"remove it from line {line} of {path.name}", line)

@@ -72,7 +72,9 @@ def _done(cursor: Cursor, swept: Erasure) -> tuple[StepDone, ...]:
 def _touched(plan: ErasurePlan, done: Sequence[StepDone]) -> tuple[str, ...]:
     """Return what was written to: in the files of the others nothing was erased."""
     found = {one.position for one in done if one.rows or one.swept}
-    return tuple(dict.fromkeys((*(step.table for step in plan.steps if step.position in found), *plan.derived)))
+    return tuple(
+        dict.fromkeys((*(step.table for step in plan.steps if step.position in found), *plan.derived))
+    )
 
 
 def _now(cursor: Cursor) -> datetime:

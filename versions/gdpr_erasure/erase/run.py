@@ -182,7 +182,9 @@ def _certificate(run: _Run) -> ErasureCertificate:
 
 def _erase(run: _Run, now: Erasure, plan: ErasurePlan) -> None:
     """Do all steps, and forget whom the trail is about."""
-    is_begun = any(one.done for one in patiently(run.connection, lambda cursor: progress(cursor, now.id)).values())
+    is_begun = any(
+        one.done for one in patiently(run.connection, lambda cursor: progress(cursor, now.id)).values()
+    )
     if not is_begun:
         # Of one that goes on, what was done is not there to be looked at: then all of it is counted anew.
         look_before(run.connection, plan)

@@ -58,7 +58,7 @@ def _verified(cursor: Cursor, erasure: Erasure, plan: ErasurePlan, horizon: int)
     remaining = left(cursor, erasure.subject, plan.steps)
     if remaining:
         raise DatabaseError(
-            f'rows of the person are left in {", ".join(dict.fromkeys(step.table for step in remaining))}',
+            f"rows of the person are left in {', '.join(dict.fromkeys(step.table for step in remaining))}",
             hint="something writes past the guard (see agentdb gdpr-erasure check); call it again then",
         )
     cursor.execute(STATEMENTS["work_on"], {"erasure": str(erasure.id)})
