@@ -19,6 +19,7 @@ from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.core.signing import make_keys
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase import hiding
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.hiding import Brake
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.job import work
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keys import Keys, keys_for
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.ledger import (
     drop,
@@ -373,11 +374,14 @@ def test_disks_that_were_put_back_look_like_a_restart_and_are_found_by_the_ledge
     assert refused(copy, "SELECT id FROM users") == CLOSED
     rows(copy, "SELECT ops.trust_server_v1(false, true)")
     assert as_app(copy, "SELECT count(*)::int FROM users") == [(1,)]
-    assert not watch(copy)
+    assert work(copy).problems == (
+        "gate: the database was restored, and lets nobody in before agentdb gdpr-erasure replay",
+    )
     assert refused(copy, "SELECT id FROM users") == CLOSED
     assert not watch(copy)
     assert replay(ledger, copy) == replace(NOTHING, lines=3, erased=1)
     assert watch(copy)
+    assert work(copy).problems == ()
     assert rows(copy, THERE, (ADA.id,)) == GONE
     databases.drop(name)
 
