@@ -3686,12 +3686,9 @@ DROP FUNCTION ops.erasures_keep_secret();
 
 
 def _create_ledger() -> None:
-    # allow MIG060: nobody but who answers for privacy, who audits that and who erases may read it
-    # allow MIG061: the trail is told when the gate is closed and when it is opened
-    # allow MIG062: one row
     op.create_table(
         "erasure_gate",
-        sa.Column("id", sa.SmallInteger, autoincrement=False, server_default="1", nullable=False, comment="none: there is one"),
+        sa.Column("id", sa.BigInteger, autoincrement=False, server_default="1", nullable=False, comment="none: there is one"),
         sa.Column("system_identifier", sa.Text, nullable=False, comment="none: server on which the application was let in"),
         sa.Column("timeline", sa.Integer, nullable=False, comment="none: which of that server's histories"),
         sa.Column("table_oid", OID, nullable=False, comment="none: number of this table there, which a restored dump has another of"),

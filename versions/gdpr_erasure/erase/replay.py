@@ -112,7 +112,8 @@ def watch(
 
     A server whose disks were put back as they had been starts as after any stop: it is told apart by nothing
     but a ledger that knows more. Then the gate is closed, until a replay; else the server is trusted until it
-    starts anew. Where no ledger is named there is nothing to look at, and it is trusted as it is.
+    starts anew. Where no ledger is named there is nothing to look at, and it is trusted as it is. What is on
+    its way in a database that lets nobody in is made ready to be gone on with.
 
     Raises:
         FileError: the ledger is not whole, or of another key.
@@ -123,6 +124,7 @@ def watch(
         if not work.asked("is_recognised"):
             word = "close_gate" if _is_behind(work, keys, public_key) else "recognise_server"
             patiently(connection, lambda cursor: cursor.execute(SQL[word]))
+        patiently(connection, lambda cursor: cursor.execute(SQL["begin_again"]))
         return work.asked("gate_is_open")
 
 
