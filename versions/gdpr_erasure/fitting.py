@@ -13,7 +13,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.paths import is_path
 
 _TEXTS: Final = frozenset({"text", "character varying", "character", "citext", "name"})
 _DOCUMENTS: Final = frozenset({"json", "jsonb"})
-_RANDOM: Final = frozenset({"uuid", "bytea", "bigint", "text"})
+_RANDOM: Final = _TEXTS | {"uuid", "bytea", "bigint"}
 _TIMES: Final = frozenset({"time without time zone", "time with time zone"})
 _NO_NUMBERS: Final = frozenset({"money", "oid"})
 _ADDRESS_BITS: Final = 32

@@ -27,6 +27,7 @@ TRAIL: Final = ("public.audit_log", "ops.pseudonyms")
 _NAMING: Final = frozenset(
     {("public.audit_log", "entity_id"), ("public.audit_log", "entity_key"), ("ops.pseudonyms", "user_id")}
 )
+_AUDIT: Final = "public.audit_log"
 # From here on the server lets single values be taken out of what it knows; before, a table is counted anew.
 _RESTORES: Final = 180_000
 _POLL_S: Final = 0.1
@@ -73,11 +74,13 @@ def remember(
     cursor.execute(_SQL["derived_forgotten"])
     known = _known(cursor, catalogue, tables)
     for reach in reaches if reaches is not None else reached(catalogue):
-        if reach.name in known:
+        # The trail goes on naming what was touched, and no more whose it was.
+        if reach.name in known and reach.name != _AUDIT:
             statement = SQL(_SQL["derived_remember"]).format(
                 source=source_of(reach), rows=rows_of(reach), values=_values(known[reach.name])
             )
             cursor.execute(statement, {"subject": SUBJECT})
+    cursor.execute(_SQL["derived_number"], {"tables": list(TRAIL), "subject": SUBJECT})
     cursor.execute(_SQL["derived_known_only"])
     cursor.execute(_SQL["derived_whose"], {"subject": SUBJECT})
 

@@ -150,6 +150,12 @@ UPDATE pg_temp.erased_statistics AS known
  WHERE known.relation = own.relation AND known.attname = own.attname AND known.value = own.value
    AND (known.rows IS NULL OR known.rows <= 2 * own.rows + 1);
 
+-- derived_number --
+-- Mark those that are the number of the person.
+UPDATE pg_temp.erased_statistics AS known
+   SET is_own = true
+ WHERE known.root = ANY (%(tables)s) AND known.value = (%(subject)s)::text;
+
 -- derived_known_only --
 -- Keep no more than what is of the person.
 DELETE FROM pg_temp.erased_statistics AS known
