@@ -62,7 +62,9 @@ def test_every_simple_way_is_found_and_no_other(edges: list[Edge]) -> None:
 
 
 @given(graphs)
-def test_a_way_begins_at_the_person_joins_on_and_visits_no_table_twice_but_to_mention_it(edges: list[Edge]) -> None:
+def test_a_way_begins_at_the_person_joins_on_and_visits_no_table_twice_but_to_mention_it(
+    edges: list[Edge],
+) -> None:
     for reach in reached(catalogue_of(edges), PEOPLE):
         for way in reach.ways:
             tables = [PEOPLE, *(edge.from_table for edge in way)]

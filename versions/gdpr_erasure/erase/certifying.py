@@ -44,7 +44,8 @@ def _certified(cursor: Cursor, number: UUID, plan: ErasurePlan, keys: Keys) -> E
 
 
 def _facts(cursor: Cursor, swept: Erasure, plan: ErasurePlan, line: str | None) -> CertificateFacts:
-    assert swept.erased_at is not None and swept.swept_at is not None, "it was swept"
+    assert swept.erased_at is not None, "it was erased"
+    assert swept.swept_at is not None, "it was swept"
     done = _done(cursor, swept)
     return CertificateFacts(
         id=swept.id,
