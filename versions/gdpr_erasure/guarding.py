@@ -31,7 +31,7 @@ def unguarded(cursor: Cursor, catalogue: Catalogue, reaches: Sequence[Reach]) ->
 
 
 def _named_by(reach: Reach, types: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the columns that say whose a whole row is, as far as they are there and are what is said of them."""
+    """Return the columns that say whose a whole row is, those that are what the edge says of them."""
     if reach.name == reach.subject.name:
         return (reach.subject_key,)
     found = (
