@@ -2651,6 +2651,7 @@ def _create_erasures() -> None:
         schema="ops",
     )
     op.create_index("tombstones_erasure_id_idx", "tombstones", ["erasure_id"], schema="ops")
+    op.create_index("tombstones_worker_xid_idx", "tombstones", ["worker_xid"], schema="ops", postgresql_where=sa.text("worker_xid IS NOT NULL"))
     execute(_ERASURES)
 
 
@@ -2663,6 +2664,7 @@ def _drop_erasures() -> None:
 _ERASURES = """
 COMMENT ON INDEX ops.erasures_subject_id_idx IS 'one erasure of a person';
 COMMENT ON INDEX ops.erasures_state_idx IS 'what has to be gone on with';
+COMMENT ON INDEX ops.tombstones_worker_xid_idx IS 'whether a transaction erases somebody';
 
 DO $revision$
 BEGIN
@@ -2798,9 +2800,7 @@ BEGIN
                                THEN 'EXISTS (SELECT FROM unnest(written.%1$I) AS one (id) WHERE %2$s)'
                                ELSE '%2$s' END,
                           subject.name,
-                          format('(SELECT true FROM ops.tombstones AS stone WHERE stone.subject_id = %s'
-                                 ' AND stone.worker_xid IS DISTINCT FROM working'
-                                 ' AND NOT EXISTS (SELECT FROM ops.tombstones AS own WHERE own.worker_xid = working))',
+                          format('(SELECT true FROM ops.tombstones AS stone WHERE stone.subject_id = %s)',
                                  CASE WHEN type.oid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN format('written.%I', subject.name)
                                       WHEN type.typelem IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN 'one.id'
                                       ELSE format($text$CASE WHEN %1$s::text ~ '^[0-9]{1,18}$' THEN %1$s::text::bigint END$text$,
@@ -2821,10 +2821,10 @@ BEGIN
             LANGUAGE plpgsql SECURITY DEFINER
             SET search_path = pg_catalog, pg_temp AS $guard$
             DECLARE
-                working CONSTANT xid8 := pg_current_xact_id_if_assigned();
                 guarded CONSTANT text := format('%%I.%%I', TG_TABLE_SCHEMA, TG_TABLE_NAME);
             BEGIN
-                IF EXISTS (SELECT FROM written WHERE %s)%s THEN
+                IF EXISTS (SELECT FROM written WHERE %s)%s
+                   AND NOT EXISTS (SELECT FROM ops.tombstones AS own WHERE own.worker_xid = pg_current_xact_id_if_assigned()) THEN
                     RAISE EXCEPTION 'table "%%" takes nothing of a person who is erased', guarded
                           USING ERRCODE = 'check_violation', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME,
                                 HINT = 'forget what was remembered of them; who comes back registers anew';
@@ -3659,6 +3659,7 @@ GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.erasure_noise_v1(by
 DO $revision$
 BEGIN
     PERFORM ops.classify_table_v1('ops.erasure_secrets', strategy => 'keep', strategy_args => '{"why": "what is left of the person has to be found", "until": "nothing is left"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_column_v1('ops.erasure_secrets', 'secret', strategy_args => '{"why": "at random"}');
 END
 $revision$;
 """
@@ -3685,12 +3686,9 @@ DROP FUNCTION ops.erasures_keep_secret();
 
 
 def _create_ledger() -> None:
-    # allow MIG060: nobody but who answers for privacy, who audits that and who erases may read it
-    # allow MIG061: the trail is told when the gate is closed and when it is opened
-    # allow MIG062: one row
     op.create_table(
         "erasure_gate",
-        sa.Column("id", sa.SmallInteger, autoincrement=False, server_default="1", nullable=False, comment="none: there is one"),
+        sa.Column("id", sa.BigInteger, autoincrement=False, server_default="1", nullable=False, comment="none: there is one"),
         sa.Column("system_identifier", sa.Text, nullable=False, comment="none: server on which the application was let in"),
         sa.Column("timeline", sa.Integer, nullable=False, comment="none: which of that server's histories"),
         sa.Column("table_oid", OID, nullable=False, comment="none: number of this table there, which a restored dump has another of"),
@@ -4364,6 +4362,47 @@ $function$;
 COMMENT ON FUNCTION ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[]) IS
     'Say what the planner knows of a column, of PostgreSQL 18 on: what it knew, without what was erased';
 
+CREATE FUNCTION ops.has_statistics_v1(target regclass) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT EXISTS (SELECT
+                     FROM pg_class AS class
+                     JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+                     JOIN pg_stats AS known ON known.schemaname = namespace.nspname AND known.tablename = class.relname
+                    WHERE class.oid = target)
+$function$;
+COMMENT ON FUNCTION ops.has_statistics_v1(regclass) IS 'Whether the planner knows values of a table or view of the owner';
+
+CREATE FUNCTION ops.clear_statistics_v1(target regclass) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    one record;
+BEGIN
+    IF current_setting('server_version_num')::integer < 180000 THEN
+        RETURN false;
+    END IF;
+    FOR one IN
+        SELECT namespace.nspname::text AS schema_name, class.relname::text AS name, attribute.attname::text AS column_name,
+               flag.is_inherited
+          FROM pg_class AS class
+          JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+          JOIN pg_attribute AS attribute ON attribute.attrelid = class.oid AND attribute.attnum > 0 AND NOT attribute.attisdropped
+         CROSS JOIN (VALUES (true), (false)) AS flag (is_inherited)
+         WHERE EXISTS (SELECT FROM pg_class AS counted WHERE counted.oid = target AND counted.reltuples = 0)
+           AND (class.oid = target
+                OR class.oid IN (SELECT index.indexrelid FROM pg_index AS index
+                                  WHERE index.indrelid = target AND index.indexprs IS NOT NULL))
+    LOOP
+        EXECUTE 'SELECT pg_clear_attribute_stats($1, $2, $3, $4)'
+          USING one.schema_name, one.name, one.column_name, one.is_inherited;
+    END LOOP;
+    RETURN true;
+END
+$function$;
+COMMENT ON FUNCTION ops.clear_statistics_v1(regclass) IS
+    'Let the planner forget what it knew of a table that has no rows, which counting anew would not; false before PostgreSQL 18';
+
 CREATE FUNCTION ops.unlink_large_objects_v1(objects oid[]) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
@@ -4396,13 +4435,14 @@ COMMENT ON FUNCTION ops.unlink_large_objects_v1(oid[]) IS
     'Unlink large objects, and return how many there were: what deletes the row that names one has to';
 
 REVOKE EXECUTE ON FUNCTION ops.want_rewrite_v1(text[], interval), ops.refresh_view_v1(regclass, boolean),
-       ops.analyze_v1(regclass, name[]), ops.index_statistics_v1(regclass), ops.unlink_large_objects_v1(oid[]),
+       ops.analyze_v1(regclass, name[]), ops.clear_statistics_v1(regclass), ops.has_statistics_v1(regclass), ops.index_statistics_v1(regclass), ops.unlink_large_objects_v1(oid[]),
        ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[])
   FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ops.want_rewrite_v1(text[], interval), ops.refresh_view_v1(regclass, boolean),
-      ops.analyze_v1(regclass, name[]), ops.index_statistics_v1(regclass), ops.unlink_large_objects_v1(oid[]),
+      ops.analyze_v1(regclass, name[]), ops.clear_statistics_v1(regclass), ops.has_statistics_v1(regclass), ops.index_statistics_v1(regclass), ops.unlink_large_objects_v1(oid[]),
       ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[])
    TO agent_eraser;
+GRANT EXECUTE ON FUNCTION ops.has_statistics_v1(regclass) TO agent_privacy, agent_auditor;
 GRANT SELECT ON ops.backup_policies, ops.rewrites TO agent_eraser, agent_auditor, agent_monitor;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ops.backup_policies TO agent_privacy;
 -- How far erasures have come, and not whose they are.
@@ -4428,6 +4468,8 @@ BEGIN
 END
 $revision$;
 DROP FUNCTION ops.unlink_large_objects_v1(oid[]);
+DROP FUNCTION ops.clear_statistics_v1(regclass);
+DROP FUNCTION ops.has_statistics_v1(regclass);
 DROP FUNCTION ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[]);
 DROP FUNCTION ops.index_statistics_v1(regclass);
 DROP FUNCTION ops.analyze_v1(regclass, name[]);

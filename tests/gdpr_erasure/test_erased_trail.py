@@ -77,7 +77,7 @@ def test_nothing_that_is_kept_leads_to_what_the_person_ever_did(entangled: str) 
     ) == [(0,)]
     assert rows(
         entangled,
-        f"SELECT count(*) FROM audit_log WHERE entity_type LIKE 'data_subject_request%%' AND entity_id = {request}",
+        f"SELECT count(*) FROM audit_log WHERE entity_type LIKE 'data_subject_request%' AND entity_id = {request} AND subject_ref = {before}",
     ) == [(0,)]
     assert rows(entangled, "SELECT user_id FROM data_subject_requests") == [(ADA.id,)]
     # What the erasure itself wrote is under another name, which nobody has any more.
