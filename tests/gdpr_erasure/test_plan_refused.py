@@ -63,6 +63,20 @@ def test_a_strategy_that_the_column_does_not_allow(at: Bench, columns: str, said
     assert at.refusals() == ()
 
 
+def test_a_check_of_several_columns_that_the_rows_of_the_person_would_break(at: Bench) -> None:
+    at.make("notes", f"{KEY}, a text, b integer, CONSTRAINT both CHECK (a IS NOT NULL OR b > 5)", a="null")
+    at.rows("INSERT INTO notes VALUES (%s, 1, 'x', 6)", (ADA.id,))
+    assert at.refusals() == ()
+    at.rows("INSERT INTO notes VALUES (%s, 2, 'x', 5)", (ADA.id,))
+    assert at.refusals() == (
+        Refusal(
+            "public.notes.a",
+            'would be what the check "both" refuses',
+            "choose another strategy, or let the check allow it",
+        ),
+    )
+
+
 def test_a_random_value_in_a_table_without_a_key(at: Bench) -> None:
     at.make("notes", "user_id bigint REFERENCES users, a text", a="random")
     assert at.refusals() == (
