@@ -107,7 +107,7 @@ def planned(
     # Whose row a rule has deleted meanwhile may have left something else.
     if not barred and completes is None:
         _refuse_nobody(cursor, whole)
-    if any(part.work.is_early for part in done) and not refused:
+    if any(part.work.is_early for part in done) and not barred:
         remember(cursor, subject)
     counter = _Counter(cursor, refused, counts=not barred)
     countable = [part for part in done if counter.may_count(part.work.reach.name)]
