@@ -67,6 +67,7 @@ def test_where_it_cannot_be_written_any_more_there_is_no_certificate_until_it_ca
     entangled: str, keyring: Keyring, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     ledger = named(monkeypatch, tmp_path / "ledger")
+
     def then_the_disk_goes(*given: object, **named_: object) -> None:
         look_again(*given, **named_)  # type: ignore[arg-type]
         ledger.rename(tmp_path / "kept")
