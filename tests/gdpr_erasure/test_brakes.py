@@ -212,7 +212,10 @@ def test_an_erasure_that_was_held_back_has_begun_nothing_and_is_done_when_two_ap
     plan = plan_erasure(ADA.id, entangled)
     with pytest.raises(ApprovalError) as held_back:
         erase_user(ADA.id, most_rows=plan.rows - 1, url=entangled)
-    assert held_back.value.hint.endswith(f"agentdb gdpr-erasure approve {plan.hash}")
+    assert held_back.value.hint == (
+        "each by a login of their own, once they have seen what it does:"
+        f" agentdb gdpr-erasure approve {plan.hash} --rows {plan.rows} --person NUMBER"
+    )
     assert str(ADA.id) not in str(held_back.value)
     assert rows(entangled, "SELECT count(*) FROM ops.erasures") == [(0,)]
     for _ in range(2):
