@@ -13,6 +13,7 @@ from partitioning.test_maintain import old_month
 
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 from spotify_ai_agent_migrations.versions.gdpr_erasure.holds import held_now, place_hold, release_hold
+from spotify_ai_agent_migrations.versions.gdpr_erasure.requests import complete, file_request
 from spotify_ai_agent_migrations.versions.gdpr_erasure.retention import Retained, apply_retention
 from spotify_ai_agent_migrations.versions.health_check import check_health
 from support import Processes, connected, rows, until
@@ -56,8 +57,9 @@ def test_old_rows_go_in_batches_and_young_ones_stay(url: str) -> None:
 def test_every_rule_has_its_turn_and_says_what_it_leaves_to_others(url: str) -> None:
     rows(
         url,
-        "SET ROLE agent_owner; INSERT INTO retention_policies (table_name, rule, time_column, keep_for, action) VALUES"
+        "CREATE TABLE foreign_one (id int PRIMARY KEY, at timestamptz); SET ROLE agent_owner; INSERT INTO retention_policies (table_name, rule, time_column, keep_for, action) VALUES"
         " ('aaa', 'gone', 'at', '1 day', 'delete'), ('tracks', 'odd', 'title', '1 day', 'delete'),"
+        " ('foreign_one', 'odd', 'at', '1 day', 'delete'),"
         " ('audit_log', 'odd', 'created_at', '1 day', 'delete'), ('tracks', 'put away', 'created_at', '1 day', 'archive')",
     )
     rows(url, FEATURES)
@@ -67,6 +69,7 @@ def test_every_rule_has_its_turn_and_says_what_it_leaves_to_others(url: str) -> 
     assert {key: (one.note, one.failed) for key, one in found.items() if one.note} == {
         ("aaa", "gone"): ('there is no rule "gone" of "aaa", or no such table', True),
         ("tracks", "odd"): ('table "tracks" has no primary key, or no column "title" that says when', True),
+        ("foreign_one", "odd"): ('table "foreign_one" belongs to somebody else than "agent_owner"', True),
         ("audit_log", "odd"): ('rule "odd" of "audit_log" does not delete rows', True),
         ("tracks", "put away"): ("rows are archived by whoever wrote the rule: nothing here does", False),
         **dict.fromkeys(
@@ -90,6 +93,17 @@ def test_proofs_that_nobody_may_change_end_as_well_and_the_trail_tells(url: str)
     assert rows(
         url, "SELECT action::text, entity_type FROM audit_log WHERE entity_type = 'consent_event'"
     ) == [("delete", "consent_event")]
+
+
+def test_answers_to_requests_end_with_what_happened_to_them(url: str) -> None:
+    rows(url, PEOPLE)
+    old = datetime.now(timezone.utc) - timedelta(days=6 * 366)
+    for person in (1, 2):
+        number = file_request(person, "access", received_at=old, url=url)
+        complete(number, "given", at=old if person == 1 else None, url=url)
+    assert done(url, "data_subject_requests") == of("data_subject_requests", "answered", 1)
+    assert rows(url, "SELECT user_id FROM data_subject_requests") == [(2,)]
+    assert rows(url, "SELECT DISTINCT request_id FROM data_subject_request_events") == [(2,)]
 
 
 def test_a_hold_on_a_person_a_table_a_row_or_a_column_keeps_rows(url: str) -> None:
