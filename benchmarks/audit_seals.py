@@ -32,9 +32,10 @@ import psycopg2
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from spotify_ai_agent_migrations.versions.audit_trail.exporting import export, verify_export
-from spotify_ai_agent_migrations.versions.audit_trail.keys import make_keys, signing_key
+from spotify_ai_agent_migrations.versions.audit_trail.keys import signing_key
 from spotify_ai_agent_migrations.versions.audit_trail.run import seal
 from spotify_ai_agent_migrations.versions.audit_trail.verification import verify
+from spotify_ai_agent_migrations.versions.core.signing import make_keys
 from versions.core.embedded import home, program, start
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -617,7 +617,9 @@ BEGIN
               USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'deny it and request another one';
     END IF;
     IF NEW.status = OLD.status THEN
-        IF (NEW.approved_by, NEW.approved_at) IS DISTINCT FROM (OLD.approved_by, OLD.approved_at) THEN
+        -- Who decided may be forgotten, by who erases people and nobody else.
+        IF (NEW.approved_by, NEW.approved_at) IS DISTINCT FROM (OLD.approved_by, OLD.approved_at)
+           AND NOT (current_user = 'agent_eraser' AND NEW.approved_by = 0 AND NEW.approved_at IS NOT DISTINCT FROM OLD.approved_at) THEN
             RAISE EXCEPTION 'the decision on tool call "%" does not change', OLD.call_id
                   USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'decide once, while it is pending: decide_tool_call_v1';
         END IF;

@@ -3,7 +3,7 @@
 Locks: SHARE ROW EXCLUSIVE on public.audit_log, users, consent_purposes, locales and countries, and ACCESS EXCLUSIVE on the tables that get a policy and the analyst views; each from then to the end, under a second unless a later one has to be waited for.
 Reverse: lossy; forgets the seals of the trail, the catalogue, holds, requests, restrictions and objections.
 Data: seed; the catalogue of all columns so far.
-Needs: membership of agent_owner; CREATEROLE, or that role agent_sealer exists.
+Needs: membership of agent_owner; CREATEROLE, or that roles agent_sealer and agent_eraser exist.
 
 allow MIG030: of tables in use it takes locks for a key or a policy, read nothing and held for a moment
 allow MIG066: a table that has an identity cannot be attached as a partition (PostgreSQL 17); serial suits all
@@ -11,7 +11,7 @@ allow MIG066: a table that has an identity cannot be attached as a partition (Po
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, INT8MULTIRANGE, JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, INT8MULTIRANGE, JSONB, OID, UUID
 
 from spotify_ai_agent_migrations.versions.core.ddl import NAME, XID8, as_owner, domain, execute
 from spotify_ai_agent_migrations.versions.health_check.published import published
@@ -23,9 +23,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    execute(_CREATE_SEALER)
+    execute(_CREATE_ROLES)
+    execute(_LET_ERASER_SEE)
     # Whoever owns the database grants this; the owner role may not.
-    execute("GRANT USAGE ON SCHEMA public TO agent_sealer")
+    execute("GRANT USAGE ON SCHEMA public TO agent_sealer, agent_eraser")
     with as_owner():
         _create_jobs()
         _create_seals()
@@ -34,10 +35,12 @@ def upgrade() -> None:
         _create_requests()
         _create_erasures()
         _create_guard()
+        _create_plans()
         _create_ledger()
         _create_notices()
         _create_residue()
         _create_completion()
+        execute(_LET_ERASER_READ)
         execute(published())
 
 
@@ -47,6 +50,7 @@ def downgrade() -> None:
         _drop_residue()
         _drop_notices()
         _drop_ledger()
+        _drop_plans()
         _drop_guard()
         _drop_erasures()
         _drop_requests()
@@ -54,8 +58,8 @@ def downgrade() -> None:
         _drop_catalogue()
         _drop_seals()
         _drop_jobs()
-    execute("REVOKE USAGE ON SCHEMA public FROM agent_sealer")
-    execute(_DROP_SEALER)
+    execute("REVOKE USAGE ON SCHEMA public FROM agent_sealer, agent_eraser")
+    execute(_DROP_ROLES)
 
 
 # Jobs that should run ----------------------------------------------------------------------------------
@@ -153,52 +157,60 @@ def _drop_seals() -> None:
     execute(_DROP_SEALING)
 
 
-# Roles belong to the whole cluster: another database may have made it, or be making it right now.
-_CREATE_SEALER = """
+# Roles belong to the whole cluster: another database may have made one, or be making it right now.
+_CREATE_ROLES = """
 DO $revision$
 DECLARE
+    names CONSTANT text[] := ARRAY['agent_sealer', 'agent_eraser'];
+    wanted text;
     may_create boolean;
 BEGIN
-    IF EXISTS (SELECT FROM pg_catalog.pg_roles AS role WHERE role.rolname = 'agent_sealer') THEN
-        RETURN;
-    END IF;
     SELECT role.rolsuper OR role.rolcreaterole
       INTO may_create
       FROM pg_catalog.pg_roles AS role
      WHERE role.rolname = current_user;
-    IF NOT may_create THEN
-        RAISE EXCEPTION 'role "agent_sealer" does not exist, and "%" lacks CREATEROLE to create it', current_user
-              USING ERRCODE = 'insufficient_privilege',
-                    HINT = 'as an administrator run CREATE ROLE agent_sealer;';
-    END IF;
-    BEGIN
-        CREATE ROLE agent_sealer NOLOGIN;
-        COMMENT ON ROLE agent_sealer IS 'made by spotify-ai-agent-migrations';
-    EXCEPTION
-        WHEN duplicate_object OR unique_violation THEN
-            NULL;
-    END;
+    FOREACH wanted IN ARRAY names LOOP
+        CONTINUE WHEN EXISTS (SELECT FROM pg_catalog.pg_roles AS role WHERE role.rolname = wanted);
+        IF NOT may_create THEN
+            RAISE EXCEPTION 'role "%" does not exist, and "%" lacks CREATEROLE to create it', wanted, current_user
+                  USING ERRCODE = 'insufficient_privilege',
+                        HINT = pg_catalog.format('as an administrator run CREATE ROLE %s;', pg_catalog.array_to_string(names, '; CREATE ROLE '));
+        END IF;
+        BEGIN
+            EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', wanted);
+            EXECUTE pg_catalog.format('COMMENT ON ROLE %I IS %L', wanted, 'made by spotify-ai-agent-migrations');
+        EXCEPTION
+            WHEN duplicate_object OR unique_violation THEN
+                NULL;
+        END;
+    END LOOP;
 END
 $revision$
 """
 
-_DROP_SEALER = """
+_DROP_ROLES = """
 DO $revision$
+DECLARE
+    ours text;
 BEGIN
-    IF EXISTS (SELECT
-                 FROM pg_catalog.pg_roles AS role
-                WHERE role.rolname = 'agent_sealer'
-                  AND pg_catalog.shobj_description(role.oid, 'pg_authid') = 'made by spotify-ai-agent-migrations') THEN
-        DROP ROLE agent_sealer;
-    END IF;
-EXCEPTION
-    WHEN dependent_objects_still_exist OR insufficient_privilege OR object_in_use THEN
-        RAISE NOTICE 'role "agent_sealer" stays: something in this cluster still depends on it';
-    WHEN undefined_object OR internal_error THEN
-        -- Another database of the cluster dropped it meanwhile, for which the server has no code of its own.
-        IF EXISTS (SELECT FROM pg_catalog.pg_roles AS role WHERE role.rolname = 'agent_sealer') THEN
-            RAISE;
-        END IF;
+    FOREACH ours IN ARRAY ARRAY['agent_eraser', 'agent_sealer'] LOOP
+        BEGIN
+            IF EXISTS (SELECT
+                         FROM pg_catalog.pg_roles AS role
+                        WHERE role.rolname = ours
+                          AND pg_catalog.shobj_description(role.oid, 'pg_authid') = 'made by spotify-ai-agent-migrations') THEN
+                EXECUTE pg_catalog.format('DROP ROLE %I', ours);
+            END IF;
+        EXCEPTION
+            WHEN dependent_objects_still_exist OR insufficient_privilege OR object_in_use THEN
+                RAISE NOTICE 'role "%" stays: something in this cluster still depends on it', ours;
+            WHEN undefined_object OR internal_error THEN
+                -- Another database of the cluster dropped it meanwhile, for which the server has no code of its own.
+                IF EXISTS (SELECT FROM pg_catalog.pg_roles AS role WHERE role.rolname = ours) THEN
+                    RAISE;
+                END IF;
+        END;
+    END LOOP;
 END
 $revision$
 """
@@ -540,11 +552,11 @@ def _create_personal_data() -> None:
         sa.PrimaryKeyConstraint("table_name", "column_name", name="personal_data_pkey"),
         sa.CheckConstraint("class IN ('none', 'identifier', 'contact', 'location', 'behavioural', 'content', 'derived')", name="personal_data_class_check"),
         sa.CheckConstraint("description ~ '^[^[:space:]]'", name="personal_data_description_check"),
-        sa.CheckConstraint("strategy IN ('delete', 'null', 'constant', 'random', 'generalise', 'pseudonym', 'json', 'redact', 'keep')", name="personal_data_strategy_check"),
+        sa.CheckConstraint("strategy IN ('delete', 'null', 'constant', 'random', 'generalise', 'pseudonym', 'json', 'redact', 'shred', 'keep')", name="personal_data_strategy_check"),
         sa.CheckConstraint(
             "CASE strategy WHEN 'constant' THEN strategy_args ? 'value'"
             " WHEN 'generalise' THEN strategy_args ? 'to'"
-            " WHEN 'json' THEN strategy_args ? 'paths'"
+            " WHEN 'json' THEN num_nonnulls(strategy_args -> 'paths', strategy_args -> 'keep') = 1"
             " WHEN 'keep' THEN class = 'none' OR strategy_args ? 'why'"
             " ELSE true END",
             name="personal_data_strategy_args_check",
@@ -597,10 +609,18 @@ def _create_processing() -> None:
         sa.Column("country_code", domain("country_code"), nullable=False, comment="none: where they process it"),
         sa.Column("safeguards", sa.Text, comment="none: what allows the transfer, where the GDPR does not apply (art. 46)"),
         sa.Column("categories", ARRAY(sa.Text), nullable=False, comment="none: classes of data they are given"),
+        sa.Column("notice_channel", sa.Text, comment="none: how they are told of an erasure (GDPR art. 19); NULL is not decided, none where they hold no copy"),
+        sa.Column("notice_url", sa.Text, comment="none: where a webhook is; its token is kept elsewhere"),
+        sa.Column("knows_by", JSONB, server_default=sa.text("'[]'"), nullable=False, comment="none: columns whose values they know a person by, as objects of as, table, column and where"),
         sa.PrimaryKeyConstraint("code", name="recipients_pkey"),
         sa.ForeignKeyConstraint(["country_code"], ["countries.code"], name="recipients_country_code_fkey"),
         sa.CheckConstraint("kind IN ('processor', 'joint_controller', 'controller', 'authority')", name="recipients_kind_check"),
         sa.CheckConstraint("categories <> '{}' AND categories <@ ARRAY['identifier', 'contact', 'location', 'behavioural', 'content', 'derived']", name="recipients_categories_check"),
+        sa.CheckConstraint("notice_channel IN ('webhook', 'command', 'hand', 'none')", name="recipients_notice_channel_check"),
+        sa.CheckConstraint("(notice_channel IS NOT DISTINCT FROM 'webhook') = (notice_url IS NOT NULL)", name="recipients_notice_url_check"),
+        sa.CheckConstraint(r"notice_url ~ '^(https://[^/?#@[:space:]]+|http://(localhost|127\.0\.0\.1)(:[0-9]+)?)([/?][^[:space:]]*)?$'", name="recipients_notice_url_safe_check"),
+        sa.CheckConstraint("jsonb_typeof(knows_by) = 'array' AND (knows_by <> '[]' OR coalesce(notice_channel, 'none') = 'none')", name="recipients_knows_by_check"),
+        sa.CheckConstraint("notice_channel NOT IN ('webhook', 'command') OR code ~ '^[a-z][a-z0-9_]*$'", name="recipients_code_check"),
         comment="Who else is given personal data, what for, and on what ground it leaves",
         schema="ops",
     )
@@ -1819,6 +1839,16 @@ DECLARE
     request CONSTANT public.data_subject_requests := ops.open_request(request_id, at);
     late CONSTANT boolean := coalesce(at >= request.due_at, false);
 BEGIN
+    IF request.kind = 'erasure'
+       AND EXISTS (SELECT FROM public.users AS person WHERE person.id = request.user_id)
+       AND NOT EXISTS (SELECT
+                         FROM ops.erasures AS erasure
+                        WHERE erasure.subject_id = request.user_id
+                          AND erasure.state = 'certified') THEN
+        RAISE EXCEPTION 'request % is for erasure, and there is no certificate of one', request_id
+              USING ERRCODE = 'object_not_in_prerequisite_state',
+                    HINT = 'erase the person: the certificate completes the request';
+    END IF;
     UPDATE public.data_subject_requests AS asked
        SET status = 'completed', paused_days = ops.paused_days(asked, at), paused_at = NULL, closed_at = at
      WHERE asked.id = request_id;
@@ -1922,10 +1952,15 @@ VALUES ('ops.legal_holds', 'released', 'released_at', INTERVAL '5 years', 'delet
 # visible, for by them a restricted person allows a use, or forbids one (art. 18(2)). What a session is set to opens
 # nothing: a permit counts once the trail says, in the same transaction, that it is used.
 _RESTRICTIONS = """
-CREATE TRIGGER restrictions_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.restrictions
+CREATE TRIGGER restrictions_refuse_change BEFORE UPDATE OR TRUNCATE ON ops.restrictions
     FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
-CREATE TRIGGER restriction_permits_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.restriction_permits
+-- One goes with its person, and by nobody else than who erases.
+CREATE TRIGGER restrictions_refuse_delete BEFORE DELETE ON ops.restrictions
+    FOR EACH STATEMENT WHEN (current_user <> 'agent_eraser') EXECUTE FUNCTION ops.refuse_change();
+CREATE TRIGGER restriction_permits_refuse_change BEFORE UPDATE OR TRUNCATE ON ops.restriction_permits
     FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
+CREATE TRIGGER restriction_permits_refuse_delete BEFORE DELETE ON ops.restriction_permits
+    FOR EACH STATEMENT WHEN (current_user <> 'agent_eraser') EXECUTE FUNCTION ops.refuse_change();
 
 CREATE FUNCTION ops.permit_in_force(permit ops.restriction_permits) RETURNS boolean
 LANGUAGE sql STABLE
@@ -1948,15 +1983,29 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
     permitted CONSTANT bigint := NULLIF(current_setting('app.permit_id', true), '')::bigint;
+    hidden bigint[];
 BEGIN
+    -- Whatever is read of people asks this function: so in a restored database nothing is. The server that was let in
+    -- and runs since is known by its start, which costs a tenth of looking at it.
+    IF NOT EXISTS (SELECT
+                     FROM ops.erasure_gate AS gate
+                    WHERE gate.table_oid = gate.tableoid
+                      AND gate.server_started_at = pg_postmaster_start_time()
+                      AND gate.closed_at IS NULL) THEN
+        PERFORM public.erasure_gate_v1();
+    END IF;
     -- Nearly always nobody is: no more than that is looked for first.
-    IF NOT EXISTS (SELECT FROM ops.restrictions AS restriction WHERE restriction.lifted_at IS NULL) THEN
+    IF NOT EXISTS (SELECT FROM ops.restrictions AS restriction WHERE restriction.lifted_at IS NULL)
+       AND NOT EXISTS (SELECT FROM ops.erasures AS erasure WHERE erasure.state <> 'certified') THEN
         RETURN '{}';
     END IF;
+    -- No permit shows anything of a person who is being erased.
+    hidden := ARRAY(SELECT erasure.subject_id FROM ops.erasures AS erasure WHERE erasure.state <> 'certified');
     IF permitted IS NULL THEN
-        RETURN ARRAY(SELECT restriction.user_id FROM ops.restrictions AS restriction WHERE restriction.lifted_at IS NULL);
+        RETURN hidden || ARRAY(SELECT restriction.user_id FROM ops.restrictions AS restriction WHERE restriction.lifted_at IS NULL);
     END IF;
-    RETURN ARRAY(SELECT restriction.user_id
+    RETURN hidden
+           || ARRAY(SELECT restriction.user_id
                    FROM ops.restrictions AS restriction
                   WHERE restriction.lifted_at IS NULL
                     AND NOT EXISTS (SELECT
@@ -1976,7 +2025,7 @@ BEGIN
 END
 $function$;
 COMMENT ON FUNCTION ops.restricted_people() IS
-    'Whose data is stored and nothing else, but for the permit of which the trail says that this transaction uses it';
+    'Whose data is stored and nothing else, or is being erased; but for the permit of which the trail says that this transaction uses it';
 GRANT EXECUTE ON FUNCTION ops.restricted_people() TO agent_app, agent_readonly;
 
 CREATE FUNCTION ops.restrict_table_v1(target regclass, VARIADIC subjects name[]) RETURNS void
@@ -2631,55 +2680,2117 @@ DELETE FROM ops.personal_edges AS edge
 
 
 def _create_guard() -> None:
-    pass
+    for script in (_GUARDING, _GUARDED, _STATES, _FORGETTING, _ERASER):
+        execute(script)
 
 
 def _drop_guard() -> None:
-    pass
+    execute(_DROP_GUARD)
+
+
+# Rows that a policy hides would be left where they are. Who may not give it goes on: a plan is refused until it is given.
+_LET_ERASER_SEE = """
+DO $revision$
+BEGIN
+    IF NOT (SELECT role.rolbypassrls FROM pg_catalog.pg_roles AS role WHERE role.rolname = 'agent_eraser') THEN
+        ALTER ROLE agent_eraser BYPASSRLS;
+    END IF;
+EXCEPTION
+    WHEN insufficient_privilege THEN
+        RAISE NOTICE 'nobody can be erased yet: as an administrator run ALTER ROLE agent_eraser BYPASSRLS;';
+    WHEN internal_error THEN
+        -- Another database of the cluster gave it at this moment, for which the server has no code of its own.
+        IF NOT (SELECT role.rolbypassrls FROM pg_catalog.pg_roles AS role WHERE role.rolname = 'agent_eraser') THEN
+            RAISE;
+        END IF;
+END
+$revision$
+"""
+
+# A statement that names nobody who is erased costs one look-up of an index a row: a subquery of its own, which the planner
+# makes no join of, however many have been erased and whatever it was planned for. What is looked at was committed before
+# the trigger began; that the snapshot of a transaction may be older is why an erasure waits for all of them.
+# An update passes where nothing about the person changes but to NULL: a backfill of other columns meets their row as well.
+_GUARDING = r"""
+CREATE FUNCTION ops.guarded_columns(guarded text, subject name) RETURNS text[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+    -- In a row of somebody else that merely mentions a person, what is about them; otherwise all that may be personal.
+    SELECT coalesce(
+        (SELECT edge.own_columns::text[] || subject::text
+           FROM ops.personal_edges AS edge
+          WHERE edge.from_table = guarded
+            AND edge.from_columns = ARRAY[subject]
+            AND edge.own_columns IS NOT NULL
+          LIMIT 1),
+        (SELECT array_agg(attribute.attname::text)
+           FROM pg_attribute AS attribute
+          WHERE attribute.attrelid = guarded::regclass
+            AND attribute.attnum > 0
+            AND NOT attribute.attisdropped
+            AND (attribute.attname = subject
+                 OR NOT EXISTS (SELECT
+                                  FROM ops.personal_data AS entry
+                                 WHERE entry.table_name = guarded
+                                   AND entry.column_name = attribute.attname
+                                   AND entry.class = 'none'))))
+$function$;
+COMMENT ON FUNCTION ops.guarded_columns(text, name) IS 'The columns that are about the person whom a column names';
+
+CREATE FUNCTION ops.is_rewritten(guarded text, subject name, before jsonb, after jsonb) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT before IS NULL
+           OR EXISTS (SELECT
+                        FROM unnest(ops.guarded_columns(guarded, subject)) AS guard (name)
+                       WHERE jsonb_typeof(after -> guard.name) <> 'null'
+                         AND after -> guard.name IS DISTINCT FROM before -> guard.name)
+$function$;
+COMMENT ON FUNCTION ops.is_rewritten(text, name, jsonb, jsonb) IS
+    'Whether an update says something about a person that the row did not say before';
+
+CREATE FUNCTION ops.guard_table_v1(target regclass, VARIADIC subjects name[] DEFAULT '{}') RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    called CONSTANT name := (SELECT class.relname FROM pg_class AS class WHERE class.oid = target);
+    keys CONSTANT text := (
+        SELECT string_agg(quote_ident(attribute.attname), ', ' ORDER BY attribute.attnum)
+          FROM pg_index AS index
+          JOIN pg_attribute AS attribute
+            ON attribute.attrelid = index.indrelid AND attribute.attnum = ANY (index.indkey)
+         WHERE index.indrelid = target AND index.indisprimary);
+    named text;
+    rewritten text;
+    wrong name;
+    operation text;
+    made name;
+BEGIN
+    IF octet_length(called || '_guard_insert') > 63 THEN
+        RAISE EXCEPTION 'the name of table "%" is too long to name its triggers after', target
+              USING ERRCODE = 'name_too_long', HINT = 'rename it: 50 bytes leave room';
+    END IF;
+    SELECT subject.name
+      INTO wrong
+      FROM unnest(subjects) AS subject (name)
+     WHERE NOT EXISTS (SELECT
+                         FROM pg_attribute AS attribute
+                        WHERE attribute.attrelid = target
+                          AND attribute.attname = subject.name
+                          AND attribute.attnum > 0
+                          AND NOT attribute.attisdropped);
+    IF FOUND THEN
+        RAISE EXCEPTION 'table "%" has no column "%"', target, wrong
+              USING ERRCODE = 'undefined_column', HINT = 'name the columns that say whose a row is';
+    END IF;
+    EXECUTE format('GRANT SELECT, UPDATE, DELETE ON %s TO agent_eraser', target);
+    SELECT string_agg(person.is_erased, ' OR ' ORDER BY person.place),
+           string_agg(format('(%s AND ops.is_rewritten(guarded, %L, to_jsonb(replaced), to_jsonb(written)))',
+                             person.is_erased, person.name), ' OR ' ORDER BY person.place)
+      INTO named, rewritten
+      FROM (SELECT subject.name, subject.place,
+                   format(CASE WHEN type.typcategory = 'A'
+                               THEN 'EXISTS (SELECT FROM unnest(written.%1$I) AS one (id) WHERE %2$s)'
+                               ELSE '%2$s' END,
+                          subject.name,
+                          format('(SELECT true FROM ops.tombstones AS stone WHERE stone.subject_id = %s'
+                                 ' AND stone.worker_xid IS DISTINCT FROM working)',
+                                 CASE WHEN type.oid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN format('written.%I', subject.name)
+                                      WHEN type.typelem IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN 'one.id'
+                                      ELSE format($text$CASE WHEN %1$s::text ~ '^[0-9]{1,18}$' THEN %1$s::text::bigint END$text$,
+                                                  CASE type.typcategory WHEN 'A' THEN 'one.id' ELSE format('written.%I', subject.name) END)
+                                 END)) AS is_erased
+              FROM unnest(subjects) WITH ORDINALITY AS subject (name, place)
+              JOIN pg_attribute AS attribute ON attribute.attrelid = target AND attribute.attname = subject.name
+              JOIN pg_type AS shown ON shown.oid = attribute.atttypid
+              JOIN pg_type AS type ON type.oid = coalesce(NULLIF(shown.typbasetype, 0), shown.oid)) AS person;
+    IF named IS NULL THEN
+        RETURN;
+    END IF;
+    FOREACH operation IN ARRAY ARRAY['insert', 'update'] LOOP
+        made := called || '_guard_' || operation;
+        EXECUTE format(
+            $body$
+            CREATE OR REPLACE FUNCTION ops.%I() RETURNS trigger
+            LANGUAGE plpgsql SECURITY DEFINER
+            SET search_path = pg_catalog, pg_temp AS $guard$
+            DECLARE
+                working CONSTANT xid8 := pg_current_xact_id_if_assigned();
+                guarded CONSTANT text := format('%%I.%%I', TG_TABLE_SCHEMA, TG_TABLE_NAME);
+            BEGIN
+                IF EXISTS (SELECT FROM written WHERE %s)%s THEN
+                    RAISE EXCEPTION 'table "%%" takes nothing of a person who is erased', guarded
+                          USING ERRCODE = 'check_violation', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME,
+                                HINT = 'forget what was remembered of them; who comes back registers anew';
+                END IF;
+                RETURN NULL;
+            END
+            $guard$
+            $body$,
+            made, named,
+            CASE WHEN operation = 'update' AND keys IS NOT NULL THEN
+                format(E'\n                   AND EXISTS (SELECT FROM written LEFT JOIN replaced USING (%s) WHERE %s)', keys, rewritten)
+                ELSE '' END);
+        EXECUTE format('COMMENT ON FUNCTION ops.%I() IS %L', made,
+                       'Refuse what names a person who is being erased or was, whoever writes it');
+        EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER %s ON %s REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION ops.%1$I()',
+                       made, upper(operation), target,
+                       CASE operation WHEN 'insert' THEN 'NEW TABLE AS written' ELSE 'OLD TABLE AS replaced NEW TABLE AS written' END);
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION ops.guard_table_v1(regclass, name[]) IS
+    'Let the eraser change a table, and refuse there what names an erased person by one of the columns given; again after it was altered';
+
+CREATE FUNCTION ops.unguard_table_v1(target regclass) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    called CONSTANT name := (SELECT class.relname FROM pg_class AS class WHERE class.oid = target);
+    made name;
+BEGIN
+    EXECUTE format('REVOKE SELECT, UPDATE, DELETE ON %s FROM agent_eraser', target);
+    FOR made IN
+        SELECT trigger.tgname
+          FROM pg_trigger AS trigger
+         WHERE trigger.tgrelid = target
+           AND trigger.tgname = ANY (ARRAY[called || '_guard_insert', called || '_guard_update'])
+    LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', made, target);
+        EXECUTE format('DROP FUNCTION ops.%I()', made);
+    END LOOP;
+END
+$function$;
+COMMENT ON FUNCTION ops.unguard_table_v1(regclass) IS 'Drop what guard_table_v1 made for a table; before the table itself';
+"""
+
+# Not guarded: what tells of the erasure and of a person's rights, which goes on; the versions of playlists are written
+# from their items alone, and may hold for a while who is taken out of those.
+_GUARDED = """
+DO $revision$
+BEGIN
+    PERFORM ops.guard_table_v1('public.users', 'id');
+    PERFORM ops.guard_table_v1('public.user_identities', 'user_id');
+    PERFORM ops.guard_table_v1('public.consent', 'user_id');
+    PERFORM ops.guard_table_v1('public.consent_events', 'user_id');
+    PERFORM ops.guard_table_v1('public.playlists', 'user_id');
+    PERFORM ops.guard_table_v1('public.playlist_items', 'user_id', 'added_by');
+    PERFORM ops.guard_table_v1('public.playlist_snapshots', 'user_id');
+    PERFORM ops.guard_table_v1('public.playlist_item_versions', 'user_id');
+    PERFORM ops.guard_table_v1('public.playlist_collaborators', 'user_id', 'collaborator_id');
+    PERFORM ops.guard_table_v1('public.listens', 'user_id');
+    PERFORM ops.guard_table_v1('public.analytics', 'user_id');
+    PERFORM ops.guard_table_v1('public.agent_conversations', 'user_id');
+    PERFORM ops.guard_table_v1('public.agent_messages', 'user_id');
+    PERFORM ops.guard_table_v1('public.agent_tool_calls', 'user_id', 'approved_by');
+    PERFORM ops.guard_table_v1('public.user_features', 'user_id');
+    PERFORM ops.guard_table_v1('public.recommendations', 'user_id');
+    PERFORM ops.guard_table_v1('public.objections', 'user_id');
+    PERFORM ops.guard_table_v1('ops.restrictions', 'user_id');
+    PERFORM ops.guard_table_v1('ops.restriction_permits');
+    PERFORM ops.guard_table_v1('ops.pseudonyms', 'user_id');
+END
+$revision$;
+-- What proves is read by the eraser and never written.
+REVOKE UPDATE, DELETE ON public.consent_events FROM agent_eraser;
+REVOKE UPDATE ON ops.restrictions, ops.pseudonyms FROM agent_eraser;
+
+CREATE FUNCTION ops.pseudonyms_stay() RETURNS trigger
+LANGUAGE plpgsql AS $function$
+BEGIN
+    IF EXISTS (SELECT
+                 FROM ops.tombstones AS stone
+                WHERE stone.subject_id = OLD.user_id
+                  AND stone.worker_xid = pg_catalog.pg_current_xact_id_if_assigned()) THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION 'the trail goes on to name who is not being erased'
+          USING ERRCODE = 'insufficient_privilege', HINT = 'ops.forget_subject_v1 takes the pseudonym of a person who is';
+END
+$function$;
+COMMENT ON FUNCTION ops.pseudonyms_stay() IS 'Refuse to the eraser the pseudonym of anybody but the person this transaction erases';
+
+CREATE TRIGGER pseudonyms_stay BEFORE DELETE ON ops.pseudonyms
+    FOR EACH ROW WHEN (CURRENT_USER = 'agent_eraser') EXECUTE FUNCTION ops.pseudonyms_stay();
+"""
+
+# The states of an erasure. Whoever erases may go on with one and can skip nothing: each state asks for what has to be done
+# before it, of the database itself.
+_STATES = """
+CREATE FUNCTION ops.begin_erasure_v1(
+    subject bigint, reason text, requested_at timestamptz, plan jsonb, plan_hash bytea, steps jsonb,
+    requested_by bigint DEFAULT NULL, request bigint DEFAULT NULL, completes uuid DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    registered timestamptz;
+    begun uuid;
+BEGIN
+    IF coalesce(subject <= 0, true) THEN
+        RAISE EXCEPTION 'nobody has that number'
+              USING ERRCODE = 'invalid_parameter_value', HINT = 'people are numbered from 1';
+    END IF;
+    -- Ten that begin at once wait here for one another, and the first one begins.
+    SELECT person.created_at
+      INTO registered
+      FROM public.users AS person
+     WHERE person.id = subject
+       FOR NO KEY UPDATE;
+    SELECT erasure.id
+      INTO begun
+      FROM ops.erasures AS erasure
+     WHERE erasure.subject_id = subject
+       AND (erasure.completes IS NULL OR erasure.state <> 'certified')
+       AND (begin_erasure_v1.completes IS NULL) = (erasure.completes IS NULL);
+    IF FOUND THEN
+        RETURN begun;
+    END IF;
+    IF completes IS NULL AND registered IS NULL THEN
+        RAISE EXCEPTION 'nobody has that number'
+              USING ERRCODE = 'no_data_found', HINT = 'name a person by users.id';
+    END IF;
+    IF completes IS NOT NULL THEN
+        SELECT erasure.subject_created_at
+          INTO registered
+          FROM ops.erasures AS erasure
+         WHERE erasure.id = begin_erasure_v1.completes
+           AND erasure.subject_id = subject
+           AND erasure.completes IS NULL
+           AND erasure.state = 'certified';
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'there is no certified erasure "%" of that person', completes
+                  USING ERRCODE = 'no_data_found', HINT = 'an erasure is completed once it is certified';
+        END IF;
+    END IF;
+    IF request IS NOT NULL AND NOT EXISTS (SELECT
+                                             FROM public.data_subject_requests AS asked
+                                            WHERE asked.id = request
+                                              AND asked.user_id = subject) THEN
+        RAISE EXCEPTION 'request % is not of that person', request
+              USING ERRCODE = 'check_violation', HINT = 'name the request in which they asked for it, or none';
+    END IF;
+    -- From here on the trail speaks of another pseudonym: what tells of the erasure leads to nothing they ever did.
+    IF NOT ops.is_trail_held(subject) THEN
+        UPDATE ops.pseudonyms AS pseudonym
+           SET audit_ref = DEFAULT, analyst_ref = DEFAULT
+         WHERE pseudonym.user_id = subject;
+    END IF;
+    INSERT INTO ops.erasures (subject_id, subject_created_at, completes, request_id, reason, requested_at, requested_by, plan, plan_hash)
+    VALUES (subject, registered, completes, request, reason, requested_at, coalesce(requested_by, ops.acting_ref()), plan, plan_hash)
+    RETURNING id INTO begun;
+    INSERT INTO ops.erasure_steps (erasure_id, position, table_name, action, planned_rows)
+    SELECT begun, step.position, step."table", step.action, step.rows
+      FROM jsonb_to_recordset(steps) AS step (position integer, "table" text, action text, rows bigint);
+    INSERT INTO ops.tombstones (subject_id, erasure_id, worker_xid)
+    VALUES (subject, begun, pg_current_xact_id())
+        ON CONFLICT ON CONSTRAINT tombstones_pkey DO UPDATE
+       SET worker_xid = excluded.worker_xid;
+    UPDATE public.users AS person
+       SET status = 'erasing', erased_at = NULL
+     WHERE person.id = subject
+       AND begin_erasure_v1.completes IS NULL;
+    RETURN begun;
+END
+$function$;
+COMMENT ON FUNCTION ops.begin_erasure_v1(bigint, text, timestamptz, jsonb, bytea, jsonb, bigint, bigint, uuid) IS
+    'Hide a person and begin to erase them; of one who is being erased already, or was, the erasure there is';
+
+CREATE FUNCTION ops.work_on_v1(erasure uuid) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    worked_on bigint;
+BEGIN
+    -- An older snapshot misses the rows that it had to wait for.
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'an erasure works in transactions that are READ COMMITTED'
+              USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'SET default_transaction_isolation = ''read committed''';
+    END IF;
+    UPDATE ops.tombstones AS stone
+       SET worker_xid = pg_current_xact_id()
+      FROM ops.erasures AS found
+     WHERE found.id = work_on_v1.erasure
+       AND found.state <> 'certified'
+       AND stone.subject_id = found.subject_id
+    RETURNING stone.subject_id INTO worked_on;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no erasure "%" to be worked on', erasure
+              USING ERRCODE = 'no_data_found', HINT = 'ops.erasures lists those that are not certified';
+    END IF;
+    RETURN worked_on;
+END
+$function$;
+COMMENT ON FUNCTION ops.work_on_v1(uuid) IS
+    'Let this transaction, and no other, touch what is left of a person; returns their number, waits for who works on them';
+
+CREATE FUNCTION ops.worked_on(erasure uuid) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    person bigint;
+BEGIN
+    SELECT stone.subject_id
+      INTO person
+      FROM ops.erasures AS found
+      JOIN ops.tombstones AS stone ON stone.subject_id = found.subject_id
+     WHERE found.id = worked_on.erasure
+       AND found.state <> 'certified'
+       AND stone.worker_xid = pg_current_xact_id_if_assigned();
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'this transaction does not work on erasure "%"', erasure
+              USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'call ops.work_on_v1 in it first';
+    END IF;
+    RETURN person;
+END
+$function$;
+COMMENT ON FUNCTION ops.worked_on(uuid) IS 'The person whom this transaction erases; refused where it works on somebody else, or nobody';
+
+CREATE FUNCTION ops.step_done_v1(
+    erasure uuid, step integer, done bigint, after_key jsonb DEFAULT NULL, finished boolean DEFAULT false, swept boolean DEFAULT false
+) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    PERFORM ops.worked_on(erasure);
+    UPDATE ops.erasure_steps AS known
+       SET done_rows = known.done_rows + CASE WHEN swept THEN 0 ELSE done END,
+           swept_rows = known.swept_rows + CASE WHEN swept THEN done ELSE 0 END,
+           after_key = CASE WHEN finished OR known.finished_at IS NOT NULL THEN NULL ELSE step_done_v1.after_key END,
+           finished_at = coalesce(known.finished_at, CASE WHEN finished THEN clock_timestamp() END)
+     WHERE known.erasure_id = erasure
+       AND known.position = step;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'erasure "%" has no step %', erasure, step
+              USING ERRCODE = 'no_data_found', HINT = 'ops.erasure_steps lists them';
+    END IF;
+END
+$function$;
+COMMENT ON FUNCTION ops.step_done_v1(uuid, integer, bigint, jsonb, boolean, boolean) IS
+    'Note what this transaction has done of a step: so many rows more, as far as a key, whether it is over, or in the sweep';
+
+CREATE FUNCTION ops.erasure_reached_v1(erasure uuid, state text, horizon xid8 DEFAULT NULL) RETURNS timestamptz
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    worked_on CONSTANT bigint := ops.worked_on(erasure);
+    known ops.erasures;
+    missing text;
+BEGIN
+    SELECT found.* INTO known FROM ops.erasures AS found WHERE found.id = erasure FOR UPDATE;
+    IF state = 'erased' THEN
+        missing := CASE
+            WHEN EXISTS (SELECT FROM ops.erasure_steps AS step WHERE step.erasure_id = erasure AND step.finished_at IS NULL)
+                THEN 'a step of it has not ended'
+            WHEN ops.is_remembered(worked_on) THEN 'the person is not forgotten'
+            WHEN horizon <= known.hidden_xid THEN 'its horizon lies before it'
+        END;
+    ELSIF state = 'swept' THEN
+        missing := CASE
+            WHEN known.state = 'hidden' THEN 'it has not been erased'
+            WHEN coalesce(horizon, known.horizon) IS NULL THEN 'it has no horizon'
+            WHEN ops.is_remembered(worked_on) THEN 'the person is not forgotten'
+            WHEN EXISTS (SELECT
+                           FROM ops.horizon_blockers_v1(erasure) AS blocker) THEN 'older transactions have not ended'
+        END;
+    ELSE
+        missing := 'there is no such state to be reached';
+    END IF;
+    IF missing IS NOT NULL THEN
+        RAISE EXCEPTION 'erasure "%" is not %: %', erasure, state, missing
+              USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'go on with it: agentdb gdpr-erasure work';
+    END IF;
+    IF known.state = 'hidden' THEN
+        INSERT INTO public.audit_log (entity_type, entity_id, entity_key, action, actor_type, actor_ref)
+        VALUES ('erasure', 0, erasure::text, 'erase', 'service', ops.acting_ref());
+    END IF;
+    UPDATE ops.erasures AS found
+       SET state = CASE WHEN known.state = 'hidden' OR erasure_reached_v1.state = 'swept' THEN erasure_reached_v1.state ELSE found.state END,
+           horizon = coalesce(erasure_reached_v1.horizon, found.horizon),
+           erased_at = coalesce(found.erased_at, clock_timestamp()),
+           swept_at = CASE erasure_reached_v1.state WHEN 'swept' THEN coalesce(found.swept_at, clock_timestamp()) ELSE found.swept_at END
+     WHERE found.id = erasure
+    RETURNING found.* INTO known;
+    RETURN CASE state WHEN 'swept' THEN known.swept_at ELSE known.erased_at END;
+END
+$function$;
+COMMENT ON FUNCTION ops.erasure_reached_v1(uuid, text, xid8) IS
+    'Note that an erasure is erased or swept, and its horizon, in a transaction that works on it; returns since when';
+
+CREATE FUNCTION ops.certify_erasure_v1(erasure uuid, certificate text) RETURNS timestamptz
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    known ops.erasures;
+BEGIN
+    SELECT found.* INTO known FROM ops.erasures AS found WHERE found.id = erasure FOR UPDATE;
+    IF known.state IS DISTINCT FROM 'swept' AND known.certificate IS DISTINCT FROM certificate THEN
+        RAISE EXCEPTION 'erasure "%" is not to be certified', erasure
+              USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'it is certified once, when it has been swept';
+    END IF;
+    IF coalesce(position(erasure::text IN certificate) = 0, true) THEN
+        RAISE EXCEPTION 'the certificate is of another erasure than "%"', erasure
+              USING ERRCODE = 'invalid_parameter_value', HINT = 'a certificate names its erasure';
+    END IF;
+    UPDATE ops.erasures AS found
+       SET state = 'certified', certified_at = clock_timestamp(), certificate = certify_erasure_v1.certificate
+     WHERE found.id = erasure
+       AND found.state = 'swept'
+    RETURNING found.certified_at INTO known.certified_at;
+    -- Nobody works on them any more; and in a database that is restored, numbers of transactions come again.
+    UPDATE ops.tombstones AS stone
+       SET worker_xid = NULL
+     WHERE stone.subject_id = known.subject_id
+       AND stone.worker_xid IS NOT NULL;
+    RETURN known.certified_at;
+END
+$function$;
+COMMENT ON FUNCTION ops.certify_erasure_v1(uuid, text) IS
+    'Note the certificate of an erasure that was swept, once and for all; returns since when it has one';
+
+-- Whatever began before the person was hidden may write of them still; whatever has a number since was refused or is seen.
+-- Numbers are compared by their age, for the server shows 32 bits of them.
+CREATE FUNCTION ops.horizon_blockers_v1(erasure uuid)
+RETURNS TABLE (pid integer, gid text, kind text)
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT activity.pid, NULL::text,
+           CASE WHEN age(activity.backend_xid) > age(known.horizon::xid) THEN 'writes' ELSE 'reads' END
+      FROM ops.erasures AS known
+      JOIN pg_stat_activity AS activity
+        ON activity.datname = current_database()
+       AND activity.pid <> pg_backend_pid()
+       AND activity.usesysid IS NOT NULL
+       AND NOT EXISTS (SELECT FROM pg_stat_replication AS sender WHERE sender.pid = activity.pid)
+     WHERE known.id = erasure
+       AND (age(activity.backend_xid) > age(known.horizon::xid) OR age(activity.backend_xmin) >= age(known.hidden_xid::xid))
+     UNION ALL
+    SELECT NULL, prepared.gid, 'prepared'
+      FROM ops.erasures AS known
+      JOIN pg_prepared_xacts AS prepared ON prepared.database = current_database()
+     WHERE known.id = erasure
+       AND age(prepared.transaction) > age(coalesce(known.horizon, known.hidden_xid)::xid)
+$function$;
+COMMENT ON FUNCTION ops.horizon_blockers_v1(uuid) IS
+    'What an erasure still waits for: sessions and prepared transactions older than its horizon, or that see what was before it';
+"""
+
+# The trail stays as it was committed to. Entries that name a person lose what does so, be it their number or that of a
+# row about them that is kept, whether they are sealed or not. That each was redacted is told, but not of which: who
+# knew which entries one erasure redacted would know by their pseudonym all that person did. Then the mapping of the
+# pseudonym goes, unless a hold keeps what it leads to.
+_FORGETTING = """
+CREATE FUNCTION ops.is_trail_held(subject bigint) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT EXISTS (SELECT
+                     FROM ops.holds_v1(subject) AS hold
+                    WHERE hold.table_name IS NULL
+                       OR hold.table_name IN ('ops.pseudonyms', 'public.audit_log'))
+$function$;
+COMMENT ON FUNCTION ops.is_trail_held(bigint) IS 'Whether a hold keeps it known whom entries of the trail are about';
+
+CREATE FUNCTION ops.entries_naming(subject bigint) RETURNS TABLE (entity_id bigint, entity_type text)
+LANGUAGE sql STABLE ROWS 20
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT subject, edge.discriminator_value
+      FROM ops.personal_edges AS edge
+     WHERE edge.from_table = 'public.audit_log'
+       AND edge.from_columns = '{entity_id}'
+       AND edge.to_table = 'public.users'
+       AND edge.kind = 'polymorphic'
+     UNION
+    SELECT request.id, kind.name
+      FROM public.data_subject_requests AS request
+     CROSS JOIN (VALUES ('data_subject_request'), ('data_subject_request_event')) AS kind (name)
+     WHERE request.user_id = subject
+     UNION
+    SELECT hold.id, 'legal_hold'
+      FROM ops.legal_holds AS hold
+     WHERE hold.subject_id = subject
+     UNION
+    SELECT event.id, 'consent_event'
+      FROM public.consent_events AS event
+     WHERE event.user_id = subject
+$function$;
+COMMENT ON FUNCTION ops.entries_naming(bigint) IS
+    'What entries of the trail are about that lead to a person: their number, or a row about them that outlives them';
+
+CREATE FUNCTION ops.is_remembered(subject bigint) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT NOT ops.is_trail_held(subject)
+           AND (EXISTS (SELECT FROM ops.pseudonyms AS pseudonym WHERE pseudonym.user_id = subject)
+                OR EXISTS (SELECT
+                             FROM ops.entries_naming(subject) AS named
+                             JOIN public.audit_log AS entry
+                               ON entry.entity_id = named.entity_id AND entry.entity_type = named.entity_type))
+           OR EXISTS (SELECT
+                        FROM public.users AS person
+                       WHERE person.id = subject
+                         AND person.status <> 'erased')
+$function$;
+COMMENT ON FUNCTION ops.is_remembered(bigint) IS 'Whether the trail still leads to a person, or their row does not say that they were erased';
+
+CREATE FUNCTION ops.redact_subject(subject bigint) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    acting CONSTANT bigint := ops.acting_ref();
+    took CONSTANT text[] := '{entity_id,entity_key,request_id,payload,salt}';
+    redacted_count bigint;
+BEGIN
+    WITH gone AS (
+        UPDATE public.audit_log AS entry
+           SET (redacted, commitment) = (
+                   SELECT made.private,
+                          coalesce(entry.commitment, ops.audit_commitment_v1(
+                              entry.id, entry.xid, entry.created_at, entry.entity_type, entry.action, entry.actor_type,
+                              entry.actor_ref, entry.subject_ref, entry.changed_columns, made.private))
+                     FROM (SELECT ops.audit_private_v1(coalesce(entry.salt, uuid_send(gen_random_uuid())), entry.entity_id,
+                                                       entry.entity_key, entry.request_id, entry.payload) AS private
+                            OFFSET 0) AS made),
+               entity_id = 0,
+               entity_key = NULL,
+               request_id = NULL,
+               payload = NULL,
+               salt = NULL
+          FROM ops.entries_naming(subject) AS named
+         WHERE entry.entity_id = named.entity_id
+           AND entry.entity_type = named.entity_type
+           AND entry.redacted IS NULL
+        RETURNING entry.id
+    ), told AS (
+        -- An entry that is redacted as it is written.
+        INSERT INTO public.audit_log (id, xid, created_at, entity_type, entity_id, action, actor_type, actor_ref, changed_columns,
+                                      salt, redacted, commitment)
+        SELECT telling.id, telling.xid, telling.at, 'audit_entry', 0, 'redact', 'service', acting, took, NULL, telling.private,
+               ops.audit_commitment_v1(telling.id, telling.xid, telling.at, 'audit_entry', 'redact', 'service', acting, NULL, took,
+                                       telling.private)
+          FROM (SELECT nextval('public.audit_log_id_seq') AS id, pg_current_xact_id() AS xid, clock_timestamp() AS at,
+                       ops.audit_private_v1(uuid_send(gen_random_uuid()), gone.id, NULL, NULL, NULL) AS private
+                  FROM gone
+                OFFSET 0) AS telling
+        RETURNING id
+    )
+    SELECT count(*)
+      INTO redacted_count
+      FROM told;
+    RETURN redacted_count;
+END
+$function$;
+COMMENT ON FUNCTION ops.redact_subject(bigint) IS 'Take from entries what names a person, and tell how many they were, one by one';
+
+CREATE FUNCTION ops.forget_subject_v1(erasure uuid) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    worked_on CONSTANT bigint := ops.worked_on(erasure);
+    redacted_count bigint := 0;
+BEGIN
+    BEGIN
+        UPDATE public.users AS person
+           SET status = 'erased', erased_at = clock_timestamp()
+         WHERE person.id = worked_on
+           AND person.status <> 'erased';
+    EXCEPTION
+        WHEN check_violation THEN
+            -- What the server says shows the row.
+            RAISE EXCEPTION 'the row of the person in "public.users" is not erased yet'
+                  USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'a person is forgotten when all steps have ended';
+    END;
+    IF NOT ops.is_trail_held(worked_on) THEN
+        redacted_count := ops.redact_subject(worked_on);
+        DELETE FROM ops.pseudonyms AS pseudonym
+         WHERE pseudonym.user_id = worked_on;
+    END IF;
+    RETURN redacted_count;
+END
+$function$;
+COMMENT ON FUNCTION ops.forget_subject_v1(uuid) IS
+    'Say that a person was erased, and forget whom the trail is about; returns how many entries were redacted, again 0';
+"""
+
+_ERASER = """
+GRANT USAGE ON SCHEMA ops TO agent_eraser;
+GRANT USAGE ON TYPE public.nfc_text, public.email_address, public.locale_tag, public.country_code, public.isrc, public.upc,
+                    public.audit_action, public.audit_actor
+    TO agent_eraser;
+GRANT EXECUTE ON FUNCTION ops.begin_erasure_v1(bigint, text, timestamptz, jsonb, bytea, jsonb, bigint, bigint, uuid),
+                          ops.work_on_v1(uuid), ops.step_done_v1(uuid, integer, bigint, jsonb, boolean, boolean),
+                          ops.forget_subject_v1(uuid), ops.erasure_reached_v1(uuid, text, xid8),
+                          ops.certify_erasure_v1(uuid, text), ops.horizon_blockers_v1(uuid),
+                          ops.row_key_v1(text, jsonb), ops.holds_v1(bigint, timestamptz),
+                          ops.holds_of_row_v1(bigint, text, jsonb, text, timestamptz), ops.acting_ref()
+    TO agent_eraser;
+GRANT SELECT ON ops.erasures, ops.erasure_steps, ops.tombstones TO agent_privacy, agent_auditor;
+"""
+
+# Once all tables are there.
+_LET_ERASER_READ = """
+DO $revision$
+DECLARE
+    target regclass;
+BEGIN
+    -- What is looked at afterwards is everything: a value may stand where nobody expects it. Keys are not among it.
+    FOR target IN
+        SELECT class.oid
+          FROM pg_catalog.pg_class AS class
+          JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+         WHERE namespace.nspname IN ('public', 'ops')
+           AND class.relkind IN ('r', 'p', 'v', 'm')
+           AND NOT class.relispartition
+           AND class.relowner = 'agent_owner'::regrole
+           AND class.relname NOT IN ('alembic_version', 'erasure_secrets', 'subject_keys')
+         ORDER BY namespace.nspname, class.relname
+    LOOP
+        EXECUTE pg_catalog.format('GRANT SELECT ON %s TO agent_eraser', target);
+    END LOOP;
+END
+$revision$;
+"""
+
+_DROP_GUARD = """
+DO $revision$
+DECLARE
+    target record;
+BEGIN
+    FOR target IN
+        SELECT trigger.tgrelid::regclass AS guarded
+          FROM pg_catalog.pg_trigger AS trigger
+          JOIN pg_catalog.pg_class AS class ON class.oid = trigger.tgrelid
+         WHERE trigger.tgname = class.relname || '_guard_insert'
+           AND NOT class.relispartition
+    LOOP
+        PERFORM ops.unguard_table_v1(target.guarded);
+    END LOOP;
+    FOR target IN
+        SELECT class.oid::regclass AS readable
+          FROM pg_catalog.pg_class AS class
+          JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+         WHERE namespace.nspname IN ('public', 'ops')
+           AND class.relowner = 'agent_owner'::regrole
+           AND class.relkind IN ('r', 'p', 'v', 'm')
+    LOOP
+        EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM agent_eraser', target.readable);
+    END LOOP;
+END
+$revision$;
+DROP TRIGGER pseudonyms_stay ON ops.pseudonyms;
+DROP FUNCTION ops.pseudonyms_stay();
+DROP FUNCTION ops.forget_subject_v1(uuid);
+DROP FUNCTION ops.redact_subject(bigint);
+DROP FUNCTION ops.is_remembered(bigint);
+DROP FUNCTION ops.entries_naming(bigint);
+DROP FUNCTION ops.is_trail_held(bigint);
+DROP FUNCTION ops.horizon_blockers_v1(uuid);
+DROP FUNCTION ops.certify_erasure_v1(uuid, text);
+DROP FUNCTION ops.erasure_reached_v1(uuid, text, xid8);
+DROP FUNCTION ops.step_done_v1(uuid, integer, bigint, jsonb, boolean, boolean);
+DROP FUNCTION ops.worked_on(uuid);
+DROP FUNCTION ops.work_on_v1(uuid);
+DROP FUNCTION ops.begin_erasure_v1(bigint, text, timestamptz, jsonb, bytea, jsonb, bigint, bigint, uuid);
+DROP FUNCTION ops.unguard_table_v1(regclass);
+DROP FUNCTION ops.guard_table_v1(regclass, name[]);
+DROP FUNCTION ops.is_rewritten(text, name, jsonb, jsonb);
+DROP FUNCTION ops.guarded_columns(text, name);
+REVOKE USAGE ON TYPE public.nfc_text, public.email_address, public.locale_tag, public.country_code, public.isrc, public.upc,
+                     public.audit_action, public.audit_actor
+    FROM agent_eraser;
+REVOKE ALL ON FUNCTION ops.row_key_v1(text, jsonb), ops.holds_v1(bigint, timestamptz),
+                       ops.holds_of_row_v1(bigint, text, jsonb, text, timestamptz), ops.acting_ref()
+    FROM agent_eraser;
+REVOKE USAGE ON SCHEMA ops FROM agent_eraser;
+"""
+
+
+# Plans: what stands for a person in rows that stay ------------------------------------------------------
+
+
+def _create_plans() -> None:
+    # allow MIG060: nobody may read it but through a function that only who erases may call
+    # allow MIG061: there is one for each erasure, which the trail tells of
+    # allow MIG062: gone as soon as nothing is left of the person
+    op.create_table(
+        "erasure_secrets",
+        sa.Column("erasure_id", UUID(as_uuid=True), nullable=False, comment="none: the erasure"),
+        sa.Column("secret", BYTEA, server_default=sa.text("uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())"), nullable=False, comment="none: at random; what stands for its person in rows that stay is made of it"),
+        sa.Column("known", ARRAY(sa.Text), server_default=sa.text("'{}'"), nullable=False, comment="identifier: what the person is known by, to be looked for at the end by a session that never saw it"),
+        sa.PrimaryKeyConstraint("erasure_id", name="erasure_secrets_pkey"),
+        sa.ForeignKeyConstraint(["erasure_id"], ["ops.erasures.id"], name="erasure_secrets_erasure_id_fkey"),
+        sa.CheckConstraint("octet_length(secret) = 32", name="erasure_secrets_secret_check"),
+        comment="What pseudonyms and random values of an erasure are made of, so that one that was interrupted goes on with the same; gone once nothing is left",
+        schema="ops",
+    )
+    execute(_PLANS)
+
+
+def _drop_plans() -> None:
+    execute(_DROP_PLANS)
+    op.drop_table("erasure_secrets", schema="ops")
+
+
+# What is made of the secret is the same in every session of one erasure, and nobody can make it again afterwards.
+_PLANS = r"""
+CREATE FUNCTION ops.erasures_keep_secret() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO ops.erasure_secrets (erasure_id)
+        VALUES (NEW.id);
+    ELSE
+        DELETE FROM ops.erasure_secrets AS kept
+         WHERE kept.erasure_id = NEW.id;
+    END IF;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION ops.erasures_keep_secret() IS 'Give an erasure a secret, and take it once nothing is left of the person';
+
+CREATE TRIGGER erasures_give_secret AFTER INSERT ON ops.erasures
+    FOR EACH ROW WHEN (NEW.state IN ('hidden', 'erased')) EXECUTE FUNCTION ops.erasures_keep_secret();
+CREATE TRIGGER erasures_take_secret AFTER UPDATE OF state ON ops.erasures
+    FOR EACH ROW WHEN (NEW.state IN ('swept', 'certified')) EXECUTE FUNCTION ops.erasures_keep_secret();
+
+CREATE FUNCTION ops.erasure_secret_v1(subject bigint) RETURNS bytea
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    found_secret bytea;
+BEGIN
+    SELECT kept.secret
+      INTO found_secret
+      FROM ops.erasures AS erasure
+      JOIN ops.erasure_secrets AS kept ON kept.erasure_id = erasure.id
+     WHERE erasure.subject_id = subject
+     ORDER BY erasure.hidden_at DESC
+     LIMIT 1;
+    IF found_secret IS NULL THEN
+        RAISE EXCEPTION 'no erasure of that person is under way'
+              USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'agentdb gdpr-erasure erase begins one';
+    END IF;
+    RETURN found_secret;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION ops.erasure_secret_v1(bigint) IS 'What pseudonyms and random values of the erasure of a person are made of';
+
+CREATE FUNCTION ops.erasure_noise_v1(secret bytea, told text) RETURNS bytea
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN sha256('agentdb erasure 1'::bytea || secret || convert_to(told, 'UTF8'));
+COMMENT ON FUNCTION ops.erasure_noise_v1(bytea, text) IS 'Bytes that say nothing to who does not have the secret';
+GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.erasure_noise_v1(bytea, text) TO agent_eraser;
+
+CREATE FUNCTION ops.known_v1(erasure uuid, found text[]) RETURNS text[]
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    UPDATE ops.erasure_secrets AS kept
+       SET known = ARRAY(SELECT one.value FROM unnest(kept.known || known_v1.found) AS one (value) GROUP BY one.value)
+     WHERE kept.erasure_id = known_v1.erasure
+    RETURNING kept.known
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.known_v1(uuid, text[]) FROM PUBLIC;
+COMMENT ON FUNCTION ops.known_v1(uuid, text[]) IS 'Keep what the person of an erasure is known by until nothing is left of them; returns all of it';
+GRANT EXECUTE ON FUNCTION ops.known_v1(uuid, text[]) TO agent_eraser;
+-- Whether there is one, and not what it is.
+GRANT SELECT (erasure_id) ON ops.erasure_secrets TO agent_eraser;
+
+-- A path is an array of steps: the name of a member, the place of an element, or null for all of them. As in a lax
+-- jsonpath, a name asked of an array is asked of each of its elements, and what is not there is no error.
+CREATE FUNCTION ops.json_without_path(document jsonb, path jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    step CONSTANT jsonb := path -> 0;
+    behind CONSTANT jsonb := path - 0;
+    kind CONSTANT text := jsonb_typeof(document);
+    told CONSTANT text := jsonb_typeof(step);
+    is_last CONSTANT boolean := behind = '[]';
+BEGIN
+    IF kind = 'array' AND told = 'string' THEN
+        RETURN (SELECT coalesce(jsonb_agg(ops.json_without_path(item.value, path) ORDER BY item.place), '[]')
+                  FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place));
+    ELSIF kind = 'array' AND told IN ('null', 'number') THEN
+        RETURN (SELECT coalesce(jsonb_agg(CASE WHEN told = 'null' OR item.place - 1 = (step #>> '{}')::bigint
+                                               THEN ops.json_without_path(item.value, behind) ELSE item.value END ORDER BY item.place)
+                                FILTER (WHERE NOT is_last OR (told = 'number' AND item.place - 1 <> (step #>> '{}')::bigint)), '[]')
+                  FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place));
+    ELSIF kind = 'object' AND told IN ('null', 'string') THEN
+        RETURN (SELECT coalesce(jsonb_object_agg(member.key, CASE WHEN told = 'null' OR member.key = step #>> '{}'
+                                                                  THEN ops.json_without_path(member.value, behind) ELSE member.value END)
+                                FILTER (WHERE NOT is_last OR (told = 'string' AND member.key <> step #>> '{}')), '{}')
+                  FROM jsonb_each(document) AS member);
+    END IF;
+    RETURN document;
+END
+$function$;
+COMMENT ON FUNCTION ops.json_without_path(jsonb, jsonb) IS 'A document without what a path leads to';
+
+CREATE FUNCTION ops.json_without_v1(document jsonb, paths jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    rest jsonb := document;
+    path jsonb;
+BEGIN
+    FOR path IN SELECT listed.value FROM jsonb_array_elements(paths) AS listed
+    LOOP
+        rest := ops.json_without_path(rest, path);
+    END LOOP;
+    RETURN rest;
+END
+$function$;
+COMMENT ON FUNCTION ops.json_without_v1(jsonb, jsonb) IS 'A document without what some paths lead to';
+
+CREATE FUNCTION ops.json_only_v1(document jsonb, paths jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    kind CONSTANT text := jsonb_typeof(document);
+BEGIN
+    IF paths IS NULL THEN
+        RETURN NULL;
+    ELSIF EXISTS (SELECT FROM jsonb_array_elements(paths) AS path WHERE path.value = '[]') THEN
+        RETURN document;
+    ELSIF kind = 'array' THEN
+        RETURN (SELECT coalesce(jsonb_agg(kept.value ORDER BY item.place) FILTER (WHERE kept.value IS NOT NULL), '[]')
+                  FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place)
+                 CROSS JOIN LATERAL (
+                       SELECT ops.json_only_v1(item.value, jsonb_agg(CASE WHEN jsonb_typeof(path.value -> 0) = 'string'
+                                                                          THEN path.value ELSE path.value - 0 END)) AS value
+                         FROM jsonb_array_elements(paths) AS path
+                        WHERE jsonb_typeof(path.value -> 0) <> 'number' OR (path.value ->> 0)::bigint = item.place - 1) AS kept);
+    ELSIF kind = 'object' THEN
+        RETURN (SELECT coalesce(jsonb_object_agg(member.key, kept.value) FILTER (WHERE kept.value IS NOT NULL), '{}')
+                  FROM jsonb_each(document) AS member
+                 CROSS JOIN LATERAL (
+                       SELECT ops.json_only_v1(member.value, jsonb_agg(path.value - 0)) AS value
+                         FROM jsonb_array_elements(paths) AS path
+                        WHERE path.value -> 0 IN ('null', to_jsonb(member.key))) AS kept);
+    END IF;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION ops.json_only_v1(jsonb, jsonb) IS 'A document with what some paths lead to and nothing else; NULL where that is nothing';
+
+-- In the form in which compatible characters are the same, where a text holds somebody; as it was where it does not.
+CREATE FUNCTION ops.redacted_v1(told text, sought text, mark text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    plain CONSTANT text := CASE WHEN octet_length(told) = char_length(told) THEN told ELSE normalize(told, NFKC) END;
+BEGIN
+    RETURN CASE WHEN plain ~* sought THEN regexp_replace(plain, sought, replace(mark, '\', '\\'), 'gi') ELSE told END;
+END
+$function$;
+COMMENT ON FUNCTION ops.redacted_v1(text, text, text) IS 'A text with a mark where it holds what is sought';
+
+CREATE FUNCTION ops.json_redacted_v1(document jsonb, sought text, mark text, number text) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    RETURN CASE jsonb_typeof(document)
+        WHEN 'string' THEN to_jsonb(CASE WHEN document #>> '{}' = number THEN mark
+                                         ELSE coalesce(ops.redacted_v1(document #>> '{}', sought, mark), document #>> '{}') END)
+        WHEN 'number' THEN CASE WHEN document #>> '{}' = number THEN 'null' ELSE document END
+        WHEN 'array' THEN (SELECT coalesce(jsonb_agg(ops.json_redacted_v1(item.value, sought, mark, number) ORDER BY item.place), '[]')
+                             FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place))
+        WHEN 'object' THEN (SELECT coalesce(jsonb_object_agg(CASE WHEN member.key = number THEN mark
+                                                                  ELSE coalesce(ops.redacted_v1(member.key, sought, mark), member.key) END,
+                                                             ops.json_redacted_v1(member.value, sought, mark, number)), '{}')
+                              FROM jsonb_each(document) AS member)
+        ELSE document
+    END;
+END
+$function$;
+COMMENT ON FUNCTION ops.json_redacted_v1(jsonb, text, text, text) IS 'A document with a mark wherever it holds what is sought, or a number';
+
+-- Whoever erases does not own what others have stored.
+CREATE FUNCTION ops.unlink_large_object_v1(object oid) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    RETURN EXISTS (SELECT FROM pg_largeobject_metadata AS stored WHERE stored.oid = object) AND lo_unlink(object) = 1;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.unlink_large_object_v1(oid) FROM PUBLIC;
+COMMENT ON FUNCTION ops.unlink_large_object_v1(oid) IS 'Delete a large object; tells whether there was one';
+
+GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.unlink_large_object_v1(oid) TO agent_eraser;
+
+DO $revision$
+BEGIN
+    PERFORM ops.classify_table_v1('ops.erasure_secrets', strategy => 'keep', strategy_args => '{"why": "gone as soon as nothing is left of the person"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+END
+$revision$;
+"""
+
+_DROP_PLANS = """
+DELETE FROM ops.personal_data AS entry
+ WHERE entry.table_name = 'ops.erasure_secrets';
+DROP TRIGGER erasures_take_secret ON ops.erasures;
+DROP TRIGGER erasures_give_secret ON ops.erasures;
+DROP FUNCTION ops.unlink_large_object_v1(oid);
+DROP FUNCTION ops.json_redacted_v1(jsonb, text, text, text);
+DROP FUNCTION ops.redacted_v1(text, text, text);
+DROP FUNCTION ops.json_only_v1(jsonb, jsonb);
+DROP FUNCTION ops.json_without_v1(jsonb, jsonb);
+DROP FUNCTION ops.json_without_path(jsonb, jsonb);
+DROP FUNCTION ops.known_v1(uuid, text[]);
+DROP FUNCTION ops.erasure_noise_v1(bytea, text);
+DROP FUNCTION ops.erasure_secret_v1(bigint);
+DROP FUNCTION ops.erasures_keep_secret();
+"""
 
 
 # The ledger: what is erased again after a restore ------------------------------------------------------
 
 
 def _create_ledger() -> None:
-    pass
+    # allow MIG060: nobody but who answers for privacy, who audits that and who erases may read it
+    # allow MIG061: the trail is told when the gate is closed and when it is opened
+    # allow MIG062: one row
+    op.create_table(
+        "erasure_gate",
+        sa.Column("id", sa.SmallInteger, autoincrement=False, server_default="1", nullable=False, comment="none: there is one"),
+        sa.Column("system_identifier", sa.Text, nullable=False, comment="none: server on which the application was let in"),
+        sa.Column("timeline", sa.Integer, nullable=False, comment="none: which of that server's histories"),
+        sa.Column("table_oid", OID, nullable=False, comment="none: number of this table there, which a restored dump has another of"),
+        sa.Column("server_started_at", sa.DateTime(timezone=True), server_default=sa.text("pg_postmaster_start_time()"), nullable=False, comment="none: start of the server that was last found to be the same"),
+        sa.Column("follows_promotion", sa.Boolean, server_default=sa.false(), nullable=False, comment="none: whether it stays open when a standby is promoted"),
+        sa.Column("opened_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: when the application was let in"),
+        sa.Column("ledger_hash", BYTEA, comment="none: last line of the ledger that was replayed then"),
+        sa.Column("erased_again", sa.BigInteger, server_default="0", nullable=False, comment="none: how many were erased again then"),
+        sa.Column("closed_at", sa.DateTime(timezone=True), comment="none: when it was closed by hand"),
+        sa.PrimaryKeyConstraint("id", name="erasure_gate_pkey"),
+        sa.CheckConstraint("id = 1", name="erasure_gate_id_check"),
+        sa.CheckConstraint("octet_length(ledger_hash) = 32", name="erasure_gate_ledger_hash_check"),
+        comment="Where the application was let in: a database that is restored is another place, and lets nobody in before erasures are replayed",
+        schema="ops",
+    )
+    execute(_GATE)
 
 
 def _drop_ledger() -> None:
-    pass
+    execute(_DROP_GATE)
+    op.drop_table("erasure_gate", schema="ops")
+
+
+# A dump that is restored has new tables, a backup a new history, another server another identifier. A copy of the files
+# that is started as it is has all of them: whoever puts one back closes the gate by hand. A copy by CREATE DATABASE …
+# TEMPLATE is of now, and takes its tombstones along.
+_GATE = """
+CREATE FUNCTION ops.server_timeline() RETURNS integer
+LANGUAGE sql VOLATILE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+    -- The control file tells it later: with the first checkpoint after a promotion.
+    SELECT CASE WHEN NOT pg_is_in_recovery() THEN ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer END
+$function$;
+COMMENT ON FUNCTION ops.server_timeline() IS 'Which of its histories the server writes; NULL on a standby, which writes none';
+
+CREATE FUNCTION ops.gate_is_open_v1() RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT EXISTS (SELECT
+                     FROM ops.erasure_gate AS gate
+                    WHERE gate.closed_at IS NULL
+                      AND gate.table_oid = gate.tableoid
+                      AND gate.system_identifier = (SELECT control.system_identifier::text FROM pg_control_system() AS control)
+                      AND (gate.follows_promotion OR gate.timeline = coalesce(ops.server_timeline(), gate.timeline)))
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.gate_is_open_v1() FROM PUBLIC;
+COMMENT ON FUNCTION ops.gate_is_open_v1() IS 'Whether the application was let in here, in this history of this server';
+
+CREATE FUNCTION public.erasure_gate_v1() RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    IF NOT ops.gate_is_open_v1() THEN
+        RAISE EXCEPTION 'this database was restored, and whoever was erased since is not erased here'
+              USING ERRCODE = 'object_not_in_prerequisite_state',
+                    HINT = 'agentdb gdpr-erasure replay erases them again, and lets the application in';
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION public.erasure_gate_v1() FROM PUBLIC;
+COMMENT ON FUNCTION public.erasure_gate_v1() IS
+    'Fail in a database that was restored, until erasures are replayed; what the application reads of people asks it each time';
+
+CREATE FUNCTION ops.close_gate_v1() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    UPDATE ops.erasure_gate AS gate
+       SET closed_at = clock_timestamp()
+     WHERE gate.closed_at IS NULL;
+    IF FOUND THEN
+        INSERT INTO public.audit_log (entity_type, entity_id, action, actor_type, actor_ref, changed_columns)
+        VALUES ('erasure_gate', 0, 'update', 'service', ops.acting_ref(), '{closed_at}');
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.close_gate_v1() FROM PUBLIC;
+COMMENT ON FUNCTION ops.close_gate_v1() IS 'Keep the application out until erasures are replayed: after files were put back that look like a restart';
+
+CREATE FUNCTION ops.open_gate_v1(ledger_hash bytea DEFAULT NULL, erased_again bigint DEFAULT 0) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+#variable_conflict use_variable
+BEGIN
+    IF ops.gate_is_open_v1() THEN
+        RETURN;
+    END IF;
+    INSERT INTO public.audit_log (entity_type, entity_id, action, actor_type, actor_ref, changed_columns)
+    SELECT 'erasure_gate', 0, 'update', 'service', ops.acting_ref(), '{opened_at}'
+      FROM ops.erasure_gate AS gate;
+    INSERT INTO ops.erasure_gate AS gate (system_identifier, timeline, table_oid, ledger_hash, erased_again)
+    SELECT control.system_identifier::text, ops.server_timeline(), 'ops.erasure_gate'::regclass, ledger_hash, erased_again
+      FROM pg_control_system() AS control
+        ON CONFLICT ON CONSTRAINT erasure_gate_pkey DO UPDATE
+       SET system_identifier = excluded.system_identifier,
+           timeline = excluded.timeline,
+           table_oid = excluded.table_oid,
+           server_started_at = excluded.server_started_at,
+           opened_at = clock_timestamp(),
+           ledger_hash = excluded.ledger_hash,
+           erased_again = excluded.erased_again,
+           closed_at = NULL;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.open_gate_v1(bytea, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION ops.open_gate_v1(bytea, bigint) IS 'Let the application in, once whoever is in the ledger has been erased again; again nothing';
+
+CREATE FUNCTION ops.recognise_server_v1() RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    UPDATE ops.erasure_gate AS gate
+       SET server_started_at = pg_postmaster_start_time()
+     WHERE gate.server_started_at <> pg_postmaster_start_time()
+       AND ops.gate_is_open_v1();
+    RETURN FOUND;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.recognise_server_v1() FROM PUBLIC;
+COMMENT ON FUNCTION ops.recognise_server_v1() IS
+    'Remember, after a restart, that this is the server where the application was let in; until then each query looks for itself';
+
+CREATE FUNCTION ops.follow_promotion_v1(followed boolean) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    UPDATE ops.erasure_gate AS gate
+       SET follows_promotion = followed
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.follow_promotion_v1(boolean) FROM PUBLIC;
+COMMENT ON FUNCTION ops.follow_promotion_v1(boolean) IS
+    'Say whether a promoted standby lets the application in: only where it lacks nothing that was committed, and backups are restored elsewhere';
+
+CREATE FUNCTION ops.begin_again_v1() RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    begun_again bigint;
+BEGIN
+    IF ops.gate_is_open_v1() THEN
+        RETURN 0;
+    END IF;
+    UPDATE ops.tombstones AS stone
+       SET worker_xid = NULL
+     WHERE stone.worker_xid IS NOT NULL;
+    UPDATE ops.erasures AS erasure
+       SET hidden_xid = pg_current_xact_id(),
+           horizon = NULL
+     WHERE erasure.state <> 'certified';
+    GET DIAGNOSTICS begun_again = ROW_COUNT;
+    RETURN begun_again;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.begin_again_v1() FROM PUBLIC;
+COMMENT ON FUNCTION ops.begin_again_v1() IS
+    'Forget the numbers of transactions that erasures on their way had before a restore, where they mean others; returns how many there are';
+
+GRANT SELECT ON ops.erasure_gate TO agent_eraser, agent_privacy, agent_auditor, agent_monitor;
+GRANT EXECUTE ON FUNCTION public.erasure_gate_v1(), ops.gate_is_open_v1() TO agent_app, agent_readonly, agent_eraser, agent_privacy, agent_auditor, agent_monitor;
+GRANT EXECUTE ON FUNCTION ops.close_gate_v1(), ops.follow_promotion_v1(boolean) TO agent_privacy;
+GRANT EXECUTE ON FUNCTION ops.close_gate_v1(), ops.open_gate_v1(bytea, bigint), ops.begin_again_v1(), ops.recognise_server_v1() TO agent_eraser;
+DO $revision$
+BEGIN
+    PERFORM ops.classify_table_v1('ops.erasure_gate');
+    PERFORM ops.open_gate_v1();
+END
+$revision$;
+"""
+
+_DROP_GATE = """
+DELETE FROM ops.personal_data AS entry
+ WHERE entry.table_name = 'ops.erasure_gate';
+DROP FUNCTION ops.begin_again_v1();
+DROP FUNCTION ops.follow_promotion_v1(boolean);
+DROP FUNCTION ops.recognise_server_v1();
+DROP FUNCTION ops.open_gate_v1(bytea, bigint);
+DROP FUNCTION ops.close_gate_v1();
+DROP FUNCTION public.erasure_gate_v1();
+DROP FUNCTION ops.gate_is_open_v1();
+DROP FUNCTION ops.server_timeline();
+"""
 
 
 # Recipients who are told, and keys that are destroyed --------------------------------------------------
 
 
 def _create_notices() -> None:
-    pass
+    # allow MIG060: nobody but who answers for privacy, who audits that and who erases may read it
+    # allow MIG061: the trail tells of an erasure by an entry of its own
+    # allow MIG062: holds as long as the erasure it is of
+    op.create_table(
+        "erasure_notices",
+        sa.Column("id", UUID(as_uuid=True), nullable=False, comment="none: number of the notice, by which a recipient knows it again"),
+        sa.Column("erasure_id", UUID(as_uuid=True), nullable=False, comment="none: the erasure it tells of"),
+        sa.Column("recipient", sa.Text, nullable=False, comment="none: who is told"),
+        sa.Column("queued_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: since when"),
+        sa.Column("due_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: when it is tried next"),
+        sa.Column("attempts", sa.Integer, server_default="0", nullable=False, comment="none: how often it was tried"),
+        sa.Column("tried_at", sa.DateTime(timezone=True), comment="none: when it last was"),
+        sa.Column("problem", sa.Text, comment="none: why the last try failed, in words of ours"),
+        sa.Column("outcome", sa.Text, comment="none: how it ended; NULL is pending"),
+        sa.Column("ended_at", sa.DateTime(timezone=True), comment="none: when"),
+        sa.Column("ended_by", sa.BigInteger, comment="identifier: pseudonym of who wrote down the end, as in audit_log"),
+        sa.Column("receipt", sa.Text, comment="none: number under which the recipient keeps it"),
+        sa.Column("key_id", sa.Text, nullable=False, comment="none: key that the next column is encrypted with"),
+        sa.Column("payload", BYTEA, comment="identifier: what is told, encrypted with a key that is kept elsewhere; gone at the end"),
+        sa.PrimaryKeyConstraint("id", name="erasure_notices_pkey"),
+        sa.UniqueConstraint("erasure_id", "recipient", name="erasure_notices_erasure_id_recipient_key"),
+        sa.ForeignKeyConstraint(["erasure_id"], ["ops.erasures.id"], name="erasure_notices_erasure_id_fkey"),
+        sa.ForeignKeyConstraint(["recipient"], ["ops.recipients.code"], name="erasure_notices_recipient_fkey"),
+        sa.CheckConstraint("outcome IN ('told', 'impossible', 'disproportionate')", name="erasure_notices_outcome_check"),
+        sa.CheckConstraint("num_nonnulls(outcome, ended_at, ended_by) IN (0, 3) AND (outcome IS NULL) = (payload IS NOT NULL)", name="erasure_notices_ended_at_check"),
+        sa.CheckConstraint("receipt IS NULL OR (outcome = 'told' AND receipt ~ '^[A-Za-z0-9._:-]{1,128}$')", name="erasure_notices_receipt_check"),
+        sa.CheckConstraint("length(problem) <= 200", name="erasure_notices_problem_check"),
+        sa.CheckConstraint("key_id ~ '^[0-9a-f]{16}$'", name="erasure_notices_key_id_check"),
+        comment="Who has to be told of which erasure (GDPR art. 19), and who has been",
+        schema="ops",
+    )
+    op.create_index("erasure_notices_recipient_idx", "erasure_notices", ["recipient"], schema="ops")
+    op.create_index("erasure_notices_due_at_idx", "erasure_notices", ["due_at"], schema="ops", postgresql_where=sa.text("outcome IS NULL"))
+    execute(_NOTICES)
+    _create_subject_keys()
 
 
 def _drop_notices() -> None:
-    pass
+    execute(_DROP_SUBJECT_KEYS)
+    op.drop_table("destroyed_keys", schema="ops")
+    op.drop_table("subject_keys", schema="ops")
+    execute(_DROP_NOTICES)
+    op.drop_table("erasure_notices", schema="ops")
+
+
+def _create_subject_keys() -> None:
+    # allow MIG061: every value that is written could make an entry; what became of a key is told by destroyed_keys
+    op.create_table(
+        "subject_keys",
+        sa.Column("subject_id", sa.BigInteger, autoincrement=False, nullable=False, comment="identifier: whose values it encrypts"),
+        sa.Column("key_id", UUID(as_uuid=True), nullable=False, comment="none: number of the key, at random, with which begins what it encrypts"),
+        sa.Column("wrapped", BYTEA, nullable=False, comment="none: the key, encrypted with one that is kept elsewhere"),
+        sa.Column("kek_id", sa.Text, nullable=False, comment="none: which one"),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="behavioural: when the first value was encrypted"),
+        sa.Column("wrapped_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: since when it is encrypted with that one"),
+        sa.PrimaryKeyConstraint("subject_id", name="subject_keys_pkey"),
+        sa.UniqueConstraint("key_id", name="subject_keys_key_id_key"),
+        sa.ForeignKeyConstraint(["subject_id"], ["public.users.id"], name="subject_keys_subject_id_fkey", ondelete="CASCADE"),
+        sa.CheckConstraint("octet_length(wrapped) = 60", name="subject_keys_wrapped_check"),
+        sa.CheckConstraint("kek_id ~ '^[0-9a-f]{16}$'", name="subject_keys_kek_id_check"),
+        comment="A key for each person, whose end makes unreadable what it encrypted, wherever that was copied to",
+        schema="ops",
+    )
+    op.create_index("subject_keys_kek_id_idx", "subject_keys", ["kek_id"], schema="ops")
+    # allow MIG060: nobody but who answers for privacy, who audits that and who erases may read it
+    # allow MIG062: for ever: what is found encrypted with one is known to be nobody's any more
+    op.create_table(
+        "destroyed_keys",
+        sa.Column("key_id", UUID(as_uuid=True), nullable=False, comment="none: number of a key that nobody has any more"),
+        sa.Column("destroyed_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: since when"),
+        sa.PrimaryKeyConstraint("key_id", name="destroyed_keys_pkey"),
+        comment="Keys of people that were destroyed; whose they were is nowhere said",
+        schema="ops",
+    )
+    execute(_SUBJECT_KEYS)
+
+
+_NOTICES = """
+COMMENT ON INDEX ops.erasure_notices_due_at_idx IS 'which is to be tried next';
+
+CREATE FUNCTION ops.queue_notice_v1(notice uuid, erasure uuid, recipient text, key_id text, payload bytea) RETURNS boolean
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    WITH queued AS (
+        INSERT INTO ops.erasure_notices (id, erasure_id, recipient, key_id, payload)
+        VALUES (notice, erasure, recipient, key_id, payload)
+            ON CONFLICT ON CONSTRAINT erasure_notices_erasure_id_recipient_key DO NOTHING
+        RETURNING id)
+    SELECT EXISTS (SELECT FROM queued)
+$function$;
+COMMENT ON FUNCTION ops.queue_notice_v1(uuid, uuid, text, text, bytea) IS
+    'Queue what a recipient is to be told of an erasure, once; tells whether it was not queued before';
+
+-- The next try is set before this one is made: whoever is killed in between has lost nothing.
+CREATE FUNCTION ops.claim_notice_v1(skipped text[], first_pause interval, longest_pause interval)
+RETURNS TABLE (notice uuid, recipient text, channel text, url text, attempts integer, key_id text, payload bytea)
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    WITH next AS MATERIALIZED (
+        SELECT due.id, told.notice_channel, told.notice_url
+          FROM ops.erasure_notices AS due
+          JOIN ops.recipients AS told ON told.code = due.recipient
+         WHERE due.outcome IS NULL
+           AND due.due_at <= clock_timestamp()
+           AND told.notice_channel IN ('webhook', 'command')
+           AND due.recipient <> ALL (skipped)
+         ORDER BY due.due_at
+         LIMIT 1
+           FOR UPDATE OF due SKIP LOCKED)
+    UPDATE ops.erasure_notices AS claimed
+       SET attempts = claimed.attempts + 1,
+           tried_at = clock_timestamp(),
+           due_at = clock_timestamp() + least(longest_pause, first_pause * (2 ^ least(claimed.attempts, 20))) * (0.75 + random() / 2)
+      FROM next
+     WHERE claimed.id = next.id
+    RETURNING claimed.id, claimed.recipient, next.notice_channel, next.notice_url, claimed.attempts, claimed.key_id, claimed.payload
+$function$;
+COMMENT ON FUNCTION ops.claim_notice_v1(text[], interval, interval) IS
+    'Take the notice that is due, of no recipient that is skipped, and set when it is tried again; the pauses double';
+
+CREATE FUNCTION ops.note_problem_v1(notice uuid, problem text) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    UPDATE ops.erasure_notices AS failed
+       SET problem = left(note_problem_v1.problem, 200)
+     WHERE failed.id = notice
+       AND failed.outcome IS NULL
+$function$;
+COMMENT ON FUNCTION ops.note_problem_v1(uuid, text) IS 'Say why a try to tell a recipient failed, in words that name nobody';
+
+CREATE FUNCTION ops.end_notice_v1(notice uuid, outcome text, receipt text DEFAULT NULL) RETURNS boolean
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    WITH ended AS (
+        UPDATE ops.erasure_notices AS pending
+           SET outcome = end_notice_v1.outcome,
+               receipt = end_notice_v1.receipt,
+               ended_at = clock_timestamp(),
+               ended_by = ops.acting_ref(),
+               problem = NULL,
+               payload = NULL
+         WHERE pending.id = notice
+           AND pending.outcome IS NULL
+        RETURNING pending.id)
+    SELECT EXISTS (SELECT FROM ended)
+$function$;
+COMMENT ON FUNCTION ops.end_notice_v1(uuid, text, text) IS
+    'Say that a recipient was told, or why that is impossible or disproportionate; what was to be told is gone then. Tells whether it was pending';
+
+REVOKE EXECUTE ON FUNCTION ops.queue_notice_v1(uuid, uuid, text, text, bytea),
+                           ops.claim_notice_v1(text[], interval, interval),
+                           ops.note_problem_v1(uuid, text),
+                           ops.end_notice_v1(uuid, text, text)
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ops.queue_notice_v1(uuid, uuid, text, text, bytea),
+                          ops.claim_notice_v1(text[], interval, interval),
+                          ops.note_problem_v1(uuid, text),
+                          ops.end_notice_v1(uuid, text, text)
+    TO agent_eraser;
+GRANT EXECUTE ON FUNCTION ops.end_notice_v1(uuid, text, text) TO agent_privacy;
+GRANT SELECT ON ops.erasure_notices TO agent_eraser, agent_privacy;
+GRANT SELECT (id, erasure_id, recipient, queued_at, due_at, attempts, tried_at, problem, outcome, ended_at, ended_by, receipt, key_id)
+    ON ops.erasure_notices TO agent_auditor;
+
+DO $revision$
+BEGIN
+    PERFORM ops.classify_table_v1('ops.erasure_notices', strategy => 'keep', strategy_args => '{"why": "GDPR art. 19: the recipient has to be told", "until": "the recipient is told"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_column_v1('ops.erasure_notices', 'ended_by', people => 'staff');
+END
+$revision$;
+"""
+
+_DROP_NOTICES = """
+DELETE FROM ops.personal_data AS entry
+ WHERE entry.table_name = 'ops.erasure_notices';
+DROP FUNCTION ops.end_notice_v1(uuid, text, text);
+DROP FUNCTION ops.note_problem_v1(uuid, text);
+DROP FUNCTION ops.claim_notice_v1(text[], interval, interval);
+DROP FUNCTION ops.queue_notice_v1(uuid, uuid, text, text, bytea);
+"""
+
+# What is encrypted begins with the number 1 and the number of its key; see gdpr_erasure/erase/vault.py.
+_SUBJECT_KEYS = """
+COMMENT ON INDEX ops.subject_keys_kek_id_idx IS 'which are still encrypted with an old key';
+
+CREATE FUNCTION ops.key_of_v1(encrypted bytea) RETURNS uuid
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE WHEN octet_length(encrypted) >= 45 AND get_byte(encrypted, 0) = 1
+            THEN encode(substring(encrypted FROM 2 FOR 16), 'hex')::uuid END;
+COMMENT ON FUNCTION ops.key_of_v1(bytea) IS 'The number of the key that a value is encrypted with; NULL is none';
+
+CREATE FUNCTION ops.note_destroyed_keys() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    INSERT INTO ops.destroyed_keys (key_id)
+    SELECT gone.key_id
+      FROM gone
+        ON CONFLICT ON CONSTRAINT destroyed_keys_pkey DO NOTHING;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION ops.note_destroyed_keys() IS 'Remember which keys are destroyed, and not whose they were';
+CREATE TRIGGER subject_keys_destroyed AFTER DELETE ON ops.subject_keys
+    REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION ops.note_destroyed_keys();
+
+CREATE FUNCTION ops.signed_in_for(person_id bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    IF NULLIF(current_setting('app.user_id', true), '')::bigint <> person_id THEN
+        RAISE EXCEPTION 'whoever is signed in has no key but their own'
+              USING ERRCODE = 'insufficient_privilege', HINT = 'ask without app.user_id, as the service';
+    END IF;
+    RETURN true;
+END
+$function$;
+COMMENT ON FUNCTION ops.signed_in_for(bigint) IS 'Refuse whoever is signed in as somebody else';
+
+CREATE FUNCTION public.subject_key_v1(person_id bigint) RETURNS TABLE (key_id uuid, wrapped bytea, kek_id text)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT kept.key_id, kept.wrapped, kept.kek_id
+      FROM ops.subject_keys AS kept
+     WHERE kept.subject_id = person_id
+       AND ops.signed_in_for(person_id)
+$function$;
+COMMENT ON FUNCTION public.subject_key_v1(bigint) IS 'The key of a person, encrypted with one that is kept elsewhere';
+
+CREATE FUNCTION public.keep_subject_key_v1(person_id bigint, key_id uuid, wrapped bytea, kek_id text) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    INSERT INTO ops.subject_keys (subject_id, key_id, wrapped, kek_id)
+    SELECT person_id, keep_subject_key_v1.key_id, keep_subject_key_v1.wrapped, keep_subject_key_v1.kek_id
+     WHERE ops.signed_in_for(person_id)
+        ON CONFLICT ON CONSTRAINT subject_keys_pkey DO NOTHING
+$function$;
+COMMENT ON FUNCTION public.keep_subject_key_v1(bigint, uuid, bytea, text) IS 'Keep a new key for a person who has none';
+
+CREATE FUNCTION public.is_key_destroyed_v1(key uuid) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT EXISTS (SELECT FROM ops.destroyed_keys AS destroyed WHERE destroyed.key_id = key)
+$function$;
+COMMENT ON FUNCTION public.is_key_destroyed_v1(uuid) IS 'Tell whether what a key encrypted is nobody''s any more';
+
+CREATE FUNCTION ops.old_keys_v1(kek_id text, most integer) RETURNS TABLE (subject_id bigint, key_id uuid, wrapped bytea, kek_id text)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT kept.subject_id, kept.key_id, kept.wrapped, kept.kek_id
+      FROM ops.subject_keys AS kept
+     WHERE kept.kek_id <> $1
+     ORDER BY kept.kek_id, kept.subject_id
+     LIMIT most
+$function$;
+COMMENT ON FUNCTION ops.old_keys_v1(text, integer) IS 'Keys of people that are encrypted with another key than this one';
+
+-- A key changes in how it is kept, and in nothing else.
+CREATE FUNCTION ops.rewrap_key_v1(key uuid, wrapped bytea, kek_id text, old_kek_id text) RETURNS boolean
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    WITH kept AS (
+        UPDATE ops.subject_keys AS old
+           SET wrapped = rewrap_key_v1.wrapped,
+               kek_id = rewrap_key_v1.kek_id,
+               wrapped_at = clock_timestamp()
+         WHERE old.key_id = key
+           AND old.kek_id = old_kek_id
+        RETURNING old.key_id)
+    SELECT EXISTS (SELECT FROM kept)
+$function$;
+COMMENT ON FUNCTION ops.rewrap_key_v1(uuid, bytea, text, text) IS
+    'Keep the key of a person under another key that is kept elsewhere; tells whether it was under the one that is named';
+
+REVOKE EXECUTE ON FUNCTION ops.signed_in_for(bigint),
+                           public.subject_key_v1(bigint),
+                           public.keep_subject_key_v1(bigint, uuid, bytea, text),
+                           public.is_key_destroyed_v1(uuid),
+                           ops.old_keys_v1(text, integer),
+                           ops.rewrap_key_v1(uuid, bytea, text, text)
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.subject_key_v1(bigint),
+                          public.keep_subject_key_v1(bigint, uuid, bytea, text),
+                          public.is_key_destroyed_v1(uuid)
+    TO agent_app;
+GRANT EXECUTE ON FUNCTION public.subject_key_v1(bigint), public.is_key_destroyed_v1(uuid) TO agent_privacy;
+GRANT EXECUTE ON FUNCTION ops.old_keys_v1(text, integer), ops.rewrap_key_v1(uuid, bytea, text, text) TO agent_privacy;
+
+ALTER TABLE ops.subject_keys ENABLE ROW LEVEL SECURITY;
+CREATE POLICY subject_keys_privacy ON ops.subject_keys FOR SELECT TO agent_privacy
+    USING (subject_id = NULLIF(current_setting('app.subject_id', true), '')::bigint);
+GRANT SELECT ON ops.subject_keys, ops.destroyed_keys TO agent_privacy;
+GRANT SELECT ON ops.destroyed_keys TO agent_auditor;
+
+DO $revision$
+BEGIN
+    PERFORM ops.guard_table_v1('ops.subject_keys', 'subject_id');
+    PERFORM ops.classify_table_v1('ops.subject_keys', strategy => 'delete', origin => 'observed', purposes => '{security}', legal_basis => 'legitimate_interests');
+    PERFORM ops.classify_table_v1('ops.destroyed_keys');
+END
+$revision$;
+-- Who erases destroys keys, and reads none.
+REVOKE SELECT, UPDATE ON ops.subject_keys FROM agent_eraser;
+GRANT SELECT (subject_id, key_id) ON ops.subject_keys TO agent_eraser;
+"""
+
+_DROP_SUBJECT_KEYS = """
+DO $revision$
+BEGIN
+    PERFORM ops.unguard_table_v1('ops.subject_keys');
+END
+$revision$;
+DELETE FROM ops.personal_data AS entry
+ WHERE entry.table_name IN ('ops.subject_keys', 'ops.destroyed_keys');
+DROP FUNCTION ops.rewrap_key_v1(uuid, bytea, text, text);
+DROP FUNCTION ops.old_keys_v1(text, integer);
+DROP FUNCTION public.is_key_destroyed_v1(uuid);
+DROP FUNCTION public.keep_subject_key_v1(bigint, uuid, bytea, text);
+DROP FUNCTION public.subject_key_v1(bigint);
+DROP FUNCTION ops.signed_in_for(bigint);
+DROP TRIGGER subject_keys_destroyed ON ops.subject_keys;
+DROP FUNCTION ops.note_destroyed_keys();
+DROP FUNCTION ops.key_of_v1(bytea);
+"""
 
 
 # What is physically left -------------------------------------------------------------------------------
 
 
 def _create_residue() -> None:
-    pass
+    op.create_table(
+        "backup_policies",
+        sa.Column("name", sa.Text, nullable=False, comment="none: what the backups are called"),
+        sa.Column("kind", sa.Text, nullable=False, comment="none: dump holds rows, files and archive hold whatever is in the files"),
+        sa.Column("kept_for", sa.Interval, nullable=False, comment="none: how long each of them is kept"),
+        sa.PrimaryKeyConstraint("name", name="backup_policies_pkey"),
+        sa.CheckConstraint("name ~ '^[^[:space:]]'", name="backup_policies_name_check"),
+        sa.CheckConstraint("kind IN ('dump', 'files', 'archive')", name="backup_policies_kind_check"),
+        sa.CheckConstraint("kept_for > INTERVAL '0'", name="backup_policies_kept_for_check"),
+        comment="Backups there are, and how long each is kept: when the last copy of what was erased ends",
+        schema="ops",
+    )
+    op.create_table(
+        "rewrites",
+        sa.Column("table_name", sa.Text, nullable=False, comment="none: the table or partition, with its schema, as SQL writes it"),
+        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=False, comment="none: when something was last erased there"),
+        sa.Column("horizon", XID8, nullable=False, comment="none: transactions before this one may still see it"),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False, comment="none: until when its files are to be written anew"),
+        sa.Column("rewritten_at", sa.DateTime(timezone=True), comment="none: when that last began, of those that ended well"),
+        sa.PrimaryKeyConstraint("table_name", name="rewrites_pkey"),
+        comment="Tables whose files hold what was erased until they are written anew, and until when that is to be done",
+        schema="ops",
+    )
+    op.create_index("rewrites_due_at_idx", "rewrites", ["due_at"], schema="ops")
+    execute(_RESIDUE)
 
 
 def _drop_residue() -> None:
-    pass
+    execute(_DROP_RESIDUE)
+    for table in ("rewrites", "backup_policies"):
+        op.drop_table(table, schema="ops")
+
+
+# What needs the owner of the tables is lent to whoever erases, and to nobody else.
+_RESIDUE = """
+CREATE FUNCTION ops.want_rewrite_v1(tables text[], due_within interval) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    INSERT INTO ops.rewrites (table_name, erased_at, horizon, due_at)
+    SELECT DISTINCT quote_ident(namespace.nspname) || '.' || quote_ident(class.relname), statement_timestamp(),
+           pg_snapshot_xmax(pg_current_snapshot()), statement_timestamp() + want_rewrite_v1.due_within
+      FROM unnest(tables) AS wanted (name)
+     CROSS JOIN LATERAL (
+           SELECT to_regclass(wanted.name)::oid AS relation
+            UNION
+           SELECT leaf.relid::oid
+             FROM pg_partition_tree(to_regclass(wanted.name)) AS leaf) AS stored
+      JOIN pg_class AS class ON class.oid = stored.relation AND class.relkind IN ('r', 'm') AND class.relpersistence <> 't'
+      JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+        -- A partition that was never written to holds nothing.
+     WHERE pg_relation_size(class.oid) > 0
+        OR pg_stat_get_tuples_inserted(class.oid) + pg_stat_get_tuples_deleted(class.oid) > 0
+        -- Whoever else wants some of them takes them in the same order.
+     ORDER BY 1
+        ON CONFLICT ON CONSTRAINT rewrites_pkey DO UPDATE
+       SET erased_at = excluded.erased_at,
+           horizon = excluded.horizon,
+           due_at = CASE WHEN rewrites.rewritten_at > rewrites.erased_at THEN excluded.due_at
+                    ELSE least(rewrites.due_at, excluded.due_at) END
+$function$;
+COMMENT ON FUNCTION ops.want_rewrite_v1(text[], interval) IS
+    'Say that something was erased in tables, whose files are to be written anew within a time';
+
+CREATE FUNCTION ops.refresh_view_v1(target regclass, lets_read boolean) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+-- As it was filled: what hides rows from the owner hides them from the view.
+SET row_security = on AS $function$
+BEGIN
+    EXECUTE format('REFRESH MATERIALIZED VIEW %s %s', CASE WHEN lets_read THEN 'CONCURRENTLY' END, target);
+END
+$function$;
+COMMENT ON FUNCTION ops.refresh_view_v1(regclass, boolean) IS 'Fill a materialised view anew, so that nothing erased is left in it';
+
+CREATE FUNCTION ops.analyze_v1(target regclass, column_names name[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    EXECUTE format('ANALYZE %s%s', target,
+                   (SELECT ' (' || string_agg(quote_ident(given.name), ', ') || ')' FROM unnest(column_names) AS given (name)));
+END
+$function$;
+COMMENT ON FUNCTION ops.analyze_v1(regclass, name[]) IS
+    'Count a table anew for the planner, so that nothing erased is left among its most common values; NULL is every column';
+
+CREATE FUNCTION ops.index_statistics_v1(target regclass) RETURNS TABLE (
+    attname name, inherited boolean, null_frac real, avg_width integer, n_distinct real, most_common_vals text,
+    most_common_freqs real[], histogram_bounds text, correlation real, most_common_elems text,
+    most_common_elem_freqs real[], elem_count_histogram real[])
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    place record;
+BEGIN
+    SELECT namespace.nspname AS schema_name, class.relname AS name
+      INTO place
+      FROM pg_class AS class
+      JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+     WHERE class.oid = target
+       AND class.relkind IN ('i', 'I');
+    RETURN QUERY
+    SELECT known.attname, known.inherited, known.null_frac, known.avg_width, known.n_distinct,
+           known.most_common_vals::text, known.most_common_freqs, known.histogram_bounds::text, known.correlation,
+           known.most_common_elems::text, known.most_common_elem_freqs, known.elem_count_histogram
+      FROM pg_stats AS known
+     WHERE known.schemaname = place.schema_name
+       AND known.tablename = place.name;
+END
+$function$;
+COMMENT ON FUNCTION ops.index_statistics_v1(regclass) IS
+    'What the planner knows of the expressions of an index, which only the owner of its table may read';
+
+CREATE FUNCTION ops.restore_statistics_v1(
+    target regclass, column_name name, is_inherited boolean, null_frac real, avg_width integer, n_distinct real,
+    most_common_vals text, most_common_freqs real[], histogram_bounds text, correlation real,
+    most_common_elems text, most_common_elem_freqs real[], elem_count_histogram real[]) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    place record;
+    is_done boolean;
+BEGIN
+    SELECT namespace.nspname::text AS schema_name, class.relname::text AS name
+      INTO STRICT place
+      FROM pg_class AS class
+      JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+     WHERE class.oid = target;
+    -- By way of EXECUTE: servers before 18 do not have these. What is not cleared stays where nothing is given.
+    EXECUTE 'SELECT pg_clear_attribute_stats($1, $2, $3::text, $4)'
+      USING place.schema_name, place.name, column_name, is_inherited;
+    EXECUTE 'SELECT pg_restore_attribute_stats(
+                 ''schemaname'', $1, ''relname'', $2, ''attname'', $3::text, ''inherited'', $4,
+                 ''version'', current_setting(''server_version_num'')::integer,
+                 ''null_frac'', $5, ''avg_width'', $6, ''n_distinct'', $7, ''most_common_vals'', $8,
+                 ''most_common_freqs'', $9, ''histogram_bounds'', $10, ''correlation'', $11,
+                 ''most_common_elems'', $12, ''most_common_elem_freqs'', $13, ''elem_count_histogram'', $14)'
+       INTO is_done
+      USING place.schema_name, place.name, column_name, is_inherited, null_frac, avg_width, n_distinct, most_common_vals,
+            most_common_freqs, histogram_bounds, correlation, most_common_elems, most_common_elem_freqs, elem_count_histogram;
+    RETURN is_done;
+END
+$function$;
+COMMENT ON FUNCTION ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[]) IS
+    'Say what the planner knows of a column, of PostgreSQL 18 on: what it knew, without what was erased';
+
+CREATE FUNCTION ops.unlink_large_objects_v1(objects oid[]) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    one record;
+    unlinked integer := 0;
+BEGIN
+    FOR one IN
+        SELECT stored.oid AS number, pg_get_userbyid(stored.lomowner) AS owner,
+               pg_has_role(stored.lomowner, 'USAGE') AS may_unlink
+          FROM pg_largeobject_metadata AS stored
+         WHERE stored.oid = ANY (objects)
+         ORDER BY stored.oid
+    LOOP
+        IF NOT one.may_unlink THEN
+            RAISE EXCEPTION 'large objects of the person belong to role "%"', one.owner
+                  USING ERRCODE = 'insufficient_privilege',
+                        HINT = format('as an administrator run GRANT %I TO %I;', one.owner, current_user);
+        END IF;
+        PERFORM lo_unlink(one.number);
+        unlinked := unlinked + 1;
+    END LOOP;
+    IF unlinked > 0 THEN
+        PERFORM ops.want_rewrite_v1('{pg_catalog.pg_largeobject}', INTERVAL '30 days');
+    END IF;
+    RETURN unlinked;
+END
+$function$;
+COMMENT ON FUNCTION ops.unlink_large_objects_v1(oid[]) IS
+    'Unlink large objects, and return how many there were: what deletes the row that names one has to';
+
+REVOKE EXECUTE ON FUNCTION ops.want_rewrite_v1(text[], interval), ops.refresh_view_v1(regclass, boolean),
+       ops.analyze_v1(regclass, name[]), ops.index_statistics_v1(regclass), ops.unlink_large_objects_v1(oid[]),
+       ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[])
+  FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ops.want_rewrite_v1(text[], interval), ops.refresh_view_v1(regclass, boolean),
+      ops.analyze_v1(regclass, name[]), ops.index_statistics_v1(regclass), ops.unlink_large_objects_v1(oid[]),
+      ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[])
+   TO agent_eraser;
+GRANT SELECT ON ops.backup_policies, ops.rewrites TO agent_eraser, agent_auditor, agent_monitor;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ops.backup_policies TO agent_privacy;
+-- How far erasures have come, and not whose they are.
+GRANT SELECT (id, state, hidden_at, swept_at) ON ops.erasures TO agent_monitor;
+GRANT SELECT (erasure_id, recipient, queued_at, outcome) ON ops.erasure_notices TO agent_monitor;
+GRANT SELECT ON ops.rewrites TO agent_privacy;
+
+DO $revision$
+BEGIN
+    PERFORM ops.classify_table_v1('ops.backup_policies');
+    PERFORM ops.classify_table_v1('ops.rewrites');
+    PERFORM ops.audit_table_v1('ops.backup_policies', 'backup_policy', entity_key => 'name');
+END
+$revision$;
+"""
+
+_DROP_RESIDUE = """
+DELETE FROM ops.personal_data AS entry
+ WHERE entry.table_name IN ('ops.backup_policies', 'ops.rewrites');
+DO $revision$
+BEGIN
+    PERFORM ops.unaudit_table_v1('ops.backup_policies');
+END
+$revision$;
+DROP FUNCTION ops.unlink_large_objects_v1(oid[]);
+DROP FUNCTION ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[]);
+DROP FUNCTION ops.index_statistics_v1(regclass);
+DROP FUNCTION ops.analyze_v1(regclass, name[]);
+DROP FUNCTION ops.refresh_view_v1(regclass, boolean);
+DROP FUNCTION ops.want_rewrite_v1(text[], interval);
+"""
 
 
 # Approvals, retention, and what completes an erasure ---------------------------------------------------
 
 
 def _create_completion() -> None:
-    pass
+    op.create_table(
+        "erasure_limits",
+        sa.Column("only_one", sa.Boolean, server_default=sa.true(), nullable=False, comment="none: there is one row"),
+        sa.Column("most_rows", sa.BigInteger, nullable=False, comment="none: rows that one erasure may do without approval"),
+        sa.Column("most_share", sa.Numeric, nullable=False, comment="none: share of the rows of a table that it may do without"),
+        sa.Column("approvers", sa.Integer, nullable=False, comment="none: how many persons have to approve what does more"),
+        sa.PrimaryKeyConstraint("only_one", name="erasure_limits_pkey"),
+        sa.CheckConstraint("only_one", name="erasure_limits_only_one_check"),
+        sa.CheckConstraint("most_rows >= 0", name="erasure_limits_most_rows_check"),
+        sa.CheckConstraint("most_share BETWEEN 0 AND 1", name="erasure_limits_most_share_check"),
+        sa.CheckConstraint("approvers >= 2", name="erasure_limits_approvers_check"),
+        comment="What an erasure may do before persons have to approve of it",
+        schema="ops",
+    )
+    # allow MIG060: nobody but who answers for privacy, and who audits that, may read it
+    op.create_table(
+        "erasure_approvals",
+        sa.Column("id", sa.BigInteger, autoincrement=True, nullable=False, comment="none: number of the approval"),
+        sa.Column("subject_id", sa.BigInteger, nullable=False, comment="identifier: whose erasure; no foreign key, an approval outlives the row"),
+        sa.Column("plan_hash", BYTEA, nullable=False, comment="none: SHA-256 of the plan that was approved"),
+        sa.Column("most_rows", sa.BigInteger, nullable=False, comment="none: rows that the plan may do at most"),
+        sa.Column("approved_by", sa.BigInteger, nullable=False, comment="identifier: pseudonym of the login that approved, as in audit_log"),
+        sa.Column("approved_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: when"),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False, comment="none: until when it counts"),
+        sa.PrimaryKeyConstraint("id", name="erasure_approvals_pkey"),
+        sa.CheckConstraint("octet_length(plan_hash) = 32", name="erasure_approvals_plan_hash_check"),
+        sa.CheckConstraint("most_rows > 0", name="erasure_approvals_most_rows_check"),
+        sa.CheckConstraint("expires_at > approved_at", name="erasure_approvals_expires_at_check"),
+        comment="Who approved of an erasure that does more than one may, append-only",
+        schema="ops",
+    )
+    op.create_index("erasure_approvals_subject_id_idx", "erasure_approvals", ["subject_id"], schema="ops")
+    execute(_APPROVALS)
+    execute(_RETAINING)
+    execute(_ANSWERING)
 
 
 def _drop_completion() -> None:
-    pass
+    execute(_DROP_ANSWERING)
+    execute(_DROP_RETAINING)
+    execute(_DROP_APPROVALS)
+    op.drop_table("erasure_approvals", schema="ops")
+    op.drop_table("erasure_limits", schema="ops")
+
+
+# Persons are told apart by their logins, and by nothing that a session can set itself; a login that two transactions
+# met at once has two pseudonyms, so it is the name that counts.
+_APPROVALS = """
+COMMENT ON INDEX ops.erasure_approvals_subject_id_idx IS 'who approved of an erasure';
+
+INSERT INTO ops.erasure_limits (most_rows, most_share, approvers) VALUES (100000, 0.05, 2);
+
+CREATE FUNCTION ops.erasure_approvers_v1(subject bigint, plan_hash bytea, planned_rows bigint) RETURNS integer
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT count(DISTINCT pseudonym.role_name)::integer
+      FROM ops.erasure_approvals AS approval
+      JOIN ops.pseudonyms AS pseudonym ON pseudonym.audit_ref = approval.approved_by
+     WHERE approval.subject_id = subject
+       AND approval.plan_hash = erasure_approvers_v1.plan_hash
+       AND approval.most_rows >= planned_rows
+       AND approval.expires_at > now()
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.erasure_approvers_v1(bigint, bytea, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION ops.erasure_approvers_v1(bigint, bytea, bigint) IS
+    'How many persons approve now of a plan to erase a person that does so many rows';
+
+CREATE FUNCTION ops.approve_erasure_v1(subject bigint, plan_hash bytea, most_rows bigint, valid_for interval DEFAULT INTERVAL '7 days')
+RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    IF NOT EXISTS (SELECT FROM public.users AS person WHERE person.id = subject) THEN
+        RAISE EXCEPTION 'there is no person of this number'
+              USING ERRCODE = 'no_data_found', HINT = 'users.id is the number to name';
+    END IF;
+    IF coalesce(octet_length(plan_hash) <> 32, true) OR coalesce(most_rows <= 0, true)
+       OR coalesce(valid_for NOT BETWEEN INTERVAL '1 minute' AND INTERVAL '30 days', true) THEN
+        RAISE EXCEPTION 'an approval names a plan, how many rows it may do, and is valid for 30 days at most'
+              USING ERRCODE = 'invalid_parameter_value', HINT = 'plan_erasure gives the hash of a plan and its rows';
+    END IF;
+    INSERT INTO ops.erasure_approvals (subject_id, plan_hash, most_rows, approved_by, expires_at)
+    VALUES (subject, approve_erasure_v1.plan_hash, approve_erasure_v1.most_rows, ops.role_ref(), clock_timestamp() + valid_for);
+    RETURN ops.erasure_approvers_v1(subject, approve_erasure_v1.plan_hash, approve_erasure_v1.most_rows);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.approve_erasure_v1(bigint, bytea, bigint, interval) FROM PUBLIC;
+COMMENT ON FUNCTION ops.approve_erasure_v1(bigint, bytea, bigint, interval) IS
+    'Approve, as the login at work, of a plan to erase a person; returns how many persons do so now';
+
+CREATE TRIGGER erasure_approvals_refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.erasure_approvals
+    FOR EACH STATEMENT EXECUTE FUNCTION ops.refuse_change();
+
+GRANT SELECT ON ops.erasure_limits, ops.erasure_approvals TO agent_eraser, agent_privacy, agent_auditor;
+GRANT EXECUTE ON FUNCTION ops.erasure_approvers_v1(bigint, bytea, bigint) TO agent_eraser, agent_privacy, agent_auditor;
+GRANT EXECUTE ON FUNCTION ops.approve_erasure_v1(bigint, bytea, bigint, interval) TO agent_privacy;
+
+INSERT INTO public.retention_policies (table_name, rule, time_column, keep_for, action, legal_reference)
+VALUES ('ops.erasure_approvals', 'approved', 'approved_at', INTERVAL '5 years', 'delete', 'GDPR art. 5(2): who approved has to be shown')
+    ON CONFLICT ON CONSTRAINT retention_policies_pkey DO NOTHING;
+
+DO $revision$
+BEGIN
+    PERFORM ops.audit_table_v1('ops.erasure_limits', 'erasure_limit');
+    PERFORM ops.audit_table_v1('ops.erasure_approvals', 'erasure_approval', entity_id => 'id', subject => 'subject_id');
+    PERFORM ops.classify_table_v1('ops.erasure_limits');
+    PERFORM ops.classify_table_v1('ops.erasure_approvals', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2): who approved has to be shown"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation', retention_rule => 'approved');
+    PERFORM ops.classify_column_v1('ops.erasure_approvals', 'approved_by', people => 'staff');
+    INSERT INTO ops.personal_edges (from_table, from_columns, to_table, to_columns, kind, note)
+    VALUES ('ops.erasure_approvals', '{subject_id}', 'public.users', '{id}', 'column', 'it outlives the row');
+END
+$revision$;
+"""
+
+_DROP_APPROVALS = """
+DELETE FROM public.retention_policies AS policy
+ WHERE (policy.table_name, policy.rule) = ('ops.erasure_approvals', 'approved');
+DO $revision$
+BEGIN
+    PERFORM ops.unaudit_table_v1('ops.erasure_approvals');
+    PERFORM ops.unaudit_table_v1('ops.erasure_limits');
+END
+$revision$;
+DROP FUNCTION ops.approve_erasure_v1(bigint, bytea, bigint, interval);
+DROP FUNCTION ops.erasure_approvers_v1(bigint, bytea, bigint);
+"""
+
+# Acts as the owner, on purpose: proofs that nobody else may touch end too. Which rows is said by the rule and by holds
+# alone, never by who calls. Rows are locked first and looked at then, in a snapshot of its own: whoever refers to one
+# of them meanwhile waits, and no hold is placed between the look and the deletion. A row goes along with another by a
+# cascade only where no rule of its own keeps it.
+_RETAINING = """
+CREATE FUNCTION ops.retention_needed(target regclass, alias text, passed regclass[] DEFAULT '{}') RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    link record;
+    beneath text;
+    conditions text[] := '{}';
+    child text;
+BEGIN
+    FOR link IN
+        SELECT con.conrelid::regclass AS place,
+               con.confdeltype,
+               con.confdeltype = 'c' AND NOT EXISTS (
+                   SELECT
+                     FROM public.retention_policies AS policy
+                    WHERE to_regclass(CASE WHEN policy.table_name ~ '[.]' THEN policy.table_name ELSE 'public.' || policy.table_name END) = con.conrelid
+               ) AS goes_along,
+               (SELECT string_agg(format('%%s.%I = %s.%I', here.attname, alias, there.attname), ' AND ')
+                  FROM unnest(con.conkey, con.confkey) AS pair (here, there)
+                  JOIN pg_attribute AS here ON here.attrelid = con.conrelid AND here.attnum = pair.here
+                  JOIN pg_attribute AS there ON there.attrelid = con.confrelid AND there.attnum = pair.there) AS joined
+          FROM pg_constraint AS con
+         WHERE con.contype = 'f'
+           AND con.confrelid = target
+           AND con.conparentid = 0
+           AND con.confdeltype IN ('a', 'r', 'c')
+         ORDER BY con.conname
+    LOOP
+        child := format('r%s', cardinality(passed) + 1);
+        beneath := NULL;
+        IF link.goes_along THEN
+            CONTINUE WHEN link.place = ANY (passed || target);
+            beneath := ops.retention_needed(link.place, child, passed || target);
+            CONTINUE WHEN beneath = 'false';
+        END IF;
+        conditions := conditions || format('EXISTS (SELECT FROM %s AS %s WHERE %s%s)', link.place, child,
+                                           replace(link.joined, '%s', child), coalesce(' AND (' || beneath || ')', ''));
+    END LOOP;
+    RETURN coalesce(NULLIF(array_to_string(conditions, ' OR '), ''), 'false');
+END
+$function$;
+COMMENT ON FUNCTION ops.retention_needed(regclass, text, regclass[]) IS
+    'Condition that rows which are kept refer to a row of a table, or to one that would go along with it';
+
+CREATE FUNCTION ops.retention_held(target regclass, alias text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    -- What goes along with a row, or is changed by it.
+    touched CONSTANT regclass[] := ARRAY(
+        WITH RECURSIVE beneath (place) AS (
+            SELECT target::oid
+             UNION
+            SELECT con.conrelid
+              FROM pg_constraint AS con
+              JOIN beneath ON con.confrelid = beneath.place
+             WHERE con.contype = 'f' AND con.confdeltype IN ('c', 'n', 'd'))
+        SELECT place::regclass FROM beneath);
+    -- Columns that hold the number of a person, handed down from key to key.
+    bearers CONSTANT name[] := ARRAY(
+        WITH RECURSIVE links (from_table, from_column, to_table, to_column) AS MATERIALIZED (
+            SELECT con.conrelid::oid, here.attname, con.confrelid::oid, there.attname
+              FROM pg_constraint AS con
+             CROSS JOIN LATERAL unnest(con.conkey, con.confkey) AS pair (here, there)
+              JOIN pg_attribute AS here ON here.attrelid = con.conrelid AND here.attnum = pair.here
+              JOIN pg_attribute AS there ON there.attrelid = con.confrelid AND there.attnum = pair.there
+             WHERE con.contype = 'f'
+             UNION
+            SELECT to_regclass(edge.from_table), pair.here, to_regclass(edge.to_table), pair.there
+              FROM ops.personal_edges AS edge
+             CROSS JOIN LATERAL unnest(edge.from_columns, edge.to_columns) AS pair (here, there)
+             WHERE edge.kind = 'column'
+        ), bearer (place, name) AS (
+            SELECT 'public.users'::regclass::oid, 'id'::name
+             UNION
+            SELECT links.from_table, links.from_column
+              FROM links
+              JOIN bearer ON links.to_table = bearer.place AND links.to_column = bearer.name)
+        SELECT bearer.name FROM bearer WHERE bearer.place = target);
+    is_personal CONSTANT boolean := EXISTS (
+        SELECT
+          FROM ops.personal_data AS entry
+         WHERE to_regclass(entry.table_name) = target AND entry.class <> 'none' AND entry.people = 'users');
+BEGIN
+    -- Of a person who cannot be told from the row, everything is held; so is what a hold on a row beneath it may mean.
+    RETURN format(
+        $condition$EXISTS (
+            SELECT
+              FROM ops.held_now AS hold
+             WHERE (hold.table_name IS NULL OR to_regclass(hold.table_name) = ANY (%L::regclass[]))
+               AND (hold.subject_id IS NULL OR %s)
+               AND (hold.row_key IS NULL OR to_regclass(hold.table_name) <> %L::regclass OR to_jsonb(%I) @> hold.row_key))$condition$,
+        touched,
+        CASE WHEN bearers <> '{}' THEN
+                  format('hold.subject_id::text IN (%s)', (SELECT string_agg(format('%I.%I::text', alias, name), ', ') FROM unnest(bearers) AS name))
+             WHEN is_personal THEN 'true'
+             ELSE 'hold.table_name IS NOT NULL' END,
+        target, alias);
+END
+$function$;
+COMMENT ON FUNCTION ops.retention_held(regclass, text) IS 'Condition that a hold keeps a row of a table, or what would go along with it';
+
+CREATE FUNCTION ops.retain_v1(
+    policy_table text, policy_rule text, most_rows integer DEFAULT 10000, after_key jsonb DEFAULT NULL, only_count boolean DEFAULT false,
+    OUT gone bigint, OUT held bigint, OUT needed bigint, OUT last_key jsonb
+)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+SET TimeZone = 'UTC' AS $function$
+DECLARE
+    policy public.retention_policies;
+    target regclass;
+    cutoff timestamptz;
+    keys name[];
+    places name[];
+    due jsonb;
+BEGIN
+    SELECT known.* INTO policy FROM public.retention_policies AS known WHERE known.table_name = policy_table AND known.rule = policy_rule;
+    target := to_regclass(CASE WHEN policy.table_name ~ '[.]' THEN policy.table_name ELSE 'public.' || policy.table_name END);
+    IF target IS NULL THEN
+        RAISE EXCEPTION 'there is no rule "%" of "%", or no such table', policy_rule, policy_table
+              USING ERRCODE = 'undefined_table', HINT = 'retention_policies lists the rules';
+    END IF;
+    IF policy.action <> 'delete' OR target IN (to_regclass('public.audit_log'), to_regclass('ops.audit_seal')) THEN
+        RAISE EXCEPTION 'rule "%" of "%" does not delete rows', policy_rule, policy_table
+              USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'whole partitions are the business of agentdb partitioning maintain';
+    END IF;
+    keys := ARRAY(
+        SELECT attribute.attname
+          FROM pg_index AS index
+         CROSS JOIN LATERAL unnest(index.indkey::smallint[]) WITH ORDINALITY AS part (attnum, place)
+          JOIN pg_attribute AS attribute ON attribute.attrelid = index.indrelid AND attribute.attnum = part.attnum
+         WHERE index.indrelid = target AND index.indisprimary
+         ORDER BY part.place);
+    IF keys = '{}' OR NOT EXISTS (SELECT
+                                    FROM pg_attribute AS attribute
+                                   WHERE attribute.attrelid = target
+                                     AND attribute.attname = policy.time_column
+                                     AND NOT attribute.attisdropped
+                                     AND attribute.atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype)) THEN
+        RAISE EXCEPTION 'table "%" has no primary key, or no column "%" that says when', policy_table, policy.time_column
+              USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'a row is named by its key, and its age is counted from an instant or a day';
+    END IF;
+    cutoff := now() - policy.keep_for;
+    IF only_count THEN
+        EXECUTE format('SELECT count(*) FILTER (WHERE NOT is_held AND NOT is_needed), count(*) FILTER (WHERE is_held),'
+                       '       count(*) FILTER (WHERE is_needed AND NOT is_held)'
+                       '  FROM (SELECT %s AS is_held, %s AS is_needed FROM %s AS kept WHERE kept.%I < $1) AS looked_at',
+                       ops.retention_held(target, 'kept'), ops.retention_needed(target, 'kept'), target, policy.time_column)
+           INTO gone, held, needed
+          USING cutoff;
+        RETURN;
+    END IF;
+    LOCK TABLE ops.legal_holds IN SHARE MODE;
+    -- By age where an index tells it, and else along the key: each row is met once either way.
+    places := CASE WHEN EXISTS (SELECT
+                                  FROM pg_index AS index
+                                  JOIN pg_attribute AS attribute ON attribute.attrelid = index.indrelid AND attribute.attnum = index.indkey[0]
+                                  JOIN pg_class AS class ON class.oid = index.indexrelid
+                                  JOIN pg_am AS method ON method.oid = class.relam AND method.amname = 'btree'
+                                 WHERE index.indrelid = target
+                                   AND index.indisvalid
+                                   AND index.indpred IS NULL
+                                   AND attribute.attname = policy.time_column)
+                   THEN ARRAY[policy.time_column::name] || array_remove(keys, policy.time_column::name) ELSE keys END;
+    EXECUTE format('SELECT coalesce(jsonb_agg(to_jsonb(page) ORDER BY %s), ''[]'') FROM ('
+                   'SELECT %s FROM %s AS kept WHERE kept.%I < $1 AND ($2 IS NULL OR (%s) > (%s))'
+                   ' ORDER BY %1$s LIMIT $3 FOR UPDATE OF kept SKIP LOCKED) AS page',
+                   (SELECT string_agg(format('%I', name), ', ' ORDER BY place) FROM unnest(places) WITH ORDINALITY AS part (name, place)),
+                   (SELECT string_agg(format('kept.%I', name), ', ' ORDER BY place) FROM unnest(places) WITH ORDINALITY AS part (name, place)),
+                   target, policy.time_column,
+                   (SELECT string_agg(format('kept.%I', name), ', ' ORDER BY place) FROM unnest(places) WITH ORDINALITY AS part (name, place)),
+                   (SELECT string_agg(format('(SELECT behind.%I FROM jsonb_populate_record(NULL::%s, $2) AS behind)', name, target), ', ' ORDER BY place)
+                      FROM unnest(places) WITH ORDINALITY AS part (name, place)))
+       INTO due
+      USING cutoff, after_key, most_rows;
+    EXECUTE format('WITH looked_at AS MATERIALIZED (SELECT %1$s, %2$s AS is_held, %3$s AS is_needed'
+                   '  FROM %4$s AS kept JOIN jsonb_populate_recordset(NULL::%4$s, $1) AS due USING (%5$s)),'
+                   ' gone AS (DELETE FROM %4$s AS kept USING looked_at'
+                   '           WHERE NOT looked_at.is_held AND NOT looked_at.is_needed AND (%1$s) = (%6$s) RETURNING 1)'
+                   ' SELECT (SELECT count(*) FROM gone), count(*) FILTER (WHERE is_held), count(*) FILTER (WHERE is_needed AND NOT is_held)'
+                   '   FROM looked_at',
+                   (SELECT string_agg(format('kept.%I', name), ', ' ORDER BY place) FROM unnest(keys) WITH ORDINALITY AS part (name, place)),
+                   ops.retention_held(target, 'kept'), ops.retention_needed(target, 'kept'), target,
+                   (SELECT string_agg(format('%I', name), ', ' ORDER BY place) FROM unnest(keys) WITH ORDINALITY AS part (name, place)),
+                   (SELECT string_agg(format('looked_at.%I', name), ', ' ORDER BY place) FROM unnest(keys) WITH ORDINALITY AS part (name, place)))
+       INTO gone, held, needed
+      USING due;
+    -- What tells that a row of people is gone tells their number, which the trail had forgotten.
+    IF target = 'public.users'::regclass THEN
+        PERFORM ops.redact_subject((one.key ->> 'id')::bigint)
+           FROM jsonb_array_elements(due) AS one (key)
+          WHERE NOT EXISTS (SELECT FROM public.users AS person WHERE person.id = (one.key ->> 'id')::bigint);
+    END IF;
+    last_key := CASE WHEN jsonb_array_length(due) >= most_rows THEN due -> -1 END;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean) IS
+    'Delete a batch of rows that a rule keeps no longer, or count them all; returns how many went, are held, are referred to, and the key of the last';
+GRANT EXECUTE ON FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean), ops.beat_v1(text, interval) TO agent_eraser;
+"""
+
+_DROP_RETAINING = """
+REVOKE EXECUTE ON FUNCTION ops.beat_v1(text, interval) FROM agent_eraser;
+DROP FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean);
+DROP FUNCTION ops.retention_held(regclass, text);
+DROP FUNCTION ops.retention_needed(regclass, text, regclass[]);
+"""
+
+# A person who asked to be erased has been answered when there is a certificate, and not before. What they objected to
+# holds on for their addresses, in a form that nobody reads.
+_ANSWERING = """
+CREATE FUNCTION ops.erasures_answer() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    PERFORM ops.complete_request_v1(
+                asked.id, format('certificate %s', NEW.id),
+                greatest(clock_timestamp(), (SELECT max(event.happened_at)
+                                               FROM public.data_subject_request_events AS event
+                                              WHERE event.request_id = asked.id)))
+       FROM public.data_subject_requests AS asked
+      WHERE asked.user_id = NEW.subject_id
+        AND asked.kind = 'erasure'
+        AND asked.closed_at IS NULL;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION ops.erasures_answer() IS 'Complete what a person asked to be erased for, now that there is a certificate';
+
+CREATE TRIGGER erasures_answer AFTER UPDATE OF state ON ops.erasures
+    FOR EACH ROW WHEN (NEW.state = 'certified' AND OLD.state <> 'certified') EXECUTE FUNCTION ops.erasures_answer();
+
+CREATE FUNCTION ops.suppress_objections_v1(erasure uuid, identifier_hmacs bytea[], key_id text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    person CONSTANT bigint := ops.worked_on(erasure);
+    suppressed bigint;
+BEGIN
+    INSERT INTO ops.suppressions (identifier_hmac, purpose, key_id)
+    SELECT given.hmac, objection.purpose, suppress_objections_v1.key_id
+      FROM public.objections AS objection
+     CROSS JOIN (SELECT DISTINCT hmac FROM unnest(identifier_hmacs) AS hmac) AS given
+     WHERE objection.user_id = person
+       AND objection.overridden_at IS NULL
+       AND objection.withdrawn_at IS NULL
+        ON CONFLICT ON CONSTRAINT suppressions_pkey DO UPDATE
+       SET ended_at = NULL, suppressed_at = clock_timestamp()
+     WHERE suppressions.ended_at IS NOT NULL;
+    GET DIAGNOSTICS suppressed = ROW_COUNT;
+    RETURN suppressed;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.suppress_objections_v1(uuid, bytea[], text) FROM PUBLIC;
+COMMENT ON FUNCTION ops.suppress_objections_v1(uuid, bytea[], text) IS
+    'Keep hashed addresses of a person whom this transaction erases from what they object to; returns how many were not before';
+GRANT EXECUTE ON FUNCTION ops.suppress_objections_v1(uuid, bytea[], text) TO agent_eraser;
+"""
+
+_DROP_ANSWERING = """
+DROP FUNCTION ops.suppress_objections_v1(uuid, bytea[], text);
+DROP TRIGGER erasures_answer ON ops.erasures;
+DROP FUNCTION ops.erasures_answer();
+"""
 
 
 

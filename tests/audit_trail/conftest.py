@@ -11,7 +11,7 @@ from audit_trail.scene import Trail, build
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg2.extensions import parse_dsn
 
-from spotify_ai_agent_migrations.versions.audit_trail.keys import SigningKey
+from spotify_ai_agent_migrations.versions.core.signing import SigningKey
 from support import Databases, connected
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from spotify_ai_agent_migrations.versions.audit_trail.canonical import Seal
 from spotify_ai_agent_migrations.versions.audit_trail.fault import Kind, Verification
-from spotify_ai_agent_migrations.versions.audit_trail.keys import SigningKey
 from spotify_ai_agent_migrations.versions.audit_trail.run import seal
 from spotify_ai_agent_migrations.versions.audit_trail.verification import verify
+from spotify_ai_agent_migrations.versions.core.signing import SigningKey
 from support import connected
 
 PER_BLOCK = 20

@@ -9,11 +9,11 @@ from audit_trail.scene import PER_BLOCK, Trail, found, kinds
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from spotify_ai_agent_migrations.versions.audit_trail.fault import Kind
-from spotify_ai_agent_migrations.versions.audit_trail.keys import SigningKey
 from spotify_ai_agent_migrations.versions.audit_trail.run import redact, seal
 from spotify_ai_agent_migrations.versions.audit_trail.sinks import FileSink
 from spotify_ai_agent_migrations.versions.audit_trail.verification import verify
 from spotify_ai_agent_migrations.versions.core.errors import DatabaseError
+from spotify_ai_agent_migrations.versions.core.signing import SigningKey
 from support import connected, rows
 
 # Another value for each column of an entry; `xid` and `created_at` by a step, as somebody would who hides one.

@@ -13,10 +13,10 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 from spotify_ai_agent_migrations.versions.audit_trail.canonical import Seal, seal_hash
-from spotify_ai_agent_migrations.versions.audit_trail.keys import SigningKey
 from spotify_ai_agent_migrations.versions.audit_trail.plan import Block, Standing, block_of
 from spotify_ai_agent_migrations.versions.audit_trail.run import redact, seal
 from spotify_ai_agent_migrations.versions.core import embedded
+from spotify_ai_agent_migrations.versions.core.signing import SigningKey
 from support import Databases, client, connected, rows, run
 
 COVERED = """

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 import pytest
 
 from spotify_ai_agent_migrations.versions.audit_trail import run
-from spotify_ai_agent_migrations.versions.audit_trail.keys import SigningKey
 from spotify_ai_agent_migrations.versions.audit_trail.run import Round, seal, seal_every
 from spotify_ai_agent_migrations.versions.core.errors import MigrationError, ServerError, SettingsError
+from spotify_ai_agent_migrations.versions.core.signing import SigningKey
 from support import environment, rows
 
 CUT = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'agentdb audit-trail'"
@@ -94,7 +94,7 @@ def test_a_database_that_nobody_named_ends_it_at_once(key: SigningKey) -> None:
 
 DAEMON = """
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from spotify_ai_agent_migrations.versions.audit_trail.keys import SigningKey
+from spotify_ai_agent_migrations.versions.core.signing import SigningKey
 from spotify_ai_agent_migrations.versions.audit_trail.run import seal_every, stopping
 
 with stopping() as stopped:

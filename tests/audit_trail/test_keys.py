@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from spotify_ai_agent_migrations.versions.audit_trail.keyring import read_keyring
-from spotify_ai_agent_migrations.versions.audit_trail.keys import make_keys, signing_key
+from spotify_ai_agent_migrations.versions.audit_trail.keys import signing_key
 from spotify_ai_agent_migrations.versions.core.errors import FileError, SettingsError
+from spotify_ai_agent_migrations.versions.core.signing import make_keys, read_keyring
 from support import run
 
 
@@ -57,7 +57,7 @@ def test_a_key_that_does_not_fit_on_the_disk_leaves_no_half_of_it(tmp_path: path
         sys.executable,
         "-c",
         "import resource, sys, pathlib; resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))\n"
-        "from spotify_ai_agent_migrations.versions.audit_trail.keys import make_keys\n"
+        "from spotify_ai_agent_migrations.versions.core.signing import make_keys\n"
         "from spotify_ai_agent_migrations.versions.core.errors import FileError\n"
         "try: make_keys(*map(pathlib.Path, sys.argv[1:]))\n"
         "except FileError as error: sys.exit(7 if error.problem.endswith(': File too large') else 8)",

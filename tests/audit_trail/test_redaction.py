@@ -5,9 +5,9 @@ from __future__ import annotations
 import psycopg2
 import pytest
 
-from spotify_ai_agent_migrations.versions.audit_trail.keys import SigningKey
 from spotify_ai_agent_migrations.versions.audit_trail.run import redact, seal
 from spotify_ai_agent_migrations.versions.core.errors import DatabaseError, PrivilegeError
+from spotify_ai_agent_migrations.versions.core.signing import SigningKey
 from support import connected, rows
 
 # What a commitment is computed from; of a redacted entry, what stands for the parts that are gone.

@@ -15,7 +15,6 @@ from psycopg2.extensions import connection as Connection
 
 from spotify_ai_agent_migrations.versions.audit_trail import run, sealing
 from spotify_ai_agent_migrations.versions.audit_trail.canonical import Seal, seal_hash
-from spotify_ai_agent_migrations.versions.audit_trail.keys import SigningKey
 from spotify_ai_agent_migrations.versions.audit_trail.merkle import leaf_hash, root_of
 from spotify_ai_agent_migrations.versions.audit_trail.run import seal, seal_every
 from spotify_ai_agent_migrations.versions.audit_trail.verification import verify
@@ -25,6 +24,7 @@ from spotify_ai_agent_migrations.versions.core.errors import (
     PrivilegeError,
     ServerError,
 )
+from spotify_ai_agent_migrations.versions.core.signing import SigningKey
 from support import connected, rows
 
 UNCOVERED = """

@@ -7,17 +7,15 @@ import os
 import pathlib
 import socket
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from listener import Listener, listening
 from spotify_ai_agent_migrations.versions.audit_trail import sealing
 from spotify_ai_agent_migrations.versions.audit_trail.canonical import Seal
 from spotify_ai_agent_migrations.versions.audit_trail.digest import read_digest
-from spotify_ai_agent_migrations.versions.audit_trail.keys import SigningKey
 from spotify_ai_agent_migrations.versions.audit_trail.run import seal
 from spotify_ai_agent_migrations.versions.audit_trail.sinks import (
     CommandSink,
@@ -28,51 +26,14 @@ from spotify_ai_agent_migrations.versions.audit_trail.sinks import (
     webhook_sink,
 )
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
+from spotify_ai_agent_migrations.versions.core.signing import SigningKey
 from support import rows
-
-
-class Listener(ThreadingHTTPServer):
-    """A web address that says what it is told to, and keeps what it was sent."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        self.answers: list[int] = []
-        self.heard: list[tuple[str, dict[str, str], bytes]] = []
-        self.pause_s = 0.0
-        super().__init__(("127.0.0.1", 0), Answer)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/hooks/secret-path?token=secret-query"
-
-
-class Answer(BaseHTTPRequestHandler):
-    server: Listener
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.heard.append((self.path, dict(self.headers), body))
-        time.sleep(self.server.pause_s)
-        status = self.server.answers.pop(0) if self.server.answers else 204
-        self.send_response(status)
-        self.send_header("Location", self.server.url)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture
 def listener() -> Iterator[Listener]:
-    made = Listener()
-    thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield made
-    made.shutdown()
-    thread.join()
-    made.server_close()
+    with listening() as made:
+        yield made
 
 
 def test_a_file_gets_each_digest_on_a_line_of_its_own_after_one_that_was_cut_off_too(

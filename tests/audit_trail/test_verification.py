@@ -26,10 +26,10 @@ from spotify_ai_agent_migrations.versions.audit_trail.canonical import (
 )
 from spotify_ai_agent_migrations.versions.audit_trail.digest import digest_line
 from spotify_ai_agent_migrations.versions.audit_trail.exporting import verify_export
-from spotify_ai_agent_migrations.versions.audit_trail.keys import SigningKey
 from spotify_ai_agent_migrations.versions.audit_trail.run import seal
 from spotify_ai_agent_migrations.versions.audit_trail.verification import verify
 from spotify_ai_agent_migrations.versions.core.errors import FileError, PrivilegeError, TableError
+from spotify_ai_agent_migrations.versions.core.signing import SigningKey
 from support import Databases, connected, data, rows, run_alembic
 
 WRITERS = 16

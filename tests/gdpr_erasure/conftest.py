@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from gdpr_erasure.erasing import set_keys
 from gdpr_erasure.people import bring_in
 
+from spotify_ai_agent_migrations.versions.core.signing import Keyring
 from support import Databases
 
 
@@ -25,3 +28,9 @@ def entangled(databases: Databases, entangled_template: str) -> Iterator[str]:
     name = databases.create(entangled_template)
     yield databases.url(name)
     databases.drop(name)
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Keyring:
+    """The keys of erasures, named by the environment; what certificates are verified with."""
+    return set_keys(monkeypatch, tmp_path)

@@ -43,6 +43,34 @@ POLICIES = (
     "INSERT INTO retention_policies VALUES ('kept', 'raw', 'at', '30 days', 'delete')",
     "INSERT INTO kept VALUES (now() - interval '33 days')",
 )
+ERASURES = (
+    OPS,
+    "CREATE TABLE ops.erasures (state text, hidden_at timestamptz, swept_at timestamptz)",
+    "INSERT INTO ops.erasures VALUES ('certified', now() - interval '90 days', now() - interval '90 days'),"
+    " ('hidden', now() - interval '1 hour', NULL), ('swept', now() - interval '90 days', now() - interval '1 minute')",
+    "CREATE TABLE ops.backup_policies (name text)",
+    "INSERT INTO ops.backup_policies VALUES ('nightly')",
+)
+NOTICES = (
+    OPS,
+    "CREATE TABLE ops.erasure_notices (recipient text, queued_at timestamptz, outcome text)",
+    "INSERT INTO ops.erasure_notices VALUES ('label', now() - interval '90 days', 'told'), ('label', now(), NULL)",
+)
+REWRITES = (
+    OPS,
+    "CREATE TABLE ops.rewrites (table_name text, erased_at timestamptz, due_at timestamptz, rewritten_at timestamptz)",
+    "CREATE TABLE people (a integer)",
+    "CREATE TABLE clean (a integer)",
+    "INSERT INTO ops.rewrites VALUES ('public.people', now(), now() + interval '9 days', now() - interval '1 hour'),"
+    " ('public.clean', now() - interval '1 hour', now() - interval '1 hour', now()),"
+    " ('public.gone', now() - interval '1 hour', now() - interval '1 hour', NULL)",
+)
+GATE = (
+    OPS,
+    "CREATE TABLE ops.erasure_gate (is_open boolean)",
+    "INSERT INTO ops.erasure_gate VALUES (true)",
+    "CREATE FUNCTION ops.gate_is_open_v1() RETURNS boolean LANGUAGE sql AS 'SELECT is_open FROM ops.erasure_gate'",
+)
 
 FAULTS = (
     (
@@ -118,6 +146,55 @@ FAULTS = (
             "app.retention_overdue", ("INSERT INTO kept VALUES (now() - interval '40 days')",), State.WARNING,
             "policy kept.raw", "kept.raw keeps rows for 10 days longer than it should",
             mended=("DELETE FROM kept WHERE at < now() - interval '39 days'",),
+        ),
+    ),
+    (
+        ERASURES,
+        Fault(
+            "app.erasure_unfinished",
+            ("INSERT INTO ops.erasures VALUES ('hidden', now() - interval '25 hours'), ('erased', now())",),
+            State.WARNING, "erasure hidden", "2 erasures are hidden, the first of them for 25 h",
+            mended=("UPDATE ops.erasures SET state = 'certified' WHERE hidden_at < now() - interval '1 day'",),
+        ),
+    ),
+    (
+        ERASURES,
+        Fault(
+            "app.certificate_missing", ("UPDATE ops.erasures SET swept_at = now() - interval '30 hours' WHERE state = 'swept'",),
+            State.CRITICAL, "erasure swept", "1 erasures have been without a certificate for up to 30 h",
+            mended=("UPDATE ops.erasures SET state = 'certified'",),
+        ),
+    ),
+    (
+        ERASURES,
+        Fault(
+            "app.backups_undeclared", ("DELETE FROM ops.backup_policies",), State.INFO, "table ops.backup_policies",
+            "people were erased, and backup_policies says of no backup how long it is kept",
+            mended=("INSERT INTO ops.backup_policies VALUES ('nightly')",),
+        ),
+    ),
+    (
+        NOTICES,
+        Fault(
+            "app.notice_overdue", ("UPDATE ops.erasure_notices SET queued_at = now() - interval '15 days' WHERE outcome IS NULL",),
+            State.CRITICAL, "recipient label", "1 notices wait for label, the first of them for 15 days",
+            mended=("UPDATE ops.erasure_notices SET outcome = 'told'",),
+        ),
+    ),
+    (
+        REWRITES,
+        Fault(
+            "app.rewrite_wanted", ("UPDATE ops.rewrites SET due_at = now() + interval '2 days'",),
+            State.WARNING, "table public.people", "the files of public.people are to be written anew, in 2 days",
+            mended=("UPDATE ops.rewrites SET rewritten_at = now()",),
+        ),
+    ),
+    (
+        GATE,
+        Fault(
+            "app.gate_closed", ("UPDATE ops.erasure_gate SET is_open = false",), State.CRITICAL, "gate erasures",
+            "the application is kept out until erasures are replayed: agentdb gdpr-erasure replay",
+            mended=("UPDATE ops.erasure_gate SET is_open = true",),
         ),
     ),
 )  # fmt: skip

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from spotify_ai_agent_migrations.versions.audit_trail.exporting import Exported, export, verify_export
 from spotify_ai_agent_migrations.versions.audit_trail.fault import Fault, Kind, Verification
-from spotify_ai_agent_migrations.versions.audit_trail.keys import make_keys, signing_key
+from spotify_ai_agent_migrations.versions.audit_trail.keys import signing_key
 from spotify_ai_agent_migrations.versions.audit_trail.progress import Status, status
 from spotify_ai_agent_migrations.versions.audit_trail.run import Round, redact, seal, seal_every
 from spotify_ai_agent_migrations.versions.audit_trail.verification import verify
+from spotify_ai_agent_migrations.versions.core.signing import make_keys
 
 __all__ = [
     "Exported",

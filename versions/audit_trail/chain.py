@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from spotify_ai_agent_migrations.versions.audit_trail.canonical import NO_SEAL, Seal, seal_hash
 from spotify_ai_agent_migrations.versions.audit_trail.fault import Fault, Kind, about_seal
-from spotify_ai_agent_migrations.versions.audit_trail.keyring import Keyring, is_signed
+from spotify_ai_agent_migrations.versions.core.signing import Keyring, is_signed
 
 
 class Chain:

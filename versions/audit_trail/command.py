@@ -12,7 +12,7 @@ import typer
 from spotify_ai_agent_migrations.versions.audit_trail import run
 from spotify_ai_agent_migrations.versions.audit_trail.exporting import export, verify_export
 from spotify_ai_agent_migrations.versions.audit_trail.fault import Verification
-from spotify_ai_agent_migrations.versions.audit_trail.keys import make_keys, signing_key
+from spotify_ai_agent_migrations.versions.audit_trail.keys import signing_key
 from spotify_ai_agent_migrations.versions.audit_trail.progress import status
 from spotify_ai_agent_migrations.versions.audit_trail.run import Round
 from spotify_ai_agent_migrations.versions.audit_trail.sinks import (
@@ -31,6 +31,7 @@ from spotify_ai_agent_migrations.versions.audit_trail.written import (
     verification_lines,
 )
 from spotify_ai_agent_migrations.versions.core.errors import EXIT_FAILED, EXIT_FINDINGS, MigrationError
+from spotify_ai_agent_migrations.versions.core.signing import make_keys
 
 _EXIT_CODES = (
     "Exit codes: 0 done or whole, 1 refused or failed, 2 usage or settings, 3 the trail has faults (verify)."

@@ -29,7 +29,6 @@ from spotify_ai_agent_migrations.versions.audit_trail.canonical import (
 from spotify_ai_agent_migrations.versions.audit_trail.chain import Chain
 from spotify_ai_agent_migrations.versions.audit_trail.digest import digest_line, read_digests
 from spotify_ai_agent_migrations.versions.audit_trail.fault import Verification, listed
-from spotify_ai_agent_migrations.versions.audit_trail.keyring import read_keyring
 from spotify_ai_agent_migrations.versions.audit_trail.merkle import HASH_BYTES, leaf_hash
 from spotify_ai_agent_migrations.versions.audit_trail.reading import QUERIES, is_current, read_seals, reading
 from spotify_ai_agent_migrations.versions.audit_trail.verification import (
@@ -40,6 +39,7 @@ from spotify_ai_agent_migrations.versions.audit_trail.verification import (
 )
 from spotify_ai_agent_migrations.versions.core.errors import DatabaseError, FileError
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
+from spotify_ai_agent_migrations.versions.core.signing import read_keyring
 
 COLUMNS: Final = (
     "id", "xid", "created_at", "entity_type", "action", "actor_type", "actor_ref", "subject_ref",

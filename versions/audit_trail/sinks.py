@@ -5,12 +5,8 @@ None waits without a bound, and none says why it failed in words that could hold
 
 from __future__ import annotations
 
-import http.client
 import os
 import shlex
-import signal
-import subprocess
-import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,13 +14,11 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, Protocol
-from urllib.parse import urlsplit
 
 from spotify_ai_agent_migrations.versions.audit_trail.keys import KEY
+from spotify_ai_agent_migrations.versions.core import sending
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 
-_NEAR: Final = ("localhost", "127.0.0.1", "::1")
-_SUCCESS: Final = range(200, 300)
 _NAME_DIGITS: Final = 8
 _LINE_END: Final = b"\n"
 
@@ -95,32 +89,14 @@ class CommandSink:
 
     @property
     def _program(self) -> str:
-        return Path(self.arguments[0]).name
+        return sending.program(self.arguments)
 
     def send(self, lines: Sequence[str]) -> Delivery:
         """Start the command with *lines* on its standard input; end it when it takes too long."""
-        try:
-            process = subprocess.Popen(
-                self.arguments,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={name: value for name, value in os.environ.items() if name != KEY},
-                start_new_session=True,
-            )
-        except OSError as error:
-            return Delivery(0, f'"{self._program}" cannot be started: {error.strerror or "no such command"}')
-        try:
-            process.communicate("".join(f"{line}\n" for line in lines).encode(), timeout=self.limit_s)
-        except subprocess.TimeoutExpired:
-            # What it started would otherwise live on, and keep the pipe.
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            return Delivery(0, f'"{self._program}" had not ended after {self.limit_s:g} s')
-        if process.returncode:
-            return Delivery(0, f'"{self._program}" ended with {process.returncode}')
-        return Delivery(len(lines))
+        shown = {name: value for name, value in os.environ.items() if name != KEY}
+        sent = "".join(f"{line}\n" for line in lines).encode()
+        answer = sending.run(self.arguments, sent, limit_s=self.limit_s, environ=shown)
+        return Delivery(0, f'"{self._program}" {answer.problem}') if answer.problem else Delivery(len(lines))
 
 
 @dataclass(frozen=True)
@@ -141,48 +117,18 @@ class WebhookSink:
 
     @property
     def _host(self) -> str:
-        return urlsplit(self.url).hostname or ""
+        return sending.host(self.url)
 
     def send(self, lines: Sequence[str]) -> Delivery:
         """Send *lines* one after the other; what is not sent in time is left for the next call."""
         until = time.monotonic() + self.limit_s
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         for count, line in enumerate(lines):
-            problem = self._posted(line, until - time.monotonic())
-            if problem:
-                return Delivery(count, f'"{self._host}" {problem}')
+            left_s = until - time.monotonic()
+            answer = sending.post(self.url, line.encode(), headers, limit_s=self.limit_s, left_s=left_s)
+            if answer.problem:
+                return Delivery(count, f'"{self._host}" {answer.problem}')
         return Delivery(len(lines))
-
-    def _posted(self, line: str, left_s: float) -> str:
-        """Return what went wrong, or nothing, in time even where a name is not resolved."""
-        told: list[str] = []
-        thread = threading.Thread(target=lambda: told.append(self._post(line, left_s)), daemon=True)
-        if left_s > 0:
-            thread.start()
-            thread.join(left_s)
-        return told[0] if told else self._unanswered()
-
-    def _unanswered(self) -> str:
-        return f"had not answered after {self.limit_s:g} s"
-
-    def _post(self, line: str, left_s: float) -> str:
-        parts = urlsplit(self.url)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        headers = {"Content-Type": "application/json"}
-        if self.token:
-            headers["Authorization"] = f"Bearer {self.token}"
-        try:
-            connection = kind(parts.hostname or "", parts.port, timeout=left_s)
-            try:
-                path = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
-                connection.request("POST", path, line.encode(), headers)
-                status = connection.getresponse().status
-            finally:
-                connection.close()
-        except TimeoutError:
-            return self._unanswered()
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            return f"cannot be reached: {type(error).__name__}"
-        return "" if status in _SUCCESS else f"answered {status}"
 
 
 def command_sink(spoken: str) -> CommandSink:
@@ -208,13 +154,7 @@ def webhook_sink(url: str, *, token: str = "") -> WebhookSink:
     Raises:
         SettingsError: it is none, or what is sent there could be read on the way.
     """
-    try:
-        parts = urlsplit(url)
-        is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _NEAR)
-        is_whole = bool(parts.hostname) and (parts.port or 1) > 0 and parts.username is None
-    except ValueError:
-        is_safe = is_whole = False
-    if not (is_safe and is_whole):
+    if not sending.is_address(url):
         raise SettingsError(
             "the webhook that digests go to is no address that can be used",
             hint="say https://HOST/PATH, without a user; http is for this machine alone",

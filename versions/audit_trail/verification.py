@@ -24,7 +24,6 @@ from spotify_ai_agent_migrations.versions.audit_trail.fault import (
     about_seal,
     listed,
 )
-from spotify_ai_agent_migrations.versions.audit_trail.keyring import Keyring, read_keyring
 from spotify_ai_agent_migrations.versions.audit_trail.reading import (
     QUERIES,
     copy_leaves,
@@ -37,6 +36,7 @@ from spotify_ai_agent_migrations.versions.audit_trail.reading import (
 from spotify_ai_agent_migrations.versions.audit_trail.spans import MOST_ENTRIES, Numbers, Spans, read_spans
 from spotify_ai_agent_migrations.versions.core.errors import FileError, TableError
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
+from spotify_ai_agent_migrations.versions.core.signing import Keyring, read_keyring
 
 _PURPOSE: Final = "agentdb audit-trail verify"
 _RESTORED: Final = "the database was restored since the last seal: `agentdb audit-trail seal` begins an epoch"

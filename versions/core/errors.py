@@ -10,6 +10,7 @@
     ├── DatabaseError         any other statement the server refused
     ├── TableError            a table or column that is not there, or not usable
     ├── SubjectError          a person who is not there, or of whom this cannot be asked
+    ├── ApprovalError         what persons have to approve of first; nothing was changed
     ├── FileError             a file that is missing, empty, not UTF-8 or has a wrong header
     ├── RowError              one row of a file, by line and column, that cannot be loaded
     └── DocumentationError    a page that no longer says what the database says
@@ -82,6 +83,10 @@ class TableError(MigrationError):
 
 class SubjectError(MigrationError):
     """A person who is not there, or of whom this cannot be asked; their number is not in the text."""
+
+
+class ApprovalError(MigrationError):
+    """What persons have to approve of first; nothing was changed."""
 
 
 class FileError(MigrationError):

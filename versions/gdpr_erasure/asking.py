@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import psycopg2
+from psycopg2.extensions import TRANSACTION_STATUS_INTRANS
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.sql import Composable
@@ -46,9 +47,17 @@ def asked(cursor: Cursor, name: str, **values: object) -> list[tuple[Any, ...]]:
 
 
 def accepted(cursor: Cursor, statement: Composable, values: Sequence[object] = ()) -> bool:
-    """Tell whether the server takes the values of *statement*: whether they are of its types at all."""
+    """Tell whether the server takes the values of *statement*: whether they are of its types at all.
+
+    A transaction that the cursor is in goes on, whatever the answer.
+    """
+    begun = cursor.connection.get_transaction_status() == TRANSACTION_STATUS_INTRANS
+    if begun:
+        cursor.execute("SAVEPOINT asking")
     try:
         cursor.execute(statement, values)
     except (psycopg2.DataError, psycopg2.IntegrityError, psycopg2.errors.SyntaxError):
+        if begun:
+            cursor.execute("ROLLBACK TO SAVEPOINT asking")
         return False
     return True

@@ -9,10 +9,14 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Column, Strategy
+from spotify_ai_agent_migrations.versions.gdpr_erasure.paths import is_path
 
 _TEXTS: Final = frozenset({"text", "character varying", "character", "citext", "name"})
 _DOCUMENTS: Final = frozenset({"json", "jsonb"})
 _RANDOM: Final = frozenset({"uuid", "bytea", "bigint", "text"})
+_TIMES: Final = frozenset({"time without time zone", "time with time zone"})
+_NO_NUMBERS: Final = frozenset({"money", "oid"})
+_ADDRESS_BITS: Final = 32
 _STEPS: Final = frozenset({"century", "decade", "year", "quarter", "month", "week", "day"})
 
 
@@ -62,10 +66,14 @@ def _random(shape: Shape, arguments: Mapping[str, Any]) -> str | None:
 
 def _generalised(shape: Shape, arguments: Mapping[str, Any]) -> str | None:
     step = arguments.get("to")
-    if shape.category == "D":
+    is_number = isinstance(step, int) and not isinstance(step, bool) and step > 0
+    if shape.category == "D" and shape.base not in _TIMES:
         fits = step in _STEPS
-    elif shape.category in {"N", "I"}:
-        fits = isinstance(step, int) and not isinstance(step, bool) and step > 0
+    elif shape.category == "N" and shape.base not in _NO_NUMBERS:
+        fits = is_number
+    elif shape.category == "I":
+        # Of IPv4; an address of IPv6 keeps twice as many bits.
+        fits = is_number and step <= _ADDRESS_BITS
     else:
         return f"is to be generalised, which {shape.base} cannot be"
     return None if fits else f"is to be generalised to a step that {shape.base} does not have"
@@ -74,9 +82,11 @@ def _generalised(shape: Shape, arguments: Mapping[str, Any]) -> str | None:
 def _document(shape: Shape, arguments: Mapping[str, Any]) -> str | None:
     if shape.base not in _DOCUMENTS:
         return f"is to lose paths of JSON, and is {shape.base}"
-    paths = arguments.get("paths")
+    paths = arguments.get("keep", arguments.get("paths"))
     listed = isinstance(paths, list) and paths and all(isinstance(path, str) for path in paths)
-    return None if listed else "is to lose paths of JSON, and none are listed"
+    if not listed:
+        return "is to lose paths of JSON, and none are listed"
+    return None if all(map(is_path, paths)) else "is to lose paths of JSON, and one of them is no path"
 
 
 def _pseudonym(shape: Shape, arguments: Mapping[str, Any]) -> str | None:
@@ -86,9 +96,19 @@ def _pseudonym(shape: Shape, arguments: Mapping[str, Any]) -> str | None:
 
 
 def _redacted(shape: Shape, arguments: Mapping[str, Any]) -> str | None:
-    del arguments
+    if shape.base == "tsvector":
+        # What was indexed is indexed again, from what is left of the texts.
+        listed = arguments.get("from")
+        fits = isinstance(listed, list) and bool(listed) and all(isinstance(one, str) for one in listed)
+        return None if fits else "is to be made again, and the columns it is made from are not listed"
     fits = shape.base in _TEXTS or shape.base in _DOCUMENTS or shape.category in {"A", "N"}
     return None if fits else f"is to be redacted, which {shape.base} cannot be"
+
+
+def _shredded(shape: Shape, arguments: Mapping[str, Any]) -> str | None:
+    del arguments
+    fits = shape.base == "bytea"
+    return None if fits else f"is to be encrypted with a key of the person, which {shape.base} cannot be"
 
 
 _JUDGES: Final[Mapping[Strategy, Callable[[Shape, Mapping[str, Any]], str | None]]] = MappingProxyType(
@@ -100,5 +120,6 @@ _JUDGES: Final[Mapping[Strategy, Callable[[Shape, Mapping[str, Any]], str | None
         Strategy.JSON: _document,
         Strategy.PSEUDONYM: _pseudonym,
         Strategy.REDACT: _redacted,
+        Strategy.SHRED: _shredded,
     }
 )

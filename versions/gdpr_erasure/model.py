@@ -23,6 +23,7 @@ class Strategy(str, Enum):
     PSEUDONYM = "pseudonym"
     JSON = "json"
     REDACT = "redact"
+    SHRED = "shred"
     KEEP = "keep"
 
 

@@ -133,11 +133,12 @@ def _identifiers(
             continue
         for column in catalogue.columns_of(reach.name):
             if column.class_ in _KNOWN_BY and column.people == "users" and (reach.name, column.name) in text:
-                found += _values(cursor, owned, column.name, subject)
+                found += texts_of(cursor, owned, column.name, subject)
     return found
 
 
-def _values(cursor: Cursor, reach: Reach, column: str, subject: int) -> list[str]:
+def texts_of(cursor: Cursor, reach: Reach, column: str, subject: object) -> list[str]:
+    """Return the texts of a column in the rows of *subject*: a number, or what stands for it."""
     statement = SQL(STATEMENTS["identifiers"]).format(
         column=Escaped(Identifier(column)),
         source=source_of(reach),

@@ -73,7 +73,7 @@ def _way(reach: Reach, way: Way, alias: str, prefix: str) -> Composable:
     return SQL("EXISTS (SELECT FROM {table} AS {parent} WHERE {joined} AND {above})").format(
         table=Escaped(identifier(edge.to_table)),
         parent=_name(parent),
-        joined=_joined(edge, alias, parent),
+        joined=joined(edge, alias, parent),
         above=_way(reach, tuple(before), parent, prefix),
     )
 
@@ -98,7 +98,7 @@ def _bearer(reach: Reach, way: Sequence[Edge]) -> str | None:
     return column
 
 
-def _joined(edge: Edge, child: str, parent: str) -> Composable:
+def joined(edge: Edge, child: str, parent: str) -> Composable:
     """Return the condition that a row *child* names the row *parent*."""
     named = [_names(edge, _name(child, here), _name(parent, there)) for here, there in edge.pairs]
     return _and([*named, *_told(edge, child)])
@@ -153,7 +153,7 @@ def _below(reach: Reach, loop: Edge) -> Composable:
         table=Escaped(identifier(reach.name)),
         found=_or([_way(reach, way, base, f"{base}_{n}") for n, way in enumerate(reach.ways)]),
         below=_columns("subject_child", loop.to_columns),
-        joined=_joined(loop, "subject_child", "subject_tree"),
+        joined=joined(loop, "subject_child", "subject_tree"),
         tree=_columns("subject_tree", loop.to_columns),
     )
 

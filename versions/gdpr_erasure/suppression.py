@@ -15,20 +15,15 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 
-KEY: Final = "SUPPRESSION_KEY"
-KEY_FILE: Final = "SUPPRESSION_KEY_FILE"
 _DOMAIN: Final = b"agentdb suppression 1\x00"
 _LEAST_BYTES: Final = 32
 _NUMBER: Final = re.compile(r"\+?[0-9][0-9 ()./-]{5,}")
-_HINT: Final = (
-    f"set {KEY_FILE} to a file, or {KEY}, with at least 64 hexadecimal digits, the newest key first: "
-    'python -c "import secrets; print(secrets.token_hex(32))"'
-)
 
 
 def normalised(identifier: str) -> str:
@@ -70,6 +65,63 @@ def key_id(key: bytes) -> str:
     return hashlib.sha256(b"agentdb suppression key 1\x00" + key).hexdigest()[:16]
 
 
+@dataclass(frozen=True)
+class HashKeys:
+    """Where the keys of one kind are named: a file with one a line, or the keys themselves.
+
+    hashed: what they hash, or do what *verb* says with. The first is the one to write with; the others know
+    again what was written before it, for no hash can be made anew with another key.
+    """
+
+    file_setting: str
+    setting: str
+    hashed: str
+    verb: str = "hash"
+
+    def read(self, environ: Mapping[str, str]) -> tuple[bytes, ...]:
+        """Return the keys, the newest first.
+
+        Raises:
+            SettingsError: there is none, or one is shorter than 32 bytes.
+        """
+        keys = tuple(self._key(line) for line in self._written(environ).split())
+        if not keys:
+            raise SettingsError(f"there is no key to {self.verb} {self.hashed} with", hint=self._hint)
+        return keys
+
+    @property
+    def _hint(self) -> str:
+        return (
+            f"set {self.file_setting} to a file, or {self.setting}, with at least 64 hexadecimal digits, the "
+            'newest key first: python -c "import secrets; print(secrets.token_hex(32))"'
+        )
+
+    def _written(self, environ: Mapping[str, str]) -> str:
+        path = environ.get(self.file_setting)
+        if not path:
+            return environ.get(self.setting, "").replace(",", " ")
+        try:
+            return Path(path).read_text(encoding="ascii")
+        except (OSError, UnicodeError) as unreadable:
+            raise SettingsError(
+                f'"{path}" cannot be read ({self.file_setting})', hint=self._hint
+            ) from unreadable
+
+    def _key(self, written: str) -> bytes:
+        with suppress(ValueError):
+            key = bytes.fromhex(written)
+            if len(key) >= _LEAST_BYTES:
+                return key
+        raise SettingsError(
+            f"a key to {self.verb} {self.hashed} with is not hexadecimal, or shorter than "
+            f"{_LEAST_BYTES} bytes",
+            hint=self._hint,
+        )
+
+
+_KEYS: Final = HashKeys("SUPPRESSION_KEY_FILE", "SUPPRESSION_KEY", "addresses")
+
+
 def read_keys(environ: Mapping[str, str] | None = None) -> tuple[bytes, ...]:
     """Return the keys, the one to write with first; the others know again what was written before it.
 
@@ -79,28 +131,4 @@ def read_keys(environ: Mapping[str, str] | None = None) -> tuple[bytes, ...]:
     Raises:
         SettingsError: there is none, or one is shorter than 32 bytes.
     """
-    process = os.environ if environ is None else environ
-    keys = tuple(_key(line) for line in _written(process).split())
-    if not keys:
-        raise SettingsError("there is no key to hash addresses with", hint=_HINT)
-    return keys
-
-
-def _written(environ: Mapping[str, str]) -> str:
-    path = environ.get(KEY_FILE)
-    if not path:
-        return environ.get(KEY, "").replace(",", " ")
-    try:
-        return Path(path).read_text(encoding="ascii")
-    except (OSError, UnicodeError) as unreadable:
-        raise SettingsError(f'"{path}" cannot be read ({KEY_FILE})', hint=_HINT) from unreadable
-
-
-def _key(written: str) -> bytes:
-    with suppress(ValueError):
-        key = bytes.fromhex(written)
-        if len(key) >= _LEAST_BYTES:
-            return key
-    raise SettingsError(
-        f"a key to hash addresses with is not hexadecimal, or shorter than {_LEAST_BYTES} bytes", hint=_HINT
-    )
+    return _KEYS.read(os.environ if environ is None else environ)

@@ -46,4 +46,40 @@ DUTIES: Final = (
         "{name} keeps rows for {days} days longer than it should",
         warning=7, critical=31, unit="days", table="public.retention_policies", probed=True, needs=READ,
     ),
+    Check(
+        "app.erasure_unfinished", "erasures of people that were begun and have not come to their end",
+        "The person is told that nothing is left, and something may be.",
+        "{open} erasures are {name}, the first of them for {hours} h",
+        warning=24, critical=168, unit="hours", table="ops.erasures", roles=PRIMARY,
+    ),
+    Check(
+        "app.certificate_missing", "erasures of which nothing is left, and nothing proves it",
+        "What cannot be shown was not done, before an authority.",
+        "{open} erasures have been without a certificate for up to {hours} h",
+        warning=1, critical=24, unit="hours", table="ops.erasures", roles=PRIMARY,
+    ),
+    Check(
+        "app.notice_overdue", "recipients who were not told of an erasure",
+        "Whoever was given the data has to be told that it was erased: GDPR, article 19.",
+        "{open} notices wait for {name}, the first of them for {days} days",
+        warning=3, critical=14, unit="days", table="ops.erasure_notices", roles=PRIMARY,
+    ),
+    Check(
+        "app.rewrite_wanted", "files that hold what was erased",
+        "A row that is deleted stays in its file until that is written anew, and in every copy of the file.",
+        "the files of {schema}.{name} are to be written anew, in {days} days",
+        warning=7, critical=0, falling=True, unit="days", table="ops.rewrites", roles=PRIMARY,
+    ),
+    Check(
+        "app.gate_closed", "a database that was restored, and lets nobody in",
+        "Whoever was erased since the backup is there again, until the ledger is replayed.",
+        "the application is kept out until erasures are replayed: agentdb gdpr-erasure replay",
+        table="ops.erasure_gate", roles=PRIMARY,
+    ),
+    Check(
+        "app.backups_undeclared", "backups that nobody has declared",
+        "A certificate cannot say when the last copy of what was erased ends: GDPR, article 12(1).",
+        "people were erased, and {name} says of no backup how long it is kept",
+        table="ops.backup_policies", roles=PRIMARY,
+    ),
 )  # fmt: skip

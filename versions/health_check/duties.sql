@@ -127,3 +127,55 @@ SELECT 'policy', NULL::text, pg_catalog.format('%%s.%%s', policy.table_name, pol
               AND pg_catalog.has_schema_privilege(class.relnamespace, 'USAGE')
               AND NOT pg_catalog.row_security_active(class.oid) AS is_direct) AS may
  WHERE policy.action = 'delete' AND class.relkind = 'r';
+
+-- app_erasure_unfinished --
+-- Erasures that have stopped on their way, by how far they came: what continues them is agentdb gdpr-erasure work.
+SELECT 'erasure', NULL, erasure.state, max(since.hours), NULL,
+       pg_catalog.jsonb_build_object('open', count(*), 'hours', max(since.hours)::bigint), NULL::text[]
+  FROM ops.erasures AS erasure
+ CROSS JOIN LATERAL (
+       SELECT pg_catalog.date_part('epoch', pg_catalog.now() - erasure.hidden_at) / 3600 AS hours) AS since
+ WHERE erasure.state IN ('hidden', 'erased')
+ GROUP BY erasure.state;
+
+-- app_certificate_missing --
+-- Those that came to the end but for their certificate: for as long as its key is not there, for example.
+SELECT 'erasure', NULL, 'swept', max(since.hours), NULL,
+       pg_catalog.jsonb_build_object('open', count(*), 'hours', max(since.hours)::bigint), NULL::text[]
+  FROM ops.erasures AS erasure
+ CROSS JOIN LATERAL (
+       SELECT pg_catalog.date_part('epoch', pg_catalog.now() - erasure.swept_at) / 3600 AS hours) AS since
+ WHERE erasure.state = 'swept'
+HAVING count(*) > 0;
+
+-- app_notice_overdue --
+-- Who has to be told of erasures and has not been, and since when.
+SELECT 'recipient', NULL, notice.recipient, max(since.days), NULL,
+       pg_catalog.jsonb_build_object('open', count(*), 'days', max(since.days)::bigint), NULL::text[]
+  FROM ops.erasure_notices AS notice
+ CROSS JOIN LATERAL (
+       SELECT pg_catalog.date_part('epoch', pg_catalog.now() - notice.queued_at) / 86400 AS days) AS since
+ WHERE notice.outcome IS NULL
+ GROUP BY notice.recipient;
+
+-- app_rewrite_wanted --
+-- Tables whose files hold what was erased, and until when they are to be written anew: agentdb gdpr-erasure residue.
+SELECT 'table', namespace.nspname, class.relname, due.days, NULL,
+       pg_catalog.jsonb_build_object('days', due.days::bigint), NULL::text[]
+  FROM ops.rewrites AS wanted
+  JOIN pg_catalog.pg_class AS class ON class.oid = pg_catalog.to_regclass(wanted.table_name)
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ CROSS JOIN LATERAL (
+       SELECT pg_catalog.date_part('epoch', wanted.due_at - pg_catalog.now()) / 86400 AS days) AS due
+ WHERE wanted.rewritten_at IS NULL OR wanted.rewritten_at <= wanted.erased_at;
+
+-- app_gate_closed --
+-- Whether the application is kept out, as behind a restore.
+SELECT 'gate', NULL, 'erasures', NULL::float8, 'critical', '{}'::jsonb, NULL::text[]
+ WHERE NOT ops.gate_is_open_v1();
+
+-- app_backups_undeclared --
+-- Where somebody was erased, and nothing says how long backups are kept.
+SELECT 'table', 'ops', 'backup_policies', NULL::float8, 'info', '{}'::jsonb, NULL::text[]
+ WHERE EXISTS (SELECT FROM ops.erasures AS erasure WHERE erasure.state = 'certified')
+   AND NOT EXISTS (SELECT FROM ops.backup_policies AS policy);

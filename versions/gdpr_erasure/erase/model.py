@@ -54,6 +54,7 @@ class Step:
     is read, of which `cost_rows` tells how many rows it has. lock: what it takes, and for how long.
     statement: does one batch, with the parameters `subject`, `most` (rows) and `after` (key of the last row
     done, JSON, or None), and returns one row: how many it did, and the key of the last, None when it is over.
+    whole: does all of them at once, with the parameter `subject`, and returns such a row too.
     left: counts the rows that are still to be done, with the parameter `subject`.
     """
 
@@ -66,6 +67,7 @@ class Step:
     cost_rows: int
     lock: str
     statement: str = field(compare=False, repr=False)
+    whole: str = field(compare=False, repr=False)
     left: str = field(compare=False, repr=False)
 
 

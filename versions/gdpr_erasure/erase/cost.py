@@ -1,0 +1,65 @@
+"""Ask the server how it would find rows: by an index, or by reading a whole table. Reads no row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.sql import SQL
+
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase import statements
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.statements import Work
+from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import source_of
+
+# What a statement asks of holds and of what is sought is small, whoever is erased.
+_SMALL: Final = frozenset({"legal_holds", "subject_sought", "erasure_secrets", "erasures"})
+_SCANS: Final = frozenset({"Seq Scan", "Sample Scan", "Foreign Scan"})
+_INDEXED: Final = frozenset({"Index Scan", "Index Only Scan", "Bitmap Index Scan"})
+
+
+@contextmanager
+def without_scans(cursor: Cursor) -> Iterator[None]:
+    """Let the server read a whole table only where nothing else is possible, in the block."""
+    cursor.execute("SET enable_seqscan = off")
+    try:
+        yield
+    finally:
+        cursor.execute("RESET enable_seqscan")
+
+
+def by_index(cursor: Cursor, work: Work) -> bool:
+    """Tell whether the rows are found by indexes; asked within `without_scans`.
+
+    It is asked with a number that is nobody's, for the server may keep the words of EXPLAIN.
+    """
+    condition = statements.rows(work, with_chance=False)
+    plan = _explained(cursor, SQL("SELECT FROM {} WHERE {}").format(source_of(work.reach), condition))
+    return all(_is_indexed(node) for node in _nodes(plan))
+
+
+def table_rows(cursor: Cursor, work: Work) -> int:
+    """Return how many rows the server thinks the whole table has."""
+    plan = _explained(cursor, SQL("SELECT FROM {}").format(source_of(work.reach)))
+    return int(plan["Plan Rows"])
+
+
+def _explained(cursor: Cursor, statement: Any) -> Mapping[str, Any]:  # noqa: ANN401  (a composed statement)
+    cursor.execute(SQL("EXPLAIN (FORMAT JSON) {}").format(statement), {"subject": 0})
+    ((found,),) = cursor.fetchall()
+    plan: Mapping[str, Any] = found[0]["Plan"]
+    return plan
+
+
+def _nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from _nodes(below)
+
+
+def _is_indexed(node: Mapping[str, Any]) -> bool:
+    kind = node["Node Type"]
+    if node.get("Relation Name") in _SMALL or kind not in _SCANS | _INDEXED:
+        return True
+    return kind in _INDEXED and "Index Cond" in node

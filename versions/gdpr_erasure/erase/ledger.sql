@@ -1,0 +1,52 @@
+-- What the ledger outside the database is written from, and what a database is compared with it by.
+
+-- entry_of_ledger --
+-- What the ledger says of one erasure; an instant as microseconds, which no setting writes otherwise.
+SELECT erasure.id::text,
+       erasure.completes::text,
+       erasure.subject_id,
+       (extract(epoch FROM erasure.subject_created_at) * 1000000)::int8,
+       erasure.reason,
+       erasure.requested_at
+  FROM ops.erasures AS erasure
+ WHERE erasure.id = %(erasure)s::uuid;
+
+-- entries_of_ledger --
+-- All erasures, in the order in which they began, and whether they have ended.
+SELECT erasure.id::text,
+       erasure.completes::text,
+       erasure.subject_id,
+       (extract(epoch FROM erasure.subject_created_at) * 1000000)::int8,
+       erasure.reason,
+       erasure.requested_at,
+       erasure.hidden_at,
+       erasure.swept_at
+  FROM ops.erasures AS erasure
+ ORDER BY erasure.hidden_at, erasure.id;
+
+-- people_by_registration --
+-- Whoever could be in a ledger: everybody who registered before its last line, but those who are erased here.
+SELECT person.id,
+       (extract(epoch FROM person.created_at) * 1000000)::int8
+  FROM public.users AS person
+ WHERE isfinite(person.created_at)
+   AND person.created_at < %(before)s;
+
+-- erased_here --
+-- People of whom this database knows that they are being erased or were.
+SELECT erasure.subject_id,
+       (extract(epoch FROM erasure.subject_created_at) * 1000000)::int8
+  FROM ops.erasures AS erasure
+ WHERE erasure.completes IS NULL;
+
+-- begin_again --
+-- Numbers of transactions from before a restore mean nothing here.
+SELECT ops.begin_again_v1();
+
+-- gate_is_open --
+-- Whether nobody who was erased can have come back.
+SELECT ops.gate_is_open_v1();
+
+-- open_gate --
+-- Let the application in again.
+SELECT ops.open_gate_v1(%(ledger)s::bytea, %(erased)s::int8);

@@ -1,0 +1,246 @@
+"""Plan an erasure: read the catalogue and the tables, and say what becomes of every value of a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.sql import SQL, Composable, Identifier
+
+from spotify_ai_agent_migrations.versions.core.errors import SettingsError, SubjectError
+from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
+from spotify_ai_agent_migrations.versions.core.signing import SigningKey
+from spotify_ai_agent_migrations.versions.gdpr_erasure.catalogue import read_catalogue
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase import cost, refusals, statements
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.cycles import Broken, broken, without
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.identifiers import (
+    SUBJECT,
+    name_subject,
+    remember,
+)
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keeping import (
+    Spare,
+    holds,
+    kept_by_catalogue,
+    kept_by_holds,
+    keyed,
+    of_table,
+    rules,
+)
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keys import keys_for
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import Action, Kept, Refusal, Step
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.ordering import ordered
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.parts import (
+    Known,
+    Part,
+    deleted,
+    is_trail,
+    parts,
+    personal,
+)
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import ErasurePlan
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import eraser, once
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import STATEMENTS, live_columns
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.statements import Work, located
+from spotify_ai_agent_migrations.versions.gdpr_erasure.export.reading import checked_subject
+from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach, reached
+from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Edge, Strategy
+from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import identifier, source_of
+
+_LOCK: Final = "ROW EXCLUSIVE on the table and the locks of a change on its rows, until the transaction ends"
+
+
+def plan_erasure(
+    user_id: int, url: str | None = None, *, key: SigningKey | Path | str | None = None
+) -> ErasurePlan:
+    """Return what `erase_user` would do, as things are; it changes nothing.
+
+    It is signed where a key is named: by *key*, or as certificates are. Given to `erase_user`, nothing else
+    is done than what it says. Locks: ACCESS SHARE; reads what it counts, some tables as a whole (`by_index`).
+
+    Raises:
+        SubjectError: there is no such person.
+        PrivilegeError: the login may not act as the eraser.
+    """
+    subject = checked_subject(user_id)
+    with eraser(url) as connection:
+        plan = once(connection, lambda cursor: planned(cursor, subject))
+    try:
+        return plan.signed(keys_for(resolve_settings(url), key=key).signing)
+    except SettingsError:
+        if key is not None:
+            raise
+        return plan
+
+
+def planned(
+    cursor: Cursor, subject: int, *, completes: UUID | None = None, at: datetime | None = None
+) -> ErasurePlan:
+    """Return what an erasure of *subject* does, as things are, in the transaction of *cursor*.
+
+    completes: the erasure that left something, where this one is to complete it. at: when it began; what is
+        held then is held until its end. Without, it is not begun.
+    Locks: ACCESS SHARE on catalogs and on the tables that rows are counted of. Writes: what the person is
+        known by, into temporary tables of the session, where it has to be taken out of texts.
+
+    Raises:
+        SubjectError: there is no such person.
+    """
+    del completes
+    name_subject(cursor, subject)
+    catalogue = read_catalogue(cursor)
+    reaches = tuple(reach for reach in reached(catalogue) if reach.table.kind != "m")
+    whole = Known(catalogue, reaches, live_columns(cursor), holds(cursor, at))
+    _refuse_nobody(cursor, whole)
+    found = _broken(cursor, whole)
+    known = _without(whole, found)
+    done = _in_order(known, parts(known))
+    if any(part.work.is_early for part in done):
+        remember(cursor, subject)
+    steps = _steps(cursor, done)
+    return ErasurePlan(
+        subject,
+        steps,
+        tuple(_kept(cursor, known, done)),
+        _derived(cursor, [part.work for part in done]),
+        tuple(dict.fromkeys((*found.refusals, *_refusals(cursor, known, done)))),
+        tuple(dict.fromkeys(_warnings(steps, done))),
+        is_deferred=found.is_deferred,
+    )
+
+
+def _refuse_nobody(cursor: Cursor, known: Known) -> None:
+    people = known.reaches[0]
+    statement = SQL(STATEMENTS["person"]).format(
+        table=identifier(people.name), key=Identifier(people.subject_key)
+    )
+    cursor.execute(statement)
+    if cursor.fetchone() != (True,):
+        raise SubjectError("there is no such person", hint="name somebody who is there, by their number")
+
+
+def _broken(cursor: Cursor, known: Known) -> Broken:
+    """Return where cycles of tables are broken: where no row of the person is lost sight of by it."""
+
+    def is_lossless(edges: tuple[Edge, ...]) -> bool:
+        pairs = [(reach, without(reach, edges)) for reach in known.reaches]
+        return not any(_lost(cursor, whole, rest) for whole, rest in pairs if rest.ways != whole.ways)
+
+    return broken(known.catalogue.edges, deleted(known), known.live, is_lossless=is_lossless)
+
+
+def _lost(cursor: Cursor, whole: Reach, rest: Reach) -> int:
+    """Return how many rows are reached by no way but those that *rest* lacks."""
+    unseen = SQL("({}) IS NOT TRUE").format(located(rest)) if rest.ways else SQL("true")
+    return _count(cursor, whole, SQL("{} AND {}").format(located(whole), unseen))
+
+
+def _without(known: Known, found: Broken) -> Known:
+    kept = tuple(edge for edge in known.catalogue.edges if edge not in found.edges)
+    ways = tuple(without(reach, found.edges) for reach in known.reaches)
+    return replace(
+        known,
+        catalogue=replace(known.catalogue, edges=kept),
+        reaches=tuple(reach for reach in ways if reach.ways),
+        let_go=found.nulled,
+    )
+
+
+def _in_order(known: Known, found: Sequence[Part]) -> tuple[Part, ...]:
+    """Return the parts in the order in which they can be done; what others destroy the means of, first."""
+    worked = {part.work.reach.name for part in found}
+    gone = {part.work.reach.name for part in found if part.work.action is Action.DELETE}
+    names = ordered(known.catalogue, known.reaches, worked, gone)
+    order = {name: place for place, name in enumerate(names)}
+    return tuple(
+        sorted(
+            found,
+            key=lambda one: (not one.work.is_early, not one.work.lets_go, order[one.work.reach.name]),
+        )
+    )
+
+
+def _steps(cursor: Cursor, found: Sequence[Part]) -> tuple[Step, ...]:
+    with cost.without_scans(cursor):
+        indexed = [cost.by_index(cursor, part.work) for part in found]
+    return tuple(
+        _step(cursor, position, part, by_index=by_index)
+        for position, (part, by_index) in enumerate(zip(found, indexed, strict=True), 1)
+    )
+
+
+def _step(cursor: Cursor, position: int, part: Part, *, by_index: bool) -> Step:
+    work = part.work
+    rows = _count(cursor, work.reach, statements.rows(work, with_chance=False))
+    return Step(
+        position,
+        work.reach.name,
+        work.action,
+        part.columns,
+        rows=rows,
+        by_index=by_index,
+        cost_rows=rows if by_index else cost.table_rows(cursor, work),
+        lock=_LOCK,
+        statement=statements.batch(work, cursor),
+        whole=statements.whole(work, cursor),
+        left=statements.left(work, cursor),
+    )
+
+
+def _count(cursor: Cursor, reach: Reach, rows: Composable) -> int:
+    counting = SQL(STATEMENTS["left"]).format(source=source_of(reach), rows=rows)
+    cursor.execute(counting, {"subject": SUBJECT})
+    ((count,),) = cursor.fetchall()
+    return int(count)
+
+
+def _kept(cursor: Cursor, known: Known, found: Sequence[Part]) -> Iterator[Kept]:
+    """Yield what stays of the person: what the catalogue keeps, and what holds keep."""
+    gone = {part.work.reach.name: part for part in found if part.work.action is Action.DELETE}
+    kept_for = rules(cursor)
+    for reach in known.reaches:
+        columns, owned = personal(known.catalogue, reach.name), reach.owned()
+        if owned is None or not columns:
+            continue
+        if reach.name not in gone:
+            yield from kept_by_catalogue(cursor, owned, columns, kept_for)
+        if not is_trail(reach):
+            part = gone.get(reach.name)
+            spared = part.spared if part else _spared(known, owned)
+            yield from kept_by_holds(cursor, owned, columns, spared)
+
+
+def _spared(known: Known, reach: Reach) -> tuple[Spare, ...]:
+    return tuple(Spare(one, keyed(one, reach.name)) for one in of_table(known.held, reach))
+
+
+def _derived(cursor: Cursor, works: Sequence[Work]) -> tuple[str, ...]:
+    cursor.execute(STATEMENTS["derived"], {"tables": sorted({work.reach.name for work in works})})
+    return tuple(name for (name,) in cursor.fetchall())
+
+
+def _refusals(cursor: Cursor, known: Known, found: Sequence[Part]) -> Iterator[Refusal]:
+    yield from refusals.of_catalogue(known.catalogue, known.live, known.reaches)
+    yield from refusals.of_rights(cursor, [part.work for part in found])
+    yield from refusals.of_columns(cursor, known.catalogue, found)
+    yield from refusals.of_keys(known, found)
+    yield from refusals.of_objects(cursor, found)
+
+
+def _warnings(steps: Sequence[Step], found: Sequence[Part]) -> Iterator[str]:
+    """Yield what takes long, and what nobody can prove."""
+    for step in steps:
+        if not step.by_index:
+            yield f'all of "{step.table}" is read, about {step.cost_rows} rows: no index leads to a person'
+    for part in found:
+        name = part.work.reach.name
+        if part.work.is_at_once:
+            yield f'rows of "{name}" are deleted all at once, for they name each other'
+        for column in part.changed:
+            if column.strategy is Strategy.REDACT:
+                yield f'"{name}.{column.name}" may say of the person what they are not known by'

@@ -1,0 +1,157 @@
+"""Say at plan time what cannot be done, so that no erasure ends in the middle."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.sql import SQL, Identifier
+
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.identifiers import SUBJECT
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keeping import of_table
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import Action, Refusal
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.parts import Known, Part
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import STATEMENTS, Live
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.statements import Work, located
+from spotify_ai_agent_migrations.versions.gdpr_erasure.fitting import misfits
+from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach, unreached
+from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Catalogue, Column, Edge, Strategy
+from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import Escaped, identifier, source_of
+from spotify_ai_agent_migrations.versions.gdpr_erasure.refusing import refused
+
+_QUARANTINE: Final = re.compile(r"rollback_[0-9a-f]{12}")
+_CHECK: Final = "agentdb gdpr-erasure check tells how to classify it"
+_STRATEGY: Final = "choose another strategy: ops.classify_column_v1"
+
+
+def of_catalogue(
+    catalogue: Catalogue, live: Mapping[str, Mapping[str, Live]], reaches: Sequence[Reach]
+) -> Iterator[Refusal]:
+    """Yield the columns nobody has classified, and the tables that no way leads to."""
+    known = {(one.table_name, one.name) for one in catalogue.columns}
+    for table in catalogue.tables:
+        if _QUARANTINE.fullmatch(table.schema):
+            yield Refusal(
+                table.name,
+                "is kept by a rollback, beside the catalogue",
+                "agentdb rollback restore, or agentdb rollback purge: agentdb rollback list names it",
+            )
+            continue
+        for name in live.get(table.name, ()):
+            if (table.name, name) not in known:
+                yield Refusal(f"{table.name}.{name}", "is not in the catalogue", _CHECK)
+    for name in unreached(catalogue, reaches):
+        yield Refusal(
+            name,
+            "holds personal data, and nothing leads to it from a person",
+            "add a foreign key, or declare an edge in ops.personal_edges",
+        )
+
+
+def of_columns(cursor: Cursor, catalogue: Catalogue, parts: Sequence[Part]) -> Iterator[Refusal]:
+    """Yield the columns that cannot become what their strategies say, by their types, checks and keys."""
+    changed = [(part.work, column) for part in parts for column in part.changed]
+    for work, column in changed:
+        yield from _of_column(work, column, f"{work.reach.name}.{column.name}")
+    columns = {(column.table_name, column.name): column for _, column in changed}
+    told = replace(catalogue, columns=tuple(columns.values()))
+    for finding in refused(cursor, told):
+        yield Refusal(finding.place, finding.problem, finding.hint)
+
+
+def _of_column(work: Work, column: Column, place: str) -> Iterator[Refusal]:
+    live = work.live[column.name]
+    for problem in misfits(column, live.shape):
+        yield Refusal(place, problem, _STRATEGY)
+    if column.strategy is Strategy.RANDOM and not work.key:
+        yield Refusal(place, "is to be random, in a table without a primary key", _STRATEGY)
+    if live.is_filled:
+        yield Refusal(place, "is filled by the server, and cannot be changed", _STRATEGY)
+    named = {name for way in work.reach.ways for edge in way[-1:] for name in edge.from_columns}
+    if column.name in work.key and column.strategy is Strategy.RANDOM and column.name not in named:
+        yield Refusal(place, "is to be random, and its row is told from others by it", _STRATEGY)
+
+
+def of_keys(known: Known, parts: Sequence[Part]) -> Iterator[Refusal]:
+    """Yield the foreign keys by which a deletion would fail, or take rows along that are not to go."""
+    deleted = {part.work.reach.name for part in parts if part.work.action is Action.DELETE}
+    changed = {(part.work.reach.name, column.name) for part in parts for column in part.changed}
+    held = {reach.name for reach in known.reaches if of_table(known.held, reach)}
+    for edge in known.catalogue.edges:
+        if edge.constraint is None or edge.to_table not in deleted or edge.from_table in deleted:
+            continue
+        let_go = any((edge.from_table, name) in changed for name in edge.from_columns)
+        is_nothing = edge.own_columns == () and edge.on_delete.startswith("SET")
+        # What a hold keeps keeps the rows that it names.
+        if let_go or is_nothing or edge.from_table in held:
+            continue
+        hint = f'choose another strategy for "{edge.from_table}" or for "{edge.to_table}"'
+        yield Refusal(edge.from_table, _taken(edge), hint)
+
+
+def _taken(edge: Edge) -> str:
+    if edge.on_delete == "CASCADE":
+        return f'would lose rows that are kept with rows of "{edge.to_table}", by "{edge.constraint}"'
+    if edge.on_delete.startswith("SET"):
+        return f'would be changed where it is kept with rows of "{edge.to_table}", by "{edge.constraint}"'
+    return f'names rows of "{edge.to_table}" that are to be deleted, by "{edge.constraint}"'
+
+
+def of_rights(cursor: Cursor, works: Sequence[Work]) -> Iterator[Refusal]:
+    """Yield what the role at work may not do, and what row security would hide from it."""
+    cursor.execute(
+        STATEMENTS["rights"],
+        {
+            "tables": [work.reach.name for work in works],
+            "actions": [work.action.value.upper() for work in works],
+            "columns": [json.dumps([one.column for one in work.changes]) for work in works],
+            "asked": [json.dumps(sorted(_asked(work))) for work in works],
+        },
+    )
+    answers = cursor.fetchall()
+    cursor.execute("SELECT current_user")
+    ((role,),) = cursor.fetchall()
+    for work, (name, reads, writes, hides, appends, cannot) in zip(works, answers, strict=True):
+        action = work.action.value.upper()
+        missing = [one for one, has in (("SELECT", reads), (action, writes)) if not has]
+        if missing:
+            grant = SQL("GRANT {} ON {} TO {}").format(
+                SQL(", ").join(map(SQL, missing)), identifier(name), Identifier(role)
+            )
+            yield Refusal(name, "may not be written to by who erases", grant.as_string(cursor))
+        if hides:
+            alter = SQL("ALTER ROLE {} BYPASSRLS").format(Identifier(role)).as_string(cursor)
+            yield Refusal(name, "has row security, which would hide rows from who erases", alter)
+        if appends:
+            yield Refusal(name, "is append-only, and its strategies change it", _STRATEGY)
+        if cannot:
+            yield Refusal(name, "cannot be written to from here", "erase it where it is stored")
+
+
+def _asked(work: Work) -> set[str]:
+    """Return the columns that have to be read to find the rows, and to compare what they hold."""
+    naming = {name for way in work.reach.ways for edge in way[-1:] for name in edge.from_columns}
+    own = {work.reach.subject_key} if () in work.reach.ways else set()
+    return {*work.key, *work.objects, *naming, *own, *(one.column for one in work.changes)}
+
+
+def of_objects(cursor: Cursor, parts: Sequence[Part]) -> Iterator[Refusal]:
+    """Yield the columns of large objects that nobody who erases may delete."""
+    for part in parts:
+        for name in part.work.objects:
+            statement = SQL(STATEMENTS["foreign_objects"]).format(
+                source=source_of(part.work.reach),
+                rows=located(part.work.reach),
+                column=Escaped(Identifier(name)),
+            )
+            cursor.execute(statement, {"subject": SUBJECT})
+            if cursor.fetchone() == (True,):
+                yield Refusal(
+                    f"{part.work.reach.name}.{name}",
+                    "names large objects of which agent_owner is no owner",
+                    "ALTER LARGE OBJECT … OWNER TO agent_owner",
+                )

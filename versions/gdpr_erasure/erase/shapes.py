@@ -1,0 +1,43 @@
+"""Read how the tables are that an erasure may write to; reads catalogs only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from psycopg2.extensions import cursor as Cursor
+
+from spotify_ai_agent_migrations.versions.core.sql import queries
+from spotify_ai_agent_migrations.versions.gdpr_erasure.fitting import Shape
+
+STATEMENTS: Final = queries("spotify_ai_agent_migrations.versions.gdpr_erasure.erase")
+
+
+@dataclass(frozen=True)
+class Live:
+    """A column as it is: what it can hold, and whether the server fills it itself.
+
+    type: as SQL writes it. length: the most characters of its type; None is any number.
+    element: type of the elements of an array.
+    """
+
+    type: str
+    shape: Shape
+    is_filled: bool
+    length: int | None
+    element: str | None
+
+    @property
+    def is_text(self) -> bool:
+        """Tell whether it can hold what a person is known by, as text."""
+        return self.shape.category == "S" or self.shape.base == "uuid"
+
+
+def live_columns(cursor: Cursor) -> dict[str, dict[str, Live]]:
+    """Return the columns of every table by its name, in their order."""
+    cursor.execute(STATEMENTS["live_columns"])
+    found: dict[str, dict[str, Live]] = {}
+    for table, name, type_, base, category, not_null, is_unique, is_filled, length, element in cursor:
+        shape = Shape(base, category, not_null, is_unique)
+        found.setdefault(table, {})[name] = Live(type_, shape, is_filled, length, element)
+    return found

@@ -1,0 +1,191 @@
+"""Write the statements of one step: a batch, all of it at once, and what is left. Runs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.sql import SQL, Composable, Identifier, Literal, Placeholder
+
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import Action
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import STATEMENTS, Live
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.treating import Change, own
+from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach
+from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import ROW, Escaped, rows_of, source_of
+
+_BATCH: Final = "subject_batch"
+_AFTER: Final = Placeholder("after")
+_MOST: Final = Placeholder("most")
+_TRUE: Final = SQL("true")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one step is written from.
+
+    reach: the rows. changes: what becomes of columns; none where rows are deleted.
+    spared: the condition of rows that are kept, on alias `subject_row`.
+    objects: columns with the numbers of large objects that go with the rows, or with their values.
+    is_early: it has to be done before anything else is. lets_go: it has to be done before rows are deleted.
+    """
+
+    reach: Reach
+    action: Action
+    live: Mapping[str, Live]
+    changes: Sequence[Change] = ()
+    spared: Composable | None = None
+    objects: Sequence[str] = ()
+    is_early: bool = False
+    lets_go: bool = False
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Return the columns of the primary key."""
+        return self.reach.table.key
+
+    @property
+    def is_at_once(self) -> bool:
+        """Tell whether rows that name each other have to be deleted together."""
+        names_itself = any(loop.constraint for loop in self.reach.loops)
+        return (self.action is Action.DELETE and names_itself) or self.reach.table.kind == "f"
+
+
+def batch(work: Work, cursor: Cursor) -> str:
+    """Return the statement that does some rows, in the order of the key, from one on."""
+    if work.is_at_once:
+        return whole(work, cursor)
+    return _written(cursor, _in_order(work) if work.key else _as_they_come(work))
+
+
+def whole(work: Work, cursor: Cursor) -> str:
+    """Return the statement that does all rows."""
+    if work.objects:
+        return _written(cursor, _batch(work, after=_TRUE, most=SQL("NULL")))
+    form = SQL(STATEMENTS[f"{work.action.value}_whole"])
+    return _written(
+        cursor, form.format(source=source_of(work.reach), rows=rows(work), changes=_changes(work))
+    )
+
+
+def left(work: Work, cursor: Cursor) -> str:
+    """Return the statement that counts the rows that are still to be done."""
+    return _written(cursor, SQL(STATEMENTS["left"]).format(source=source_of(work.reach), rows=rows(work)))
+
+
+def rows(work: Work, *, with_chance: bool = True) -> Composable:
+    """Return the condition of the rows that are still to be done.
+
+    with_chance: whether to compare with values that are known in an erasure alone.
+    """
+    conditions = [located(work.reach)]
+    if work.spared is not None:
+        conditions.append(SQL("({}) IS NOT TRUE").format(work.spared))
+    if work.changes and (with_chance or not any(one.is_chance for one in work.changes)):
+        conditions.append(SQL("({})").format(SQL(" OR ").join([one.differs for one in work.changes])))
+    return SQL(" AND ").join(conditions)
+
+
+def located(reach: Reach) -> Composable:
+    """Return the condition of the rows of a person, each way asked by itself where no index serves several.
+
+    Of conditions that ask other tables, with OR between them, the server reads the whole table.
+    """
+    if len(reach.ways) == 1 or reach.loops or not reach.table.key or all(map(_is_direct, reach.ways)):
+        return rows_of(reach)
+    key = SQL(", ").join([own(name) for name in reach.table.key])
+    parts = [
+        SQL("SELECT {} FROM {} WHERE {}").format(key, source_of(reach), rows_of(replace(reach, ways=(way,))))
+        for way in reach.ways
+    ]
+    return SQL("({}) IN ({})").format(key, SQL(" UNION ").join(parts))
+
+
+def _is_direct(way: Sequence[object]) -> bool:
+    return len(way) <= 1
+
+
+def _in_order(work: Work) -> Composable:
+    return _batch(work, after=_after(work), most=_MOST)
+
+
+def _batch(work: Work, *, after: Composable, most: Composable) -> Composable:
+    key = work.key
+    names = [Escaped(Identifier(name)) for name in key]
+    listed = SQL(", ").join([own(name) for name in dict.fromkeys((*key, *work.objects))])
+    return SQL(STATEMENTS[f"{work.action.value}_batch"]).format(
+        listed=listed,
+        keys=SQL(", ").join([own(name) for name in key]),
+        names=SQL(", ").join(names),
+        source=source_of(work.reach),
+        rows=rows(work),
+        after=after,
+        most=most,
+        fence=SQL("" if _is_ordered(work.reach) else " OFFSET 0"),
+        same=_same(key),
+        order=SQL(", ").join([SQL("{} DESC").format(name) for name in names]),
+        changes=_changes(work),
+        unlinked=_unlinked(work),
+    )
+
+
+def _as_they_come(work: Work) -> Composable:
+    """Return the statement for rows that have no key: by their place, until none is left."""
+    return SQL(STATEMENTS[f"{work.action.value}_places"]).format(
+        row=Escaped(Identifier(ROW)),
+        source=source_of(work.reach),
+        rows=rows(work),
+        most=_MOST,
+        changes=_changes(work),
+        listed=SQL("").join([SQL(", {}").format(own(name)) for name in work.objects]),
+        unlinked=_unlinked(work),
+    )
+
+
+def _unlinked(work: Work) -> Composable:
+    """Return how many large objects went with the rows of a batch."""
+    counts = [
+        SQL(
+            "(SELECT pg_catalog.count(ops.unlink_large_object_v1({0})) FROM batch AS subject_batch"
+            " WHERE {0} IS NOT NULL)"
+        ).format(Escaped(Identifier(_BATCH, name)))
+        for name in work.objects
+    ]
+    return SQL(" + ").join(counts) if counts else SQL("0")
+
+
+def _changes(work: Work) -> Composable:
+    return SQL(", ").join([one.assignment for one in work.changes])
+
+
+def _written(cursor: Cursor, statement: Composable) -> str:
+    return statement.as_string(cursor)
+
+
+def _same(key: Sequence[str]) -> Composable:
+    pairs = [SQL("{} = {}").format(own(name), Escaped(Identifier(_BATCH, name))) for name in key]
+    return SQL(" AND ").join(pairs)
+
+
+def _after(work: Work) -> Composable:
+    """Return the condition that the key of a row is behind the last one done; true before the first."""
+    values = [
+        SQL("CAST(({})::jsonb ->> {} AS {})").format(
+            _AFTER, Escaped(Literal(name)), Escaped(SQL(work.live[name].type))
+        )
+        for name in work.key
+    ]
+    return SQL("(({})::jsonb IS NULL OR ({}) > ({}))").format(
+        _AFTER, SQL(", ").join([own(name) for name in work.key]), SQL(", ").join(values)
+    )
+
+
+def _is_ordered(reach: Reach) -> bool:
+    """Tell whether the rows follow each other in the key itself, all ways fixing its first column."""
+    first = reach.table.key[:1]
+    return (
+        bool(first)
+        and not reach.loops
+        and all(len(way) == 1 and way[0].is_equality and way[0].from_columns == first for way in reach.ways)
+    )
