@@ -4027,7 +4027,7 @@ COMMENT ON INDEX ops.subject_keys_kek_id_idx IS 'which are still encrypted with 
 
 CREATE FUNCTION ops.key_of_v1(encrypted bytea) RETURNS uuid
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN CASE WHEN octet_length(encrypted) >= 45 AND get_byte(encrypted, 0) = 1
+RETURN CASE WHEN octet_length(encrypted) >= 45 AND substring(encrypted FROM 1 FOR 1) = '\\x01'
             THEN encode(substring(encrypted FROM 2 FOR 16), 'hex')::uuid END;
 COMMENT ON FUNCTION ops.key_of_v1(bytea) IS 'The number of the key that a value is encrypted with; NULL is none';
 

@@ -364,7 +364,7 @@ def test_an_entry_of_what_is_not_there_is_refused(url: str, table: str, column: 
 @pytest.mark.parametrize(
     ("said", "check"),
     [
-        ("strategy => 'shred'", "personal_data_strategy_check"),
+        ("strategy => 'burn'", "personal_data_strategy_check"),
         ("strategy => 'constant'", "personal_data_strategy_args_check"),
         ("strategy => 'keep'", "personal_data_strategy_args_check"),
         ("class => 'none'", "personal_data_decided_check"),

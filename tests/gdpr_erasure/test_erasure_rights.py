@@ -6,9 +6,12 @@ from uuid import UUID
 
 import pytest
 from gdpr_erasure.hidden import as_eraser, certify, forget, hide, working
+from psycopg2.extensions import cursor as Cursor
 
 from spotify_ai_agent_migrations.versions.core.errors import DatabaseError
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.suppressing import objection_refusals, suppress
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import Refusal
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import about
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.suppressing import of_objections, suppress
 from spotify_ai_agent_migrations.versions.gdpr_erasure.objection import (
     is_suppressed,
     object_to,
@@ -30,6 +33,11 @@ def registered(url: str, monkeypatch: pytest.MonkeyPatch) -> str:
         "INSERT INTO users (id, email, display_name) VALUES (1, 'Ada.Lovelace+news@Example.org', 'A'), (2, 'b@example.org', 'B')",
     )
     return url
+
+
+def refusals_of(cursor: Cursor, subject: int) -> tuple[Refusal, ...]:
+    about(cursor, subject)
+    return of_objections(cursor)
 
 
 def test_a_request_for_erasure_is_completed_by_the_certificate_and_by_nothing_else(registered: str) -> None:
@@ -91,17 +99,17 @@ def test_nobody_who_objects_is_erased_without_a_key(registered: str, monkeypatch
     rows(registered, "INSERT INTO users (id) VALUES (3)")
     object_to(3, "marketing", url=registered)
     with as_eraser(registered, autocommit=False) as cursor:
-        (refusal,) = objection_refusals(cursor, 1)
+        (refusal,) = refusals_of(cursor, 1)
         assert (refusal.place, refusal.problem) == (
             "public.objections",
             "holds objections that would be forgotten with the addresses they are about:"
             " there is no key to hash addresses with",
         )
         assert "SUPPRESSION_KEY" in refusal.hint
-        assert objection_refusals(cursor, 2) == ()
-        assert objection_refusals(cursor, 3) == ()
+        assert refusals_of(cursor, 2) == ()
+        assert refusals_of(cursor, 3) == ()
         monkeypatch.setenv("SUPPRESSION_KEY", KEY.hex())
-        assert objection_refusals(cursor, 1) == ()
+        assert refusals_of(cursor, 1) == ()
 
 
 def test_nobody_but_who_erases_a_person_suppresses_their_addresses(registered: str) -> None:

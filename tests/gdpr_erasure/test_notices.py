@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
+import pathlib
+from uuid import UUID
+
 import pytest
 from gdpr_erasure.people import ADA, BOB
 from gdpr_erasure.telling import RECIPIENTS, queued
 
-from spotify_ai_agent_migrations.versions.core.errors import SubjectError
-from support import rows
+from spotify_ai_agent_migrations.versions.core.errors import SubjectError, TableError
+from spotify_ai_agent_migrations.versions.gdpr_erasure.checking import check_catalogue
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.notices import deliver, pending
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.run import erase_user
+from support import connected, rows
 
 
 @pytest.fixture
@@ -42,22 +50,23 @@ def test_without_recipients_nobody_is_told(entangled: str) -> None:
     [
         (
             "notice_channel = NULL, notice_url = NULL",
-            'recipient "mailer": nobody has decided how it is told of an erasure',
+            'recipient "mailer" has no channel that it is told of an erasure by',
         ),
         (
             """knows_by = '[{"as": "x", "table": "public.users", "column": "gone"}]'""",
-            'recipient "mailer": knows people by the column "gone" of "public.users", which the catalogue lacks',
+            'recipient "mailer" knows people by the column "gone" of "public.users", which the catalogue lacks',
         ),
         (
             """knows_by = '[{"as": "x", "table": "public.tracks", "column": "title"}]'""",
-            'recipient "mailer": knows people by "public.tracks", where no row is of one person alone',
+            'recipient "mailer" knows people by "public.tracks", where no row is of one person alone',
         ),
         (
             """knows_by = '[{"as": "x", "table": "public.users"}]'""",
-            'recipient "mailer": knows people by something that cannot be read',
+            'recipient "mailer" knows people by something that cannot be read',
         ),
     ],
 )
+@pytest.mark.usefixtures("keys")
 def test_whoever_could_not_be_told_afterwards_stops_the_erasure_before(
     scene: str, change: str, problem: str
 ) -> None:
@@ -65,4 +74,26 @@ def test_whoever_could_not_be_told_afterwards_stops_the_erasure_before(
     with pytest.raises(SubjectError) as caught:
         queued(scene, ADA.id)
     assert caught.value.problem == problem
+    with pytest.raises(TableError) as refused:
+        erase_user(ADA.id, url=scene)
+    assert refused.value.problem == problem
+    found = {f"{one.place} {one.problem}" for one in check_catalogue(scene)}
+    assert problem in found
     assert rows(scene, "SELECT FROM ops.erasure_notices") == []
+
+
+@pytest.mark.usefixtures("keys")
+def test_a_whole_erasure_queues_what_recipients_are_told_and_certifies_who_has_yet_to_be(
+    scene: str, tmp_path: pathlib.Path
+) -> None:
+    certificate = erase_user(ADA.id, url=scene)
+    assert certificate.pending == ("mailer", "printer", "spotify")
+    assert rows(scene, "SELECT email FROM users WHERE id = %s", (ADA.id,)) == [(None,)]
+    script = f"tee {tmp_path / 'told'}"
+    done = deliver(scene, environ={**os.environ, "NOTICE_COMMAND_SPOTIFY": script}, limit_s=0.5)
+    assert (done.told, [recipient for recipient, _ in done.problems]) == (1, ["mailer"])
+    assert json.loads((tmp_path / "told").read_text())["identifiers"] == [
+        {"as": "account", "value": "ada-at-spotify"}
+    ]
+    with connected(scene) as connection, connection.cursor() as cursor:
+        assert pending(cursor, UUID(str(certificate.id))) == ("mailer", "printer")

@@ -10,7 +10,10 @@ import pytest
 from psycopg2.extensions import cursor as Cursor
 
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError, SubjectError
+from spotify_ai_agent_migrations.versions.core.signing import Keyring
+from spotify_ai_agent_migrations.versions.gdpr_erasure.checking import check_catalogue
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase import vault
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.run import erase_user
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.sealed import derived, key_id
 from support import connected, rows
 
@@ -238,3 +241,49 @@ def test_keys_are_read_and_destroyed_by_those_who_may(people: str, role: str, st
     with pytest.raises(Exception, match="permission denied"):
         _as(people, role, statement)
     assert rows(people, "SELECT count(*)::int FROM ops.subject_keys") == [(1,)]
+
+
+_LETTERS = """
+CREATE TABLE letters (id bigint PRIMARY KEY, user_id bigint REFERENCES users (id), body bytea{not_null});
+ALTER TABLE letters OWNER TO agent_owner;
+COMMENT ON TABLE letters IS 'Letters';
+COMMENT ON COLUMN letters.id IS 'none: number';
+COMMENT ON COLUMN letters.user_id IS 'identifier: who wrote it';
+COMMENT ON COLUMN letters.body IS 'content: what it says';
+SELECT ops.classify_table_v1('public.letters', strategy => 'shred', origin => 'provided', purposes => '{{service}}', legal_basis => 'contract');
+SELECT ops.classify_column_v1('public.letters', 'user_id', strategy => 'null');
+SELECT ops.guard_table_v1('public.letters', 'user_id');
+"""
+
+
+@pytest.mark.parametrize(("not_null", "emptied"), [("", None), (" NOT NULL", b"")], ids=["null", "not null"])
+def test_an_erasure_destroys_the_key_and_touches_no_value_that_it_encrypted(
+    people: str, keys: Keyring, not_null: str, emptied: bytes | None
+) -> None:
+    rows(people, _LETTERS.format(not_null=not_null))
+    hers, his = encrypted(people, 1), encrypted(people, 2)
+    rows(people, "INSERT INTO letters VALUES (1, 1, %s), (2, 1, 'in clear'), (3, 1, %s), (4, 2, %s), (5, 2, 'in clear')",
+         (hers, his, his))  # fmt: skip
+    before = rows(people, "SELECT id, ctid::text FROM letters WHERE user_id = 2 ORDER BY id")
+    certificate = erase_user(1, url=people)
+    left = rows(people, "SELECT id, user_id, body FROM letters ORDER BY id")
+    # What is in clear, or would still be read by the key of another person, is emptied.
+    assert [(number, person, text if text is None else bytes(text)) for number, person, text in left] == [  # type: ignore[call-overload]
+        (1, None, hers), (2, None, emptied), (3, None, emptied), (4, 2, his), (5, 2, b"in clear"),
+    ]  # fmt: skip
+    assert rows(people, "SELECT id, ctid::text FROM letters WHERE user_id = 2 ORDER BY id") == before
+    with pytest.raises(SubjectError) as caught:
+        decrypted(people, 1, hers)
+    assert caught.value.problem == "the key of that value was destroyed"
+    assert decrypted(people, 2, his) == b"dear diary"
+    (letters,) = [table for table in certificate.tables if table["table"] == "public.letters"]
+    assert {one["name"]: (one["strategy"], one["outcome"]) for one in letters["columns"]}["body"] == (
+        "shred", "anonymised",
+    )  # fmt: skip
+    assert certificate.verify(keys)
+
+
+def test_a_column_that_holds_no_bytes_cannot_be_shredded(people: str) -> None:
+    rows(people, _LETTERS.format(not_null="").replace("body bytea", "body text"))
+    problems = {f"{one.place} {one.problem}" for one in check_catalogue(people)}
+    assert "public.letters.body is to be encrypted with a key of the person, which text cannot be" in problems

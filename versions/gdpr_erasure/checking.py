@@ -13,6 +13,7 @@ from psycopg2.sql import SQL, Literal
 from spotify_ai_agent_migrations.versions.core.database import translated
 from spotify_ai_agent_migrations.versions.gdpr_erasure.asking import accepted, asked, opened
 from spotify_ai_agent_migrations.versions.gdpr_erasure.catalogue import read_catalogue
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.recipients import read_recipients, untellable
 from spotify_ai_agent_migrations.versions.gdpr_erasure.finding import Finding
 from spotify_ai_agent_migrations.versions.gdpr_erasure.fitting import Shape, misfits
 from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach, reached, unreached
@@ -62,7 +63,7 @@ def _findings(cursor: Cursor, catalogue: Catalogue) -> Iterator[Finding]:
         )
     yield from refused(cursor, catalogue)
     yield from _edges(cursor, catalogue)
-    yield from _reaches(catalogue)
+    yield from _reaches(cursor, catalogue)
     yield from _references(cursor, catalogue)
 
 
@@ -124,8 +125,8 @@ def _of_kind(cursor: Cursor, edge: Edge) -> str | None:
     return None
 
 
-def _reaches(catalogue: Catalogue) -> Iterator[Finding]:
-    """Yield the tables whose rows no way leads to, or none by which they could be deleted."""
+def _reaches(cursor: Cursor, catalogue: Catalogue) -> Iterator[Finding]:
+    """Yield the tables whose rows no way leads to, or none by which they could be deleted or told of."""
     reaches = reached(catalogue)
     for name in unreached(catalogue, reaches):
         yield Finding(
@@ -136,6 +137,8 @@ def _reaches(catalogue: Catalogue) -> Iterator[Finding]:
         )
     for reach in reaches:
         yield from _deleted(catalogue, reach)
+    for one in untellable(catalogue, reaches, read_recipients(cursor)):
+        yield Finding("recipient", one.place, one.problem, one.hint)
 
 
 def _deleted(catalogue: Catalogue, reach: Reach) -> Iterator[Finding]:

@@ -84,8 +84,8 @@ def hold_back(
         raise ApprovalError(
             f"the erasure {excess}; it takes the approval of {limits.approvers} persons,"
             f" and {found} have given it",
-            hint="each by a login of their own, once they have seen what it does: agentdb gdpr-erasure approve"
-            f" {plan.hash}",
+            hint="each by a login of their own, once they have seen what it does:"
+            f" agentdb gdpr-erasure approve {plan.hash}",
         )
 
 

@@ -25,11 +25,15 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.suppressing import 
 
 @dataclass(frozen=True)
 class Brake:
-    """What holds an erasure back: more rows than these, and any other plan than that one, if there is one."""
+    """What holds an erasure back: more rows than these, and any other plan than that one, if there is one.
+
+    is_off: it was ordered, and approved of, before a restore undid it.
+    """
 
     most_rows: int | None = None
     most_share: float | None = None
     plan: ErasurePlan | None = None
+    is_off: bool = False
 
 
 def known(cursor: Cursor, subject: int, completes: UUID | None) -> Erasure | None:
@@ -38,9 +42,7 @@ def known(cursor: Cursor, subject: int, completes: UUID | None) -> Erasure | Non
     return begun(cursor, completes)
 
 
-def hide(
-    cursor: Cursor, subject: int, order: Order, brake: Brake, keys: Keys
-) -> tuple[Erasure, ErasurePlan]:
+def hide(cursor: Cursor, subject: int, order: Order, brake: Brake, keys: Keys) -> tuple[Erasure, ErasurePlan]:
     """Begin to erase *subject*, or go on, in the transaction of *cursor*; return what is done, and how.
 
     Raises:
@@ -49,15 +51,18 @@ def hide(
         ApprovalError: it does more than it may.
     """
     found = known(cursor, subject, order.completes)
-    if found is None:
+    if found is None and order.completes is None:
         _refuse_unknown(cursor)
-    plan = planned(cursor, subject, completes=order.completes)
+    plan = planned(
+        cursor, subject, completes=order.completes, at=found.hidden_at if found else None
+    )
     about(cursor, subject)
     _refuse_drift(plan, brake.plan.hash if brake.plan else found.plan_hash if found else plan.hash)
     if found is not None:
         return found, plan
     refuse(plan)
-    hold_back(cursor, plan, most_rows=brake.most_rows, most_share=brake.most_share)
+    if not brake.is_off:
+        hold_back(cursor, plan, most_rows=brake.most_rows, most_share=brake.most_share)
     return _begun(cursor, order, plan, keys), plan
 
 

@@ -24,20 +24,25 @@ SELECT erasure.id::text,
   FROM ops.erasures AS erasure
  ORDER BY erasure.hidden_at, erasure.id;
 
--- people_by_registration --
--- Whoever could be in a ledger: everybody who registered before its last line, but those who are erased here.
+-- numbers_here --
+-- The erasures of which this database knows.
+SELECT erasure.id::text
+  FROM ops.erasures AS erasure;
+
+-- people_here --
+-- Everybody, and when they registered; no ledger names whoever has no such instant.
 SELECT person.id,
        (extract(epoch FROM person.created_at) * 1000000)::int8
   FROM public.users AS person
- WHERE isfinite(person.created_at)
-   AND person.created_at < %(before)s;
+ WHERE isfinite(person.created_at);
 
 -- erased_here --
 -- People of whom this database knows that they are being erased or were.
 SELECT erasure.subject_id,
        (extract(epoch FROM erasure.subject_created_at) * 1000000)::int8
   FROM ops.erasures AS erasure
- WHERE erasure.completes IS NULL;
+ WHERE erasure.completes IS NULL
+   AND isfinite(erasure.subject_created_at);
 
 -- begin_again --
 -- Numbers of transactions from before a restore mean nothing here.

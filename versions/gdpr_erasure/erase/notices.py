@@ -48,7 +48,7 @@ def queue(cursor: Cursor, erasure_id: UUID, subject: int, keys: Keys) -> tuple[s
     by nothing is not told.
 
     Raises:
-        SubjectError: nobody has decided how a recipient is told, or what it knows people by cannot be read.
+        SubjectError: a recipient has no channel, or what it knows people by cannot be read.
     """
     del subject  # The server knows it by the erasure.
     recipients = read_recipients(cursor)
@@ -57,7 +57,7 @@ def queue(cursor: Cursor, erasure_id: UUID, subject: int, keys: Keys) -> tuple[s
     catalogue = read_catalogue(cursor)
     reaches = reached(catalogue)
     for refusal in untellable(catalogue, reaches, recipients):
-        raise SubjectError(f"{refusal.place}: {refusal.problem}", hint=refusal.hint)
+        raise SubjectError(f"{refusal.place} {refusal.problem}", hint=refusal.hint)
     owned = {reach.name: own for reach in reaches if (own := reach.owned()) is not None}
     found = {one.code: identifiers(cursor, erasure_id, one, owned) for one in recipients}
     for code, known in found.items():

@@ -14,10 +14,11 @@ WAIT_S: Final = 60.0
 BATCH_ROWS: Final = 5_000
 WHOLE_ROWS: Final = 25_000
 COMPLETION: Final = "completion"
+REPLAY: Final = "replay"  # which nobody orders: it passes the brakes
 # Checked here, for what the server says of a row that breaks a constraint goes to its log with the row.
 REASONS: Final = (
     "request", "not_needed", "consent_withdrawn", "objection", "unlawful", "legal_obligation", "child_service",
-    COMPLETION, "replay",
+    COMPLETION,
 )  # fmt: skip
 
 

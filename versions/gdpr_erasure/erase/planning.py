@@ -44,9 +44,11 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.parts import (
     personal,
 )
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import ErasurePlan
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.recipients import read_recipients, untellable
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import eraser, once
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import STATEMENTS, live_columns
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.statements import Work, located
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.suppressing import of_objections
 from spotify_ai_agent_migrations.versions.gdpr_erasure.export.reading import checked_subject
 from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach, reached
 from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Edge, Strategy
@@ -91,12 +93,13 @@ def planned(
     Raises:
         SubjectError: there is no such person.
     """
-    del completes
     name_subject(cursor, subject)
     catalogue = read_catalogue(cursor)
     reaches = tuple(reach for reach in reached(catalogue) if reach.table.kind != "m")
     whole = Known(catalogue, reaches, live_columns(cursor), holds(cursor, at))
-    _refuse_nobody(cursor, whole)
+    # Whose row a rule has deleted meanwhile may have left something else.
+    if completes is None:
+        _refuse_nobody(cursor, whole)
     found = _broken(cursor, whole)
     known = _without(whole, found)
     done = _in_order(known, parts(known))
@@ -230,6 +233,8 @@ def _refusals(cursor: Cursor, known: Known, found: Sequence[Part]) -> Iterator[R
     yield from refusals.of_columns(cursor, known.catalogue, found)
     yield from refusals.of_keys(known, found)
     yield from refusals.of_objects(cursor, found)
+    yield from of_objections(cursor)
+    yield from untellable(known.catalogue, known.reaches, read_recipients(cursor))
 
 
 def _warnings(steps: Sequence[Step], found: Sequence[Part]) -> Iterator[str]:

@@ -78,7 +78,7 @@ def untellable(
         if one.channel is None:
             yield Refusal(
                 place,
-                "nobody has decided how it is told of an erasure",
+                "has no channel that it is told of an erasure by",
                 "set notice_channel and knows_by of ops.recipients; 'none' is for who holds no copy",
             )
         for _ in range(one.malformed):

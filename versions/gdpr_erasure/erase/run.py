@@ -28,6 +28,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.lines import Kind
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import State
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.order import (
     BATCH_ROWS,
+    REPLAY,
     WAIT_S,
     WHOLE_ROWS,
     Order,
@@ -128,6 +129,23 @@ def resume(
         wanted = patiently(connection, unfinished) if erasure_id is None else (UUID(str(erasure_id)),)
         runs = [_again(connection, number, portions, keys) for number in wanted]
         return tuple(_alone(run) for run in runs)
+
+
+def erase_again(
+    connection: Connection, subject: int, requested_at: datetime, *, keys: Keys, wait_s: float = WAIT_S
+) -> ErasureCertificate:
+    """Erase a person who was erased before a restore brought them back; nothing that holds back is asked.
+
+    Raises:
+        MigrationError: as `erase_user`.
+    """
+    order = Order(REPLAY, requested_at)
+    return _alone(_Run(connection, subject, order, Brake(is_off=True), Portions(wait_s), keys))
+
+
+def go_on(connection: Connection, number: UUID, *, keys: Keys, wait_s: float = WAIT_S) -> ErasureCertificate:
+    """Go on with the erasure *number* and return its certificate; as `resume`."""
+    return _alone(_again(connection, number, Portions(wait_s), keys))
 
 
 def _again(connection: Connection, number: UUID, portions: Portions, keys: Keys) -> _Run:

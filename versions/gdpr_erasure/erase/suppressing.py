@@ -17,13 +17,12 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.scanning import searched
 from spotify_ai_agent_migrations.versions.gdpr_erasure.suppression import hashes, key_id, read_keys
 
 
-def objection_refusals(cursor: Cursor, subject: int) -> tuple[Refusal, ...]:
-    """Return why *subject* cannot be erased yet: what they objected to would be forgotten.
+def of_objections(cursor: Cursor) -> tuple[Refusal, ...]:
+    """Return why the person whom the session is about cannot be erased: objections would be forgotten.
 
     There is nothing to say where they object to nothing, are known by no address, or there is a key to hash
     addresses with (`SUPPRESSION_KEY`).
     """
-    about(cursor, subject)
     if not _addresses(cursor):
         return ()
     try:

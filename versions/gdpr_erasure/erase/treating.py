@@ -121,6 +121,19 @@ def _constant(place: Place) -> Composable:
     return _text(constant(place.column))
 
 
+def _shredded(place: Place) -> Composable:
+    """Return the value as it is where the end of the person's key ends it; what is in clear is emptied."""
+    return SQL(
+        "CASE WHEN ops.key_of_v1({value}) IN (SELECT kept.key_id FROM ops.subject_keys AS kept"
+        " WHERE kept.subject_id = {subject} UNION ALL SELECT ended.key_id FROM ops.destroyed_keys AS ended"
+        " WHERE ended.key_id = ops.key_of_v1({value})) THEN {value} {otherwise}END"
+    ).format(
+        value=own(place.column.name),
+        subject=Placeholder("subject"),
+        otherwise=SQL("ELSE '' " if place.live.shape.not_null else ""),
+    )
+
+
 def _random(place: Place) -> Composable:
     """Return bytes that only this erasure can make again, other ones in each row."""
     keys = SQL(", ").join([own(name) for name in place.key])
@@ -234,6 +247,7 @@ _WRITERS: Final[Mapping[Strategy, Callable[[Place], Composable]]] = MappingProxy
         Strategy.NULL: _null,
         Strategy.CONSTANT: _constant,
         Strategy.RANDOM: _random,
+        Strategy.SHRED: _shredded,
         Strategy.PSEUDONYM: _pseudonym,
         Strategy.GENERALISE: _generalised,
         Strategy.JSON: _document,
@@ -253,5 +267,6 @@ _OUTCOMES: Final[Mapping[Strategy, Outcome]] = MappingProxyType(
         Strategy.JSON: Outcome.ANONYMISED,
         # What else a text says of the person nobody can prove to be gone.
         Strategy.REDACT: Outcome.PSEUDONYMISED,
+        Strategy.SHRED: Outcome.ANONYMISED,
     }
 )

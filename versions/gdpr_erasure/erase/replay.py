@@ -1,0 +1,203 @@
+"""Erase again whom a restore has brought back: whoever is in the ledger and not erased in the database.
+
+In the order of the ledger, each by the same erasure as the first time. A person is known by number and
+instant of registration together, so nobody is erased who was given a number again, or came back and
+registered anew. Again it finds nothing to do. The application is let in once nobody is left and nothing is in doubt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+
+from spotify_ai_agent_migrations.versions.core.database import translated
+from spotify_ai_agent_migrations.versions.core.errors import MigrationError, SettingsError
+from spotify_ai_agent_migrations.versions.core.locks import advisory_lock, lock_key
+from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
+from spotify_ai_agent_migrations.versions.core.signing import SigningKey
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keys import LEDGER, Keys, keys_for, ledger_key_id
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.ledger import SQL, read_ledger
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.lines import Line
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.order import WAIT_S
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.returned import (
+    Case,
+    Returned,
+    cases,
+    named,
+    returned,
+)
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.run import erase_again, go_on
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import eraser, patiently
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.state import unfinished
+
+_LOCK: Final = lock_key("replay of erasures")
+_CALLED: Final = "the replay of erasures"
+_FETCHED_ROWS: Final = 10_000
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An erasure that could not be done again, and what to do; it is tried again by the next replay."""
+
+    erasure: UUID
+    problem: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What a replay found and did.
+
+    lines: of the ledger. known: erasures that the database has, or has one of that person. resumed: those of
+    them whose end it had lost. erased: people erased again. absent: nobody here is meant, as in a backup
+    from before they registered. in_doubt: erasures of people who are here, of which the ledger says only that
+    they were to begin. completions: what was completed since the backup, and is completed again when its
+    hold is released again or has run out. is_open: whether the application is let in.
+    """
+
+    lines: int
+    known: int
+    resumed: int
+    erased: int
+    absent: int
+    in_doubt: tuple[UUID, ...]
+    completions: int
+    failures: tuple[Failure, ...]
+    is_open: bool
+
+
+def replay(
+    ledger: Path | str,
+    url: str | None = None,
+    *,
+    public_key: Path | None = None,
+    with_doubtful: bool | None = None,
+    wait_s: float = WAIT_S,
+    key: SigningKey | Path | str | None = None,
+) -> Replayed:
+    """Erase again everybody in *ledger* whom the database at *url* still has, and let the application in.
+
+    public_key: all keys that ever signed the ledger; without, the one that signs now. with_doubtful: whether
+    to erase whom the ledger says only that it was to begin, as where a process was killed at that moment;
+    without a word they stay, and the application stays out.
+
+    Reads the number and the registration of everybody once. Locks: as `erase_user`.
+
+    Raises:
+        FileError: the ledger is not whole, or of another key; nothing is done then.
+        LockError: another replay is at work.
+        MigrationError: as `erase_user`, but for one person's failure, which is told in the result.
+    """
+    keys = keys_for(resolve_settings(url), key=key)
+    lines = read_ledger(ledger, public_key or {keys.signing.key_id: keys.signing.public})
+    _refuse_unreadable(lines, keys, str(ledger))
+    with (
+        eraser(url) as connection,
+        advisory_lock(connection, _LOCK, wait_ms=int(wait_s * 1_000), called=_CALLED),
+    ):
+        return _Replay(connection, keys, wait_s).of(lines, with_doubtful=with_doubtful)
+
+
+class _Replay:
+    """One replay, on a session of the eraser."""
+
+    def __init__(self, connection: Connection, keys: Keys, wait_s: float) -> None:
+        self._connection = connection
+        self._keys = keys
+        self._wait_s = wait_s
+        self._failures: list[Failure] = []
+
+    def of(self, lines: Sequence[Line], *, with_doubtful: bool | None) -> Replayed:
+        patiently(self._connection, lambda cursor: cursor.execute(SQL["begin_again"]))
+        unknown = self._unknown(cases(lines))
+        resumed = sum(self._gone_on(number) for number in patiently(self._connection, unfinished))
+        found = self._returned([case for case in unknown if case.completes is None])
+        wanted = [*found.again, *(found.doubtful if with_doubtful else ())]
+        erased = sum(self._erased_again(case, subject) for case, subject in wanted)
+        doubts = () if with_doubtful is not None else tuple(case.erasure for case, _ in found.doubtful)
+        return Replayed(
+            lines=len(lines),
+            known=len(cases(lines)) - len(unknown) + found.known,
+            resumed=resumed,
+            erased=erased,
+            absent=found.absent,
+            in_doubt=doubts,
+            completions=sum(case.completes is not None for case in unknown),
+            failures=tuple(self._failures),
+            is_open=self._opened(lines, erased, is_sure=not doubts and not self._failures),
+        )
+
+    def _unknown(self, told: Sequence[Case]) -> list[Case]:
+        """Return the cases whose erasure is not in the database."""
+        here = {UUID(number) for (number,) in self._rows("numbers_here")}
+        return [case for case in told if case.erasure not in here]
+
+    def _returned(self, firsts: Sequence[Case]) -> Returned:
+        erased_here = self._people("erased_here", {case.person for case in firsts})
+        wanted = {case.person for case in firsts} - erased_here.keys()
+        return returned(firsts, erased_here, self._people("people_here", wanted))
+
+    def _people(self, query: str, wanted: Set[str]) -> Mapping[str, int]:
+        """Return the numbers of those of *wanted* whom *query* gives, by what the ledger calls them."""
+        if not wanted:
+            return {}
+        names = named(self._rows(query), self._keys.ledger)
+        return {called: subject for called, subject in names if called in wanted}
+
+    def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
+        """Yield what *query* gives, however many there are; its transaction ends with them."""
+        with self._connection, self._connection.cursor(name="replay") as cursor:
+            cursor.itersize = _FETCHED_ROWS
+            cursor.execute(SQL[query])
+            yield from cursor
+
+    def _gone_on(self, number: UUID) -> bool:
+        return self._tried(
+            number, lambda: go_on(self._connection, number, keys=self._keys, wait_s=self._wait_s)
+        )
+
+    def _erased_again(self, case: Case, subject: int) -> bool:
+        return self._tried(
+            case.erasure,
+            lambda: erase_again(
+                self._connection, subject, case.requested_at, keys=self._keys, wait_s=self._wait_s
+            ),
+        )
+
+    def _tried(self, erasure: UUID, work: Callable[[], object]) -> bool:
+        """Tell whether *work* was done; one person's failure keeps nobody else from being erased."""
+        try:
+            with translated():
+                work()
+        except MigrationError as error:
+            self._failures.append(Failure(erasure, error.problem, error.hint))
+            return False
+        return True
+
+    def _opened(self, lines: Sequence[Line], erased: int, *, is_sure: bool) -> bool:
+        values = {"ledger": bytes.fromhex(lines[-1].hash) if lines else None, "erased": erased}
+
+        def look(cursor: Cursor) -> bool:
+            if is_sure:
+                cursor.execute(SQL["open_gate"], values)
+            cursor.execute(SQL["gate_is_open"])
+            ((is_open,),) = cursor.fetchall()
+            return bool(is_open)
+
+        return patiently(self._connection, look)
+
+
+def _refuse_unreadable(lines: Iterable[Line], keys: Keys, name: str) -> None:
+    known = {ledger_key_id(key) for key in keys.ledger}
+    unknown = next((line for line in lines if line.hashed_with not in known), None)
+    if unknown is not None:
+        raise SettingsError(
+            f'line {unknown.seq} of "{name}" names its person by a key that is not here',
+            hint=f"add the older keys to {LEDGER.file_setting} or {LEDGER.setting}, behind the newest",
+        )
