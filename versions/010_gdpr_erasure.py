@@ -3659,6 +3659,7 @@ def _create_ledger() -> None:
         sa.Column("table_oid", OID, nullable=False, comment="none: number of this table there, which a restored dump has another of"),
         sa.Column("server_started_at", sa.DateTime(timezone=True), server_default=sa.text("pg_postmaster_start_time()"), nullable=False, comment="none: start of the server that was last found to be the same"),
         sa.Column("follows_promotion", sa.Boolean, server_default=sa.false(), nullable=False, comment="none: whether it stays open when a standby is promoted"),
+        sa.Column("follows_restart", sa.Boolean, server_default=sa.true(), nullable=False, comment="none: whether it stays open when the server starts, before the ledger was looked at"),
         sa.Column("opened_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: when the application was let in"),
         sa.Column("ledger_hash", BYTEA, comment="none: last line of the ledger that was replayed then"),
         sa.Column("erased_again", sa.BigInteger, server_default="0", nullable=False, comment="none: how many were erased again then"),
@@ -3677,9 +3678,9 @@ def _drop_ledger() -> None:
     op.drop_table("erasure_gate", schema="ops")
 
 
-# A dump that is restored has new tables, a backup a new history, another server another identifier. A copy of the files
-# that is started as it is has all of them: whoever puts one back closes the gate by hand. A copy by CREATE DATABASE …
-# TEMPLATE is of now, and takes its tombstones along.
+# A dump that is restored has new tables, a backup a new history, another server another identifier. A snapshot of the
+# disks has all of them and looks like a restart: until the ledger is looked at, or for whoever does not wait for that.
+# A copy by CREATE DATABASE … TEMPLATE is of now, and takes its tombstones along.
 _GATE = """
 CREATE FUNCTION ops.server_timeline() RETURNS integer
 LANGUAGE sql VOLATILE PARALLEL SAFE
@@ -3689,15 +3690,23 @@ SET search_path = pg_catalog, pg_temp AS $function$
 $function$;
 COMMENT ON FUNCTION ops.server_timeline() IS 'Which of its histories the server writes; NULL on a standby, which writes none';
 
+CREATE FUNCTION ops.is_same_place(gate ops.erasure_gate, here oid) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT gate.closed_at IS NULL
+           AND gate.table_oid = here
+           AND gate.system_identifier = (SELECT control.system_identifier::text FROM pg_control_system() AS control)
+           AND (gate.follows_promotion OR gate.timeline = coalesce(ops.server_timeline(), gate.timeline))
+$function$;
+COMMENT ON FUNCTION ops.is_same_place(ops.erasure_gate, oid) IS 'Whether this is the history of the server, and the table, where the application was let in';
+
 CREATE FUNCTION ops.gate_is_open_v1() RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp AS $function$
     SELECT EXISTS (SELECT
                      FROM ops.erasure_gate AS gate
-                    WHERE gate.closed_at IS NULL
-                      AND gate.table_oid = gate.tableoid
-                      AND gate.system_identifier = (SELECT control.system_identifier::text FROM pg_control_system() AS control)
-                      AND (gate.follows_promotion OR gate.timeline = coalesce(ops.server_timeline(), gate.timeline)))
+                    WHERE ops.is_same_place(gate, gate.tableoid)
+                      AND (gate.follows_restart OR gate.server_started_at = pg_postmaster_start_time() OR pg_is_in_recovery()))
 $function$;
 REVOKE EXECUTE ON FUNCTION ops.gate_is_open_v1() FROM PUBLIC;
 COMMENT ON FUNCTION ops.gate_is_open_v1() IS 'Whether the application was let in here, in this history of this server';
@@ -3768,7 +3777,7 @@ BEGIN
     UPDATE ops.erasure_gate AS gate
        SET server_started_at = pg_postmaster_start_time()
      WHERE gate.server_started_at <> pg_postmaster_start_time()
-       AND ops.gate_is_open_v1();
+       AND ops.is_same_place(gate, gate.tableoid);
     RETURN FOUND;
 END
 $function$;
@@ -3776,15 +3785,16 @@ REVOKE EXECUTE ON FUNCTION ops.recognise_server_v1() FROM PUBLIC;
 COMMENT ON FUNCTION ops.recognise_server_v1() IS
     'Remember, after a restart, that this is the server where the application was let in; until then each query looks for itself';
 
-CREATE FUNCTION ops.follow_promotion_v1(followed boolean) RETURNS void
+CREATE FUNCTION ops.trust_server_v1(promotion boolean, restart boolean) RETURNS void
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
     UPDATE ops.erasure_gate AS gate
-       SET follows_promotion = followed
+       SET follows_promotion = promotion,
+           follows_restart = restart
 $function$;
-REVOKE EXECUTE ON FUNCTION ops.follow_promotion_v1(boolean) FROM PUBLIC;
-COMMENT ON FUNCTION ops.follow_promotion_v1(boolean) IS
-    'Say whether a promoted standby lets the application in: only where it lacks nothing that was committed, and backups are restored elsewhere';
+REVOKE EXECUTE ON FUNCTION ops.trust_server_v1(boolean, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION ops.trust_server_v1(boolean, boolean) IS
+    'Say whether the application is let in before the ledger is looked at: by a promoted standby, which may lack the last erasures and looks like a backup; and by a server that starts, which looks like a snapshot of its disks';
 
 CREATE FUNCTION ops.begin_again_v1() RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
@@ -3812,7 +3822,7 @@ COMMENT ON FUNCTION ops.begin_again_v1() IS
 
 GRANT SELECT ON ops.erasure_gate TO agent_eraser, agent_privacy, agent_auditor, agent_monitor;
 GRANT EXECUTE ON FUNCTION public.erasure_gate_v1(), ops.gate_is_open_v1() TO agent_app, agent_readonly, agent_eraser, agent_privacy, agent_auditor, agent_monitor;
-GRANT EXECUTE ON FUNCTION ops.close_gate_v1(), ops.follow_promotion_v1(boolean) TO agent_privacy;
+GRANT EXECUTE ON FUNCTION ops.close_gate_v1(), ops.trust_server_v1(boolean, boolean) TO agent_privacy;
 GRANT EXECUTE ON FUNCTION ops.close_gate_v1(), ops.open_gate_v1(bytea, bigint), ops.begin_again_v1(), ops.recognise_server_v1() TO agent_eraser;
 DO $revision$
 BEGIN
@@ -3826,12 +3836,13 @@ _DROP_GATE = """
 DELETE FROM ops.personal_data AS entry
  WHERE entry.table_name = 'ops.erasure_gate';
 DROP FUNCTION ops.begin_again_v1();
-DROP FUNCTION ops.follow_promotion_v1(boolean);
+DROP FUNCTION ops.trust_server_v1(boolean, boolean);
 DROP FUNCTION ops.recognise_server_v1();
 DROP FUNCTION ops.open_gate_v1(bytea, bigint);
 DROP FUNCTION ops.close_gate_v1();
 DROP FUNCTION public.erasure_gate_v1();
 DROP FUNCTION ops.gate_is_open_v1();
+DROP FUNCTION ops.is_same_place(ops.erasure_gate, oid);
 DROP FUNCTION ops.server_timeline();
 """
 

@@ -50,7 +50,9 @@ class Plan:
 
 def step(position: int, action: Action, *outcomes: Outcome) -> Step:
     columns = tuple(Treated(f"c{n}", Strategy.NULL, one, {"value": "x"}) for n, one in enumerate(outcomes))
-    return Step(position, f"public.t{position}", action, columns, 1, True, 1, "rows", "", "")
+    return Step(
+        position, f"public.t{position}", action, columns, 1, by_index=True, cost_rows=1, lock="rows", statement="", whole="", left=""
+    )  # fmt: skip
 
 
 DELETED = step(1, Action.DELETE, Outcome.DELETED)
@@ -146,7 +148,7 @@ def test_layout_does_not_matter_and_letters_outside_ascii_are_letters() -> None:
 def test_what_is_no_certificate_is_refused() -> None:
     good = issue(facts(), KEY).as_json()
     doubled = good.replace('"pending"', '"id":"00000000-0000-0000-0000-000000000009","pending"')
-    wrong = [
+    wrong: list[str | bytes] = [
         "", "{}", "[]", "null", "x", good[:-1], good.replace("certificate 1", "certificate 2"), doubled,
         good.replace('"swept":1', '"swept":1.0'), good.replace('"swept":1', '"swept":NaN'),
         '{"certificate": 1, "signature": ""}', '{"certificate": {}, "signature": 1}', "[" * 100_000,
@@ -189,6 +191,7 @@ def test_nothing_that_somebody_typed_about_a_hold_gets_in() -> None:
 def test_what_has_not_ended_is_not_certified() -> None:
     with pytest.raises(ValueError, match="what was done is not what was planned"):
         issue(facts(done=(StepDone(1, 1),)), KEY)
+    wrong: dict[str, Any]
     for wrong in ({"swept_at": NOON}, {"now": NOON}, {"hidden_at": NOON + timedelta(hours=1)}):
         with pytest.raises(ValueError, match="in this order"):
             issue(facts(**wrong), KEY)

@@ -14,6 +14,7 @@ from partitioning.test_replicas import as_owner, folder_of, started
 from psycopg2.extensions import parse_dsn
 
 from spotify_ai_agent_migrations.versions.core.errors import FileError, SettingsError
+from spotify_ai_agent_migrations.versions.core.locks import lock_key
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.core.signing import make_keys
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase import hiding
@@ -28,7 +29,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.ledger import (
 )
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.lines import Kind
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.order import ordered
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.replay import Replayed, replay
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.replay import Replayed, replay, watch
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.run import erase_user
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import eraser, once
 from support import Databases, client, connected, rows, run, until
@@ -180,10 +181,10 @@ def test_one_that_fails_keeps_the_gate_shut_and_nobody_else_from_being_erased(
     first = erase_user(ADA.id, url=entangled)
     erase_user(BOB.id, url=entangled)
     copy = restore()
-    with connected(copy, autocommit=False) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT FROM users WHERE id = %s FOR UPDATE", (ADA.id,))
-        done = replay(ledger, copy, wait_s=0.2)
-        connection.rollback()
+    with connected(copy) as connection, connection.cursor() as cursor:
+        # Somebody erases her at this moment, and takes long.
+        cursor.execute("SELECT pg_advisory_lock(%s)", (lock_key(f"erasure of {ADA.id}"),))
+        done = replay(ledger, copy, wait_s=1)
     assert [one.erasure for one in done.failures] == [first.id]
     assert (done.erased, done.is_open) == (1, False)
     assert str(ADA.id) not in done.failures[0].problem
@@ -310,9 +311,9 @@ def test_a_backup_of_files_that_is_recovered_lets_nobody_in(entangled: str, ledg
             assert rows(copy, THERE, (ADA.id,)) == ADA_THERE
             assert refused(copy, "SELECT email FROM users") == CLOSED
             # As where a standby took over, which is told apart by nothing but what one says of them.
-            rows(copy, "SET ROLE agent_privacy; SELECT ops.follow_promotion_v1(true)")
+            rows(copy, "SET ROLE agent_privacy; SELECT ops.trust_server_v1(true, true)")
             assert rows(copy, IS_OPEN) == [(True,)]
-            rows(copy, "SELECT ops.follow_promotion_v1(false)")
+            rows(copy, "SELECT ops.trust_server_v1(false, true)")
             assert rows(copy, IS_OPEN) == [(False,)]
             assert replay(ledger, copy) == replace(NOTHING, lines=3, erased=1)
             assert rows(copy, THERE, (ADA.id,)) == GONE
@@ -333,22 +334,52 @@ def test_a_gate_is_closed_by_hand_and_opened_by_a_replay(entangled: str, ledger:
     assert rows(entangled, told) == [("update", ["closed_at"]), ("update", ["opened_at"])]
 
 
-def recognised(url: str) -> object:
-    with eraser(url) as connection, connection, connection.cursor() as cursor:
-        cursor.execute("SELECT ops.recognise_server_v1()")
-        return cursor.fetchall()[0][0]
+def restart(url: str) -> None:
+    """Let it seem as if the server had started since it was let in."""
+    rows(url, "UPDATE ops.erasure_gate SET server_started_at = '2020-01-01'")
 
 
-def test_after_a_restart_the_server_is_known_again_and_remembered(entangled: str) -> None:
-    rows(entangled, "UPDATE ops.erasure_gate SET server_started_at = '2020-01-01'")
+def test_after_a_restart_the_ledger_is_looked_at_and_the_server_remembered(
+    entangled: str, ledger: Path
+) -> None:
+    erase_user(ADA.id, url=entangled)
+    restart(entangled)
     assert as_app(entangled, "SELECT id FROM users") == [(BOB.id,)]
-    assert [recognised(entangled), recognised(entangled)] == [True, False]
+    assert watch(entangled)
     known = "SELECT server_started_at = pg_postmaster_start_time() FROM ops.erasure_gate"
     assert rows(entangled, known) == [(True,)]
+    # Once is enough: a ledger that cannot be read is not even looked for.
+    ledger.write_text("x")
+    assert watch(entangled)
     # Of another server it is not remembered, nor is the gate of one.
+    ledger.unlink()
     rows(entangled, "UPDATE ops.erasure_gate SET server_started_at = '2020-01-01', system_identifier = '1'")
     assert refused(entangled, "SELECT id FROM users") == CLOSED
-    assert recognised(entangled) is False
+    assert not watch(entangled)
+    assert rows(entangled, known) == [(False,)]
+
+
+def test_disks_that_were_put_back_look_like_a_restart_and_are_found_by_the_ledger(
+    databases: Databases, entangled: str, ledger: Path
+) -> None:
+    # As a snapshot does, a template keeps the numbers of tables.
+    name = databases.create(str(parse_dsn(entangled)["dbname"]))
+    copy = databases.url(name)
+    erase_user(ADA.id, url=entangled)
+    assert as_app(copy, "SELECT count(*)::int FROM users") == [(1,)]
+    # Whoever does not trust a start lets nobody in until it was looked at.
+    rows(copy, "SELECT ops.trust_server_v1(false, false)")
+    restart(copy)
+    assert refused(copy, "SELECT id FROM users") == CLOSED
+    rows(copy, "SELECT ops.trust_server_v1(false, true)")
+    assert as_app(copy, "SELECT count(*)::int FROM users") == [(1,)]
+    assert not watch(copy)
+    assert refused(copy, "SELECT id FROM users") == CLOSED
+    assert not watch(copy)
+    assert replay(ledger, copy) == replace(NOTHING, lines=3, erased=1)
+    assert watch(copy)
+    assert rows(copy, THERE, (ADA.id,)) == GONE
+    databases.drop(name)
 
 
 def test_nobody_but_the_eraser_opens_the_gate(url: str) -> None:
@@ -357,7 +388,7 @@ def test_nobody_but_the_eraser_opens_the_gate(url: str) -> None:
         "ops.begin_again_v1()": {"agent_eraser"},
         "ops.recognise_server_v1()": {"agent_eraser"},
         "ops.close_gate_v1()": {"agent_eraser", "agent_privacy"},
-        "ops.follow_promotion_v1(true)": {"agent_privacy"},
+        "ops.trust_server_v1(true, true)": {"agent_privacy"},
     }
     roles = [
         role

@@ -55,3 +55,17 @@ SELECT ops.gate_is_open_v1();
 -- open_gate --
 -- Let the application in again.
 SELECT ops.open_gate_v1(%(ledger)s::bytea, %(erased)s::int8);
+
+-- close_gate --
+-- Keep the application out.
+SELECT ops.close_gate_v1();
+
+-- recognise_server --
+-- Remember that this start of the server is no restore.
+SELECT ops.recognise_server_v1();
+
+-- is_recognised --
+-- Whether the ledger was looked at since the server started.
+SELECT EXISTS (SELECT
+                 FROM ops.erasure_gate AS gate
+                WHERE gate.server_started_at = pg_catalog.pg_postmaster_start_time());

@@ -2,7 +2,8 @@
 
 In the order of the ledger, each by the same erasure as the first time. A person is known by number and
 instant of registration together, so nobody is erased who was given a number again, or came back and
-registered anew. Again it finds nothing to do. The application is let in once nobody is left and nothing is in doubt.
+registered anew. Again it finds nothing to do. The application is let in once nobody is left and nothing is
+in doubt.
 """
 
 from __future__ import annotations
@@ -104,6 +105,35 @@ def replay(
         return _Replay(connection, keys, wait_s).of(lines, with_doubtful=with_doubtful)
 
 
+def watch(
+    url: str | None = None, *, public_key: Path | None = None, key: SigningKey | Path | str | None = None
+) -> bool:
+    """Look at the ledger once after each start of the server, and tell whether the application is let in.
+
+    A server whose disks were put back as they had been starts as after any stop: it is told apart by nothing
+    but a ledger that knows more. Then the gate is closed, until a replay; else the server is trusted until it
+    starts anew. Where no ledger is named there is nothing to look at, and it is trusted as it is.
+
+    Raises:
+        FileError: the ledger is not whole, or of another key.
+    """
+    keys = keys_for(resolve_settings(url), key=key)
+    with eraser(url) as connection:
+        work = _Replay(connection, keys, WAIT_S)
+        if not work.asked("is_recognised"):
+            word = "close_gate" if _is_behind(work, keys, public_key) else "recognise_server"
+            patiently(connection, lambda cursor: cursor.execute(SQL[word]))
+        return work.asked("gate_is_open")
+
+
+def _is_behind(work: _Replay, keys: Keys, public_key: Path | None) -> bool:
+    """Tell whether somebody is here whom the ledger says was erased."""
+    if keys.ledger_file is None or not keys.ledger_file.exists():
+        return False
+    lines = read_ledger(keys.ledger_file, public_key or {keys.signing.key_id: keys.signing.public})
+    return bool(work.found(work.unknown(cases(lines))).again)
+
+
 class _Replay:
     """One replay, on a session of the eraser."""
 
@@ -115,9 +145,9 @@ class _Replay:
 
     def of(self, lines: Sequence[Line], *, with_doubtful: bool | None) -> Replayed:
         patiently(self._connection, lambda cursor: cursor.execute(SQL["begin_again"]))
-        unknown = self._unknown(cases(lines))
+        unknown = self.unknown(cases(lines))
         resumed = sum(self._gone_on(number) for number in patiently(self._connection, unfinished))
-        found = self._returned([case for case in unknown if case.completes is None])
+        found = self.found(unknown)
         wanted = [*found.again, *(found.doubtful if with_doubtful else ())]
         erased = sum(self._erased_again(case, subject) for case, subject in wanted)
         doubts = () if with_doubtful is not None else tuple(case.erasure for case, _ in found.doubtful)
@@ -133,12 +163,14 @@ class _Replay:
             is_open=self._opened(lines, erased, is_sure=not doubts and not self._failures),
         )
 
-    def _unknown(self, told: Sequence[Case]) -> list[Case]:
+    def unknown(self, told: Sequence[Case]) -> list[Case]:
         """Return the cases whose erasure is not in the database."""
         here = {UUID(number) for (number,) in self._rows("numbers_here")}
         return [case for case in told if case.erasure not in here]
 
-    def _returned(self, firsts: Sequence[Case]) -> Returned:
+    def found(self, unknown: Sequence[Case]) -> Returned:
+        """Return who of the *unknown* cases is here, and not erased."""
+        firsts = [case for case in unknown if case.completes is None]
         erased_here = self._people("erased_here", {case.person for case in firsts})
         wanted = {case.person for case in firsts} - erased_here.keys()
         return returned(firsts, erased_here, self._people("people_here", wanted))
@@ -182,15 +214,19 @@ class _Replay:
 
     def _opened(self, lines: Sequence[Line], erased: int, *, is_sure: bool) -> bool:
         values = {"ledger": bytes.fromhex(lines[-1].hash) if lines else None, "erased": erased}
+        if is_sure:
+            patiently(self._connection, lambda cursor: cursor.execute(SQL["open_gate"], values))
+        return self.asked("gate_is_open")
 
-        def look(cursor: Cursor) -> bool:
-            if is_sure:
-                cursor.execute(SQL["open_gate"], values)
-            cursor.execute(SQL["gate_is_open"])
-            ((is_open,),) = cursor.fetchall()
-            return bool(is_open)
+    def asked(self, query: str) -> bool:
+        """Return what the database answers to *query*, yes or no."""
 
-        return patiently(self._connection, look)
+        def ask(cursor: Cursor) -> bool:
+            cursor.execute(SQL[query])
+            ((answer,),) = cursor.fetchall()
+            return bool(answer)
+
+        return patiently(self._connection, ask)
 
 
 def _refuse_unreadable(lines: Iterable[Line], keys: Keys, name: str) -> None:
