@@ -23,12 +23,12 @@ def counted(number: int, what: str) -> str:
 
 def plan_lines(plan: ErasurePlan) -> Iterator[str]:
     """Yield what an erasure would do, a line each; the last one says by which hash it is known."""
-    for step in plan.steps:
-        whole = (
-            "" if step.by_index or not step.rows else f", found by reading {counted(step.cost_rows, 'row')}"
-        )
+    for step in (one for one in plan.steps if one.rows):
+        whole = "" if step.by_index else f", found by reading {counted(step.cost_rows, 'row')}"
         yield f"{step.table}: {_done(step.action)} {counted(step.rows, 'row')}{_of(step)}{whole}"
     yield from (_kept(one) for one in plan.kept if one.rows)
+    empty = sum(not step.rows for step in plan.steps)
+    yield from ([f"nothing in {counted(empty, 'other step')}"] if empty else [])
     yield from (f"made anew: {view}" for view in plan.derived)
     yield from (f"warning: {one}" for one in plan.warnings)
     yield from (f"refused: {one.place} {one.problem}; {one.hint}" for one in plan.refusals)
