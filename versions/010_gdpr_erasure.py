@@ -2657,10 +2657,10 @@ COMMENT ON INDEX ops.erasures_state_idx IS 'what has to be gone on with';
 
 DO $revision$
 BEGIN
-    PERFORM ops.classify_table_v1('ops.erasures', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2): the erasure itself has to be shown"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_table_v1('ops.erasures', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2): the erasure itself has to be shown", "until": "no backup can bring the person back"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
     PERFORM ops.classify_column_v1('ops.erasures', 'requested_by', people => 'staff');
-    PERFORM ops.classify_table_v1('ops.erasure_steps', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2): the erasure itself has to be shown"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
-    PERFORM ops.classify_table_v1('ops.tombstones', strategy => 'keep', strategy_args => '{"why": "GDPR art. 17(1): nothing of the person may come back"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_table_v1('ops.erasure_steps', strategy => 'keep', strategy_args => '{"why": "GDPR art. 5(2): the erasure itself has to be shown", "until": "no backup can bring the person back"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_table_v1('ops.tombstones', strategy => 'keep', strategy_args => '{"why": "GDPR art. 17(1): nothing of the person may come back", "until": "the database is given up"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
     INSERT INTO ops.personal_edges (from_table, from_columns, to_table, to_columns, kind, note)
     VALUES ('ops.erasures', '{subject_id}', 'public.users', '{id}', 'column', 'the erasure outlives the row'),
            ('ops.tombstones', '{subject_id}', 'public.users', '{id}', 'column', 'it outlives the row');
@@ -2710,7 +2710,9 @@ $revision$
 # A statement that names nobody who is erased costs one look-up of an index a row: a subquery of its own, which the planner
 # makes no join of, however many have been erased and whatever it was planned for. What is looked at was committed before
 # the trigger began; that the snapshot of a transaction may be older is why an erasure waits for all of them.
-# An update passes where nothing about the person changes but to NULL: a backfill of other columns meets their row as well.
+# What erases one person passes in the rows of another who is erased at the same time.
+# An update passes where it says nothing of the person that no row said before: a backfill of other columns meets their
+# rows as well, and so does who moves an item of theirs in a list of somebody else.
 _GUARDING = r"""
 CREATE FUNCTION ops.guarded_columns(guarded text, subject name) RETURNS text[]
 LANGUAGE sql STABLE
@@ -2737,31 +2739,24 @@ SET search_path = pg_catalog, pg_temp AS $function$
 $function$;
 COMMENT ON FUNCTION ops.guarded_columns(text, name) IS 'The columns that are about the person whom a column names';
 
-CREATE FUNCTION ops.is_rewritten(guarded text, subject name, before jsonb, after jsonb) RETURNS boolean
+CREATE FUNCTION ops.says_no_more(guarded text, subject name, before jsonb, after jsonb) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $function$
-    SELECT before IS NULL
-           OR EXISTS (SELECT
-                        FROM unnest(ops.guarded_columns(guarded, subject)) AS guard (name)
-                       WHERE jsonb_typeof(after -> guard.name) <> 'null'
-                         AND after -> guard.name IS DISTINCT FROM before -> guard.name)
+    SELECT NOT EXISTS (SELECT
+                         FROM unnest(ops.guarded_columns(guarded, subject)) AS guard (name)
+                        WHERE jsonb_typeof(after -> guard.name) <> 'null'
+                          AND after -> guard.name IS DISTINCT FROM before -> guard.name)
 $function$;
-COMMENT ON FUNCTION ops.is_rewritten(text, name, jsonb, jsonb) IS
-    'Whether an update says something about a person that the row did not say before';
+COMMENT ON FUNCTION ops.says_no_more(text, name, jsonb, jsonb) IS
+    'Whether a row says nothing about a person that another did not say before';
 
 CREATE FUNCTION ops.guard_table_v1(target regclass, VARIADIC subjects name[] DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
     called CONSTANT name := (SELECT class.relname FROM pg_class AS class WHERE class.oid = target);
-    keys CONSTANT text := (
-        SELECT string_agg(quote_ident(attribute.attname), ', ' ORDER BY attribute.attnum)
-          FROM pg_index AS index
-          JOIN pg_attribute AS attribute
-            ON attribute.attrelid = index.indrelid AND attribute.attnum = ANY (index.indkey)
-         WHERE index.indrelid = target AND index.indisprimary);
     named text;
-    rewritten text;
+    new_to_them text;
     wrong name;
     operation text;
     made name;
@@ -2785,16 +2780,18 @@ BEGIN
     END IF;
     EXECUTE format('GRANT SELECT, UPDATE, DELETE ON %s TO agent_eraser', target);
     SELECT string_agg(person.is_erased, ' OR ' ORDER BY person.place),
-           string_agg(format('(%s AND ops.is_rewritten(guarded, %L, to_jsonb(replaced), to_jsonb(written)))',
+           string_agg(format('(%s AND NOT EXISTS (SELECT FROM replaced WHERE replaced.%I = written.%2$I'
+                             ' AND ops.says_no_more(guarded, %2$L, to_jsonb(replaced), to_jsonb(written))))',
                              person.is_erased, person.name), ' OR ' ORDER BY person.place)
-      INTO named, rewritten
+      INTO named, new_to_them
       FROM (SELECT subject.name, subject.place,
                    format(CASE WHEN type.typcategory = 'A'
                                THEN 'EXISTS (SELECT FROM unnest(written.%1$I) AS one (id) WHERE %2$s)'
                                ELSE '%2$s' END,
                           subject.name,
                           format('(SELECT true FROM ops.tombstones AS stone WHERE stone.subject_id = %s'
-                                 ' AND stone.worker_xid IS DISTINCT FROM working)',
+                                 ' AND stone.worker_xid IS DISTINCT FROM working'
+                                 ' AND NOT EXISTS (SELECT FROM ops.tombstones AS own WHERE own.worker_xid = working))',
                                  CASE WHEN type.oid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN format('written.%I', subject.name)
                                       WHEN type.typelem IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN 'one.id'
                                       ELSE format($text$CASE WHEN %1$s::text ~ '^[0-9]{1,18}$' THEN %1$s::text::bigint END$text$,
@@ -2828,9 +2825,7 @@ BEGIN
             $guard$
             $body$,
             made, named,
-            CASE WHEN operation = 'update' AND keys IS NOT NULL THEN
-                format(E'\n                   AND EXISTS (SELECT FROM written LEFT JOIN replaced USING (%s) WHERE %s)', keys, rewritten)
-                ELSE '' END);
+            CASE operation WHEN 'update' THEN format(E'\n                   AND EXISTS (SELECT FROM written WHERE %s)', new_to_them) ELSE '' END);
         EXECUTE format('COMMENT ON FUNCTION ops.%I() IS %L', made,
                        'Refuse what names a person who is being erased or was, whoever writes it');
         EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER %s ON %s REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION ops.%1$I()',
@@ -3392,7 +3387,7 @@ DROP FUNCTION ops.work_on_v1(uuid);
 DROP FUNCTION ops.begin_erasure_v1(bigint, text, timestamptz, jsonb, bytea, jsonb, bigint, bigint, uuid);
 DROP FUNCTION ops.unguard_table_v1(regclass);
 DROP FUNCTION ops.guard_table_v1(regclass, name[]);
-DROP FUNCTION ops.is_rewritten(text, name, jsonb, jsonb);
+DROP FUNCTION ops.says_no_more(text, name, jsonb, jsonb);
 DROP FUNCTION ops.guarded_columns(text, name);
 REVOKE USAGE ON TYPE public.nfc_text, public.email_address, public.locale_tag, public.country_code, public.isrc, public.upc,
                      public.audit_action, public.audit_actor
@@ -3617,7 +3612,10 @@ $function$;
 REVOKE EXECUTE ON FUNCTION ops.unlink_large_object_v1(oid) FROM PUBLIC;
 COMMENT ON FUNCTION ops.unlink_large_object_v1(oid) IS 'Delete a large object; tells whether there was one';
 
-GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.unlink_large_object_v1(oid) TO agent_eraser;
+GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.erasure_noise_v1(bytea, text), ops.json_without_path(jsonb, jsonb),
+                          ops.json_without_v1(jsonb, jsonb), ops.json_only_v1(jsonb, jsonb), ops.redacted_v1(text, text, text),
+                          ops.json_redacted_v1(jsonb, text, text, text), ops.unlink_large_object_v1(oid)
+    TO agent_eraser;
 
 DO $revision$
 BEGIN
@@ -4109,7 +4107,8 @@ SET search_path = pg_catalog, pg_temp AS $function$
 $function$;
 COMMENT ON FUNCTION ops.old_keys_v1(text, integer) IS 'Keys of people that are encrypted with another key than this one';
 
--- A key changes in how it is kept, and in nothing else.
+-- A key changes in how it is kept, and in nothing else. What it is not encrypted with any more is lost where it is not
+-- in order, so that nobody but the owner may do it.
 CREATE FUNCTION ops.rewrap_key_v1(key uuid, wrapped bytea, kek_id text, old_kek_id text) RETURNS boolean
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
@@ -4138,7 +4137,7 @@ GRANT EXECUTE ON FUNCTION public.subject_key_v1(bigint),
                           public.is_key_destroyed_v1(uuid)
     TO agent_app;
 GRANT EXECUTE ON FUNCTION public.subject_key_v1(bigint), public.is_key_destroyed_v1(uuid) TO agent_privacy;
-GRANT EXECUTE ON FUNCTION ops.old_keys_v1(text, integer), ops.rewrap_key_v1(uuid, bytea, text, text) TO agent_privacy;
+GRANT EXECUTE ON FUNCTION ops.key_of_v1(bytea) TO agent_eraser, agent_privacy;
 
 ALTER TABLE ops.subject_keys ENABLE ROW LEVEL SECURITY;
 CREATE POLICY subject_keys_privacy ON ops.subject_keys FOR SELECT TO agent_privacy

@@ -144,7 +144,8 @@ def test_a_check_of_several_columns_is_tried_on_all_that_is_left(url: str) -> No
         " CONSTRAINT pair_a_check CHECK ((a IS NULL) = (b IS NULL) AND a || '%' <> 'y%'));"
         "COMMENT ON COLUMN public.pair.a IS 'content: a'; COMMENT ON COLUMN public.pair.b IS 'content: b';"
         "COMMENT ON COLUMN public.pair.who IS 'none: c';"
-        "SELECT ops.classify_table_v1('public.pair', 'null', 'provided', '{service}', 'contract')",
+        "SELECT ops.classify_table_v1('public.pair', 'null', 'provided', '{service}', 'contract');"
+        "SELECT ops.guard_table_v1('public.pair', 'who')",
     )
     assert check_catalogue(url) == ()
     rows(
@@ -161,7 +162,8 @@ def test_a_check_that_fails_on_what_is_left_refuses_it(url: str) -> None:
         " CONSTRAINT part_of_whole_check CHECK (1 / of_whole < 2));"
         "COMMENT ON COLUMN public.part.of_whole IS 'content: a'; COMMENT ON COLUMN public.part.who IS 'none: c';"
         """SELECT ops.classify_table_v1('public.part', 'constant', 'provided', '{service}', 'contract',
-                                        strategy_args => '{"value": 0}')""",
+                                        strategy_args => '{"value": 0}');
+           SELECT ops.guard_table_v1('public.part', 'who')""",
     )
     assert told(url) == {
         ("strategy", "public.part.of_whole", 'is to be what the check "part_of_whole_check" refuses')
@@ -201,6 +203,22 @@ def test_a_personal_table_that_nothing_leads_to_is_found_and_one_that_only_menti
         ("unreached", "public.fan", "is to lose rows, and is reached only where it mentions a person")
     }
     rows(url, "UPDATE ops.personal_edges SET own_columns = NULL WHERE from_table = 'public.fan'")
+    assert told(url) == {("unguarded", "public.fan", "would take rows of a person who was erased")}
+
+
+def test_a_table_that_would_take_rows_of_an_erased_person_is_found_until_its_guard_is_there(url: str) -> None:
+    rows(url, "ALTER TABLE public.listens DISABLE TRIGGER listens_guard_update")
+    assert check_catalogue(url) == (
+        Finding(
+            "unguarded",
+            "public.listens",
+            "would take rows of a person who was erased",
+            "SELECT ops.guard_table_v1('public.listens', 'user_id'), as who owns the table",
+        ),
+    )
+    rows(url, "SET ROLE agent_owner; SELECT ops.unguard_table_v1('public.listens')")
+    assert len(check_catalogue(url)) == 1
+    rows(url, "SET ROLE agent_owner; SELECT ops.guard_table_v1('public.listens', 'user_id')")
     assert check_catalogue(url) == ()
 
 

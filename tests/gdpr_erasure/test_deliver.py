@@ -20,7 +20,7 @@ from gdpr_erasure.telling import KEYS, RECIPIENTS, queued
 
 from listener import Listener, listening
 from spotify_ai_agent_migrations.versions.core.errors import SubjectError
-from spotify_ai_agent_migrations.versions.core.signing import SigningKey
+from spotify_ai_agent_migrations.versions.core.signing import SigningKey, make_keys
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.handing import by_hand, end_notice, hand_over
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keys import Keys
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.notices import (
@@ -30,7 +30,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.notices import (
     pending,
 )
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.telling import receipt
-from support import connected, rows
+from support import ROOT, beside, connected, environment, rows, until
 
 _STATE = "SELECT recipient, attempts, problem, outcome, receipt, payload IS NULL FROM ops.erasure_notices ORDER BY recipient"
 
@@ -172,16 +172,29 @@ def test_rounds_at_once_tell_each_notice_once(scene: str, listener: Listener, he
     assert len({headers["Idempotency-Key"] for _, headers, _ in listener.heard}) == len(listener.heard) == 8
 
 
-def test_what_was_told_and_not_written_down_is_told_again_by_the_same_number(
-    scene: str, listener: Listener, heard: dict[str, str]
+def test_a_process_that_is_killed_while_it_tells_has_lost_nothing(
+    scene: str, listener: Listener, heard: dict[str, str], tmp_path: pathlib.Path
 ) -> None:
     queued(scene, ADA.id)
-    # As a process leaves it that is killed once the recipient has answered.
-    rows(scene, "SELECT FROM ops.claim_notice_v1('{spotify}', INTERVAL '1 min', INTERVAL '1 day')")
+    make_keys(tmp_path / "key", tmp_path / "pub")
+    environ = {"ERASURE_SIGNING_KEY_FILE": str(tmp_path / "key"), "ERASURE_LEDGER_KEY": KEYS.ledger[0].hex()}
+    listener.pause_s = 30
+    program = (
+        "import sys; from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.notices import deliver;"
+        " deliver(sys.argv[1], limit_s=30)"
+    )
+    with beside(sys.executable, "-c", program, scene, cwd=ROOT, env=environment(scene, **environ)) as process:
+        until(lambda: bool(listener.heard))
+        process.kill()
+        process.wait()
+    listener.pause_s = 0
+    assert rows(scene, _STATE)[0] == ("mailer", 1, None, None, None, False)
+    assert told(scene, heard).told == 1, "the other one, for it is not due"
     rows(scene, "UPDATE ops.erasure_notices SET due_at = clock_timestamp()")
-    told(scene, heard)
-    ((number,),) = rows(scene, "SELECT id::text FROM ops.erasure_notices WHERE recipient = 'mailer'")
-    assert [headers["Idempotency-Key"] for _, headers, _ in listener.heard] == [number]
+    assert told(scene, heard).told == 1
+    numbers = [headers["Idempotency-Key"] for _, headers, _ in listener.heard]
+    assert len(numbers) == 2
+    assert len(set(numbers)) == 1, "the recipient knows it again"
 
 
 def test_problems_are_told_in_words_that_name_nobody(

@@ -9,12 +9,13 @@ from uuid import UUID
 import pytest
 from psycopg2.extensions import cursor as Cursor
 
-from spotify_ai_agent_migrations.versions.core.errors import SettingsError, SubjectError
+from spotify_ai_agent_migrations.versions.core.errors import SettingsError, SubjectError, TableError
 from spotify_ai_agent_migrations.versions.core.signing import Keyring
 from spotify_ai_agent_migrations.versions.gdpr_erasure.checking import check_catalogue
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase import vault
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.run import erase_user
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.sealed import derived, key_id
+from spotify_ai_agent_migrations.versions.gdpr_erasure.holds import place_hold, release_hold
 from support import connected, rows
 
 KEY, OTHER = bytes(range(32)), bytes(range(1, 33))
@@ -234,6 +235,7 @@ def test_whoever_is_signed_in_gets_their_own_key_and_nobody_elses(people: str) -
         ("agent_eraser", "UPDATE ops.subject_keys SET wrapped = wrapped"),
         ("agent_eraser", "DELETE FROM ops.destroyed_keys"),
         ("agent_privacy", "DELETE FROM ops.subject_keys"),
+        ("agent_privacy", "SELECT ops.rewrap_key_v1(gen_random_uuid(), '', '', '')"),
     ],
 )
 def test_keys_are_read_and_destroyed_by_those_who_may(people: str, role: str, statement: str) -> None:
@@ -276,11 +278,27 @@ def test_an_erasure_destroys_the_key_and_touches_no_value_that_it_encrypted(
         decrypted(people, 1, hers)
     assert caught.value.problem == "the key of that value was destroyed"
     assert decrypted(people, 2, his) == b"dear diary"
-    (letters,) = [table for table in certificate.tables if table["table"] == "public.letters"]
-    assert {one["name"]: (one["strategy"], one["outcome"]) for one in letters["columns"]}["body"] == (
-        "shred", "anonymised",
-    )  # fmt: skip
+    (letters,) = [one for one in certificate.tables if one.table == "public.letters"]
+    (body,) = [one for one in letters.columns if one.name == "body"]
+    assert (body.strategy, body.outcome) == ("shred", "anonymised")
     assert certificate.verify(keys)
+
+
+@pytest.mark.usefixtures("keys")
+def test_a_hold_on_the_key_alone_stops_the_erasure_and_one_on_the_values_does_not(people: str) -> None:
+    rows(people, _LETTERS.format(not_null=""))
+    text = encrypted(people, 1)
+    rows(people, "INSERT INTO letters VALUES (1, 1, %s)", (text,))
+    number = place_hold("e", "a law", "a case", subject=1, table="ops.subject_keys", url=people)
+    with pytest.raises(TableError) as caught:
+        erase_user(1, url=people)
+    assert caught.value.problem.startswith(
+        'public.letters.body stays readable while a hold keeps "ops.subject_keys"'
+    )
+    place_hold("e", "a law", "a case", subject=1, table="public.letters", url=people)
+    release_hold(number, "it is over", url=people)
+    erase_user(1, url=people)
+    assert rows(people, "SELECT user_id, body = %s FROM letters", (text,)) == [(1, True)]
 
 
 def test_a_column_that_holds_no_bytes_cannot_be_shredded(people: str) -> None:

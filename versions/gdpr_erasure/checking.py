@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import closing
 from typing import Final
 
@@ -17,6 +17,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.recipients import r
 from spotify_ai_agent_migrations.versions.gdpr_erasure.finding import Finding
 from spotify_ai_agent_migrations.versions.gdpr_erasure.fitting import Shape, misfits
 from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach, reached, unreached
+from spotify_ai_agent_migrations.versions.gdpr_erasure.guarding import unguarded
 from spotify_ai_agent_migrations.versions.gdpr_erasure.model import (
     Catalogue,
     Column,
@@ -63,7 +64,9 @@ def _findings(cursor: Cursor, catalogue: Catalogue) -> Iterator[Finding]:
         )
     yield from refused(cursor, catalogue)
     yield from _edges(cursor, catalogue)
-    yield from _reaches(cursor, catalogue)
+    reaches = reached(catalogue)
+    yield from _reaches(cursor, catalogue, reaches)
+    yield from unguarded(cursor, catalogue, reaches)
     yield from _references(cursor, catalogue)
 
 
@@ -125,9 +128,8 @@ def _of_kind(cursor: Cursor, edge: Edge) -> str | None:
     return None
 
 
-def _reaches(cursor: Cursor, catalogue: Catalogue) -> Iterator[Finding]:
+def _reaches(cursor: Cursor, catalogue: Catalogue, reaches: Sequence[Reach]) -> Iterator[Finding]:
     """Yield the tables whose rows no way leads to, or none by which they could be deleted or told of."""
-    reaches = reached(catalogue)
     for name in unreached(catalogue, reaches):
         yield Finding(
             "unreached",

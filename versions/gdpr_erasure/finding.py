@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 class Finding:
     """One thing that is wrong.
 
-    kind: unclassified, comment, gone, strategy, unreached, edge, reference, named, valued or subject.
+    kind: unclassified, comment, gone, strategy, unreached, unguarded, edge, reference, named, valued or
+        subject.
     place: a table or a column, as SQL writes it.
     """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,9 +13,7 @@ from spotify_ai_agent_migrations.versions.core.database import translated
 from spotify_ai_agent_migrations.versions.core.errors import MigrationError
 from spotify_ai_agent_migrations.versions.core.signing import SigningKey
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.certificate import ErasureCertificate
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import Kept
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.order import COMPLETION, WAIT_S
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import ErasurePlan
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.planning import planned
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.run import erase_user
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import STATEMENTS, eraser, patiently
@@ -37,11 +34,11 @@ class Completed:
 
 @dataclass(frozen=True)
 class _Due:
-    """A person who has a certificate that says of something that it is kept, and may be kept no longer."""
+    """A person of whom something is kept that may be kept no longer: table, hold and rule of each."""
 
     first: UUID
     subject: int
-    kept: tuple[Kept, ...]
+    ended: frozenset[tuple[str, int | None, str | None]]
 
 
 def complete_erasures(
@@ -65,20 +62,18 @@ def complete_erasures(
 def _due(cursor: Cursor) -> tuple[_Due, ...]:
     cursor.execute(STATEMENTS["due_completions"])
     return tuple(
-        _Due(UUID(first), subject, ErasureCertificate.from_json(certificate).kept)
-        for first, subject, certificate in cursor.fetchall()
+        _Due(UUID(first), subject, frozenset(zip(*ended, strict=True)))
+        for first, subject, *ended in cursor.fetchall()
     )
 
 
 def _has_ended(one: _Due, cursor: Cursor) -> bool:
-    """Tell whether there is something to do: a rule may be over whose rows nobody has deleted yet."""
-    return has_ended(one.kept, planned(cursor, one.subject, completes=one.first))
+    """Tell whether some of it is not kept any more: a rule may be over whose rows nobody has deleted yet.
 
-
-def has_ended(before: Iterable[Kept], plan: ErasurePlan) -> bool:
-    """Tell whether *plan* does something, or keeps nothing by some hold or rule that kept rows *before*."""
-    now = {(one.table, one.hold, one.rule) for one in plan.kept if one.rows}
-    return plan.rows > 0 or any(one.rows and (one.table, one.hold, one.rule) not in now for one in before)
+    How many rows a plan counts does not tell: a value at random would be another one each time.
+    """
+    plan = planned(cursor, one.subject, completes=one.first)
+    return not one.ended <= {(kept.table, kept.hold, kept.rule) for kept in plan.kept if kept.rows}
 
 
 def _completed(one: _Due, key: SigningKey | Path | str | None, wait_s: float, url: str | None) -> Completed:

@@ -1,8 +1,8 @@
 -- What completes erasures that had left something, and the job that does it.
 
 -- due_completions --
--- The last certificate of each person of whose kept rows some may be kept no longer: a hold is over, or a rule. Where
--- nobody could say how long a rule would keep them, it is asked once its time has passed since.
+-- People of whom, by their last certificate, something was kept that may be kept no longer: tables, holds and rules.
+-- Where nobody could say how long a rule would keep it, it is asked once its time has passed since.
 WITH latest AS (
     SELECT DISTINCT ON (erasure.subject_id)
            coalesce(erasure.completes, erasure.id) AS first, erasure.subject_id, erasure.state, erasure.certificate,
@@ -10,11 +10,10 @@ WITH latest AS (
       FROM ops.erasures AS erasure
      ORDER BY erasure.subject_id, erasure.hidden_at DESC
 )
-SELECT latest.first::text, latest.subject_id, latest.certificate
+SELECT latest.first::text, latest.subject_id, ended.tables, ended.holds, ended.rules
   FROM latest
- WHERE latest.state = 'certified'
-   AND EXISTS (
-       SELECT
+ CROSS JOIN LATERAL (
+       SELECT pg_catalog.array_agg(kept."table"), pg_catalog.array_agg(kept.hold), pg_catalog.array_agg(kept.rule)
          FROM pg_catalog.jsonb_to_recordset(latest.certificate::jsonb #> '{certificate,kept}')
               AS kept ("table" text, rows bigint, hold bigint, rule text, until timestamptz)
         WHERE kept.rows > 0
@@ -24,7 +23,9 @@ SELECT latest.first::text, latest.subject_id, latest.certificate
                                        FROM public.retention_policies AS policy
                                       WHERE policy.rule = kept.rule
                                         AND kept."table" IN (policy.table_name, 'public.' || policy.table_name)))
-                        <= pg_catalog.now() END)
+                        <= pg_catalog.now() END) AS ended (tables, holds, rules)
+ WHERE latest.state = 'certified'
+   AND ended.tables IS NOT NULL
  ORDER BY latest.certified_at;
 
 -- beat --

@@ -2,8 +2,8 @@
 -- Who holds data of people, how they are told of an erasure, and what they know a person by.
 SELECT recipient.code, recipient.notice_channel, recipient.knows_by
   FROM ops.recipients AS recipient
- WHERE recipient.kind <> 'authority'
-   AND recipient.notice_channel IS DISTINCT FROM 'none'
+ WHERE recipient.notice_channel IS DISTINCT FROM 'none'
+   AND (recipient.kind <> 'authority' OR recipient.notice_channel IS NOT NULL)
  ORDER BY recipient.code;
 
 -- subject_of --

@@ -34,8 +34,6 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Catalogue, C
 
 # It is redacted, by itself and last of all; a step it has none.
 TRAIL: Final = "public.audit_log"
-# What is encrypted with a key of its own goes with that key.
-KEYS: Final = "ops.subject_keys"
 
 
 @dataclass(frozen=True)
@@ -80,17 +78,6 @@ def parts(known: Known) -> tuple[Part, ...]:
     """Return all that is done, in no order."""
     goes = deleted(known)
     return tuple(part for reach in known.reaches for part in _of_table(known, reach, goes))
-
-
-def unreadable(known: Known, gone: Collection[str]) -> tuple[Treated, ...]:
-    """Return the columns, with their tables, that nobody can read once the key of their person is gone."""
-    return tuple(
-        Treated(f"{reach.name}.{one.name}", one.strategy, outcome(one.strategy))
-        for reach in known.reaches
-        if reach.name not in gone and reach.owned() is not None
-        for one in personal(known.catalogue, reach.name)
-        if one.strategy is Strategy.SHRED
-    )
 
 
 def is_trail(reach: Reach) -> bool:
@@ -146,8 +133,6 @@ def _gone(known: Known, reach: Reach, columns: Sequence[Column], live: Mapping[s
         if edge.from_table == reach.name:
             yield Part(replace(lets_go(reach, edge, live), spared=any_of(spared)), ())
     treated = tuple(Treated(one.name, Strategy.DELETE, Outcome.DELETED) for one in columns)
-    if reach.name == KEYS:
-        treated += unreadable(known, deleted(known))
     objects = tuple(one.name for one in columns if is_object(one))
     yield Part(
         Work(reach, Action.DELETE, live, spared=any_of(spared), objects=objects), treated, spared=spared

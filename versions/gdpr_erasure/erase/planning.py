@@ -234,6 +234,7 @@ def _refusals(cursor: Cursor, known: Known, found: Sequence[Part]) -> Iterator[R
     yield from refusals.of_keys(known, found)
     yield from refusals.of_objects(cursor, found)
     yield from of_objections(cursor)
+    yield from refusals.of_shredded(found)
     yield from untellable(known.catalogue, known.reaches, read_recipients(cursor))
 
 

@@ -46,7 +46,7 @@ class Recipient:
 
 
 def read_recipients(cursor: Cursor) -> tuple[Recipient, ...]:
-    """Return those who have to be told of an erasure; authorities are none (GDPR art. 4(9))."""
+    """Return those who have to be told of an erasure; an authority need not be (GDPR art. 4(9))."""
     cursor.execute(_SQL["recipients_to_tell"])
     return tuple(_recipient(*row) for row in cursor.fetchall())
 

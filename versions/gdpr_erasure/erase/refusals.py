@@ -25,6 +25,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.refusing import refused
 
 _QUARANTINE: Final = re.compile(r"rollback_[0-9a-f]{12}")
 _CHECK: Final = "agentdb gdpr-erasure check tells how to classify it"
+_SUBJECT_KEYS: Final = "ops.subject_keys"
 _STRATEGY: Final = "choose another strategy: ops.classify_column_v1"
 
 
@@ -74,6 +75,20 @@ def _of_column(work: Work, column: Column, place: str) -> Iterator[Refusal]:
     named = {name for way in work.reach.ways for edge in way[-1:] for name in edge.from_columns}
     if column.name in work.key and column.strategy is Strategy.RANDOM and column.name not in named:
         yield Refusal(place, "is to be random, and its row is told from others by it", _STRATEGY)
+
+
+def of_shredded(parts: Sequence[Part]) -> Iterator[Refusal]:
+    """Yield what stays readable because the key of its person is kept."""
+    gone = {part.work.reach.name for part in parts if part.work.action is Action.DELETE}
+    shredded = {
+        f"{part.work.reach.name}.{column.name}"
+        for part in parts
+        for column in part.changed
+        if column.strategy is Strategy.SHRED
+    }
+    problem = f'stays readable while a hold keeps "{_SUBJECT_KEYS}"'
+    for place in sorted(shredded) if _SUBJECT_KEYS not in gone else ():
+        yield Refusal(place, problem, "hold the table itself, or release the hold")
 
 
 def of_keys(known: Known, parts: Sequence[Part]) -> Iterator[Refusal]:

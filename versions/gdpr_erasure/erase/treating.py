@@ -261,12 +261,12 @@ _OUTCOMES: Final[Mapping[Strategy, Outcome]] = MappingProxyType(
         Strategy.NULL: Outcome.DELETED,
         Strategy.CONSTANT: Outcome.DELETED,
         Strategy.RANDOM: Outcome.DELETED,
-        Strategy.SHRED: Outcome.DELETED,
         Strategy.GENERALISE: Outcome.ANONYMISED,
         Strategy.PSEUDONYM: Outcome.PSEUDONYMISED,
         Strategy.JSON: Outcome.ANONYMISED,
         # What else a text says of the person nobody can prove to be gone.
         Strategy.REDACT: Outcome.PSEUDONYMISED,
+        # Its bytes stay, and nobody can tell what they were.
         Strategy.SHRED: Outcome.ANONYMISED,
     }
 )

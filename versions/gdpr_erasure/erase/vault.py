@@ -135,6 +135,7 @@ def rewrap(url: str | None = None, *, keys: Sequence[bytes] | None = None, batch
     older keys are of use for older backups alone.
 
     Raises:
+        PrivilegeError: the login is no member of agent_owner.
         SettingsError: one is encrypted with a key that is not among those given or named.
     """
     given, count = tuple(_wrapping(keys)), 0
