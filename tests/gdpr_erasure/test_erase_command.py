@@ -109,7 +109,7 @@ def test_what_is_held_back_is_approved_of_by_logins(scene: Scene) -> None:
 def test_a_plan_that_is_refused_ends_with_3(scene: Scene) -> None:
     rows(
         scene.url,
-        "INSERT INTO ops.recipients (code, name, kind, purpose, country_code) VALUES ('mailer', 'Mailer Ltd', 'processor', 'mail', 'FR')",
+        "INSERT INTO ops.recipients (code, name, kind, purpose, country_code, categories) VALUES ('mailer', 'Mailer Ltd', 'processor', 'mail', 'FR', '{contact}')",
     )
     said = scene.said("plan", str(ADA), code=3)
     assert (
@@ -156,8 +156,8 @@ def test_recipients_are_told_by_hand(scene: Scene) -> None:
     knows = json.dumps([{"as": "email", "table": "public.users", "column": "email"}])
     rows(
         scene.url,
-        "INSERT INTO ops.recipients (code, name, kind, purpose, country_code, notice_channel, knows_by)"
-        " VALUES ('mailer', 'Mailer Ltd', 'processor', 'mail', 'FR', 'hand', %s)",
+        "INSERT INTO ops.recipients (code, name, kind, purpose, country_code, categories, notice_channel, knows_by)"
+        " VALUES ('mailer', 'Mailer Ltd', 'processor', 'mail', 'FR', '{contact}', 'hand', %s)",
         (knows,),
     )
     assert "not told yet: mailer" in scene.said("erase", str(ADA))
