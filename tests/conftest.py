@@ -58,6 +58,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="kill what is to be killed before each of its statements, and not before some of them",
     )
+    parser.addoption(
+        "--many-writers",
+        action="store_true",
+        help="erase a hundred people while sixteen writers write of them, and not ten and four",
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

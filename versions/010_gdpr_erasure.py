@@ -1996,11 +1996,20 @@ BEGIN
     END IF;
     -- Nearly always nobody is: no more than that is looked for first.
     IF NOT EXISTS (SELECT FROM ops.restrictions AS restriction WHERE restriction.lifted_at IS NULL)
-       AND NOT EXISTS (SELECT FROM ops.erasures AS erasure WHERE erasure.state <> 'certified') THEN
+       AND NOT EXISTS (SELECT FROM ops.erasures AS erasure WHERE erasure.state <> 'certified')
+       AND NOT EXISTS (SELECT
+                         FROM ops.legal_holds AS hold
+                         JOIN ops.tombstones AS stone ON stone.subject_id = hold.subject_id
+                        WHERE hold.released_at IS NULL) THEN
         RETURN '{}';
     END IF;
-    -- No permit shows anything of a person who is being erased.
-    hidden := ARRAY(SELECT erasure.subject_id FROM ops.erasures AS erasure WHERE erasure.state <> 'certified');
+    -- No permit shows anything of a person who is being erased, or of whom a hold alone keeps what there is.
+    hidden := ARRAY(SELECT erasure.subject_id FROM ops.erasures AS erasure WHERE erasure.state <> 'certified'
+                     UNION
+                    SELECT stone.subject_id
+                      FROM ops.legal_holds AS hold
+                      JOIN ops.tombstones AS stone ON stone.subject_id = hold.subject_id
+                     WHERE hold.released_at IS NULL);
     IF permitted IS NULL THEN
         RETURN hidden || ARRAY(SELECT restriction.user_id FROM ops.restrictions AS restriction WHERE restriction.lifted_at IS NULL);
     END IF;
@@ -2642,6 +2651,7 @@ def _create_erasures() -> None:
         schema="ops",
     )
     op.create_index("tombstones_erasure_id_idx", "tombstones", ["erasure_id"], schema="ops")
+    op.create_index("tombstones_worker_xid_idx", "tombstones", ["worker_xid"], schema="ops", postgresql_where=sa.text("worker_xid IS NOT NULL"))
     execute(_ERASURES)
 
 
@@ -2654,6 +2664,7 @@ def _drop_erasures() -> None:
 _ERASURES = """
 COMMENT ON INDEX ops.erasures_subject_id_idx IS 'one erasure of a person';
 COMMENT ON INDEX ops.erasures_state_idx IS 'what has to be gone on with';
+COMMENT ON INDEX ops.tombstones_worker_xid_idx IS 'whether a transaction erases somebody';
 
 DO $revision$
 BEGIN
@@ -2789,9 +2800,7 @@ BEGIN
                                THEN 'EXISTS (SELECT FROM unnest(written.%1$I) AS one (id) WHERE %2$s)'
                                ELSE '%2$s' END,
                           subject.name,
-                          format('(SELECT true FROM ops.tombstones AS stone WHERE stone.subject_id = %s'
-                                 ' AND stone.worker_xid IS DISTINCT FROM working'
-                                 ' AND NOT EXISTS (SELECT FROM ops.tombstones AS own WHERE own.worker_xid = working))',
+                          format('(SELECT true FROM ops.tombstones AS stone WHERE stone.subject_id = %s)',
                                  CASE WHEN type.oid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN format('written.%I', subject.name)
                                       WHEN type.typelem IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN 'one.id'
                                       ELSE format($text$CASE WHEN %1$s::text ~ '^[0-9]{1,18}$' THEN %1$s::text::bigint END$text$,
@@ -2812,10 +2821,10 @@ BEGIN
             LANGUAGE plpgsql SECURITY DEFINER
             SET search_path = pg_catalog, pg_temp AS $guard$
             DECLARE
-                working CONSTANT xid8 := pg_current_xact_id_if_assigned();
                 guarded CONSTANT text := format('%%I.%%I', TG_TABLE_SCHEMA, TG_TABLE_NAME);
             BEGIN
-                IF EXISTS (SELECT FROM written WHERE %s)%s THEN
+                IF EXISTS (SELECT FROM written WHERE %s)%s
+                   AND NOT EXISTS (SELECT FROM ops.tombstones AS own WHERE own.worker_xid = pg_current_xact_id_if_assigned()) THEN
                     RAISE EXCEPTION 'table "%%" takes nothing of a person who is erased', guarded
                           USING ERRCODE = 'check_violation', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME,
                                 HINT = 'forget what was remembered of them; who comes back registers anew';
@@ -2966,6 +2975,9 @@ BEGIN
               USING ERRCODE = 'check_violation', HINT = 'name the request in which they asked for it, or none';
     END IF;
     -- From here on the trail speaks of another pseudonym: what tells of the erasure leads to nothing they ever did.
+    UPDATE ops.tombstones AS stone
+       SET worker_xid = pg_current_xact_id()
+     WHERE stone.subject_id = subject;
     IF NOT ops.is_trail_held(subject) THEN
         UPDATE ops.pseudonyms AS pseudonym
            SET audit_ref = DEFAULT, analyst_ref = DEFAULT
@@ -3072,21 +3084,26 @@ DECLARE
     known ops.erasures;
     missing text;
 BEGIN
-    SELECT found.* INTO known FROM ops.erasures AS found WHERE found.id = erasure FOR UPDATE;
+    UPDATE ops.erasures AS found
+       SET horizon = coalesce(erasure_reached_v1.horizon, found.horizon)
+     WHERE found.id = erasure
+    RETURNING found.* INTO known;
     IF state = 'erased' THEN
         missing := CASE
             WHEN EXISTS (SELECT FROM ops.erasure_steps AS step WHERE step.erasure_id = erasure AND step.finished_at IS NULL)
                 THEN 'a step of it has not ended'
-            WHEN ops.is_remembered(worked_on) THEN 'the person is not forgotten'
-            WHEN horizon <= known.hidden_xid THEN 'its horizon lies before it'
+            WHEN ops.is_remembered(worked_on, known.hidden_at) THEN 'the person is not forgotten'
         END;
     ELSIF state = 'swept' THEN
         missing := CASE
             WHEN known.state = 'hidden' THEN 'it has not been erased'
-            WHEN coalesce(horizon, known.horizon) IS NULL THEN 'it has no horizon'
-            WHEN ops.is_remembered(worked_on) THEN 'the person is not forgotten'
+            WHEN known.horizon IS NULL THEN 'it has no horizon'
+            WHEN known.horizon > pg_current_xact_id() THEN 'its horizon is still to come'
+            WHEN ops.is_remembered(worked_on, known.hidden_at) THEN 'the person is not forgotten'
+            -- Who only reads may seem to be older than they are, for what is at work in another database.
             WHEN EXISTS (SELECT
-                           FROM ops.horizon_blockers_v1(erasure) AS blocker) THEN 'older transactions have not ended'
+                           FROM ops.horizon_blockers_v1(erasure) AS blocker
+                          WHERE blocker.kind <> 'reads') THEN 'older transactions have not ended'
         END;
     ELSE
         missing := 'there is no such state to be reached';
@@ -3101,7 +3118,6 @@ BEGIN
     END IF;
     UPDATE ops.erasures AS found
        SET state = CASE WHEN known.state = 'hidden' OR erasure_reached_v1.state = 'swept' THEN erasure_reached_v1.state ELSE found.state END,
-           horizon = coalesce(erasure_reached_v1.horizon, found.horizon),
            erased_at = coalesce(found.erased_at, clock_timestamp()),
            swept_at = CASE erasure_reached_v1.state WHEN 'swept' THEN coalesce(found.swept_at, clock_timestamp()) ELSE found.swept_at END
      WHERE found.id = erasure
@@ -3175,15 +3191,29 @@ COMMENT ON FUNCTION ops.horizon_blockers_v1(uuid) IS
 # knew which entries one erasure redacted would know by their pseudonym all that person did. Then the mapping of the
 # pseudonym goes, unless a hold keeps what it leads to.
 _FORGETTING = """
-CREATE FUNCTION ops.is_trail_held(subject bigint) RETURNS boolean
+CREATE FUNCTION ops.is_trail_held(subject bigint, at timestamptz DEFAULT now()) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $function$
     SELECT EXISTS (SELECT
-                     FROM ops.holds_v1(subject) AS hold
+                     FROM ops.holds_v1(subject, at) AS hold
                     WHERE hold.table_name IS NULL
                        OR hold.table_name IN ('ops.pseudonyms', 'public.audit_log'))
 $function$;
-COMMENT ON FUNCTION ops.is_trail_held(bigint) IS 'Whether a hold keeps it known whom entries of the trail are about';
+COMMENT ON FUNCTION ops.is_trail_held(bigint, timestamptz) IS 'Whether a hold keeps it known whom entries of the trail are about';
+
+CREATE FUNCTION ops.is_row_held(subject bigint, at timestamptz DEFAULT now()) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT EXISTS (SELECT
+                     FROM ops.holds_v1(subject, at) AS hold
+                    WHERE (hold.table_name IS NULL OR hold.table_name = 'public.users')
+                      AND (hold.row_key IS NULL
+                           OR EXISTS (SELECT
+                                        FROM public.users AS person
+                                       WHERE person.id = subject
+                                         AND to_jsonb(person) @> hold.row_key)))
+$function$;
+COMMENT ON FUNCTION ops.is_row_held(bigint, timestamptz) IS 'Whether a hold keeps something of the row of a person';
 
 CREATE FUNCTION ops.entries_naming(subject bigint) RETURNS TABLE (entity_id bigint, entity_type text)
 LANGUAGE sql STABLE ROWS 20
@@ -3211,10 +3241,10 @@ $function$;
 COMMENT ON FUNCTION ops.entries_naming(bigint) IS
     'What entries of the trail are about that lead to a person: their number, or a row about them that outlives them';
 
-CREATE FUNCTION ops.is_remembered(subject bigint) RETURNS boolean
+CREATE FUNCTION ops.is_remembered(subject bigint, at timestamptz) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $function$
-    SELECT NOT ops.is_trail_held(subject)
+    SELECT NOT ops.is_trail_held(subject, at)
            AND (EXISTS (SELECT FROM ops.pseudonyms AS pseudonym WHERE pseudonym.user_id = subject)
                 OR EXISTS (SELECT
                              FROM ops.entries_naming(subject) AS named
@@ -3223,9 +3253,10 @@ SET search_path = pg_catalog, pg_temp AS $function$
            OR EXISTS (SELECT
                         FROM public.users AS person
                        WHERE person.id = subject
-                         AND person.status <> 'erased')
+                         AND person.status <> 'erased'
+                         AND NOT ops.is_row_held(subject, at))
 $function$;
-COMMENT ON FUNCTION ops.is_remembered(bigint) IS 'Whether the trail still leads to a person, or their row does not say that they were erased';
+COMMENT ON FUNCTION ops.is_remembered(bigint, timestamptz) IS 'Whether the trail still leads to a person, or their row does not say that they were erased';
 
 CREATE FUNCTION ops.redact_subject(subject bigint) RETURNS bigint
 LANGUAGE plpgsql
@@ -3281,20 +3312,23 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
     worked_on CONSTANT bigint := ops.worked_on(erasure);
+    -- What was held when it began is held until it has ended; a person whose row is, goes on being erased.
+    began CONSTANT timestamptz := (SELECT found.hidden_at FROM ops.erasures AS found WHERE found.id = erasure);
     redacted_count bigint := 0;
 BEGIN
     BEGIN
         UPDATE public.users AS person
            SET status = 'erased', erased_at = clock_timestamp()
          WHERE person.id = worked_on
-           AND person.status <> 'erased';
+           AND person.status <> 'erased'
+           AND NOT ops.is_row_held(worked_on, began);
     EXCEPTION
         WHEN check_violation THEN
             -- What the server says shows the row.
             RAISE EXCEPTION 'the row of the person in "public.users" is not erased yet'
                   USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'a person is forgotten when all steps have ended';
     END;
-    IF NOT ops.is_trail_held(worked_on) THEN
+    IF NOT ops.is_trail_held(worked_on, began) THEN
         redacted_count := ops.redact_subject(worked_on);
         DELETE FROM ops.pseudonyms AS pseudonym
          WHERE pseudonym.user_id = worked_on;
@@ -3375,9 +3409,10 @@ DROP TRIGGER pseudonyms_stay ON ops.pseudonyms;
 DROP FUNCTION ops.pseudonyms_stay();
 DROP FUNCTION ops.forget_subject_v1(uuid);
 DROP FUNCTION ops.redact_subject(bigint);
-DROP FUNCTION ops.is_remembered(bigint);
+DROP FUNCTION ops.is_remembered(bigint, timestamptz);
 DROP FUNCTION ops.entries_naming(bigint);
-DROP FUNCTION ops.is_trail_held(bigint);
+DROP FUNCTION ops.is_row_held(bigint, timestamptz);
+DROP FUNCTION ops.is_trail_held(bigint, timestamptz);
 DROP FUNCTION ops.horizon_blockers_v1(uuid);
 DROP FUNCTION ops.certify_erasure_v1(uuid, text);
 DROP FUNCTION ops.erasure_reached_v1(uuid, text, xid8);
@@ -3492,7 +3527,8 @@ GRANT EXECUTE ON FUNCTION ops.known_v1(uuid, text[]) TO agent_eraser;
 GRANT SELECT (erasure_id) ON ops.erasure_secrets TO agent_eraser;
 
 -- A path is an array of steps: the name of a member, the place of an element, or null for all of them. As in a lax
--- jsonpath, a name asked of an array is asked of each of its elements, and what is not there is no error.
+-- jsonpath, a name asked of an array is asked of each of its elements, and what is not there is no error. Where a place is
+-- named all places stay what they are, or to do it once more would lead to others.
 CREATE FUNCTION ops.json_without_path(document jsonb, path jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp AS $function$
@@ -3506,10 +3542,12 @@ BEGIN
     IF kind = 'array' AND told = 'string' THEN
         RETURN (SELECT coalesce(jsonb_agg(ops.json_without_path(item.value, path) ORDER BY item.place), '[]')
                   FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place));
-    ELSIF kind = 'array' AND told IN ('null', 'number') THEN
-        RETURN (SELECT coalesce(jsonb_agg(CASE WHEN told = 'null' OR item.place - 1 = (step #>> '{}')::bigint
-                                               THEN ops.json_without_path(item.value, behind) ELSE item.value END ORDER BY item.place)
-                                FILTER (WHERE NOT is_last OR (told = 'number' AND item.place - 1 <> (step #>> '{}')::bigint)), '[]')
+    ELSIF kind = 'array' AND told = 'number' THEN
+        RETURN (SELECT coalesce(jsonb_agg(CASE WHEN item.place - 1 <> (step #>> '{}')::bigint THEN item.value
+                                               WHEN is_last THEN 'null' ELSE ops.json_without_path(item.value, behind) END ORDER BY item.place), '[]')
+                  FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place));
+    ELSIF kind = 'array' AND told = 'null' THEN
+        RETURN (SELECT coalesce(jsonb_agg(ops.json_without_path(item.value, behind) ORDER BY item.place) FILTER (WHERE NOT is_last), '[]')
                   FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place));
     ELSIF kind = 'object' AND told IN ('null', 'string') THEN
         RETURN (SELECT coalesce(jsonb_object_agg(member.key, CASE WHEN told = 'null' OR member.key = step #>> '{}'
@@ -3549,7 +3587,8 @@ BEGIN
     ELSIF EXISTS (SELECT FROM jsonb_array_elements(paths) AS path WHERE path.value = '[]') THEN
         RETURN document;
     ELSIF kind = 'array' THEN
-        RETURN (SELECT coalesce(jsonb_agg(kept.value ORDER BY item.place) FILTER (WHERE kept.value IS NOT NULL), '[]')
+        RETURN (SELECT coalesce(jsonb_agg(kept.value ORDER BY item.place)
+                                FILTER (WHERE kept.value IS NOT NULL OR jsonb_path_exists(paths, '$[*][0] ? (@.type() == "number")')), '[]')
                   FROM jsonb_array_elements(document) WITH ORDINALITY AS item (value, place)
                  CROSS JOIN LATERAL (
                        SELECT ops.json_only_v1(item.value, jsonb_agg(CASE WHEN jsonb_typeof(path.value -> 0) = 'string'
@@ -3619,7 +3658,8 @@ GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.erasure_noise_v1(by
 
 DO $revision$
 BEGIN
-    PERFORM ops.classify_table_v1('ops.erasure_secrets', strategy => 'keep', strategy_args => '{"why": "gone as soon as nothing is left of the person"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_table_v1('ops.erasure_secrets', strategy => 'keep', strategy_args => '{"why": "what is left of the person has to be found", "until": "nothing is left"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_column_v1('ops.erasure_secrets', 'secret', strategy_args => '{"why": "at random"}');
 END
 $revision$;
 """
@@ -3646,12 +3686,9 @@ DROP FUNCTION ops.erasures_keep_secret();
 
 
 def _create_ledger() -> None:
-    # allow MIG060: nobody but who answers for privacy, who audits that and who erases may read it
-    # allow MIG061: the trail is told when the gate is closed and when it is opened
-    # allow MIG062: one row
     op.create_table(
         "erasure_gate",
-        sa.Column("id", sa.SmallInteger, autoincrement=False, server_default="1", nullable=False, comment="none: there is one"),
+        sa.Column("id", sa.BigInteger, autoincrement=False, server_default="1", nullable=False, comment="none: there is one"),
         sa.Column("system_identifier", sa.Text, nullable=False, comment="none: server on which the application was let in"),
         sa.Column("timeline", sa.Integer, nullable=False, comment="none: which of that server's histories"),
         sa.Column("table_oid", OID, nullable=False, comment="none: number of this table there, which a restored dump has another of"),
@@ -3901,7 +3938,7 @@ def _create_subject_keys() -> None:
         sa.Column("subject_id", sa.BigInteger, autoincrement=False, nullable=False, comment="identifier: whose values it encrypts"),
         sa.Column("key_id", UUID(as_uuid=True), nullable=False, comment="none: number of the key, at random, with which begins what it encrypts"),
         sa.Column("wrapped", BYTEA, nullable=False, comment="none: the key, encrypted with one that is kept elsewhere"),
-        sa.Column("kek_id", sa.Text, nullable=False, comment="none: which one"),
+        sa.Column("kek_id", sa.Text, nullable=False, comment="none: which key that is"),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="behavioural: when the first value was encrypted"),
         sa.Column("wrapped_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: since when it is encrypted with that one"),
         sa.PrimaryKeyConstraint("subject_id", name="subject_keys_pkey"),
@@ -3913,8 +3950,7 @@ def _create_subject_keys() -> None:
         schema="ops",
     )
     op.create_index("subject_keys_kek_id_idx", "subject_keys", ["kek_id"], schema="ops")
-    # allow MIG060: nobody but who answers for privacy, who audits that and who erases may read it
-    # allow MIG062: for ever: what is found encrypted with one is known to be nobody's any more
+    # Kept for ever: what is found encrypted with one is known to be nobody's any more.
     op.create_table(
         "destroyed_keys",
         sa.Column("key_id", UUID(as_uuid=True), nullable=False, comment="none: number of a key that nobody has any more"),
@@ -4326,6 +4362,47 @@ $function$;
 COMMENT ON FUNCTION ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[]) IS
     'Say what the planner knows of a column, of PostgreSQL 18 on: what it knew, without what was erased';
 
+CREATE FUNCTION ops.has_statistics_v1(target regclass) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT EXISTS (SELECT
+                     FROM pg_class AS class
+                     JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+                     JOIN pg_stats AS known ON known.schemaname = namespace.nspname AND known.tablename = class.relname
+                    WHERE class.oid = target)
+$function$;
+COMMENT ON FUNCTION ops.has_statistics_v1(regclass) IS 'Whether the planner knows values of a table or view of the owner';
+
+CREATE FUNCTION ops.clear_statistics_v1(target regclass) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    one record;
+BEGIN
+    IF current_setting('server_version_num')::integer < 180000 THEN
+        RETURN false;
+    END IF;
+    FOR one IN
+        SELECT namespace.nspname::text AS schema_name, class.relname::text AS name, attribute.attname::text AS column_name,
+               flag.is_inherited
+          FROM pg_class AS class
+          JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+          JOIN pg_attribute AS attribute ON attribute.attrelid = class.oid AND attribute.attnum > 0 AND NOT attribute.attisdropped
+         CROSS JOIN (VALUES (true), (false)) AS flag (is_inherited)
+         WHERE EXISTS (SELECT FROM pg_class AS counted WHERE counted.oid = target AND counted.reltuples = 0)
+           AND (class.oid = target
+                OR class.oid IN (SELECT index.indexrelid FROM pg_index AS index
+                                  WHERE index.indrelid = target AND index.indexprs IS NOT NULL))
+    LOOP
+        EXECUTE 'SELECT pg_clear_attribute_stats($1, $2, $3, $4)'
+          USING one.schema_name, one.name, one.column_name, one.is_inherited;
+    END LOOP;
+    RETURN true;
+END
+$function$;
+COMMENT ON FUNCTION ops.clear_statistics_v1(regclass) IS
+    'Let the planner forget what it knew of a table that has no rows, which counting anew would not; false before PostgreSQL 18';
+
 CREATE FUNCTION ops.unlink_large_objects_v1(objects oid[]) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
@@ -4358,13 +4435,14 @@ COMMENT ON FUNCTION ops.unlink_large_objects_v1(oid[]) IS
     'Unlink large objects, and return how many there were: what deletes the row that names one has to';
 
 REVOKE EXECUTE ON FUNCTION ops.want_rewrite_v1(text[], interval), ops.refresh_view_v1(regclass, boolean),
-       ops.analyze_v1(regclass, name[]), ops.index_statistics_v1(regclass), ops.unlink_large_objects_v1(oid[]),
+       ops.analyze_v1(regclass, name[]), ops.clear_statistics_v1(regclass), ops.has_statistics_v1(regclass), ops.index_statistics_v1(regclass), ops.unlink_large_objects_v1(oid[]),
        ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[])
   FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ops.want_rewrite_v1(text[], interval), ops.refresh_view_v1(regclass, boolean),
-      ops.analyze_v1(regclass, name[]), ops.index_statistics_v1(regclass), ops.unlink_large_objects_v1(oid[]),
+      ops.analyze_v1(regclass, name[]), ops.clear_statistics_v1(regclass), ops.has_statistics_v1(regclass), ops.index_statistics_v1(regclass), ops.unlink_large_objects_v1(oid[]),
       ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[])
    TO agent_eraser;
+GRANT EXECUTE ON FUNCTION ops.has_statistics_v1(regclass) TO agent_privacy, agent_auditor;
 GRANT SELECT ON ops.backup_policies, ops.rewrites TO agent_eraser, agent_auditor, agent_monitor;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ops.backup_policies TO agent_privacy;
 -- How far erasures have come, and not whose they are.
@@ -4390,6 +4468,8 @@ BEGIN
 END
 $revision$;
 DROP FUNCTION ops.unlink_large_objects_v1(oid[]);
+DROP FUNCTION ops.clear_statistics_v1(regclass);
+DROP FUNCTION ops.has_statistics_v1(regclass);
 DROP FUNCTION ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[]);
 DROP FUNCTION ops.index_statistics_v1(regclass);
 DROP FUNCTION ops.analyze_v1(regclass, name[]);
@@ -4578,63 +4658,127 @@ $function$;
 COMMENT ON FUNCTION ops.retention_needed(regclass, text, regclass[]) IS
     'Condition that rows which are kept refer to a row of a table, or to one that would go along with it';
 
-CREATE FUNCTION ops.retention_held(target regclass, alias text) RETURNS text
-LANGUAGE plpgsql STABLE
+CREATE FUNCTION ops.retention_touched(target regclass) RETURNS regclass[]
+LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $function$
-DECLARE
-    -- What goes along with a row, or is changed by it.
-    touched CONSTANT regclass[] := ARRAY(
-        WITH RECURSIVE beneath (place) AS (
-            SELECT target::oid
-             UNION
-            SELECT con.conrelid
-              FROM pg_constraint AS con
-              JOIN beneath ON con.confrelid = beneath.place
-             WHERE con.contype = 'f' AND con.confdeltype IN ('c', 'n', 'd'))
-        SELECT place::regclass FROM beneath);
-    -- Columns that hold the number of a person, handed down from key to key.
-    bearers CONSTANT name[] := ARRAY(
-        WITH RECURSIVE links (from_table, from_column, to_table, to_column) AS MATERIALIZED (
-            SELECT con.conrelid::oid, here.attname, con.confrelid::oid, there.attname
-              FROM pg_constraint AS con
-             CROSS JOIN LATERAL unnest(con.conkey, con.confkey) AS pair (here, there)
-              JOIN pg_attribute AS here ON here.attrelid = con.conrelid AND here.attnum = pair.here
-              JOIN pg_attribute AS there ON there.attrelid = con.confrelid AND there.attnum = pair.there
-             WHERE con.contype = 'f'
-             UNION
-            SELECT to_regclass(edge.from_table), pair.here, to_regclass(edge.to_table), pair.there
-              FROM ops.personal_edges AS edge
-             CROSS JOIN LATERAL unnest(edge.from_columns, edge.to_columns) AS pair (here, there)
-             WHERE edge.kind = 'column'
-        ), bearer (place, name) AS (
-            SELECT 'public.users'::regclass::oid, 'id'::name
-             UNION
-            SELECT links.from_table, links.from_column
-              FROM links
-              JOIN bearer ON links.to_table = bearer.place AND links.to_column = bearer.name)
-        SELECT bearer.name FROM bearer WHERE bearer.place = target);
-    is_personal CONSTANT boolean := EXISTS (
-        SELECT
-          FROM ops.personal_data AS entry
-         WHERE to_regclass(entry.table_name) = target AND entry.class <> 'none' AND entry.people = 'users');
-BEGIN
-    -- Of a person who cannot be told from the row, everything is held; so is what a hold on a row beneath it may mean.
-    RETURN format(
+    WITH RECURSIVE beneath (place) AS (
+        SELECT target::oid
+         UNION
+        SELECT link.place
+          FROM beneath
+         CROSS JOIN LATERAL (
+               SELECT con.conrelid AS place
+                 FROM pg_constraint AS con
+                WHERE con.confrelid = beneath.place AND con.contype = 'f' AND con.confdeltype IN ('c', 'n', 'd')
+                UNION ALL
+               SELECT part.inhrelid FROM pg_inherits AS part WHERE part.inhparent = beneath.place) AS link)
+    SELECT array_agg(beneath.place::regclass) FROM beneath
+$function$;
+COMMENT ON FUNCTION ops.retention_touched(regclass) IS
+    'A table, its parts, and those of which rows go along with its rows, or are changed when these go';
+
+CREATE FUNCTION ops.retention_bearers(target regclass) RETURNS name[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+    WITH RECURSIVE links (from_table, from_column, to_table, to_column) AS MATERIALIZED (
+        SELECT con.conrelid::oid, here.attname, con.confrelid::oid, there.attname
+          FROM pg_constraint AS con
+         CROSS JOIN LATERAL unnest(con.conkey, con.confkey) AS pair (here, there)
+          JOIN pg_attribute AS here ON here.attrelid = con.conrelid AND here.attnum = pair.here
+          JOIN pg_attribute AS there ON there.attrelid = con.confrelid AND there.attnum = pair.there
+         WHERE con.contype = 'f'
+         UNION
+        SELECT to_regclass(edge.from_table), pair.here, to_regclass(edge.to_table), pair.there
+          FROM ops.personal_edges AS edge
+         CROSS JOIN LATERAL unnest(edge.from_columns, edge.to_columns) AS pair (here, there)
+         WHERE edge.kind = 'column'
+    ), bearer (place, name) AS (
+        SELECT 'public.users'::regclass::oid, 'id'::name
+         UNION
+        SELECT links.from_table, links.from_column
+          FROM links
+          JOIN bearer ON links.to_table = bearer.place AND links.to_column = bearer.name)
+    SELECT coalesce(array_agg(bearer.name ORDER BY bearer.name), '{}') FROM bearer WHERE bearer.place = target
+$function$;
+COMMENT ON FUNCTION ops.retention_bearers(regclass) IS
+    'The columns of a table that hold the number of a person, handed down from key to key';
+
+CREATE FUNCTION ops.retention_subject(target regclass, alias text, subject text, is_named text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+    -- Of a person who cannot be told from the row, everything is meant; where no row is about people, what is named alone.
+    -- The trail names people by another number.
+    SELECT CASE WHEN target = 'public.audit_log'::regclass THEN
+                     format('EXISTS (SELECT FROM ops.pseudonyms AS named WHERE named.user_id::text = %s AND named.audit_ref IN (%I.subject_ref, %2$I.actor_ref))',
+                            subject, alias)
+                WHEN bearers.names <> '{}' THEN
+                     (SELECT '(' || string_agg(format('%I.%I::text = %s', alias, one.name, subject), ' OR ' ORDER BY one.name) || ')'
+                        FROM unnest(bearers.names) AS one (name))
+                WHEN EXISTS (SELECT
+                               FROM ops.personal_data AS entry
+                              WHERE to_regclass(entry.table_name) = target AND entry.class <> 'none' AND entry.people = 'users')
+                THEN 'true'
+                ELSE is_named END
+      FROM ops.retention_bearers(target) AS bearers (names)
+$function$;
+COMMENT ON FUNCTION ops.retention_subject(regclass, text, text, text) IS
+    'Condition that a row of a table is of the person whom an expression names, or may be';
+
+CREATE FUNCTION ops.retention_held(target regclass, alias text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+    -- What a hold on a row beneath it may mean is held with all the others.
+    SELECT format(
         $condition$EXISTS (
             SELECT
               FROM ops.held_now AS hold
              WHERE (hold.table_name IS NULL OR to_regclass(hold.table_name) = ANY (%L::regclass[]))
                AND (hold.subject_id IS NULL OR %s)
                AND (hold.row_key IS NULL OR to_regclass(hold.table_name) <> %L::regclass OR to_jsonb(%I) @> hold.row_key))$condition$,
-        touched,
-        CASE WHEN bearers <> '{}' THEN
-                  format('hold.subject_id::text IN (%s)', (SELECT string_agg(format('%I.%I::text', alias, name), ', ') FROM unnest(bearers) AS name))
-             WHEN is_personal THEN 'true'
-             ELSE 'hold.table_name IS NOT NULL' END,
-        target, alias);
-END
+        ops.retention_touched(target),
+        ops.retention_subject(target, alias, 'hold.subject_id::text', 'hold.table_name IS NOT NULL'),
+        target, alias)
 $function$;
 COMMENT ON FUNCTION ops.retention_held(regclass, text) IS 'Condition that a hold keeps a row of a table, or what would go along with it';
+
+-- Each hold by itself, for which an index may tell: a part of a table may have more rows than a batch.
+CREATE FUNCTION ops.hold_on_v1(part regclass, whole regclass) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+SET TimeZone = 'UTC' AS $function$
+DECLARE
+    hold record;
+    is_kept boolean;
+BEGIN
+    FOR hold IN
+        SELECT held.id, held.subject_id, held.row_key, to_regclass(held.table_name) AS place
+          FROM ops.held_now AS held
+         WHERE held.table_name IS NULL OR to_regclass(held.table_name) = ANY (ops.retention_touched(whole) || part)
+         ORDER BY held.id
+    LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s AS kept WHERE %s AND %s)', part,
+                       CASE WHEN hold.subject_id IS NULL THEN 'true'
+                            WHEN ops.retention_bearers(whole) <> '{}' THEN
+                                 (SELECT '(' || string_agg(format(CASE WHEN attribute.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
+                                                                       THEN 'kept.%I = %L::bigint' ELSE 'kept.%I::text = %L' END,
+                                                                  attribute.attname, hold.subject_id), ' OR ') || ')'
+                                    FROM pg_attribute AS attribute
+                                   WHERE attribute.attrelid = whole
+                                     AND attribute.attname = ANY (ops.retention_bearers(whole)))
+                            ELSE ops.retention_subject(whole, 'kept', quote_literal(hold.subject_id), (hold.place IS NOT NULL)::text) END,
+                       CASE WHEN hold.row_key IS NULL OR hold.place NOT IN (part, whole) THEN 'true'
+                            ELSE format('to_jsonb(kept) @> %L::jsonb', hold.row_key) END)
+           INTO is_kept;
+        IF is_kept THEN
+            RETURN hold.id;
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION ops.hold_on_v1(regclass, regclass) IS
+    'The first hold that keeps a row of a part of a table, which may have been detached from it; NULL is none';
 
 CREATE FUNCTION ops.retain_v1(
     policy_table text, policy_rule text, most_rows integer DEFAULT 10000, after_key jsonb DEFAULT NULL, only_count boolean DEFAULT false,
@@ -4741,7 +4885,11 @@ GRANT EXECUTE ON FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean), op
 _DROP_RETAINING = """
 REVOKE EXECUTE ON FUNCTION ops.beat_v1(text, interval) FROM agent_eraser;
 DROP FUNCTION ops.retain_v1(text, text, integer, jsonb, boolean);
+DROP FUNCTION ops.hold_on_v1(regclass, regclass);
 DROP FUNCTION ops.retention_held(regclass, text);
+DROP FUNCTION ops.retention_subject(regclass, text, text, text);
+DROP FUNCTION ops.retention_bearers(regclass);
+DROP FUNCTION ops.retention_touched(regclass);
 DROP FUNCTION ops.retention_needed(regclass, text, regclass[]);
 """
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from gdpr_erasure.erasing import set_keys
 from gdpr_erasure.people import bring_in
+from gdpr_erasure.planned import Bench, bench
 
 from spotify_ai_agent_migrations.versions.core.signing import Keyring
 from support import Databases
@@ -34,3 +35,18 @@ def entangled(databases: Databases, entangled_template: str) -> Iterator[str]:
 def keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Keyring:
     """The keys of erasures, named by the environment; what certificates are verified with."""
     return set_keys(monkeypatch, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def benches(databases: Databases, entangled_template: str) -> Iterator[str]:
+    """A clone of it for all tests that roll back what they did."""
+    name = databases.create(entangled_template)
+    yield databases.url(name)
+    databases.drop(name)
+
+
+@pytest.fixture
+def at(benches: str) -> Iterator[Bench]:
+    """A transaction in it, rolled back at the end of the test."""
+    with bench(benches) as found:
+        yield found

@@ -42,7 +42,9 @@ def found_in(url: str, *values: str) -> Mapping[str, list[str]]:
     with connected(url) as connection, connection.cursor() as cursor:
         cursor.execute(_TABLES)
         for schema, table in cursor.fetchall():
-            query = sql.SQL("SELECT row_to_json(one)::text FROM {} AS one").format(sql.Identifier(schema, table))
+            query = sql.SQL("SELECT row_to_json(one)::text FROM {} AS one").format(
+                sql.Identifier(schema, table)
+            )
             cursor.execute(query)
             text = "\n".join(row for (row,) in cursor.fetchall())
             if held := [value for value in values if value in text]:

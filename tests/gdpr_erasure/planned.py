@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from gdpr_erasure.people import ADA
@@ -62,10 +63,10 @@ class Bench:
                 (table, name, strategy, arguments or "{}"),
             )
 
-    def plan(self, subject: int = ADA.id) -> ErasurePlan:
+    def plan(self, subject: int = ADA.id, *, at: datetime | None = None) -> ErasurePlan:
         """What would be done, as things are in this transaction."""
         self._become("agent_eraser")
-        found = planned(self._cursor, subject)
+        found = planned(self._cursor, subject, at=at)
         self._become(None)
         return found
 

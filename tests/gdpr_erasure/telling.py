@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID, uuid4
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from psycopg2.extensions import cursor as Cursor
 
 from spotify_ai_agent_migrations.versions.core.signing import SigningKey
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keys import Keys
@@ -31,14 +32,18 @@ SELECT %s, id, created_at, 'request', now(), 1, '{}', sha256('') FROM users WHER
 """
 
 
-def queued(url: str, subject: int, keys: Keys = KEYS) -> tuple[UUID, tuple[str, ...]]:
+def begun(cursor: Cursor, subject: int, keys: Keys = KEYS) -> tuple[UUID, tuple[str, ...]]:
     """Begin an erasure and queue its notices, twice; return its number and who is told."""
     erasure = uuid4()
-    with connected(url, autocommit=False) as connection, connection.cursor() as cursor:
-        cursor.execute(_ERASURE, (str(erasure), subject))
-        cursor.execute("SET ROLE agent_eraser")
-        told = queue(cursor, erasure, subject, keys)
-        assert queue(cursor, erasure, subject, keys) == told
-        assert pending(cursor, erasure) == told
-        connection.commit()
+    cursor.execute(_ERASURE, (str(erasure), subject))
+    cursor.execute("SET LOCAL ROLE agent_eraser")
+    told = queue(cursor, erasure, subject, keys)
+    assert queue(cursor, erasure, subject, keys) == told
+    assert pending(cursor, erasure) == told
     return erasure, told
+
+
+def queued(url: str, subject: int, keys: Keys = KEYS) -> tuple[UUID, tuple[str, ...]]:
+    """Begin an erasure, as `begun` does, for good."""
+    with connected(url, autocommit=False) as connection, connection, connection.cursor() as cursor:
+        return begun(cursor, subject, keys)

@@ -25,6 +25,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.certificate import 
     ErasureCertificate,
     StepDone,
     issue,
+    verify_certificate,
 )
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import (
     Action,
@@ -195,6 +196,21 @@ def test_what_has_not_ended_is_not_certified() -> None:
     for wrong in ({"swept_at": NOON}, {"now": NOON}, {"hidden_at": NOON + timedelta(hours=1)}):
         with pytest.raises(ValueError, match="in this order"):
             issue(facts(**wrong), KEY)
+
+
+def test_a_file_is_verified_by_the_keys_of_another(tmp_path: Path) -> None:
+    key = make_keys(tmp_path / "a.key", tmp_path / "a.pub")
+    make_keys(tmp_path / "b.key", tmp_path / "b.pub")
+    file = tmp_path / "certificate.json"
+    file.write_text(issue(facts(), key).as_json())
+    assert verify_certificate(file, tmp_path / "a.pub") == issue(facts(), key)
+    with pytest.raises(FileError) as caught:
+        verify_certificate(file, tmp_path / "b.pub")
+    assert caught.value.problem == (
+        f'"{file}" is not genuine: it was changed, or none of the keys in "{tmp_path / "b.pub"}" signed it'
+    )
+    with pytest.raises(FileError, match="cannot be read"):
+        verify_certificate(tmp_path / "none", tmp_path / "a.pub")
 
 
 def test_whoever_has_the_text_and_the_public_key_needs_nothing_of_ours(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import datetime, timedelta, timezone
 
+import psycopg2
 import pytest
 from gdpr_erasure.people import ADA, BOB
 
@@ -118,3 +119,27 @@ def test_what_cannot_be_completed_keeps_nobody_else_waiting(entangled: str) -> N
     assert completed(entangled) == [problem, problem]
     rows(entangled, "SET ROLE agent_owner; UPDATE ops.erasure_limits SET most_rows = 9")
     assert [isinstance(one, ErasureCertificate) for one in completed(entangled)] == [True, True]
+
+
+def test_a_person_who_is_held_as_a_whole_is_hidden_and_erased_when_the_hold_is_released(
+    entangled: str,
+) -> None:
+    hold = place_hold("e", "3 O 12/26", "a claim", subject=ADA.id, url=entangled)
+    first = erase_user(ADA.id, url=entangled)
+    assert kept_by(first) >= {("public.users", hold), ("public.listens", hold), ("ops.pseudonyms", hold)}
+    state = f"SELECT status, email IS NULL FROM users WHERE id = {ADA.id}"
+    assert rows(entangled, state) == [("erasing", False)]
+    seen = "SET ROLE agent_app; SET app.user_id = '%s'; SELECT count(*) FROM listens WHERE user_id = %s"
+    assert rows(entangled, seen, (ADA.id, ADA.id)) == [(0,)]
+    assert rows(entangled, seen, (BOB.id, BOB.id)) == [(1,)]
+    with pytest.raises(psycopg2.errors.CheckViolation, match="of a person who is erased"):
+        rows(
+            entangled,
+            f"INSERT INTO listens (user_id, id, track_id, listened_at, ms_played) VALUES ({ADA.id}, 9, 10001, now(), 1)",
+        )
+    release_hold(hold, "over", url=entangled)
+    (second,) = completed(entangled)
+    assert kept_by(second) == set()
+    assert rows(entangled, state) == [("erased", True)]
+    assert rows(entangled, f"SELECT count(*) FROM ops.pseudonyms WHERE user_id = {ADA.id}") == [(0,)]
+    assert rows(entangled, f"SELECT count(*) FROM audit_log WHERE entity_id = {ADA.id}") == [(0,)]

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
 
+import psycopg2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gdpr_erasure.people import ADA, BOB
@@ -21,12 +22,16 @@ from gdpr_erasure.telling import KEYS, RECIPIENTS, queued
 from listener import Listener, listening
 from spotify_ai_agent_migrations.versions.core.errors import SubjectError
 from spotify_ai_agent_migrations.versions.core.signing import SigningKey, make_keys
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.handing import by_hand, end_notice, hand_over
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.handing import (
+    by_hand,
+    end_notice,
+    hand_over,
+    recipients_of,
+)
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keys import Keys
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.notices import (
     Delivered,
     deliver,
-    notices_of,
     pending,
 )
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.telling import receipt
@@ -102,9 +107,9 @@ def test_each_is_told_by_its_own_channel_what_it_knows_the_person_by(
     ]
     with connected(scene) as connection, connection.cursor() as cursor:
         assert pending(cursor, erasure) == ("printer",)
-        assert [(one.recipient, one.outcome) for one in notices_of(cursor, erasure)] == [
-            ("mailer", "told"), ("printer", None), ("spotify", "told"),
-        ]  # fmt: skip
+    assert [(one.recipient, one.outcome, one.receipt) for one in recipients_of(erasure, url=scene)] == [
+        ("mailer", "told", "M:2026-1"), ("printer", None, None), ("spotify", "told", "R-17"),
+    ]  # fmt: skip
     assert told(scene, heard) == Delivered(told=0, problems=(), pending=1, by_hand=1)
     assert len(listener.heard) == 1
 
@@ -323,3 +328,24 @@ def test_the_application_and_the_auditor_read_no_payload_and_tell_nobody(scene: 
         cursor.execute("SET ROLE agent_auditor")
         cursor.execute("SELECT recipient FROM ops.erasure_notices ORDER BY 1")
         assert cursor.fetchall() == [("mailer",), ("printer",), ("spotify",)]
+
+
+_UNSAFE = (
+    ("notice_url = 'http://mailer.example/x'", "recipients_notice_url_safe_check"),
+    ("notice_url = 'https://user:secret@mailer.example/x'", "recipients_notice_url_safe_check"),
+    ("notice_url = 'ftp://mailer.example/x'", "recipients_notice_url_safe_check"),
+    ("notice_url = 'http://localhost.mailer.example/x'", "recipients_notice_url_safe_check"),
+    ("notice_url = NULL", "recipients_notice_url_check"),
+    ("notice_channel = 'hand'", "recipients_notice_url_check"),
+    ("notice_channel = 'fax', notice_url = NULL", "recipients_notice_channel_check"),
+    ("knows_by = '[]'", "recipients_knows_by_check"),
+    ("knows_by = '{}'", "recipients_knows_by_check"),
+    ("code = 'Mail-er'", "recipients_code_check"),
+)
+
+
+def test_a_recipient_who_could_not_be_told_safely_is_refused(scene: str) -> None:
+    for change, check in _UNSAFE:
+        with pytest.raises(psycopg2.errors.CheckViolation) as refused:
+            rows(scene, f"UPDATE ops.recipients SET {change} WHERE code = 'mailer'")
+        assert refused.value.diag.constraint_name == check

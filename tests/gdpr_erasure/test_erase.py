@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -61,7 +60,9 @@ def test_a_person_is_erased_and_the_certificate_is_genuine(
     assert counts(certificate)["public.users"] == (1, 0)
 
 
-def test_the_second_call_returns_the_same_certificate_and_changes_nothing(entangled: str, keys: Keyring) -> None:
+def test_the_second_call_returns_the_same_certificate_and_changes_nothing(
+    entangled: str, keys: Keyring
+) -> None:
     first = erase_user(ADA.id, url=entangled)
     before = rows(entangled, "SELECT count(*), max(id) FROM audit_log")
     again = erase_user(ADA.id, reason="objection", url=entangled)
@@ -136,7 +137,10 @@ def test_another_plan_than_the_one_that_was_looked_at_is_refused(entangled: str,
     with pytest.raises(RevisionError, match="what would be erased now is not what was planned"):
         erase_user(ADA.id, plan=plan, url=entangled)
     assert state_of(entangled) == []
-    rows(entangled, "INSERT INTO listens (user_id, id, track_id, listened_at, ms_played) VALUES (880000222, 9, 10001, now(), 1)")
+    rows(
+        entangled,
+        "INSERT INTO listens (user_id, id, track_id, listened_at, ms_played) VALUES (880000222, 9, 10001, now(), 1)",
+    )
     rows(
         entangled,
         "SELECT ops.classify_column_v1('public.users', 'birth_year', strategy => 'null', strategy_args => '{}')",
@@ -163,9 +167,9 @@ def test_an_erasure_that_was_interrupted_goes_on_by_another_call_or_by_resume(
             patch.setattr(run, place, stop)
             erase_user(ADA.id, url=entangled)
         assert [has for _, has in state_of(entangled)] == [False]
-        assert rows(entangled, "SELECT status IN ('erasing', 'erased') FROM users WHERE id = %s", (ADA.id,)) == [
-            (True,)
-        ]
+        assert rows(
+            entangled, "SELECT status IN ('erasing', 'erased') FROM users WHERE id = %s", (ADA.id,)
+        ) == [(True,)]
     (certificate,) = resume(url=entangled)
     assert certificate.verify(keys)
     assert counts(certificate)["public.listens"] == (1, 0)

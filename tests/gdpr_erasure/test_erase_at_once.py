@@ -146,7 +146,9 @@ def test_a_deferred_key_of_somebody_else_loses_and_not_the_erasure(entangled: st
     assert rows(entangled, "SELECT count(*) FROM notes") == [(0,)]
 
 
-def test_an_error_of_a_step_leaves_the_person_hidden_and_everything_there(entangled: str, keys: Keyring) -> None:
+def test_an_error_of_a_step_leaves_the_person_hidden_and_everything_there(
+    entangled: str, keys: Keyring
+) -> None:
     del keys
     rows(
         entangled,

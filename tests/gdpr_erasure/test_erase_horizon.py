@@ -19,9 +19,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.certificate import 
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.run import erase_user, resume
 from support import Databases, connected, rows, until
 
-LISTEN = (
-    "INSERT INTO listens (user_id, id, track_id, listened_at, ms_played) VALUES (880000222, 77, 10001, now(), 1)"
-)
+LISTEN = "INSERT INTO listens (user_id, id, track_id, listened_at, ms_played) VALUES (880000222, 77, 10001, now(), 1)"
 # Of a table without a foreign key: nobody has to wait for it at the row of the person.
 EVENT = "INSERT INTO analytics (user_id, id, event_name, properties) VALUES (880000222, 77, 'late', '{}')"
 EVENTS = "SELECT count(*) FROM analytics WHERE user_id = 880000222"
@@ -37,12 +35,17 @@ def being_erased(url: str) -> Iterator[Future[ErasureCertificate]]:
         yield erasing
 
 
-def test_a_snapshot_from_before_is_waited_for_and_what_it_wrote_is_swept(entangled: str, keys: Keyring) -> None:
+def test_a_snapshot_from_before_is_waited_for_and_what_it_wrote_is_swept(
+    entangled: str, keys: Keyring
+) -> None:
     with open_session(entangled, "REPEATABLE READ") as writer:
         with being_erased(entangled) as erasing:
             # Its guard cannot see that the person is hidden.
             writer.cursor().execute(EVENT)
-            with connected(entangled, autocommit=False) as other, pytest.raises(psycopg2.errors.CheckViolation):
+            with (
+                connected(entangled, autocommit=False) as other,
+                pytest.raises(psycopg2.errors.CheckViolation),
+            ):
                 other.cursor().execute(EVENT)
             time.sleep(0.3)
             assert not erasing.done()
@@ -53,7 +56,9 @@ def test_a_snapshot_from_before_is_waited_for_and_what_it_wrote_is_swept(entangl
     assert rows(entangled, EVENTS) == [(0,)]
 
 
-def test_a_row_that_was_written_before_and_is_not_committed_is_waited_for(entangled: str, keys: Keyring) -> None:
+def test_a_row_that_was_written_before_and_is_not_committed_is_waited_for(
+    entangled: str, keys: Keyring
+) -> None:
     with open_session(entangled) as writer:
         writer.cursor().execute(EVENT)
         with being_erased(entangled) as erasing:

@@ -139,7 +139,14 @@ def test_wherever_it_is_killed_it_goes_on_and_is_certified_once_nothing_is_left(
 ) -> None:
     monkeypatch.setenv("ERASURE_LEDGER_FILE", str(tmp_path / "erasures.ledger"))
     every = request.config.getoption("--every-statement")
-    command = [sys.executable, "-c", _SCRIPT, entangled, str(100_000 if every else points), json.dumps(choices)]
+    command = [
+        sys.executable,
+        "-c",
+        _SCRIPT,
+        entangled,
+        str(100_000 if every else points),
+        json.dumps(choices),
+    ]
     done = subprocess.run(
         command,
         env=environment(None),

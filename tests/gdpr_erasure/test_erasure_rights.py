@@ -6,10 +6,12 @@ from uuid import UUID
 
 import pytest
 from gdpr_erasure.hidden import as_eraser, certify, forget, hide, working
+from gdpr_erasure.people import ADA
 from psycopg2.extensions import cursor as Cursor
 
-from spotify_ai_agent_migrations.versions.core.errors import DatabaseError
+from spotify_ai_agent_migrations.versions.core.errors import DatabaseError, TableError
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import Refusal
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.run import erase_user
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import about
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.suppressing import of_objections, suppress
 from spotify_ai_agent_migrations.versions.gdpr_erasure.objection import (
@@ -121,3 +123,25 @@ def test_nobody_but_who_erases_a_person_suppresses_their_addresses(registered: s
     ):
         suppress(cursor, UUID(erasure), 1, (KEY,))
     assert rows(registered, "SELECT count(*) FROM ops.suppressions") == [(0,)]
+
+
+@pytest.mark.usefixtures("keys")
+def test_who_objected_and_asked_is_erased_answered_and_never_written_to_again(
+    entangled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SUPPRESSION_KEY", raising=False)
+    object_to(ADA.id, "marketing", url=entangled)
+    asked = file_request(ADA.id, "erasure", url=entangled)
+    with pytest.raises(TableError) as refused:
+        erase_user(ADA.id, request=asked, url=entangled)
+    assert refused.value.problem.startswith("public.objections holds objections that would be forgotten")
+    assert rows(entangled, "SELECT count(*) FROM ops.erasures") == [(0,)]
+    monkeypatch.setenv("SUPPRESSION_KEY", KEY.hex())
+    certificate = erase_user(ADA.id, request=asked, url=entangled)
+    assert rows(entangled, "SELECT count(*) FROM objections") == [(0,)]
+    assert is_suppressed("ada.lovelace@example.org", "marketing", url=entangled)
+    assert not is_suppressed("bob.dobbs@example.org", "marketing", url=entangled)
+    assert rows(entangled, "SELECT status FROM data_subject_requests") == [("completed",)]
+    assert rows(entangled, "SELECT told FROM data_subject_request_events WHERE kind = 'completed'") == [
+        (f"certificate {certificate.id}",)
+    ]

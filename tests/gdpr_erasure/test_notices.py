@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 from gdpr_erasure.people import ADA, BOB
-from gdpr_erasure.telling import RECIPIENTS, queued
+from gdpr_erasure.telling import RECIPIENTS, begun, queued
 
 from spotify_ai_agent_migrations.versions.core.errors import SubjectError, TableError
 from spotify_ai_agent_migrations.versions.gdpr_erasure.checking import check_catalogue
@@ -39,6 +39,16 @@ def test_nothing_of_the_person_can_be_read_in_what_is_queued(scene: str) -> None
     )
     assert "mailer" in str(text)
     assert [word for word in (*ADA.identifiers, *BOB.identifiers) if word in str(text)] == []
+
+
+def test_what_is_queued_is_there_with_the_erasure_or_not_at_all(scene: str) -> None:
+    with pytest.raises(SubjectError), connected(scene, autocommit=False) as connection:
+        with connection, connection.cursor() as cursor:
+            begun(cursor, ADA.id)
+            raise SubjectError("something else failed", hint="none")
+    assert rows(scene, "SELECT FROM ops.erasure_notices") == rows(scene, "SELECT FROM ops.erasures") == []
+    queued(scene, ADA.id)
+    assert rows(scene, "SELECT count(*)::int FROM ops.erasure_notices") == [(3,)]
 
 
 def test_without_recipients_nobody_is_told(entangled: str) -> None:

@@ -19,6 +19,7 @@ from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.core.signing import make_keys
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase import hiding
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.hiding import Brake
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.job import work
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keys import Keys, keys_for
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.ledger import (
     drop,
@@ -34,7 +35,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.run import erase_us
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import eraser, once
 from support import Databases, client, connected, rows, run, until
 
-NOTHING = Replayed(0, 0, 0, 0, 0, (), 0, (), is_open=True)
+NOTHING = Replayed(0, 0, 0, 0, 0, 0, (), 0, (), is_open=True)
 THERE = "SELECT status, email, display_name FROM users WHERE id = %s"
 ADA_THERE = [("active", "ada.lovelace@example.org", "Ada Lovelace")]
 BOB_THERE = [("active", "bob.dobbs@example.org", "Bob Dobbs")]
@@ -61,27 +62,52 @@ Restore = Callable[[], str]
 
 
 @pytest.fixture
-def backup(databases: Databases, tmp_path: Path) -> Iterator[Callable[[str], Restore]]:
-    """Dump a database; what is returned restores it, as a new database each time."""
-    made: list[str] = []
+def made(databases: Databases) -> Iterator[list[str]]:
+    """The names of databases that are gone when the test has ended."""
+    names: list[str] = []
+    yield names
+    for name in names:
+        databases.drop(name)
+
+
+@pytest.fixture
+def dump(databases: Databases, made: list[str], tmp_path: Path) -> Callable[[str], Restore]:
+    """Dump a database; what is returned restores it, as a new database."""
 
     def dumped(url: str) -> Restore:
-        dump = tmp_path / f"dump{len(made)}"
-        done = run(client("pg_dump", url), "--format=custom", "-f", dump, "-d", url)
+        file = tmp_path / "dump"
+        done = run(client("pg_dump", url), "--format=custom", "-f", file, "-d", url)
         assert done.returncode == 0, done.stderr
 
         def restored() -> str:
             made.append(databases.create())
             copy = databases.url(made[-1])
-            done = run(client("pg_restore", url), "--exit-on-error", "-d", copy, dump)
+            done = run(client("pg_restore", url), "--exit-on-error", "-d", copy, file)
             assert done.returncode == 0, done.stderr
             return copy
 
         return restored
 
-    yield dumped
-    for name in made:
-        databases.drop(name)
+    return dumped
+
+
+@pytest.fixture
+def backup(databases: Databases, made: list[str]) -> Callable[[str], Restore]:
+    """As `dump`, by clones: what a dump changes is the number of the gate's table, which a clone is told."""
+
+    def cloned(url: str) -> Restore:
+        made.append(databases.create(str(parse_dsn(url)["dbname"])))
+        kept = made[-1]
+
+        def restored() -> str:
+            made.append(databases.create(kept))
+            copy = databases.url(made[-1])
+            rows(copy, "UPDATE ops.erasure_gate SET table_oid = 1")
+            return copy
+
+        return restored
+
+    return cloned
 
 
 def keys_of(url: str) -> Keys:
@@ -109,9 +135,9 @@ def begun(url: str, subject: int) -> None:
 
 
 def test_whom_a_backup_brings_back_is_erased_again_and_the_application_waits_for_that(
-    entangled: str, ledger: Path, backup: Callable[[str], Restore]
+    entangled: str, ledger: Path, dump: Callable[[str], Restore]
 ) -> None:
-    restore = backup(entangled)
+    restore = dump(entangled)
     first = erase_user(ADA.id, url=entangled)
     assert as_app(entangled, "SELECT erasure_gate_v1()::text, count(*)::int FROM users") == [("", 1)]
     copy = restore()
@@ -196,7 +222,7 @@ def test_one_that_fails_keeps_the_gate_shut_and_nobody_else_from_being_erased(
 
 
 def test_an_erasure_that_a_backup_caught_on_its_way_goes_on(
-    entangled: str, ledger: Path, backup: Callable[[str], Restore]
+    entangled: str, ledger: Path, dump: Callable[[str], Restore]
 ) -> None:
     begun(entangled, ADA.id)
     # In a cluster that counts from anew, these numbers have not been reached, and will be.
@@ -204,7 +230,7 @@ def test_an_erasure_that_a_backup_caught_on_its_way_goes_on(
         entangled,
         "UPDATE ops.erasures SET hidden_xid = '9000000000'; UPDATE ops.tombstones SET worker_xid = '9000000001'",
     )
-    copy = backup(entangled)()
+    copy = dump(entangled)()
     assert replay(ledger, copy) == replace(NOTHING, lines=1, known=1, resumed=1)
     assert rows(copy, THERE, (ADA.id,)) == GONE
     assert rows(copy, "SELECT state, hidden_xid < '9000000000' FROM ops.erasures") == [("certified", True)]
@@ -269,6 +295,28 @@ def test_a_ledger_that_is_not_whole_or_not_ours_does_nothing(
     # The key that signed and hashed may be an older one.
     monkeypatch.setenv("ERASURE_LEDGER_KEY", "ef" * 32 + "," + "ab" * 32)
     assert replay(ledger, copy, key=tmp_path / "other.key", public_key=tmp_path / "erasure.pub").erased == 1
+
+
+def test_a_ledger_that_knows_less_than_the_database_lets_nobody_in(
+    entangled: str, ledger: Path, backup: Callable[[str], Restore]
+) -> None:
+    rows(entangled, "INSERT INTO users (id, display_name) VALUES (5, 'A')")
+    erase_user(5, url=entangled)
+    restore = backup(entangled)
+    older = ledger.rename(ledger.with_name("older.ledger"))
+    erase_user(ADA.id, url=entangled)
+    copy = restore()
+    nothing = ledger.with_name("none.ledger")
+    nothing.touch()
+    assert replay(nothing, copy) == replace(NOTHING, missing=1, is_open=False)
+    assert replay(ledger, copy) == replace(NOTHING, lines=3, missing=1, erased=1, is_open=False)
+    assert refused(copy, "SELECT id FROM users") == CLOSED
+    # A new file was begun: both are the ledger.
+    assert replay([older, ledger], copy) == replace(NOTHING, lines=9, known=3)
+    # Or it is another's, to whom these are told.
+    again = restore()
+    assert export_ledger(nothing, again) == 2
+    assert replay(nothing, again) == replace(NOTHING, lines=2, known=1)
 
 
 def test_without_a_file_the_ledger_is_exported_from_the_database(
@@ -360,11 +408,11 @@ def test_after_a_restart_the_ledger_is_looked_at_and_the_server_remembered(
 
 
 def test_disks_that_were_put_back_look_like_a_restart_and_are_found_by_the_ledger(
-    databases: Databases, entangled: str, ledger: Path
+    databases: Databases, made: list[str], entangled: str, ledger: Path
 ) -> None:
     # As a snapshot does, a template keeps the numbers of tables.
-    name = databases.create(str(parse_dsn(entangled)["dbname"]))
-    copy = databases.url(name)
+    made.append(databases.create(str(parse_dsn(entangled)["dbname"])))
+    copy = databases.url(made[-1])
     erase_user(ADA.id, url=entangled)
     assert as_app(copy, "SELECT count(*)::int FROM users") == [(1,)]
     # Whoever does not trust a start lets nobody in until it was looked at.
@@ -373,13 +421,15 @@ def test_disks_that_were_put_back_look_like_a_restart_and_are_found_by_the_ledge
     assert refused(copy, "SELECT id FROM users") == CLOSED
     rows(copy, "SELECT ops.trust_server_v1(false, true)")
     assert as_app(copy, "SELECT count(*)::int FROM users") == [(1,)]
-    assert not watch(copy)
+    assert work(copy).problems == (
+        "gate: the database was restored, and lets nobody in before agentdb gdpr-erasure replay",
+    )
     assert refused(copy, "SELECT id FROM users") == CLOSED
     assert not watch(copy)
     assert replay(ledger, copy) == replace(NOTHING, lines=3, erased=1)
     assert watch(copy)
+    assert work(copy).problems == ()
     assert rows(copy, THERE, (ADA.id,)) == GONE
-    databases.drop(name)
 
 
 def test_nobody_but_the_eraser_opens_the_gate(url: str) -> None:

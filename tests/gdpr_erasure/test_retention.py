@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import psycopg2
 import pytest
+from partitioning.test_maintain import kept as maintained
+from partitioning.test_maintain import old_month
 
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
-from spotify_ai_agent_migrations.versions.gdpr_erasure.holds import place_hold, release_hold
+from spotify_ai_agent_migrations.versions.gdpr_erasure.holds import held_now, place_hold, release_hold
+from spotify_ai_agent_migrations.versions.gdpr_erasure.requests import complete, file_request
 from spotify_ai_agent_migrations.versions.gdpr_erasure.retention import Retained, apply_retention
 from spotify_ai_agent_migrations.versions.health_check import check_health
-from support import connected, rows
+from support import Processes, connected, rows, until
 
 PEOPLE = "INSERT INTO users (id, email, display_name) VALUES (1, 'a@example.org', 'A'), (2, 'b@example.org', 'B'), (3, 'c@example.org', 'C');"
 CONVERSATIONS = PEOPLE + (
@@ -86,6 +91,17 @@ def test_proofs_that_nobody_may_change_end_as_well_and_the_trail_tells(url: str)
     assert rows(
         url, "SELECT action::text, entity_type FROM audit_log WHERE entity_type = 'consent_event'"
     ) == [("delete", "consent_event")]
+
+
+def test_answers_to_requests_end_with_what_happened_to_them(url: str) -> None:
+    rows(url, PEOPLE)
+    old = datetime.now(timezone.utc) - timedelta(days=6 * 366)
+    for person in (1, 2):
+        number = file_request(person, "access", received_at=old, url=url)
+        complete(number, "given", at=old if person == 1 else None, url=url)
+    assert done(url, "data_subject_requests") == of("data_subject_requests", "answered", 1)
+    assert rows(url, "SELECT user_id FROM data_subject_requests") == [(2,)]
+    assert rows(url, "SELECT DISTINCT request_id FROM data_subject_request_events") == [(2,)]
 
 
 def test_a_hold_on_a_person_a_table_a_row_or_a_column_keeps_rows(url: str) -> None:
@@ -222,3 +238,51 @@ def test_a_day_a_timestamp_and_a_partitioned_table_are_aged_alike(url: str) -> N
 def test_a_batch_of_nothing_is_refused(url: str) -> None:
     with pytest.raises(SettingsError):
         apply_retention(url, batch_rows=0)
+
+
+def test_a_partition_is_kept_while_a_hold_keeps_a_row_of_it_attached_or_not(url: str, tmp_path: Path) -> None:
+    name = old_month(url, 20)
+    others = place_hold("e", "3 O 12/26", "a claim", subject=99, url=url)
+    hold = place_hold("e", "3 O 12/26", "a claim", subject=2, url=url)
+    assert maintained(url, name, archive=tmp_path) == {("kept", name, f"hold {hold} keeps rows of it")}
+    release_hold(hold, "over", url=url)
+    assert {what for what, *_ in maintained(url, name, archive=tmp_path)} == {"detached", "archived", "kept"}
+    ((key,),) = rows(url, f"SELECT jsonb_build_object('user_id', user_id, 'id', id) FROM {name} LIMIT 1")
+    late = place_hold("e", "3 O 12/26", "a claim", table="public.analytics", key=key, url=url)  # type: ignore[arg-type]
+    rows(url, "UPDATE ops.partition_policy SET grace = '0'")
+    assert maintained(url, name, archive=tmp_path) == {("kept", name, f"hold {late} keeps rows of it")}
+    release_hold(late, "over", url=url)
+    assert maintained(url, name, archive=tmp_path) == {("dropped", name, None)}
+    assert others in [one.number for one in held_now(url=url)]
+
+
+def test_the_trail_of_a_person_is_kept_by_the_number_it_names_them_by(url: str) -> None:
+    rows(url, PEOPLE)
+    asked = "SELECT ops.hold_on_v1(tableoid::regclass, 'audit_log') FROM audit_log WHERE entity_type = 'user' LIMIT 1"
+    assert rows(url, asked) == [(None,)]
+    place_hold("e", "3 O 12/26", "a claim", subject=99, url=url)
+    assert rows(url, asked) == [(None,)]
+    hold = place_hold("e", "3 O 12/26", "a claim", subject=1, url=url)
+    assert rows(url, asked) == [(hold,)]
+
+
+def test_a_run_that_is_killed_has_lost_one_batch_and_the_next_one_goes_on(
+    url: str, processes: Processes
+) -> None:
+    rows(url, FEATURES)
+    rows(
+        url,
+        "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.1); RETURN OLD; END';"
+        "CREATE TRIGGER slowly BEFORE DELETE ON user_features FOR EACH ROW EXECUTE FUNCTION slowly()",
+    )
+    left = "SELECT count(*) FROM user_features"
+    program = f"from {apply_retention.__module__} import apply_retention; apply_retention(batch_rows=1)"
+    process = processes.start(sys.executable, "-c", program, url=url)
+    until(lambda: rows(url, left) != [(60,)])
+    process.kill()
+    process.wait()
+    ((stopped_at,),) = rows(url, left)
+    assert 36 < int(str(stopped_at)) < 60
+    rows(url, "ALTER TABLE user_features DISABLE TRIGGER slowly")
+    # The server notices a dead client after a while; what that one holds is left to the next run.
+    until(lambda: done(url, "user_features").failed is False and rows(url, left) == [(36,)])

@@ -18,6 +18,14 @@ SELECT ops.place_hold_v1('{e}', 'a law', 'a case', 2), ops.place_hold_v1('{e}', 
 INSERT INTO ops.controller (name, address, contact) VALUES ('n', 'a', 'c');
 INSERT INTO ops.recipients (code, name, kind, purpose, country_code, categories)
 SELECT 'r', 'r', 'processor', 'p', code, '{contact}' FROM countries LIMIT 1;
+SELECT keep_subject_key_v1(id, gen_random_uuid(), decode(repeat('00', 60), 'hex'), repeat('0', 16)) FROM users;
+DELETE FROM ops.subject_keys WHERE subject_id = 2;
+WITH begun AS (
+    INSERT INTO ops.erasures (subject_id, subject_created_at, reason, requested_at, requested_by, plan, plan_hash)
+    SELECT id, created_at, 'request', now(), 1, '{}', sha256('') FROM users WHERE id = 2
+    RETURNING id)
+INSERT INTO ops.erasure_notices (id, erasure_id, recipient, key_id, payload)
+SELECT gen_random_uuid(), id, 'r', repeat('0', 16), 'x' FROM begun;
 """
 
 

@@ -13,7 +13,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.paths import is_path
 
 _TEXTS: Final = frozenset({"text", "character varying", "character", "citext", "name"})
 _DOCUMENTS: Final = frozenset({"json", "jsonb"})
-_RANDOM: Final = frozenset({"uuid", "bytea", "bigint", "text"})
+_RANDOM: Final = _TEXTS | {"uuid", "bytea", "bigint"}
 _TIMES: Final = frozenset({"time without time zone", "time with time zone"})
 _NO_NUMBERS: Final = frozenset({"money", "oid"})
 _ADDRESS_BITS: Final = 32
@@ -65,7 +65,7 @@ def _random(shape: Shape, arguments: Mapping[str, Any]) -> str | None:
 
 
 def _generalised(shape: Shape, arguments: Mapping[str, Any]) -> str | None:
-    step = arguments.get("to")
+    step: Any = arguments.get("to")
     is_number = isinstance(step, int) and not isinstance(step, bool) and step > 0
     if shape.category == "D" and shape.base not in _TIMES:
         fits = step in _STEPS

@@ -118,6 +118,9 @@ def _ways(subject: str, incoming: Mapping[str, Sequence[Edge]]) -> Iterator[Way]
                 if not way and edge.from_table == subject:
                     # Another person whose row names this one.
                     yield (_as_mention(edge),)
+                elif edge.from_table == edge.to_table and edge.own_columns is not None:
+                    # A row of somebody else that names one of these.
+                    yield (*way, edge)
                 continue
             yield (*way, edge)
             if edge.own_columns is None:

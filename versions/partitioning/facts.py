@@ -254,6 +254,14 @@ def dependents(session: Session, oid: int) -> tuple[str, ...]:
     return tuple(str(line) for (line,) in session.ask("dependents", oid=oid))
 
 
+def hold_on(session: Session, table: Table, oid: int) -> int | None:
+    """Return the number of a legal hold that keeps a row of a part of *table*; None is none."""
+    if not session.value("knows_holds"):
+        return None
+    hold = session.value("hold_on", part=oid, whole=table.oid)
+    return None if hold is None else int(hold)
+
+
 def incoming(session: Session, oid: int) -> tuple[Incoming, ...]:
     """Return the foreign keys that refer to a table."""
     return tuple(Incoming(*_listed(row, 4, 5)) for row in session.ask("incoming", oid=oid))

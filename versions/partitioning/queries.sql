@@ -1265,6 +1265,14 @@ UPDATE ops.partition_archives AS entry
    AND entry.table_name = {table}
    AND entry.dropped_at IS NULL;
 
+-- knows_holds --
+-- Whether this database knows of holds on people and rows.
+SELECT pg_catalog.to_regprocedure('ops.hold_on_v1(regclass, regclass)') IS NOT NULL;
+
+-- hold_on --
+-- The number of a hold that keeps a row of a part of a table; NULL is none.
+SELECT ops.hold_on_v1(%(part)s::pg_catalog.oid::pg_catalog.regclass, %(whole)s::pg_catalog.oid::pg_catalog.regclass);
+
 -- is_partition --
 -- Whether a table is a partition.
 SELECT class.relispartition

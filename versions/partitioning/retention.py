@@ -59,9 +59,18 @@ def caught(name: str, done: list[Done]) -> Iterator[None]:
 def detach(session: Session, table: Table, policy: Policy, now: datetime) -> tuple[Done, ...]:
     """Detach the partitions that are over, but for those that something keeps."""
     over = due(policy, facts.partitions(session, table), now)
+    over = tuple(
+        replace(one, kept_by=one.kept_by or _held(session, table, one.partition.oid)) for one in over
+    )
     if facts.is_being_split(session, table):
         over = tuple(replace(one, kept_by=one.kept_by or _split(table, one.partition)) for one in over)
     return tuple(_detach(session, table, one) for one in over)
+
+
+def _held(session: Session, table: Table, oid: int) -> str | None:
+    """Return which hold keeps rows of a part of *table*, attached or not."""
+    hold = facts.hold_on(session, table, oid)
+    return None if hold is None else f"hold {hold} keeps rows of it"
 
 
 def _split(table: Table, partition: Partition) -> str | None:
@@ -154,6 +163,9 @@ def _kept_by(session: Session, table: Table, gone: Detached, *, over: bool) -> s
     policy = policies.read(session, table.name)[0]
     if policy.hold:
         return f"a legal hold: {policy.hold}"
+    held = _held(session, table, gone.oid) if over else None
+    if held is not None:
+        return held
     still = _is_not_over(table, policy, gone) if over else None
     if still is not None:
         return still

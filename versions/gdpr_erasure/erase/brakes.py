@@ -77,7 +77,7 @@ def hold_back(
     excess = next(_excesses(cursor, plan, limits), None)
     if excess is None:
         return
-    values = about(cursor, plan.subject) | {"plan_hash": plan.hash, "rows": plan.rows}
+    values = {**about(cursor, plan.subject), "plan_hash": plan.hash, "rows": plan.rows}
     cursor.execute(_SQL["approvers"], values)
     ((found,),) = cursor.fetchall()
     if found < limits.approvers:
@@ -112,7 +112,7 @@ def _exceeds(cursor: Cursor, step: Step, most_share: float) -> bool:
     enough = math.ceil(step.rows / most_share)
     cursor.execute(_SQL["estimated_rows"], {"table": step.table})
     ((estimated,),) = cursor.fetchall()
-    if estimated is not None and estimated >= _CLEARLY * enough:
+    if estimated >= _CLEARLY * enough:
         return False
     cursor.execute(SQL(_SQL["rows_up_to"]).format(table=identifier(step.table)), {"most": enough})
     ((counted,),) = cursor.fetchall()
@@ -134,8 +134,9 @@ def approve(plan_hash: str, url: str | None = None, *, user_id: int, rows: int) 
         raise SettingsError("this is no hash of a plan", hint="64 hexadecimal digits, as the plan shows them")
     if rows < 1:
         raise SettingsError("an approval is of one row at least", hint="name the rows that the plan counts")
-    values = {"subject": checked_subject(user_id), "plan_hash": plan_hash, "rows": rows}
+    subject = checked_subject(user_id)
     with connect(resolve_settings(url), purpose=_PURPOSE) as connection, connection.cursor() as cursor:
+        values = {**about(cursor, subject), "plan_hash": plan_hash, "rows": rows}
         cursor.execute(_SQL["approve"], values)
         ((approvers,),) = cursor.fetchall()
     return int(approvers)

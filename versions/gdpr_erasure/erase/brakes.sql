@@ -6,8 +6,8 @@ SELECT limits.most_rows, limits.most_share, limits.approvers
   FROM ops.erasure_limits AS limits;
 
 -- estimated_rows --
--- How many rows a table has by its statistics, partitions and heirs with it; NULL where one has none yet.
-SELECT CASE WHEN pg_catalog.bool_or(part.reltuples < 0) THEN NULL ELSE pg_catalog.sum(part.reltuples)::bigint END
+-- How many rows a table has by its statistics, partitions and heirs with it; at least, where one has none yet.
+SELECT coalesce(pg_catalog.sum(greatest(part.reltuples, 0)), 0)::bigint
   FROM (WITH RECURSIVE tree (relid) AS (
             SELECT pg_catalog.to_regclass(%(table)s)::pg_catalog.oid
              UNION

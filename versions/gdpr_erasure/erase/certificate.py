@@ -1,4 +1,4 @@
-"""What proves an erasure: a signed document that is verified without a database. Pure.
+"""What proves an erasure: a signed document that is verified without a database.
 
 No number, pseudonym or value of the person stands in it: `subject_ref` is random, and whoever erased keeps
 which person it was. Nor does a reason that somebody typed: of a hold it says the ground, its number and its
@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final, Protocol
 from uuid import UUID
 
 from spotify_ai_agent_migrations.versions.core.errors import FileError
-from spotify_ai_agent_migrations.versions.core.signing import Keyring, SigningKey, is_signed
+from spotify_ai_agent_migrations.versions.core.signing import Keyring, SigningKey, is_signed, read_keyring
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.canonical import (
     canonical,
     document,
@@ -194,6 +195,27 @@ class ErasureCertificate:
     def verify(self, keys: Keyring) -> bool:
         """Tell whether one of *keys* signed it, and nothing of it was changed since; asks no database."""
         return is_signed(keys, str(self.body["key"]), self.signature, _message(self.body))
+
+
+def verify_certificate(file: Path, public_key: Path) -> ErasureCertificate:
+    """Return the certificate in *file*, which one of the keys in *public_key* has signed; asks no database.
+
+    Raises:
+        FileError: it is none, or not genuine: changed since, or signed by another key.
+    """
+    try:
+        text = file.read_bytes()
+    except OSError as error:
+        raise FileError(
+            f'"{file}" cannot be read: {error.strerror}', hint="name the file of a certificate"
+        ) from error
+    found = ErasureCertificate.from_json(text)
+    if not found.verify(read_keyring(public_key)):
+        raise FileError(
+            f'"{file}" is not genuine: it was changed, or none of the keys in "{public_key}" signed it',
+            hint="give the certificate as it was issued, and all public keys that ever signed one",
+        )
+    return found
 
 
 def issue(facts: CertificateFacts, key: SigningKey) -> ErasureCertificate:

@@ -44,7 +44,8 @@ def _certified(cursor: Cursor, number: UUID, plan: ErasurePlan, keys: Keys) -> E
 
 
 def _facts(cursor: Cursor, swept: Erasure, plan: ErasurePlan, line: str | None) -> CertificateFacts:
-    assert swept.erased_at is not None and swept.swept_at is not None, "it was swept"
+    assert swept.erased_at is not None, "it was erased"
+    assert swept.swept_at is not None, "it was swept"
     done = _done(cursor, swept)
     return CertificateFacts(
         id=swept.id,
@@ -72,7 +73,9 @@ def _done(cursor: Cursor, swept: Erasure) -> tuple[StepDone, ...]:
 def _touched(plan: ErasurePlan, done: Sequence[StepDone]) -> tuple[str, ...]:
     """Return what was written to: in the files of the others nothing was erased."""
     found = {one.position for one in done if one.rows or one.swept}
-    return tuple(dict.fromkeys((*(step.table for step in plan.steps if step.position in found), *plan.derived)))
+    return tuple(
+        dict.fromkeys((*(step.table for step in plan.steps if step.position in found), *plan.derived))
+    )
 
 
 def _now(cursor: Cursor) -> datetime:

@@ -27,20 +27,22 @@ TRAIL: Final = ("public.audit_log", "ops.pseudonyms")
 _NAMING: Final = frozenset(
     {("public.audit_log", "entity_id"), ("public.audit_log", "entity_key"), ("ops.pseudonyms", "user_id")}
 )
+_AUDIT: Final = "public.audit_log"
 # From here on the server lets single values be taken out of what it knows; before, a table is counted anew.
 _RESTORES: Final = 180_000
 _POLL_S: Final = 0.1
 
 
 def refresh(cursor: Cursor, views: Sequence[str]) -> tuple[str, ...]:
-    """Fill materialised *views* anew, and return those that were: one that holds no rows stays as it is.
+    """Fill and count materialised *views* anew, and return those that were: one never filled stays as it is.
 
     Locks: EXCLUSIVE on a view with a unique index, whose readers go on; ACCESS EXCLUSIVE on others.
     """
     wanted = _rows(cursor, "derived_views", {"views": list(views)})
     for view, concurrently in wanted:
         cursor.execute(_SQL["derived_refresh"], {"view": view, "concurrently": concurrently})
-    return tuple(view for view, _ in wanted)
+    # Filled anew, it is known as it was.
+    return _counted(cursor, [view for view, _ in wanted])
 
 
 def unlink_large_objects(cursor: Cursor, objects: Iterable[int]) -> int:
@@ -73,11 +75,13 @@ def remember(
     cursor.execute(_SQL["derived_forgotten"])
     known = _known(cursor, catalogue, tables)
     for reach in reaches if reaches is not None else reached(catalogue):
-        if reach.name in known:
+        # The trail goes on naming what was touched, and no more whose it was.
+        if reach.name in known and reach.name != _AUDIT:
             statement = SQL(_SQL["derived_remember"]).format(
                 source=source_of(reach), rows=rows_of(reach), values=_values(known[reach.name])
             )
             cursor.execute(statement, {"subject": SUBJECT})
+    cursor.execute(_SQL["derived_number"], {"tables": list(TRAIL), "subject": SUBJECT})
     cursor.execute(_SQL["derived_known_only"])
     cursor.execute(_SQL["derived_whose"], {"subject": SUBJECT})
 
@@ -166,15 +170,20 @@ def _restored(cursor: Cursor, tables: Sequence[str]) -> tuple[str, ...]:
         # With columns named, expressions of indexes are not counted.
         before = columns.get(table, [])
         columns[table] = None if is_index or before is None else [*dict.fromkeys((*before, column))]
-    for table, named in columns.items():
-        cursor.execute(_SQL["derived_analyze"], {"table": table, "columns": named})
+    _count(cursor, columns)
     return tuple(dict.fromkeys(table for table, *_ in held))
 
 
 def _counted(cursor: Cursor, tables: Sequence[str]) -> tuple[str, ...]:
-    for table in tables:
-        cursor.execute(_SQL["derived_analyze"], {"table": table, "columns": None})
+    _count(cursor, dict.fromkeys(tables))
     return tuple(tables)
+
+
+def _count(cursor: Cursor, tables: Mapping[str, Sequence[str] | None]) -> None:
+    for table, columns in tables.items():
+        cursor.execute(_SQL["derived_analyze"], {"table": table, "columns": columns})
+    if tables:
+        cursor.execute(_SQL["derived_clear"], {"tables": list(tables)})
 
 
 def _await_others(cursor: Cursor, tables: Sequence[str], wait_s: float) -> None:

@@ -150,6 +150,12 @@ UPDATE pg_temp.erased_statistics AS known
  WHERE known.relation = own.relation AND known.attname = own.attname AND known.value = own.value
    AND (known.rows IS NULL OR known.rows <= 2 * own.rows + 1);
 
+-- derived_number --
+-- Mark those that are the number of the person.
+UPDATE pg_temp.erased_statistics AS known
+   SET is_own = true
+ WHERE known.root = ANY (%(tables)s) AND known.value = (%(subject)s)::text;
+
 -- derived_known_only --
 -- Keep no more than what is of the person.
 DELETE FROM pg_temp.erased_statistics AS known
@@ -294,3 +300,14 @@ SELECT running.pid
 -- derived_unlink --
 -- Unlink large objects that a row named which is gone.
 SELECT ops.unlink_large_objects_v1(%(objects)s::oid[]);
+
+-- derived_clear --
+-- Forget all that is known of those that were counted and have no rows: of them the count itself forgets nothing.
+SELECT ops.clear_statistics_v1(stored.relation::pg_catalog.regclass)
+  FROM (SELECT pg_catalog.to_regclass(given.name)::oid AS relation
+          FROM pg_catalog.unnest(%(tables)s::text[]) AS given (name)
+         UNION
+        SELECT part.relid::oid
+          FROM pg_catalog.unnest(%(tables)s::text[]) AS given (name)
+         CROSS JOIN pg_catalog.pg_partition_tree(pg_catalog.to_regclass(given.name)) AS part) AS stored
+  JOIN pg_catalog.pg_class AS class ON class.oid = stored.relation AND class.reltuples = 0;

@@ -13,7 +13,12 @@ from spotify_ai_agent_migrations.versions.core.database import connect
 from spotify_ai_agent_migrations.versions.core.errors import FileError, SubjectError
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keys import Keys, keys_for
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.notices import UNREADABLE, body_of
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.notices import (
+    UNREADABLE,
+    Notice,
+    body_of,
+    notices_of,
+)
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import PURPOSE, STATEMENTS
 
 
@@ -49,6 +54,12 @@ def _by_hand(ledger: Sequence[bytes], notice: str, recipient: str, key: str, pay
             f'recipient "{recipient}" {UNREADABLE}', hint="give the key it was queued with too"
         )
     return ByHand(UUID(notice), recipient, body)
+
+
+def recipients_of(erasure_id: UUID, *, url: str | None = None) -> tuple[Notice, ...]:
+    """Return who is told of an erasure and who was, which the person may ask for (GDPR art. 19)."""
+    with connect(resolve_settings(url), purpose=PURPOSE) as connection, connection.cursor() as cursor:
+        return notices_of(cursor, erasure_id)
 
 
 def hand_over(folder: Path, notices: Iterable[ByHand]) -> tuple[Path, ...]:

@@ -53,9 +53,7 @@ def hide(cursor: Cursor, subject: int, order: Order, brake: Brake, keys: Keys) -
     found = known(cursor, subject, order.completes)
     if found is None and order.completes is None:
         _refuse_unknown(cursor)
-    plan = planned(
-        cursor, subject, completes=order.completes, at=found.hidden_at if found else None
-    )
+    plan = planned(cursor, subject, completes=order.completes, at=found.hidden_at if found else None)
     about(cursor, subject)
     _refuse_drift(plan, brake.plan.hash if brake.plan else found.plan_hash if found else plan.hash)
     if found is not None:
@@ -132,5 +130,5 @@ def _refuse_drift(plan: ErasurePlan, wanted: str) -> None:
     if plan.hash != wanted:
         raise RevisionError(
             "what would be erased now is not what was planned",
-            hint="the catalogue, a hold or a table was changed: look at plan_erasure again, and give that plan",
+            hint="the catalogue, a hold or a table has changed: look at plan_erasure, and give that plan",
         )

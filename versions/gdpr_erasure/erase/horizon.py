@@ -1,10 +1,10 @@
 """Wait until every transaction that could still write of a hidden person has ended.
 
-A transaction that took its snapshot before the person was hidden does not see that, and passes every guard. One
-that had written before may be at rest between two statements, or be prepared, and commit whenever it likes. So
-first every such snapshot has to be gone; then a transaction number is taken, before which nobody can have written
-what was refused to nobody, and all that have an older one are waited for. Only what is committed then, can be
-swept, and nothing comes behind it.
+A transaction that took its snapshot before the person was hidden does not see that, and passes every guard.
+One that had written before may be at rest between two statements, or be prepared, and commit whenever it
+likes. So first every such snapshot has to be gone; then a transaction number is taken, behind which nobody
+can have written without being refused, and all that have an older one are waited for. What they committed is
+swept then, and nothing comes behind it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ def wait_for_horizon(
 ) -> int:
     """Wait until all that began before now has ended, and return the transaction that bounds it.
 
-    hidden_xid: the transaction that hid the person. said_s: the wait to speak of, where this is part of one. Looks at this database alone: no other can write here.
+    hidden_xid: the transaction that hid the person. said_s: the wait to speak of, where this is part of one.
+    Looks at this database alone: no other can write here.
     Holds no snapshot and no lock meanwhile; leaves no transaction open.
 
     Raises:
@@ -44,8 +45,8 @@ def wait_for_horizon(
 
 
 def _writers(connection: Connection, horizon: int) -> Sequence[str]:
-    """Return who wrote before *horizon* and has not ended: a prepared transaction was a session's before."""
-    # In this order, each in a transaction of its own: what was prepared between the two is seen by the second.
+    """Return who wrote before *horizon* and has not ended; what is prepared was a session's before."""
+    # In this order, each in its own transaction: what was prepared between the two is seen by the second.
     return _said(connection, "older_writers", horizon=horizon) or _said(
         connection, "older_prepared", horizon=horizon
     )
@@ -65,7 +66,7 @@ def _late(found: Sequence[str], said_s: float) -> LockError:
     return LockError(
         f"waited {said_s:g} s for transactions that may still write of the person: "
         f"{', '.join(found[:_SHOWN])}{more}",
-        hint="let them end, or end them (pg_terminate_backend, ROLLBACK PREPARED), and call it again: it goes on",
+        hint="let them end, or end them (pg_terminate_backend, ROLLBACK PREPARED); called again it goes on",
     )
 
 
@@ -74,7 +75,7 @@ def _said(connection: Connection, name: str, **values: int) -> Sequence[str]:
 
 
 def _ask(connection: Connection, name: str, **values: int) -> list[tuple[object, ...]]:
-    """Return the rows of one statement, in a transaction of its own: the server keeps what it saw till then."""
+    """Return the rows of one statement, in its own transaction: what the server saw it keeps till then."""
     with connection, connection.cursor() as cursor:
         cursor.execute(STATEMENTS[name], values)
         return cursor.fetchall()

@@ -1,4 +1,4 @@
-"""Do what is to be done again and again: unfinished erasures, retention, completions, notices."""
+"""Do what is to be done again and again: the gate, unfinished erasures, retention, completions, notices."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.completion import C
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keys import keys_for
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.notices import Delivered, deliver
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.order import WAIT_S
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.replay import watch
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.run import resume
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import STATEMENTS, eraser, patiently
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.state import unfinished
@@ -28,6 +29,7 @@ EVERY_S: Final = 3_600.0
 _KEY: Final = lock_key("gdpr-erasure work")
 _CALLED: Final = "the lock of the job that erases"
 _LONGEST_PAUSE_S: Final = 300.0
+_CLOSED: Final = "gate: the database was restored, and lets nobody in before agentdb gdpr-erasure replay"
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ def work(
 ) -> Worked:
     """Do one round, and say in the database that it ended well, and how soon the next is expected.
 
-    Erasures that were interrupted first, then what no rule of retention keeps, then what erasures had left
+    First the ledger is looked at, where the server has started since. Then come erasures that were
+    interrupted, then what no rule of retention keeps, then what erasures had left
     because of a hold or a rule that is over, then the notices to recipients. None of them keeps another from
     its turn. wait_s: how long each erasure waits for older transactions.
 
@@ -69,6 +72,8 @@ def work(
         advisory_lock(connection, _KEY, wait_ms=0, called=_CALLED),
     ):
         problems: list[str] = []
+        with _noted("gate", problems):
+            problems += [] if watch(url, key=key) else [_CLOSED]
         resumed = tuple(_resumed(url, patiently(connection, unfinished), key, wait_s, problems))
         retained: tuple[Retained, ...] = ()
         completed: tuple[Completed, ...] = ()

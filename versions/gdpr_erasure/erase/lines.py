@@ -152,14 +152,14 @@ def _signed(body: Mapping[str, Any], key: SigningKey) -> str:
 
 
 def _line(text: bytes, found: Mapping[str, Any]) -> Line:
-    if found.get("format") != FORMAT or found.keys() != _PARTS or canonical(found) != text.rstrip(b"\n"):
+    spelt = text.rstrip(b"\n")
+    if found.get("format") != FORMAT or found.keys() != _PARTS or canonical(found) != spelt:
         raise ValueError("it is something else")
     bytes.fromhex(found["signature"])
-    digest = hashlib.sha256(_DOMAIN + canonical(found)).hexdigest()
     return Line(
         int(found["seq"]), instant(found["at"]), Kind(found["kind"]), UUID(found["erasure"]),
         UUID(found["completes"]) if found["completes"] else None, found["person"], found["hashed_with"],
-        found["reason"], instant(found["requested_at"]), digest,
+        found["reason"], instant(found["requested_at"]), hashlib.sha256(_DOMAIN + spelt).hexdigest(),
     )  # fmt: skip
 
 

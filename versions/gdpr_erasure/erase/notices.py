@@ -151,7 +151,9 @@ def deliver(
     with eraser(url) as connection:
         given = keys or keys_for(resolve_settings(url))
         round_ = _Round(connection, given.ledger, Teller(given.signing, known, limit_s))
-        told = sum(round_.notices(most, first_pause, longest_pause))
+        # A notice that is still being told is due to nobody else.
+        least = timedelta(seconds=2 * limit_s)
+        told = sum(round_.notices(most, max(first_pause, least), max(longest_pause, least)))
         ((pending_, by_hand_),) = ask(connection, "waiting_notices")
     return Delivered(told, tuple(round_.problems.items()), pending_, by_hand_)
 

@@ -17,8 +17,8 @@ COMPLETION: Final = "completion"
 REPLAY: Final = "replay"  # which nobody orders: it passes the brakes
 # Checked here, for what the server says of a row that breaks a constraint goes to its log with the row.
 REASONS: Final = (
-    "request", "not_needed", "consent_withdrawn", "objection", "unlawful", "legal_obligation", "child_service",
-    COMPLETION,
+    "request", "not_needed", "consent_withdrawn", "objection", "unlawful", "legal_obligation",
+    "child_service", COMPLETION,
 )  # fmt: skip
 
 

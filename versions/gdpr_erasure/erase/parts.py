@@ -172,9 +172,9 @@ def _changed(
             others = {one: made.value for one, made in changes.items() if not made.is_early}
             changes[name] = change(replace(place, others=others)) or changes[name]
     for is_early in (True, False):
-        made = [_unless_held(one, held, reach.name) for one in changes.values() if one.is_early is is_early]
-        if made:
-            yield _part(reach, live, free, made)
+        now = [_unless_held(one, held, reach.name) for one in changes.values() if one.is_early is is_early]
+        if now:
+            yield _part(reach, live, free, now)
 
 
 def _unless_held(made: Change, held: Sequence[Held], table: str) -> Change:
@@ -188,11 +188,19 @@ def _unless_held(made: Change, held: Sequence[Held], table: str) -> Change:
     return replace(made, value=value)
 
 
+def follows(column: Column, live: Mapping[str, Live], changed: Collection[str]) -> bool:
+    """Tell whether the server makes a column anew, from columns that are changed."""
+    sources = live[column.name].sources if column.name in live else ()
+    return column.strategy is not Strategy.KEEP and bool(set(sources) & set(changed))
+
+
 def _part(reach: Reach, live: Mapping[str, Live], columns: Sequence[Column], made: Sequence[Change]) -> Part:
     names = {one.column for one in made}
     changed = tuple(one for one in columns if one.name in names)
+    follow = tuple(one for one in columns if follows(one, live, names))
     treated = tuple(
-        Treated(one.name, one.strategy, outcome(one.strategy), one.strategy_args) for one in changed
+        Treated(one.name, one.strategy, outcome(one.strategy), one.strategy_args)
+        for one in (*changed, *follow)
     )
     work = Work(
         reach,

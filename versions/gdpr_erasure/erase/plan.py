@@ -43,14 +43,15 @@ class ErasurePlan:
 
     def changed_since(self, before: ErasurePlan) -> tuple[str, ...]:
         """Return the tables, and views, of which it does or keeps something else than *before*."""
-        now, then = self._structure(), before._structure()
-        names = {
-            str(one["table"] if isinstance(one, dict) else one)
-            for part in ("steps", "kept", "derived")
-            for one in (*now[part], *then[part])
-            if (one in now[part]) is not (one in then[part])
-        }
-        return tuple(sorted(names))
+        now, then = self._by_place(), before._by_place()
+        return tuple(sorted(name for name in now.keys() | then.keys() if now.get(name) != then.get(name)))
+
+    def _by_place(self) -> Mapping[str, list[dict[str, Any]]]:
+        """Return what is done and kept, by table; a step moves where one before it goes."""
+        found: dict[str, list[dict[str, Any]]] = {name: [{"derived": True}] for name in self.derived}
+        for one in (*map(_step, self.steps), *map(_kept, self.kept)):
+            found.setdefault(one["table"], []).append({**one, "position": None})
+        return found
 
     def _message(self) -> bytes:
         return f"agentdb erasure plan 1\0{self.subject}\0{self.hash}".encode()

@@ -20,7 +20,22 @@ SELECT pg_catalog.quote_ident(namespace.nspname) || '.' || pg_catalog.quote_iden
        (SELECT pg_catalog.format_type(element.oid, NULL)
           FROM pg_catalog.pg_type AS element
          WHERE element.oid = base.typelem
-           AND base.typcategory = 'A')
+           AND base.typcategory = 'A'),
+       ARRAY(SELECT source.attname::text
+               FROM pg_catalog.pg_attrdef AS made
+               JOIN pg_catalog.pg_depend AS link
+                 ON link.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+                AND link.objid = made.oid
+                AND link.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                AND link.refobjid = made.adrelid
+               JOIN pg_catalog.pg_attribute AS source
+                 ON source.attrelid = link.refobjid
+                AND source.attnum = link.refobjsubid
+              WHERE attribute.attgenerated <> ''
+                AND made.adrelid = attribute.attrelid
+                AND made.adnum = attribute.attnum
+                AND link.refobjsubid <> attribute.attnum
+              ORDER BY source.attnum)
   FROM pg_catalog.pg_class AS relation
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relation.relnamespace
   JOIN pg_catalog.pg_attribute AS attribute
@@ -149,7 +164,7 @@ SELECT pg_catalog.count(*) FROM {source} WHERE {rows};
 SELECT hold.hold_id, hold.table_name, hold.column_name,
        ARRAY(SELECT named.name FROM pg_catalog.jsonb_object_keys(hold.row_key) AS named (name) ORDER BY named.name),
        hold.basis, hold.law, hold.expires_at
-  FROM ops.holds_v1(pg_catalog.current_setting('agentdb.subject')::bigint, coalesce(%(at)s::timestamptz, pg_catalog.now())) AS hold
+  FROM ops.holds_v1(pg_catalog.current_setting('agentdb.subject')::bigint, coalesce(%(at)s::timestamptz, pg_catalog.clock_timestamp())) AS hold
  ORDER BY hold.hold_id;
 
 -- kept_rows --

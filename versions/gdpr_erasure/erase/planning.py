@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -97,24 +97,48 @@ def planned(
     catalogue = read_catalogue(cursor)
     reaches = tuple(reach for reach in reached(catalogue) if reach.table.kind != "m")
     whole = Known(catalogue, reaches, live_columns(cursor), holds(cursor, at))
-    # Whose row a rule has deleted meanwhile may have left something else.
-    if completes is None:
-        _refuse_nobody(cursor, whole)
-    found = _broken(cursor, whole)
+    barred = _barred(cursor, whole)
+    found = Broken() if barred else _broken(cursor, whole)
     known = _without(whole, found)
     done = _in_order(known, parts(known))
-    if any(part.work.is_early for part in done):
+    others = _refusals(cursor, known, done, reads=not barred)
+    refused = tuple(dict.fromkeys((*barred, *found.refusals, *others)))
+    # Whose row a rule has deleted meanwhile may have left something else.
+    if not barred and completes is None:
+        _refuse_nobody(cursor, whole)
+    if any(part.work.is_early for part in done) and not refused:
         remember(cursor, subject)
-    steps = _steps(cursor, done)
+    counter = _Counter(cursor, refused, counts=not barred)
+    steps = _steps(counter, done)
     return ErasurePlan(
         subject,
         steps,
-        tuple(_kept(cursor, known, done)),
+        tuple(_kept(counter, known, done)),
         _derived(cursor, [part.work for part in done]),
-        tuple(dict.fromkeys((*found.refusals, *_refusals(cursor, known, done)))),
+        refused,
         tuple(dict.fromkeys(_warnings(steps, done))),
         is_deferred=found.is_deferred,
     )
+
+
+@dataclass(frozen=True)
+class _Counter:
+    """Who counts rows, where that is possible: what is refused may be nothing that could be counted."""
+
+    cursor: Cursor
+    refused: tuple[Refusal, ...]
+    counts: bool
+
+    def may_count(self, table: str) -> bool:
+        """Tell whether the rows of *table* can be counted."""
+        return self.counts and not any(
+            one.place == table or one.place.startswith(f"{table}.") for one in self.refused
+        )
+
+
+def _barred(cursor: Cursor, known: Known) -> tuple[Refusal, ...]:
+    """Return what keeps the role at work from so much as counting."""
+    return tuple(refusals.of_rights(cursor, [part.work for part in parts(known)]))
 
 
 def _refuse_nobody(cursor: Cursor, known: Known) -> None:
@@ -168,18 +192,22 @@ def _in_order(known: Known, found: Sequence[Part]) -> tuple[Part, ...]:
     )
 
 
-def _steps(cursor: Cursor, found: Sequence[Part]) -> tuple[Step, ...]:
-    with cost.without_scans(cursor):
-        indexed = [cost.by_index(cursor, part.work) for part in found]
+def _steps(counter: _Counter, found: Sequence[Part]) -> tuple[Step, ...]:
+    with cost.without_scans(counter.cursor):
+        indexed = [
+            not counter.may_count(part.work.reach.name) or cost.by_index(counter.cursor, part.work)
+            for part in found
+        ]
     return tuple(
-        _step(cursor, position, part, by_index=by_index)
+        _step(counter, position, part, by_index=by_index)
         for position, (part, by_index) in enumerate(zip(found, indexed, strict=True), 1)
     )
 
 
-def _step(cursor: Cursor, position: int, part: Part, *, by_index: bool) -> Step:
-    work = part.work
-    rows = _count(cursor, work.reach, statements.rows(work, with_chance=False))
+def _step(counter: _Counter, position: int, part: Part, *, by_index: bool) -> Step:
+    work, cursor = part.work, counter.cursor
+    condition = statements.rows(work, with_chance=False)
+    rows = _count(cursor, work.reach, condition) if counter.may_count(work.reach.name) else 0
     return Step(
         position,
         work.reach.name,
@@ -202,13 +230,13 @@ def _count(cursor: Cursor, reach: Reach, rows: Composable) -> int:
     return int(count)
 
 
-def _kept(cursor: Cursor, known: Known, found: Sequence[Part]) -> Iterator[Kept]:
+def _kept(counter: _Counter, known: Known, found: Sequence[Part]) -> Iterator[Kept]:
     """Yield what stays of the person: what the catalogue keeps, and what holds keep."""
     gone = {part.work.reach.name: part for part in found if part.work.action is Action.DELETE}
-    kept_for = rules(cursor)
+    cursor, kept_for = counter.cursor, rules(counter.cursor)
     for reach in known.reaches:
         columns, owned = personal(known.catalogue, reach.name), reach.owned()
-        if owned is None or not columns:
+        if owned is None or not columns or not counter.may_count(reach.name):
             continue
         if reach.name not in gone:
             yield from kept_by_catalogue(cursor, owned, columns, kept_for)
@@ -227,15 +255,16 @@ def _derived(cursor: Cursor, works: Sequence[Work]) -> tuple[str, ...]:
     return tuple(name for (name,) in cursor.fetchall())
 
 
-def _refusals(cursor: Cursor, known: Known, found: Sequence[Part]) -> Iterator[Refusal]:
+def _refusals(cursor: Cursor, known: Known, found: Sequence[Part], *, reads: bool) -> Iterator[Refusal]:
+    """Yield what cannot be done; what only rows tell where *reads*."""
     yield from refusals.of_catalogue(known.catalogue, known.live, known.reaches)
-    yield from refusals.of_rights(cursor, [part.work for part in found])
-    yield from refusals.of_columns(cursor, known.catalogue, found)
+    yield from refusals.of_columns(cursor, known, found)
     yield from refusals.of_keys(known, found)
-    yield from refusals.of_objects(cursor, found)
-    yield from of_objections(cursor)
     yield from refusals.of_shredded(found)
-    yield from untellable(known.catalogue, known.reaches, read_recipients(cursor))
+    if reads:
+        yield from refusals.of_objects(cursor, found)
+        yield from of_objections(cursor)
+        yield from untellable(known.catalogue, known.reaches, read_recipients(cursor))
 
 
 def _warnings(steps: Sequence[Step], found: Sequence[Part]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from psycopg2.sql import SQL, Composed, Identifier, Literal
 from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import Refusal
 from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach
-from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Catalogue
+from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Catalogue, Strategy
 from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import ROW, Escaped, rows_of, source_of
 
 _SQL: Final = queries("spotify_ai_agent_migrations.versions.gdpr_erasure.erase")
@@ -94,6 +94,8 @@ def _unreadable(catalogue: Catalogue, owned: Mapping[str, Reach | None], known: 
     for name in (known.column, *known.where):
         if name not in columns:
             return f'knows people by the column "{name}" of "{known.table}", which the catalogue lacks'
+        if columns[name].strategy is Strategy.SHRED:
+            return f'knows people by the column "{name}" of "{known.table}", which is encrypted'
     if owned.get(known.table) is None:
         return f'knows people by "{known.table}", where no row is of one person alone'
     return None

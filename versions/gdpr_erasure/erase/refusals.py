@@ -14,7 +14,7 @@ from psycopg2.sql import SQL, Identifier
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.identifiers import SUBJECT
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keeping import of_table
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import Action, Refusal
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.parts import Known, Part
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.parts import Known, Part, personal
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import STATEMENTS, Live
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.statements import Work, located
 from spotify_ai_agent_migrations.versions.gdpr_erasure.fitting import misfits
@@ -45,7 +45,11 @@ def of_catalogue(
         for name in live.get(table.name, ()):
             if (table.name, name) not in known:
                 yield Refusal(f"{table.name}.{name}", "is not in the catalogue", _CHECK)
+    # A materialised view is filled anew, whoever leads to it.
+    views = {table.name for table in catalogue.tables if table.kind == "m"}
     for name in unreached(catalogue, reaches):
+        if name in views:
+            continue
         yield Refusal(
             name,
             "holds personal data, and nothing leads to it from a person",
@@ -53,15 +57,32 @@ def of_catalogue(
         )
 
 
-def of_columns(cursor: Cursor, catalogue: Catalogue, parts: Sequence[Part]) -> Iterator[Refusal]:
+def of_columns(cursor: Cursor, known: Known, parts: Sequence[Part]) -> Iterator[Refusal]:
     """Yield the columns that cannot become what their strategies say, by their types, checks and keys."""
     changed = [(part.work, column) for part in parts for column in part.changed]
     for work, column in changed:
         yield from _of_column(work, column, f"{work.reach.name}.{column.name}")
     columns = {(column.table_name, column.name): column for _, column in changed}
-    told = replace(catalogue, columns=tuple(columns.values()))
-    for finding in refused(cursor, told):
+    for finding in refused(cursor, replace(known.catalogue, columns=tuple(columns.values()))):
         yield Refusal(finding.place, finding.problem, finding.hint)
+    gone = {part.work.reach.name for part in parts if part.work.action is Action.DELETE}
+    for reach in known.reaches:
+        if reach.name not in gone and reach.owned() is not None:
+            yield from _of_filled(known, reach.name, {name for table, name in columns if table == reach.name})
+
+
+def _of_filled(known: Known, table: str, changed: set[str]) -> Iterator[Refusal]:
+    """Yield the columns that the server fills, and not anew from all that is personal."""
+    columns, live = personal(known.catalogue, table), known.live.get(table, {})
+    own = {one.name for one in columns}
+    for one in columns:
+        if one.strategy is Strategy.KEEP or one.name not in live or not live[one.name].is_filled:
+            continue
+        sources = set(live[one.name].sources) & own
+        if not sources or sources - changed:
+            yield Refusal(
+                f"{table}.{one.name}", "is filled by the server, from what is not changed", _STRATEGY
+            )
 
 
 def _of_column(work: Work, column: Column, place: str) -> Iterator[Refusal]:
@@ -70,8 +91,6 @@ def _of_column(work: Work, column: Column, place: str) -> Iterator[Refusal]:
         yield Refusal(place, problem, _STRATEGY)
     if column.strategy is Strategy.RANDOM and not work.key:
         yield Refusal(place, "is to be random, in a table without a primary key", _STRATEGY)
-    if live.is_filled:
-        yield Refusal(place, "is filled by the server, and cannot be changed", _STRATEGY)
     named = {name for way in work.reach.ways for edge in way[-1:] for name in edge.from_columns}
     if column.name in work.key and column.strategy is Strategy.RANDOM and column.name not in named:
         yield Refusal(place, "is to be random, and its row is told from others by it", _STRATEGY)

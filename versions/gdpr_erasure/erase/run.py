@@ -82,8 +82,9 @@ def erase_user(
 
     reason: a code, the ground of GDPR art. 17(1). requested_by: number of who ordered it; the login without.
     request: number of the request it answers. completes: the erasure that left something.
-    plan: what `plan_erasure` returned, where nothing else may be done. most_rows, most_share: lower the limits
-    of the database. wait_s: how long older transactions, and another call for the same person, are waited for.
+    plan: what `plan_erasure` returned, where nothing else may be done. most_rows, most_share: lower the
+    limits of the database. wait_s: how long older transactions, and another call for the person, are waited
+    for.
     Up to whole_rows all is done in one transaction, above it in batches of batch_rows.
 
     Locks: ROW EXCLUSIVE on the tables, and the person's rows; what is derived of them while it is renewed.
@@ -182,7 +183,9 @@ def _certificate(run: _Run) -> ErasureCertificate:
 
 def _erase(run: _Run, now: Erasure, plan: ErasurePlan) -> None:
     """Do all steps, and forget whom the trail is about."""
-    is_begun = any(one.done for one in patiently(run.connection, lambda cursor: progress(cursor, now.id)).values())
+    is_begun = any(
+        one.done for one in patiently(run.connection, lambda cursor: progress(cursor, now.id)).values()
+    )
     if not is_begun:
         # Of one that goes on, what was done is not there to be looked at: then all of it is counted anew.
         look_before(run.connection, plan)

@@ -57,7 +57,9 @@ def _become(connection: Connection) -> None:
         cursor.execute(STATEMENTS["may_erase"], {"role": ROLE})
         ((is_there, may, login),) = cursor.fetchall()
         if not is_there:
-            raise RevisionError("the database has no eraser", hint="apply the revisions: alembic upgrade head")
+            raise RevisionError(
+                "the database has no eraser", hint="apply the revisions: alembic upgrade head"
+            )
         if not may:
             raise PrivilegeError(
                 f'the login "{login}" may not act as "{ROLE}"', hint=f'GRANT {ROLE} TO "{login}";'

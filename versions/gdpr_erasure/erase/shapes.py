@@ -18,7 +18,7 @@ class Live:
     """A column as it is: what it can hold, and whether the server fills it itself.
 
     type: as SQL writes it. length: the most characters of its type; None is any number.
-    element: type of the elements of an array.
+    element: type of the elements of an array. sources: the columns that the server makes it from.
     """
 
     type: str
@@ -26,6 +26,7 @@ class Live:
     is_filled: bool
     length: int | None
     element: str | None
+    sources: tuple[str, ...] = ()
 
     @property
     def is_text(self) -> bool:
@@ -37,7 +38,7 @@ def live_columns(cursor: Cursor) -> dict[str, dict[str, Live]]:
     """Return the columns of every table by its name, in their order."""
     cursor.execute(STATEMENTS["live_columns"])
     found: dict[str, dict[str, Live]] = {}
-    for table, name, type_, base, category, not_null, is_unique, is_filled, length, element in cursor:
-        shape = Shape(base, category, not_null, is_unique)
-        found.setdefault(table, {})[name] = Live(type_, shape, is_filled, length, element)
+    for table, name, type_, *shape, is_filled, length, element, sources in cursor:
+        column = Live(type_, Shape(*shape), is_filled, length, element, tuple(sources))
+        found.setdefault(table, {})[name] = column
     return found

@@ -1,4 +1,4 @@
-"""Do the steps of a plan: all of them in one transaction, or each in batches that are committed one by one."""
+"""Do the steps of a plan: all of them in one transaction, or each in batches that are committed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import (
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.state import Erasure, Progress, progress
 
 # JSON as it is written: a number read and written again may be another one.
-_AS_WRITTEN: Final = new_type((3802,), "JSONB AS WRITTEN", lambda value, cursor: value)
+_AS_WRITTEN: Final = new_type((3802,), "JSONB AS WRITTEN", lambda value, _: value)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Final
 
 import psycopg2
@@ -10,10 +11,10 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from spotify_ai_agent_migrations.versions.core.errors import DatabaseError
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.renewing import renew
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.horizon import wait_for_horizon
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import State
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import ErasurePlan
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.renewing import renew
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import STATEMENTS, patiently
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.state import Erasure
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.steps import left, sweep
@@ -39,7 +40,7 @@ def look_again(connection: Connection, erasure: Erasure, plan: ErasurePlan, *, w
             renew(connection, plan)
             is_renewed = True
         try:
-            return patiently(connection, lambda cursor: _verified(cursor, erasure, plan, horizon))
+            return patiently(connection, partial(_verified, erasure=erasure, plan=plan, horizon=horizon))
         except psycopg2.errors.ObjectNotInPrerequisiteState:
             # A session looks older than the person's tombstone again: something in another database is.
             if time.monotonic() >= deadline:
@@ -54,11 +55,11 @@ def _swept(cursor: Cursor, erasure: Erasure, plan: ErasurePlan) -> int:
     return rows
 
 
-def _verified(cursor: Cursor, erasure: Erasure, plan: ErasurePlan, horizon: int) -> None:
+def _verified(cursor: Cursor, *, erasure: Erasure, plan: ErasurePlan, horizon: int) -> None:
     remaining = left(cursor, erasure.subject, plan.steps)
     if remaining:
         raise DatabaseError(
-            f'rows of the person are left in {", ".join(dict.fromkeys(step.table for step in remaining))}',
+            f"rows of the person are left in {', '.join(dict.fromkeys(step.table for step in remaining))}",
             hint="something writes past the guard (see agentdb gdpr-erasure check); call it again then",
         )
     cursor.execute(STATEMENTS["work_on"], {"erasure": str(erasure.id)})

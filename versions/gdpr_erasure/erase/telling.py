@@ -38,6 +38,9 @@ class Told:
 class Teller:
     """How recipients are told.
 
+    A web address gets the number of the notice as Idempotency-Key, and as Erasure-Signature the name of the
+    key that certificates are signed with too, a colon, and its signature (Ed25519) of the body in base64.
+    signing: that key.
     environ: commands and tokens of recipients, by `NOTICE_COMMAND_` and `NOTICE_TOKEN_` with their code in
         capitals, and what a command is shown besides: none of the secrets in it.
     limit_s: how long one recipient is waited for.

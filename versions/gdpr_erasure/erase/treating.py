@@ -87,7 +87,7 @@ def change(place: Place) -> Change | None:
         place.column.name,
         _cast(write(place), place.live.type),
         place.live,
-        is_chance=strategy in _CHANCE and not is_derived(place),
+        is_chance=strategy in _CHANCE,
         is_early=strategy is Strategy.REDACT and not is_derived(place),
         is_object=is_object(place.column),
     )
@@ -254,7 +254,7 @@ _WRITERS: Final[Mapping[Strategy, Callable[[Place], Composable]]] = MappingProxy
         Strategy.REDACT: _redacted,
     }
 )
-_CHANCE: Final = frozenset({Strategy.RANDOM, Strategy.PSEUDONYM, Strategy.REDACT})
+_CHANCE: Final = frozenset({Strategy.RANDOM, Strategy.PSEUDONYM})
 _OUTCOMES: Final[Mapping[Strategy, Outcome]] = MappingProxyType(
     {
         Strategy.DELETE: Outcome.DELETED,
