@@ -113,7 +113,7 @@ def test_a_plan_that_is_refused_ends_with_3(scene: Scene) -> None:
     )
     said = scene.said("plan", str(ADA), code=3)
     assert (
-        'refused: recipient "mailer" nobody has decided how it is told of an erasure; '
+        'refused: recipient "mailer" has no channel that it is told of an erasure by; '
         "set notice_channel and knows_by of ops.recipients; 'none' is for who holds no copy"
     ) in said
     assert 'recipient "mailer"' in scene.ran("erase", str(ADA), code=1).stderr
