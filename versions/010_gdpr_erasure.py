@@ -2769,6 +2769,7 @@ DECLARE
     named text;
     new_to_them text;
     wrong name;
+    other regclass;
     operation text;
     made name;
 BEGIN
@@ -2815,6 +2816,16 @@ BEGIN
     END IF;
     FOREACH operation IN ARRAY ARRAY['insert', 'update'] LOOP
         made := called || '_guard_' || operation;
+        SELECT trigger.tgrelid::regclass
+          INTO other
+          FROM pg_trigger AS trigger
+         WHERE trigger.tgfoid = to_regproc(format('ops.%I', made))
+           AND trigger.tgrelid <> target
+           AND target::oid NOT IN (SELECT parent.relid FROM pg_partition_ancestors(trigger.tgrelid) AS parent);
+        IF FOUND THEN
+            RAISE EXCEPTION 'table "%" is guarded by a function of the name that one of "%" would have', other, target
+                  USING ERRCODE = 'duplicate_function', HINT = 'rename one of the two tables';
+        END IF;
         EXECUTE format(
             $body$
             CREATE OR REPLACE FUNCTION ops.%I() RETURNS trigger
@@ -3143,10 +3154,12 @@ BEGIN
         RAISE EXCEPTION 'the certificate is of another erasure than "%"', erasure
               USING ERRCODE = 'invalid_parameter_value', HINT = 'a certificate names its erasure';
     END IF;
+    IF known.state = 'certified' THEN
+        RETURN known.certified_at;
+    END IF;
     UPDATE ops.erasures AS found
        SET state = 'certified', certified_at = clock_timestamp(), certificate = certify_erasure_v1.certificate
      WHERE found.id = erasure
-       AND found.state = 'swept'
     RETURNING found.certified_at INTO known.certified_at;
     -- Nobody works on them any more; and in a database that is restored, numbers of transactions come again.
     UPDATE ops.tombstones AS stone
@@ -4805,6 +4818,11 @@ BEGIN
     IF policy.action <> 'delete' OR target IN (to_regclass('public.audit_log'), to_regclass('ops.audit_seal')) THEN
         RAISE EXCEPTION 'rule "%" of "%" does not delete rows', policy_rule, policy_table
               USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'whole partitions are the business of agentdb partitioning maintain';
+    END IF;
+    -- Whoever owns a table says by its triggers what is done in the name of who deletes from it.
+    IF (SELECT class.relowner FROM pg_class AS class WHERE class.oid = target) <> 'agent_owner'::regrole THEN
+        RAISE EXCEPTION 'table "%" belongs to somebody else than "agent_owner"', policy_table
+              USING ERRCODE = 'insufficient_privilege', HINT = 'give it to agent_owner, or delete from it as its owner';
     END IF;
     keys := ARRAY(
         SELECT attribute.attname

@@ -138,6 +138,7 @@ def test_no_state_is_skipped(entangled: str) -> None:
         # The same certificate again is the same; another is none.
         ((certificate,),) = rows(entangled, "SELECT certificate FROM ops.erasures")
         cursor.execute("SELECT ops.certify_erasure_v1(%s, %s)", (erasure, certificate))
+        assert [cursor.fetchone()] == rows(entangled, "SELECT certified_at FROM ops.erasures")
         for statement in ("SELECT ops.certify_erasure_v1(%(id)s, %(id)s)", "SELECT ops.work_on_v1(%(id)s)"):
             with pytest.raises(psycopg2.Error):
                 cursor.execute(statement, {"id": erasure})

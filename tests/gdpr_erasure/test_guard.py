@@ -241,6 +241,8 @@ def test_a_guard_of_a_later_table_takes_arrays_and_text_too(scene: str) -> None:
     assert refused(scene, "UPDATE chat SET who = 880000222") == "chat_guard_update"
     with pytest.raises(psycopg2.errors.UndefinedColumn, match='has no column "whom"'):
         rows(scene, "SELECT ops.guard_table_v1('public.chat', 'whom')")
+    with pytest.raises(psycopg2.errors.DuplicateFunction, match="is guarded by a function of the name"):
+        rows(scene, "CREATE TABLE ops.chat (who bigint); SELECT ops.guard_table_v1('ops.chat', 'who')")
 
 
 def test_a_table_stays_guarded_when_it_is_partitioned(scene: str) -> None:
