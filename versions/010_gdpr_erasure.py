@@ -4386,11 +4386,14 @@ COMMENT ON FUNCTION ops.restore_statistics_v1(regclass, name, boolean, real, int
 CREATE FUNCTION ops.has_statistics_v1(target regclass) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
+    -- Names that are known before the view is read are looked up in it; by a join all of it would be read.
     SELECT EXISTS (SELECT
-                     FROM pg_class AS class
-                     JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
-                     JOIN pg_stats AS known ON known.schemaname = namespace.nspname AND known.tablename = class.relname
-                    WHERE class.oid = target)
+                     FROM pg_stats AS known
+                    WHERE known.tablename = (SELECT class.relname FROM pg_class AS class WHERE class.oid = target)
+                      AND known.schemaname = (SELECT namespace.nspname
+                                                FROM pg_class AS class
+                                                JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+                                               WHERE class.oid = target))
 $function$;
 COMMENT ON FUNCTION ops.has_statistics_v1(regclass) IS 'Whether the planner knows values of a table or view of the owner';
 
