@@ -3125,7 +3125,10 @@ BEGIN
     END IF;
     IF known.state = 'hidden' THEN
         INSERT INTO public.audit_log (entity_type, entity_id, entity_key, action, actor_type, actor_ref)
-        VALUES ('erasure', 0, erasure::text, 'erase', 'service', ops.acting_ref());
+        -- Of a person whose row a hold keeps, the number is not said to be erased: not yet.
+        SELECT CASE WHEN held.is_held THEN 'erasure' ELSE 'user' END, CASE WHEN held.is_held THEN 0 ELSE worked_on END,
+               erasure::text, 'erase', 'service', ops.acting_ref()
+          FROM (SELECT ops.is_row_held(worked_on, known.hidden_at) AS is_held) AS held;
     END IF;
     UPDATE ops.erasures AS found
        SET state = CASE WHEN known.state = 'hidden' OR erasure_reached_v1.state = 'swept' THEN erasure_reached_v1.state ELSE found.state END,
@@ -3200,7 +3203,8 @@ COMMENT ON FUNCTION ops.horizon_blockers_v1(uuid) IS
 """
 
 # The trail stays as it was committed to. Entries that name a person lose what does so, be it their number or that of a
-# row about them that is kept, whether they are sealed or not. That each was redacted is told, but not of which: who
+# row about them that is kept, whether they are sealed or not. One stays that says they were erased: the number is kept,
+# and whoever asks the trail for it is told so. That each was redacted is told, but not of which: who
 # knew which entries one erasure redacted would know by their pseudonym all that person did. Then the mapping of the
 # pseudonym goes, unless a hold keeps what it leads to.
 _FORGETTING = """
@@ -3254,6 +3258,19 @@ $function$;
 COMMENT ON FUNCTION ops.entries_naming(bigint) IS
     'What entries of the trail are about that lead to a person: their number, or a row about them that outlives them';
 
+CREATE FUNCTION ops.tells_of_erasure(subject bigint, action public.audit_action, entity_type text, entity_key text) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT action = 'erase'
+           AND entity_type = 'user'
+           AND EXISTS (SELECT
+                         FROM ops.erasures AS erasure
+                        WHERE erasure.subject_id = subject
+                          AND erasure.id::text = entity_key)
+$function$;
+COMMENT ON FUNCTION ops.tells_of_erasure(bigint, public.audit_action, text, text) IS
+    'Whether an entry of the trail says of a person that they were erased, and nothing else';
+
 CREATE FUNCTION ops.is_remembered(subject bigint, at timestamptz) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $function$
@@ -3262,7 +3279,8 @@ SET search_path = pg_catalog, pg_temp AS $function$
                 OR EXISTS (SELECT
                              FROM ops.entries_naming(subject) AS named
                              JOIN public.audit_log AS entry
-                               ON entry.entity_id = named.entity_id AND entry.entity_type = named.entity_type))
+                               ON entry.entity_id = named.entity_id AND entry.entity_type = named.entity_type
+                            WHERE NOT ops.tells_of_erasure(subject, entry.action, entry.entity_type, entry.entity_key)))
            OR EXISTS (SELECT
                         FROM public.users AS person
                        WHERE person.id = subject
@@ -3298,6 +3316,7 @@ BEGIN
          WHERE entry.entity_id = named.entity_id
            AND entry.entity_type = named.entity_type
            AND entry.redacted IS NULL
+           AND NOT ops.tells_of_erasure(subject, entry.action, entry.entity_type, entry.entity_key)
         RETURNING entry.id
     ), told AS (
         -- An entry that is redacted as it is written.
@@ -3423,6 +3442,7 @@ DROP FUNCTION ops.pseudonyms_stay();
 DROP FUNCTION ops.forget_subject_v1(uuid);
 DROP FUNCTION ops.redact_subject(bigint);
 DROP FUNCTION ops.is_remembered(bigint, timestamptz);
+DROP FUNCTION ops.tells_of_erasure(bigint, public.audit_action, text, text);
 DROP FUNCTION ops.entries_naming(bigint);
 DROP FUNCTION ops.is_row_held(bigint, timestamptz);
 DROP FUNCTION ops.is_trail_held(bigint, timestamptz);

@@ -18,7 +18,8 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.holds import place_hold
 from spotify_ai_agent_migrations.versions.gdpr_erasure.requests import file_request
 from support import rows
 
-NAMED = f"SELECT count(*) FROM audit_log WHERE entity_id = {ADA.id}"
+# But for what says that they were erased.
+NAMED = f"SELECT count(*) FROM audit_log WHERE entity_id = {ADA.id} AND action <> 'erase'"
 OF = "SELECT audit_ref FROM ops.pseudonyms WHERE user_id = {}"
 
 
