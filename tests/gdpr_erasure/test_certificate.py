@@ -24,6 +24,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.certificate import 
     CertificateFacts,
     ErasureCertificate,
     StepDone,
+    Whole,
     issue,
     verify_certificate,
 )
@@ -79,7 +80,7 @@ def test_a_certificate_says_what_was_done_and_verifies_by_itself() -> None:
     assert read.as_json() == made.as_json()
     assert read.verify(KEYS)
     assert read.id == uuid.UUID(int=1)
-    assert read.outcome is Outcome.ANONYMISED
+    assert read.outcome is Whole.ANONYMISED
     assert [(one.table, one.action, one.rows, one.swept) for one in read.tables] == [
         ("public.t1", Action.DELETE, 4, 1),
         ("public.t2", Action.UPDATE, 4, 1),
@@ -166,13 +167,16 @@ def test_the_outcome_is_the_weakest_of_what_was_touched() -> None:
     plan = Plan((DELETED, CHANGED, RENAMED))
     nothing = (StepDone(1, 0), StepDone(2, 0), StepDone(3, 0))
     for done, expected in (
-        ((StepDone(1, 1), *nothing[1:]), Outcome.DELETED),
-        ((StepDone(1, 1), StepDone(2, 0, 1), nothing[2]), Outcome.ANONYMISED),
-        ((StepDone(1, 1), nothing[1], StepDone(3, 1)), Outcome.PSEUDONYMISED),
-        (nothing, Outcome.PSEUDONYMISED),
+        ((StepDone(1, 1), *nothing[1:]), Whole.DELETED),
+        ((StepDone(1, 1), StepDone(2, 0, 1), nothing[2]), Whole.ANONYMISED),
+        ((StepDone(1, 1), nothing[1], StepDone(3, 1)), Whole.PSEUDONYMISED),
+        (nothing, Whole.PSEUDONYMISED),
     ):
         assert issue(facts(plan, done=done), KEY).outcome is expected
-    assert issue(facts(Plan(())), KEY).outcome is Outcome.DELETED
+    assert issue(facts(Plan(())), KEY).outcome is Whole.DELETED
+    for kept, expected in ((0, Whole.DELETED), (1, Whole.DELETED_WITH_EXCEPTIONS)):
+        stays = Kept("public.u", ("b",), kept, "contract", "")
+        assert issue(facts(Plan((DELETED,), (stays,))), KEY).outcome is expected
 
 
 def test_nothing_that_somebody_typed_about_a_hold_gets_in() -> None:

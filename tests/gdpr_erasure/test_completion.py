@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 from gdpr_erasure.people import ADA, BOB
 
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.certificate import ErasureCertificate
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.certificate import ErasureCertificate, Whole
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.completion import complete_erasures
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.run import erase_user
 from spotify_ai_agent_migrations.versions.gdpr_erasure.holds import (
@@ -137,9 +137,16 @@ def test_a_person_who_is_held_as_a_whole_is_hidden_and_erased_when_the_hold_is_r
             entangled,
             f"INSERT INTO listens (user_id, id, track_id, listened_at, ms_played) VALUES ({ADA.id}, 9, 10001, now(), 1)",
         )
+    # Nobody is told that they were erased.
+    told = f"SELECT entity_key FROM audit_log WHERE entity_type = 'user' AND entity_id = {ADA.id} AND action = 'erase'"
+    assert rows(entangled, told) == []
+    assert first.outcome is Whole.KEPT
     release_hold(hold, "over", url=entangled)
     (second,) = completed(entangled)
+    assert isinstance(second, ErasureCertificate)
+    assert second.outcome is Whole.DELETED_WITH_EXCEPTIONS
     assert kept_by(second) == set()
     assert rows(entangled, state) == [("erased", True)]
     assert rows(entangled, f"SELECT count(*) FROM ops.pseudonyms WHERE user_id = {ADA.id}") == [(0,)]
-    assert rows(entangled, f"SELECT count(*) FROM audit_log WHERE entity_id = {ADA.id}") == [(0,)]
+    assert rows(entangled, told) == [(str(second.id),)]
+    assert rows(entangled, f"SELECT count(*) FROM audit_log WHERE entity_id = {ADA.id}") == [(1,)]

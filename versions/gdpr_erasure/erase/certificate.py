@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -45,6 +46,21 @@ _PARTS: Final = frozenset({
     "swept_at", "issued_at", "outcome", "plan_hash", "tables", "derived", "kept", "pending", "residue",
     "ledger", "key",
 })  # fmt: skip
+
+
+class Whole(str, Enum):
+    """What became of all that there was of a person: the weakest of it, and whether something is kept.
+
+    Where nothing was erased, and something is there, it is kept.
+    """
+
+    DELETED = "deleted"
+    ANONYMISED = "anonymised"
+    PSEUDONYMISED = "pseudonymised"
+    DELETED_WITH_EXCEPTIONS = "deleted_with_exceptions"
+    ANONYMISED_WITH_EXCEPTIONS = "anonymised_with_exceptions"
+    PSEUDONYMISED_WITH_EXCEPTIONS = "pseudonymised_with_exceptions"
+    KEPT = "kept"
 
 
 class Planned(Protocol):
@@ -129,9 +145,9 @@ class ErasureCertificate:
         return UUID(self.body["completes"]) if self.body["completes"] else None
 
     @property
-    def outcome(self) -> Outcome:
-        """The weakest of what became of the values that were not kept."""
-        return Outcome(self.body["outcome"])
+    def outcome(self) -> Whole:
+        """The weakest of what became of the values that were not kept, and whether rows were: see `kept`."""
+        return Whole(self.body["outcome"])
 
     @property
     def issued_at(self) -> datetime:
@@ -259,7 +275,7 @@ def _body(facts: CertificateFacts, key_id: str) -> dict[str, Any]:
         "erased_at": written(facts.erased_at),
         "swept_at": written(facts.swept_at),
         "issued_at": written(facts.now),
-        "outcome": _outcome(facts.plan.steps, done).value,
+        "outcome": _whole(facts.plan, done).value,
         "plan_hash": facts.plan.hash,
         "tables": [_table(step, done[step.position]) for step in facts.plan.steps],
         "derived": list(facts.plan.derived),
@@ -276,6 +292,14 @@ def _outcome(steps: tuple[Step, ...], done: Mapping[int, StepDone]) -> Outcome:
     touched = [step for step in steps if done[step.position].rows or done[step.position].swept]
     found = {column.outcome for step in touched or steps for column in step.columns} - {Outcome.KEPT}
     return max(found, key=_WEAKEST_LAST.index, default=Outcome.DELETED)
+
+
+def _whole(plan: Planned, done: Mapping[int, StepDone]) -> Whole:
+    weakest = _outcome(plan.steps, done).value
+    if not any(one.rows for one in plan.kept):
+        return Whole(weakest)
+    is_touched = any(one.rows or one.swept for one in done.values())
+    return Whole(f"{weakest}_with_exceptions") if is_touched else Whole.KEPT
 
 
 def _table(step: Step, done: StepDone) -> dict[str, Any]:

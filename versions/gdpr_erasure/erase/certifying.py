@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -19,11 +20,16 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.certificate import 
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keys import Keys
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.ledger import note
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.lines import Kind
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import Kept
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.notices import pending
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import ErasurePlan
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.planning import kept_now
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.residue import residue_of
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import STATEMENTS, patiently
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.state import Erasure, erasure, progress
+
+# What is kept, but for how many rows it is, and until when.
+_Place = tuple[str, tuple[str, ...], str, str, int | None, str | None]
 
 
 def certify(connection: Connection, number: UUID, plan: ErasurePlan, keys: Keys) -> ErasureCertificate:
@@ -55,7 +61,7 @@ def _facts(cursor: Cursor, swept: Erasure, plan: ErasurePlan, line: str | None) 
         hidden_at=swept.hidden_at,
         erased_at=swept.erased_at,
         swept_at=swept.swept_at,
-        plan=plan,
+        plan=replace(plan, kept=tuple(_kept(cursor, swept, plan))),
         done=done,
         pending=pending(cursor, swept.id),
         residue=residue_of(cursor, _touched(plan, done), swept.swept_at),
@@ -63,6 +69,32 @@ def _facts(cursor: Cursor, swept: Erasure, plan: ErasurePlan, line: str | None) 
         completes=swept.completes,
         ledger=line,
     )
+
+
+def _kept(cursor: Cursor, swept: Erasure, plan: ErasurePlan) -> Iterator[Kept]:
+    """Yield what *plan* keeps, counted now, and no fewer rows than at first: some lead to nobody since."""
+    first = _kept_at_first(cursor, swept)
+    now = {_place(one): one for one in kept_now(cursor, swept.subject, at=swept.hidden_at)}
+    for one in plan.kept:
+        rows, until = first.get(_place(one), (0, None))
+        found = now.get(_place(one), one)
+        yield replace(one, rows=max(rows, found.rows), until=found.until or until)
+
+
+def _kept_at_first(cursor: Cursor, swept: Erasure) -> dict[_Place, tuple[int, datetime | None]]:
+    cursor.execute(STATEMENTS["kept_at_first"], {"erasure": str(swept.id)})
+    return {
+        (one["table"], tuple(one["columns"]), one["basis"], one["why"], one["hold"], one["rule"]): (
+            counted[0],
+            datetime.fromisoformat(counted[1]) if counted[1] else None,
+        )
+        for one, counted in cursor.fetchall()
+        if counted
+    }
+
+
+def _place(one: Kept) -> _Place:
+    return one.table, one.columns, one.basis, one.why, one.hold, one.rule
 
 
 def _done(cursor: Cursor, swept: Erasure) -> tuple[StepDone, ...]:

@@ -73,6 +73,7 @@ class ErasurePlan:
             "signature": self.signature,
             "rows": self.rows,
             "counts": [step.rows for step in self.steps],
+            "kept_counts": [[one.rows, one.until and one.until.isoformat()] for one in self.kept],
             "refusals": [[one.place, one.problem, one.hint] for one in self.refusals],
             "warnings": list(self.warnings),
         }

@@ -104,8 +104,8 @@ def planned(
     done = _in_order(known, parts(known))
     others = _refusals(cursor, known, done, reads=not barred)
     refused = tuple(dict.fromkeys((*barred, *found.refusals, *others)))
-    # Whose row a rule has deleted meanwhile may have left something else.
-    if not barred and completes is None:
+    # Whose row a rule has deleted meanwhile may have left something else; so may the erasure that goes on.
+    if not barred and completes is None and at is None:
         _refuse_nobody(cursor, whole)
     if any(part.work.is_early for part in done) and not barred:
         remember(cursor, subject)
@@ -125,6 +125,18 @@ def planned(
         tuple(dict.fromkeys(_warnings(steps, done))),
         is_deferred=found.is_deferred,
     )
+
+
+def kept_now(cursor: Cursor, subject: int, *, at: datetime) -> tuple[Kept, ...]:
+    """Return what is kept of *subject*, whose erasure began *at*, counted in the transaction of *cursor*.
+
+    Locks: ACCESS SHARE on catalogs and on the tables that rows are counted of.
+    """
+    name_subject(cursor, subject)
+    catalogue = read_catalogue(cursor)
+    reaches = tuple(reach for reach in reached(catalogue) if reach.table.kind != "m")
+    known = Known(catalogue, reaches, live_columns(cursor), holds(cursor, at))
+    return tuple(_kept(_Counter(cursor, (), counts=True), known, parts(known)))
 
 
 @dataclass(frozen=True)

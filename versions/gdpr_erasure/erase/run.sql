@@ -126,6 +126,18 @@ SELECT ops.work_on_v1(%(erasure)s::uuid);
 -- step_done --
 SELECT ops.step_done_v1(%(erasure)s::uuid, %(position)s, %(rows)s, %(after)s, %(is_over)s, %(is_swept)s);
 
+-- tell_dead --
+-- Tell the server at the end of this transaction, and not a while later, how many rows are dead.
+SELECT pg_catalog.pg_stat_force_next_flush();
+
+-- kept_at_first --
+-- What the plan kept that an erasure began with, and of each how many rows and until when.
+SELECT one.told, erasure.plan -> 'kept_counts' -> (one.place - 1)::integer
+  FROM ops.erasures AS erasure
+ CROSS JOIN pg_catalog.jsonb_array_elements(erasure.plan -> 'kept') WITH ORDINALITY AS one (told, place)
+ WHERE erasure.id = %(erasure)s::uuid
+ ORDER BY one.place;
+
 -- requester --
 -- The pseudonym of who ordered it.
 SELECT pseudonym.audit_ref

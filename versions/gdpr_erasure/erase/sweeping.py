@@ -52,6 +52,8 @@ def _swept(cursor: Cursor, erasure: Erasure, plan: ErasurePlan) -> int:
     rows = sweep(cursor, erasure, plan.steps)
     # What was written late was told to the trail.
     cursor.execute(STATEMENTS["forget"], {"erasure": str(erasure.id)})
+    # What is dead is counted in the certificate, which would come before the server has been told of it.
+    cursor.execute(STATEMENTS["tell_dead"])
     return rows
 
 

@@ -64,7 +64,7 @@ def certificate_lines(certificate: ErasureCertificate) -> Iterator[str]:
     yield from (_kept(one) for one in certificate.kept if one.rows)
     yield from (f"not told yet: {one}" for one in certificate.pending)
     rows = sum(one.rows for one in certificate.tables)
-    yield f"erasure {certificate.id}: {certificate.outcome.value}, {counted(rows, 'row')}"
+    yield f"erasure {certificate.id}: {certificate.outcome.value.replace('_', ' ')}, {counted(rows, 'row')}"
 
 
 def residue_lines(found: Residue) -> Iterator[str]:
