@@ -26,7 +26,7 @@ STAYS: Mapping[str, set[str]] = {
     "ops.erasures": {str(ADA.id)},
     "ops.tombstones": {str(ADA.id)},
     "public.agent_tool_calls": {str(ADA.id)},
-    "public.audit_log_legacy": {str(ADA.playlist), str(ADA.conversation)},
+    "public.audit_log_legacy": {str(ADA.id), str(ADA.playlist), str(ADA.conversation)},
 }
 SEEN = {
     "pg_stats": "SELECT concat_ws(' ', tablename, attname, most_common_vals, histogram_bounds, most_common_elems) FROM pg_stats",

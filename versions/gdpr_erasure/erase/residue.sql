@@ -106,7 +106,8 @@ WITH bound AS MATERIALIZED (
     -- In a copy that was restored, transactions are not those that the table speaks of.
     SELECT max(wanted.horizon)::xid AS horizon
       FROM ops.rewrites AS wanted
-     WHERE wanted.horizon <= pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())
+     WHERE wanted.horizon <= greatest(pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()),
+                                      pg_catalog.pg_current_xact_id_if_assigned())
 )
 SELECT CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN
            (SELECT count(*)
