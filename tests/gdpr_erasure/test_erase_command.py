@@ -191,7 +191,9 @@ def test_the_job_does_what_was_left_and_ends_when_it_is_told(scene: Scene, proce
 def test_the_script_of_the_revision_erases_too(scene: Scene) -> None:
     done = run(sys.executable, REVISION, "erase", str(BOB), url=scene.url, **scene.settings)
     assert done.returncode == 0, done.stderr
-    assert re.fullmatch(r"erasure [0-9a-f-]{36}: deleted with exceptions, 2 rows", done.stdout.splitlines()[-1])
+    assert re.fullmatch(
+        r"erasure [0-9a-f-]{36}: deleted with exceptions, 2 rows", done.stdout.splitlines()[-1]
+    )
     assert rows(scene.url, "SELECT id, status FROM users ORDER BY id") == [(ADA, "active"), (BOB, "erased")]
 
 
