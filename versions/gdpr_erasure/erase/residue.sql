@@ -106,8 +106,7 @@ WITH bound AS MATERIALIZED (
     -- In a copy that was restored, transactions are not those that the table speaks of.
     SELECT max(wanted.horizon)::xid AS horizon
       FROM ops.rewrites AS wanted
-     WHERE wanted.horizon <= greatest(pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()),
-                                      pg_catalog.pg_current_xact_id_if_assigned())
+     WHERE wanted.horizon <= pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())
 )
 SELECT CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN
            (SELECT count(*)
