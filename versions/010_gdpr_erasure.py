@@ -4820,6 +4820,11 @@ BEGIN
         RAISE EXCEPTION 'rule "%" of "%" does not delete rows', policy_rule, policy_table
               USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'whole partitions are the business of agentdb partitioning maintain';
     END IF;
+    -- Whoever owns a table says by its triggers what is done in the name of who deletes from it.
+    IF (SELECT class.relowner FROM pg_class AS class WHERE class.oid = target) <> 'agent_owner'::regrole THEN
+        RAISE EXCEPTION 'table "%" belongs to somebody else than "agent_owner"', policy_table
+              USING ERRCODE = 'insufficient_privilege', HINT = 'give it to agent_owner, or delete from it as its owner';
+    END IF;
     keys := ARRAY(
         SELECT attribute.attname
           FROM pg_index AS index

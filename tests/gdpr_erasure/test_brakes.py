@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import psycopg2
 import pytest
+from gdpr_erasure.people import ADA
+from psycopg2.extensions import parse_dsn
 
 from spotify_ai_agent_migrations.versions.core.errors import (
     ApprovalError,
@@ -19,6 +21,8 @@ from spotify_ai_agent_migrations.versions.core.errors import (
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.brakes import approve, hold_back, limits_of
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import Action, Step
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import ErasurePlan
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.planning import plan_erasure
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.run import erase_user
 from support import Databases, connected, rows
 
 
@@ -47,21 +51,19 @@ def registered(url: str) -> str:
 
 
 @pytest.fixture
-def officers(databases: Databases, registered: str) -> Iterator[Callable[[], str]]:
-    """Makes logins of people who answer for privacy."""
+def officers(databases: Databases) -> Iterator[Callable[[str], str]]:
+    """Makes logins of people who answer for privacy, of the database of a URL."""
     made: list[str] = []
 
-    def make() -> str:
+    def make(url: str) -> str:
         role = f"officer_{uuid.uuid4().hex[:8]}"
-        rows(registered, f"CREATE ROLE {role} LOGIN PASSWORD 'secret' IN ROLE agent_privacy")
+        rows(url, f"CREATE ROLE {role} LOGIN PASSWORD 'secret' IN ROLE agent_privacy")
         made.append(role)
-        return databases.url(
-            str(psycopg2.extensions.parse_dsn(registered)["dbname"]), user=role, password="secret"
-        )
+        return databases.url(str(parse_dsn(url)["dbname"]), user=role, password="secret")
 
     yield make
     for role in made:
-        rows(registered, f"DROP ROLE {role}")
+        rows(databases.url("postgres"), f"DROP ROLE {role}")
 
 
 def test_an_erasure_within_the_limits_passes(registered: str) -> None:
@@ -118,9 +120,9 @@ def test_nobody_raises_the_limits_by_asking(registered: str) -> None:
 
 
 def test_two_persons_let_it_pass_and_one_does_not_however_often(
-    registered: str, officers: Callable[[], str]
+    registered: str, officers: Callable[[str], str]
 ) -> None:
-    first, second = officers(), officers()
+    first, second = officers(registered), officers(registered)
     plan = plan_of(200_000, "public.things")
     rows(registered, "CREATE TABLE things AS SELECT n FROM generate_series(1, 10) AS n")
     assert approve(plan.hash, first, user_id=1, rows=200_000) == 1
@@ -135,8 +137,8 @@ def test_two_persons_let_it_pass_and_one_does_not_however_often(
     assert held(registered, replace(plan, derived=("public.other",))) is not None
 
 
-def test_an_approval_ends_and_is_never_taken_out(registered: str, officers: Callable[[], str]) -> None:
-    first, second, plan = officers(), officers(), plan_of(200_000)
+def test_an_approval_ends_and_is_never_taken_out(registered: str, officers: Callable[[str], str]) -> None:
+    first, second, plan = officers(registered), officers(registered), plan_of(200_000)
     for officer in (first, second):
         rows(
             officer, "SELECT ops.approve_erasure_v1(1, decode(%s, 'hex'), 200000, '2 minutes')", (plan.hash,)
@@ -155,11 +157,11 @@ def test_an_approval_ends_and_is_never_taken_out(registered: str, officers: Call
 
 
 def test_a_login_that_says_it_is_somebody_else_is_still_one_person(
-    registered: str, officers: Callable[[], str]
+    registered: str, officers: Callable[[str], str]
 ) -> None:
     """`app.user_id` is anybody's to set; and a login met twice at once may have two pseudonyms."""
     rows(registered, "INSERT INTO users (id, email, display_name) VALUES (2, 'b@example.org', 'B')")
-    one = officers()
+    one = officers(registered)
     for signed_in in ("1", "2", ""):
         rows(
             one,
@@ -177,8 +179,8 @@ def test_a_login_that_says_it_is_somebody_else_is_still_one_person(
     ]
 
 
-def test_an_approval_of_nothing_is_refused(registered: str, officers: Callable[[], str]) -> None:
-    one = officers()
+def test_an_approval_of_nothing_is_refused(registered: str, officers: Callable[[str], str]) -> None:
+    one = officers(registered)
     with pytest.raises(SettingsError):
         approve("abc", one, user_id=1, rows=5)
     with pytest.raises(SettingsError):
@@ -196,8 +198,27 @@ def test_the_application_approves_of_nothing(registered: str, databases: Databas
     role = f"application_{uuid.uuid4().hex[:8]}"
     rows(registered, f"CREATE ROLE {role} LOGIN PASSWORD 'secret' IN ROLE agent_app")
     try:
-        name = str(psycopg2.extensions.parse_dsn(registered)["dbname"])
+        name = str(parse_dsn(registered)["dbname"])
         with pytest.raises(PrivilegeError):
             approve("ab" * 32, databases.url(name, user=role, password="secret"), user_id=1, rows=5)
     finally:
         rows(registered, f"DROP ROLE {role}")
+
+
+@pytest.mark.usefixtures("keys")
+def test_an_erasure_that_was_held_back_has_begun_nothing_and_is_done_when_two_approved(
+    entangled: str, officers: Callable[[str], str]
+) -> None:
+    plan = plan_erasure(ADA.id, entangled)
+    with pytest.raises(ApprovalError) as held_back:
+        erase_user(ADA.id, most_rows=plan.rows - 1, url=entangled)
+    assert held_back.value.hint == (
+        "each by a login of their own, once they have seen what it does:"
+        f" agentdb gdpr-erasure approve {plan.hash} --rows {plan.rows} --person NUMBER"
+    )
+    assert str(ADA.id) not in str(held_back.value)
+    assert rows(entangled, "SELECT count(*) FROM ops.erasures") == [(0,)]
+    for _ in range(2):
+        approve(plan.hash, officers(entangled), user_id=ADA.id, rows=plan.rows)
+    certificate = erase_user(ADA.id, most_rows=plan.rows - 1, url=entangled)
+    assert certificate.body["plan_hash"] == plan.hash

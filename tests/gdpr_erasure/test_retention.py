@@ -57,8 +57,9 @@ def test_old_rows_go_in_batches_and_young_ones_stay(url: str) -> None:
 def test_every_rule_has_its_turn_and_says_what_it_leaves_to_others(url: str) -> None:
     rows(
         url,
-        "SET ROLE agent_owner; INSERT INTO retention_policies (table_name, rule, time_column, keep_for, action) VALUES"
+        "CREATE TABLE foreign_one (id int PRIMARY KEY, at timestamptz); SET ROLE agent_owner; INSERT INTO retention_policies (table_name, rule, time_column, keep_for, action) VALUES"
         " ('aaa', 'gone', 'at', '1 day', 'delete'), ('tracks', 'odd', 'title', '1 day', 'delete'),"
+        " ('foreign_one', 'odd', 'at', '1 day', 'delete'),"
         " ('audit_log', 'odd', 'created_at', '1 day', 'delete'), ('tracks', 'put away', 'created_at', '1 day', 'archive')",
     )
     rows(url, FEATURES)
@@ -68,6 +69,7 @@ def test_every_rule_has_its_turn_and_says_what_it_leaves_to_others(url: str) -> 
     assert {key: (one.note, one.failed) for key, one in found.items() if one.note} == {
         ("aaa", "gone"): ('there is no rule "gone" of "aaa", or no such table', True),
         ("tracks", "odd"): ('table "tracks" has no primary key, or no column "title" that says when', True),
+        ("foreign_one", "odd"): ('table "foreign_one" belongs to somebody else than "agent_owner"', True),
         ("audit_log", "odd"): ('rule "odd" of "audit_log" does not delete rows', True),
         ("tracks", "put away"): ("rows are archived by whoever wrote the rule: nothing here does", False),
         **dict.fromkeys(

@@ -85,7 +85,7 @@ def hold_back(
             f"the erasure {excess}; it takes the approval of {limits.approvers} persons,"
             f" and {found} have given it",
             hint="each by a login of their own, once they have seen what it does:"
-            f" agentdb gdpr-erasure approve {plan.hash}",
+            f" agentdb gdpr-erasure approve {plan.hash} --rows {plan.rows} --person NUMBER",
         )
 
 

@@ -132,8 +132,10 @@ def _known(
     roots, relations, columns = ([row[place] for row in rows] for place in range(3))
     cursor.execute(_SQL["derived_values"], {"roots": roots, "relations": relations, "columns": columns})
     found: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    known = set(_rows(cursor, "derived_found"))
     for table, *rest in rows:
-        found[table].append(tuple(rest))
+        if (rest[0], rest[1]) in known:
+            found[table].append(tuple(rest))
     return found
 
 

@@ -17,6 +17,7 @@ from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.core.signing import SigningKey
 from spotify_ai_agent_migrations.versions.gdpr_erasure.catalogue import read_catalogue
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase import cost, refusals, statements
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.checks import of_checks
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.cycles import Broken, broken, without
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.identifiers import (
     SUBJECT,
@@ -106,9 +107,11 @@ def planned(
     # Whose row a rule has deleted meanwhile may have left something else.
     if not barred and completes is None:
         _refuse_nobody(cursor, whole)
-    if any(part.work.is_early for part in done) and not refused:
+    if any(part.work.is_early for part in done) and not barred:
         remember(cursor, subject)
     counter = _Counter(cursor, refused, counts=not barred)
+    countable = [part for part in done if counter.may_count(part.work.reach.name)]
+    refused = tuple(dict.fromkeys((*refused, *of_checks(cursor, countable))))
     steps = _steps(counter, done)
     return ErasurePlan(
         subject,

@@ -99,7 +99,7 @@ def replay(
         MigrationError: as `erase_user`, but for one person's failure, which is told in the result.
     """
     keys = keys_for(resolve_settings(url), key=key)
-    lines = []
+    lines: list[Line] = []
     for file in [ledger] if isinstance(ledger, (Path, str)) else ledger:
         lines += _read(file, keys, public_key)
     with (
