@@ -3365,6 +3365,7 @@ GRANT EXECUTE ON FUNCTION ops.begin_erasure_v1(bigint, text, timestamptz, jsonb,
                           ops.row_key_v1(text, jsonb), ops.holds_v1(bigint, timestamptz),
                           ops.holds_of_row_v1(bigint, text, jsonb, text, timestamptz), ops.acting_ref()
     TO agent_eraser;
+GRANT SELECT ON ops.held_now TO agent_eraser;
 GRANT SELECT ON ops.erasures, ops.erasure_steps, ops.tombstones TO agent_privacy, agent_auditor;
 """
 
@@ -3380,7 +3381,7 @@ BEGIN
           FROM pg_catalog.pg_class AS class
           JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
          WHERE namespace.nspname IN ('public', 'ops')
-           AND class.relkind IN ('r', 'p', 'v', 'm')
+           AND class.relkind IN ('r', 'p', 'm')
            AND NOT class.relispartition
            AND class.relowner = 'agent_owner'::regrole
            AND class.relname NOT IN ('alembic_version', 'erasure_secrets', 'subject_keys')
