@@ -2651,6 +2651,7 @@ def _create_erasures() -> None:
         schema="ops",
     )
     op.create_index("tombstones_erasure_id_idx", "tombstones", ["erasure_id"], schema="ops")
+    op.create_index("tombstones_worker_xid_idx", "tombstones", ["worker_xid"], schema="ops", postgresql_where=sa.text("worker_xid IS NOT NULL"))
     execute(_ERASURES)
 
 
@@ -2663,6 +2664,7 @@ def _drop_erasures() -> None:
 _ERASURES = """
 COMMENT ON INDEX ops.erasures_subject_id_idx IS 'one erasure of a person';
 COMMENT ON INDEX ops.erasures_state_idx IS 'what has to be gone on with';
+COMMENT ON INDEX ops.tombstones_worker_xid_idx IS 'whether a transaction erases somebody';
 
 DO $revision$
 BEGIN
@@ -2767,6 +2769,7 @@ DECLARE
     named text;
     new_to_them text;
     wrong name;
+    other regclass;
     operation text;
     made name;
 BEGIN
@@ -2798,9 +2801,7 @@ BEGIN
                                THEN 'EXISTS (SELECT FROM unnest(written.%1$I) AS one (id) WHERE %2$s)'
                                ELSE '%2$s' END,
                           subject.name,
-                          format('(SELECT true FROM ops.tombstones AS stone WHERE stone.subject_id = %s'
-                                 ' AND stone.worker_xid IS DISTINCT FROM working'
-                                 ' AND NOT EXISTS (SELECT FROM ops.tombstones AS own WHERE own.worker_xid = working))',
+                          format('(SELECT true FROM ops.tombstones AS stone WHERE stone.subject_id = %s)',
                                  CASE WHEN type.oid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN format('written.%I', subject.name)
                                       WHEN type.typelem IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN 'one.id'
                                       ELSE format($text$CASE WHEN %1$s::text ~ '^[0-9]{1,18}$' THEN %1$s::text::bigint END$text$,
@@ -2815,16 +2816,26 @@ BEGIN
     END IF;
     FOREACH operation IN ARRAY ARRAY['insert', 'update'] LOOP
         made := called || '_guard_' || operation;
+        SELECT trigger.tgrelid::regclass
+          INTO other
+          FROM pg_trigger AS trigger
+         WHERE trigger.tgfoid = to_regproc(format('ops.%I', made))
+           AND trigger.tgrelid <> target
+           AND target::oid NOT IN (SELECT parent.relid FROM pg_partition_ancestors(trigger.tgrelid) AS parent);
+        IF FOUND THEN
+            RAISE EXCEPTION 'table "%" is guarded by a function of the name that one of "%" would have', other, target
+                  USING ERRCODE = 'duplicate_function', HINT = 'rename one of the two tables';
+        END IF;
         EXECUTE format(
             $body$
             CREATE OR REPLACE FUNCTION ops.%I() RETURNS trigger
             LANGUAGE plpgsql SECURITY DEFINER
             SET search_path = pg_catalog, pg_temp AS $guard$
             DECLARE
-                working CONSTANT xid8 := pg_current_xact_id_if_assigned();
                 guarded CONSTANT text := format('%%I.%%I', TG_TABLE_SCHEMA, TG_TABLE_NAME);
             BEGIN
-                IF EXISTS (SELECT FROM written WHERE %s)%s THEN
+                IF EXISTS (SELECT FROM written WHERE %s)%s
+                   AND NOT EXISTS (SELECT FROM ops.tombstones AS own WHERE own.worker_xid = pg_current_xact_id_if_assigned()) THEN
                     RAISE EXCEPTION 'table "%%" takes nothing of a person who is erased', guarded
                           USING ERRCODE = 'check_violation', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME,
                                 HINT = 'forget what was remembered of them; who comes back registers anew';
@@ -3143,10 +3154,12 @@ BEGIN
         RAISE EXCEPTION 'the certificate is of another erasure than "%"', erasure
               USING ERRCODE = 'invalid_parameter_value', HINT = 'a certificate names its erasure';
     END IF;
+    IF known.state = 'certified' THEN
+        RETURN known.certified_at;
+    END IF;
     UPDATE ops.erasures AS found
        SET state = 'certified', certified_at = clock_timestamp(), certificate = certify_erasure_v1.certificate
      WHERE found.id = erasure
-       AND found.state = 'swept'
     RETURNING found.certified_at INTO known.certified_at;
     -- Nobody works on them any more; and in a database that is restored, numbers of transactions come again.
     UPDATE ops.tombstones AS stone
@@ -3352,6 +3365,7 @@ GRANT EXECUTE ON FUNCTION ops.begin_erasure_v1(bigint, text, timestamptz, jsonb,
                           ops.row_key_v1(text, jsonb), ops.holds_v1(bigint, timestamptz),
                           ops.holds_of_row_v1(bigint, text, jsonb, text, timestamptz), ops.acting_ref()
     TO agent_eraser;
+GRANT SELECT ON ops.held_now TO agent_eraser;
 GRANT SELECT ON ops.erasures, ops.erasure_steps, ops.tombstones TO agent_privacy, agent_auditor;
 """
 
@@ -3367,7 +3381,7 @@ BEGIN
           FROM pg_catalog.pg_class AS class
           JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
          WHERE namespace.nspname IN ('public', 'ops')
-           AND class.relkind IN ('r', 'p', 'v', 'm')
+           AND class.relkind IN ('r', 'p', 'm')
            AND NOT class.relispartition
            AND class.relowner = 'agent_owner'::regrole
            AND class.relname NOT IN ('alembic_version', 'erasure_secrets', 'subject_keys')
@@ -3659,6 +3673,7 @@ GRANT EXECUTE ON FUNCTION ops.erasure_secret_v1(bigint), ops.erasure_noise_v1(by
 DO $revision$
 BEGIN
     PERFORM ops.classify_table_v1('ops.erasure_secrets', strategy => 'keep', strategy_args => '{"why": "what is left of the person has to be found", "until": "nothing is left"}', origin => 'observed', purposes => '{accountability}', legal_basis => 'legal_obligation');
+    PERFORM ops.classify_column_v1('ops.erasure_secrets', 'secret', strategy_args => '{"why": "at random"}');
 END
 $revision$;
 """
@@ -4361,6 +4376,47 @@ $function$;
 COMMENT ON FUNCTION ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[]) IS
     'Say what the planner knows of a column, of PostgreSQL 18 on: what it knew, without what was erased';
 
+CREATE FUNCTION ops.has_statistics_v1(target regclass) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT EXISTS (SELECT
+                     FROM pg_class AS class
+                     JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+                     JOIN pg_stats AS known ON known.schemaname = namespace.nspname AND known.tablename = class.relname
+                    WHERE class.oid = target)
+$function$;
+COMMENT ON FUNCTION ops.has_statistics_v1(regclass) IS 'Whether the planner knows values of a table or view of the owner';
+
+CREATE FUNCTION ops.clear_statistics_v1(target regclass) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    one record;
+BEGIN
+    IF current_setting('server_version_num')::integer < 180000 THEN
+        RETURN false;
+    END IF;
+    FOR one IN
+        SELECT namespace.nspname::text AS schema_name, class.relname::text AS name, attribute.attname::text AS column_name,
+               flag.is_inherited
+          FROM pg_class AS class
+          JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+          JOIN pg_attribute AS attribute ON attribute.attrelid = class.oid AND attribute.attnum > 0 AND NOT attribute.attisdropped
+         CROSS JOIN (VALUES (true), (false)) AS flag (is_inherited)
+         WHERE EXISTS (SELECT FROM pg_class AS counted WHERE counted.oid = target AND counted.reltuples = 0)
+           AND (class.oid = target
+                OR class.oid IN (SELECT index.indexrelid FROM pg_index AS index
+                                  WHERE index.indrelid = target AND index.indexprs IS NOT NULL))
+    LOOP
+        EXECUTE 'SELECT pg_clear_attribute_stats($1, $2, $3, $4)'
+          USING one.schema_name, one.name, one.column_name, one.is_inherited;
+    END LOOP;
+    RETURN true;
+END
+$function$;
+COMMENT ON FUNCTION ops.clear_statistics_v1(regclass) IS
+    'Let the planner forget what it knew of a table that has no rows, which counting anew would not; false before PostgreSQL 18';
+
 CREATE FUNCTION ops.unlink_large_objects_v1(objects oid[]) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
@@ -4393,13 +4449,14 @@ COMMENT ON FUNCTION ops.unlink_large_objects_v1(oid[]) IS
     'Unlink large objects, and return how many there were: what deletes the row that names one has to';
 
 REVOKE EXECUTE ON FUNCTION ops.want_rewrite_v1(text[], interval), ops.refresh_view_v1(regclass, boolean),
-       ops.analyze_v1(regclass, name[]), ops.index_statistics_v1(regclass), ops.unlink_large_objects_v1(oid[]),
+       ops.analyze_v1(regclass, name[]), ops.clear_statistics_v1(regclass), ops.has_statistics_v1(regclass), ops.index_statistics_v1(regclass), ops.unlink_large_objects_v1(oid[]),
        ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[])
   FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ops.want_rewrite_v1(text[], interval), ops.refresh_view_v1(regclass, boolean),
-      ops.analyze_v1(regclass, name[]), ops.index_statistics_v1(regclass), ops.unlink_large_objects_v1(oid[]),
+      ops.analyze_v1(regclass, name[]), ops.clear_statistics_v1(regclass), ops.has_statistics_v1(regclass), ops.index_statistics_v1(regclass), ops.unlink_large_objects_v1(oid[]),
       ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[])
    TO agent_eraser;
+GRANT EXECUTE ON FUNCTION ops.has_statistics_v1(regclass) TO agent_privacy, agent_auditor;
 GRANT SELECT ON ops.backup_policies, ops.rewrites TO agent_eraser, agent_auditor, agent_monitor;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ops.backup_policies TO agent_privacy;
 -- How far erasures have come, and not whose they are.
@@ -4425,6 +4482,8 @@ BEGIN
 END
 $revision$;
 DROP FUNCTION ops.unlink_large_objects_v1(oid[]);
+DROP FUNCTION ops.clear_statistics_v1(regclass);
+DROP FUNCTION ops.has_statistics_v1(regclass);
 DROP FUNCTION ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[]);
 DROP FUNCTION ops.index_statistics_v1(regclass);
 DROP FUNCTION ops.analyze_v1(regclass, name[]);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def set_keys(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Keyring:
     return read_keyring(folder / "erasure.pub")
 
 
-def found_in(url: str, *values: str) -> Mapping[str, list[str]]:
+def found_in(url: str, *values: str) -> dict[str, list[str]]:
     """The tables in whose rows one of *values* stands, each with those of them."""
     found: dict[str, list[str]] = {}
     with connected(url) as connection, connection.cursor() as cursor:

@@ -195,7 +195,7 @@ def test_what_has_not_ended_is_not_certified() -> None:
     wrong: dict[str, Any]
     for wrong in ({"swept_at": NOON}, {"now": NOON}, {"hidden_at": NOON + timedelta(hours=1)}):
         with pytest.raises(ValueError, match="in this order"):
-            issue(facts(**wrong), KEY)
+            issue(facts(None, **wrong), KEY)
 
 
 def test_a_file_is_verified_by_the_keys_of_another(tmp_path: Path) -> None:

@@ -218,6 +218,10 @@ def test_a_table_that_would_take_rows_of_an_erased_person_is_found_until_its_gua
     )
     rows(url, "SET ROLE agent_owner; SELECT ops.unguard_table_v1('public.listens')")
     assert len(check_catalogue(url)) == 1
+    # Both of the columns that say whose a row is.
+    rows(url, "SET ROLE agent_owner; SELECT ops.guard_table_v1('public.playlist_collaborators', 'user_id')")
+    assert [one.place for one in check_catalogue(url)] == ["public.listens", "public.playlist_collaborators"]
+    rows(url, "SET ROLE agent_owner; SELECT ops.guard_table_v1('public.playlist_collaborators', 'user_id', 'collaborator_id')")  # fmt: skip
     rows(url, "SET ROLE agent_owner; SELECT ops.guard_table_v1('public.listens', 'user_id')")
     assert check_catalogue(url) == ()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from datetime import datetime, timezone
 
 import pytest
 from gdpr_erasure.hidden import as_eraser
@@ -19,6 +20,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.derived import (
     renew_statistics,
     unlink_large_objects,
 )
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.residue import residue_of, rewrite
 from support import connected, rows, until
 
 DIARY = """
@@ -114,6 +116,18 @@ def test_the_rest_of_what_is_known_of_a_column_stays_where_single_values_can_be_
     assert after == (*before[0][:4], int(str(before[0][4])) - 1, before[0][5])
 
 
+def test_of_a_table_without_rows_nothing_is_known(diaries: str) -> None:
+    rows(diaries, "DELETE FROM diaries")
+    with as_eraser(diaries) as cursor:
+        renew_statistics(cursor, ADA.id, TABLES)
+        if not _restores(cursor):
+            # To count such a table changes nothing: what is left says so.
+            assert "public.diaries" in residue_of(cursor, TABLES, datetime.now(timezone.utc)).statistics
+            rewrite(diaries)
+        assert residue_of(cursor, TABLES, datetime.now(timezone.utc)).statistics == ()
+    assert rows(diaries, KNOWN) == [(None,)]
+
+
 def test_who_did_not_look_before_has_every_table_counted_anew(diaries: str) -> None:
     with as_eraser(diaries) as cursor:
         _delete(cursor)
@@ -191,6 +205,9 @@ def test_views_are_filled_anew_one_that_another_is_made_of_before_it(entangled: 
         "ALTER MATERIALIZED VIEW empty OWNER TO agent_owner",
     )
     assert rows(entangled, "SELECT name FROM a_name") == [("Ada Lovelace",)]
+    rows(entangled, "ANALYZE names")
+    known = "SELECT concat(most_common_vals, histogram_bounds) FROM pg_stats WHERE tablename = 'names'"
+    assert "Ada Lovelace" in str(rows(entangled, known))
     rows(entangled, "UPDATE users SET display_name = NULL WHERE id = 880000222")
     ((before,),) = rows(entangled, "SELECT pg_relation_filenode('names')")
     with as_eraser(entangled) as cursor:
@@ -198,6 +215,7 @@ def test_views_are_filled_anew_one_that_another_is_made_of_before_it(entangled: 
     assert done == ("public.names", "public.a_name")
     assert rows(entangled, "SELECT name FROM a_name") == [(None,)]
     assert rows(entangled, "SELECT count(*) FROM names WHERE display_name = 'Bob Dobbs'") == [(1,)]
+    assert "Ada Lovelace" not in str(rows(entangled, known))
     # With a unique index readers go on meanwhile, and the file stays.
     assert rows(entangled, "SELECT pg_relation_filenode('names')") == [(before,)]
     assert rows(entangled, "SELECT relispopulated FROM pg_class WHERE relname = 'empty'") == [(False,)]

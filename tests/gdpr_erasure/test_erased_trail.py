@@ -55,7 +55,7 @@ def test_it_is_whole_and_names_the_person_no_more_and_others_as_before(trail: Tr
     assert rows(trail.url, NAMED) == [(0,)]
     assert rows(trail.url, NAMED.replace(str(ADA.id), str(BOB.id)))[0] > (0,)
     ((redacted,),) = rows(trail.url, "SELECT count(*) FROM audit_log WHERE redacted IS NOT NULL AND entity_type <> 'audit_entry'")  # fmt: skip
-    assert redacted > 5
+    assert int(str(redacted)) > 5
     # Told as often, of none of them; and one entry tells of the erasure.
     assert rows(trail.url, "SELECT count(*) FROM audit_log WHERE action = 'redact' AND redacted IS NOT NULL") == [(redacted,)]  # fmt: skip
     assert rows(trail.url, "SELECT entity_key = (SELECT id::text FROM ops.erasures), subject_ref FROM audit_log WHERE action = 'erase'") == [(True, None)]  # fmt: skip
@@ -68,7 +68,7 @@ def test_nothing_that_is_kept_leads_to_what_the_person_ever_did(entangled: str) 
     ((many,),) = rows(entangled, entries)
     erased(entangled)
     assert rows(entangled, OF.format(ADA.id)) == []
-    assert many > 10
+    assert int(str(many)) > 10
     # The entries are there. No transaction of the erasure wrote one of them, and none says of which kept row it is.
     assert rows(entangled, entries) == [(many,)]
     assert rows(
@@ -77,7 +77,7 @@ def test_nothing_that_is_kept_leads_to_what_the_person_ever_did(entangled: str) 
     ) == [(0,)]
     assert rows(
         entangled,
-        f"SELECT count(*) FROM audit_log WHERE entity_type LIKE 'data_subject_request%%' AND entity_id = {request}",
+        f"SELECT count(*) FROM audit_log WHERE entity_type LIKE 'data_subject_request%' AND entity_id = {request} AND subject_ref = {before}",
     ) == [(0,)]
     assert rows(entangled, "SELECT user_id FROM data_subject_requests") == [(ADA.id,)]
     # What the erasure itself wrote is under another name, which nobody has any more.

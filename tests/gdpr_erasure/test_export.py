@@ -71,6 +71,7 @@ def test_each_own_row_is_in_it(entangled: str, tmp_path: pathlib.Path, person: E
         assert sorted(found) == sorted(wanted), table
     assert done.unreached == ()
     assert {part.table for part in done.parts if part.acted_as == "login"} == {
+        "ops.erasure_secrets",
         "ops.pseudonyms",
         "public.audit_log",
     }

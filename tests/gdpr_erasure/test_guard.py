@@ -30,6 +30,7 @@ INSERTS = {
     "user_features": "INSERT INTO user_features (user_id, feature, event_at, value) VALUES (%(id)s, 'taste@1', now(), '1')",
     "recommendations": "INSERT INTO recommendations (user_id, model_version_id, surface, items, profiling_used) SELECT user_id, model_version_id, surface, items, false FROM recommendations WHERE user_id = %(id)s",
     "objections": "INSERT INTO objections (user_id, purpose) VALUES (%(id)s, 'marketing')",
+    "subject_keys": "INSERT INTO ops.subject_keys (subject_id, key_id, wrapped, kek_id) VALUES (%(id)s, gen_random_uuid(), decode(repeat('00', 60), 'hex'), '0123456789abcdef')",
     "restrictions": "INSERT INTO ops.restrictions (user_id, ground, restricted_by) VALUES (%(id)s, 'unlawful', 1)",
 }  # fmt: skip
 # What a row brings with it is refused before the row is.
@@ -93,8 +94,9 @@ def test_every_guarded_table_refuses_a_row_of_somebody_hidden_and_takes_one_of_a
         "SELECT class.relname::text FROM pg_trigger JOIN pg_class AS class ON class.oid = tgrelid"
         " WHERE tgname = class.relname || '_guard_insert'",
     )
-    # Whose answers hold follows from the events; somebody's own row and their pseudonym are there already.
-    assert {name for (name,) in guarded} == {*INSERTS, "consent", "users", "pseudonyms"}
+    # Whose answers hold follows from the events; somebody's own row and their pseudonym are there already; a key is
+    # made for somebody by a function alone.
+    assert {name for (name,) in guarded} == {*INSERTS, "consent", "users", "pseudonyms", "subject_keys"}
     hide(scene, ADA.id)
     for table, statement in INSERTS.items():
         assert refused(scene, statement % {"id": ADA.id}) == SOONER.get(table, f"{table}_guard_insert")
@@ -239,6 +241,8 @@ def test_a_guard_of_a_later_table_takes_arrays_and_text_too(scene: str) -> None:
     assert refused(scene, "UPDATE chat SET who = 880000222") == "chat_guard_update"
     with pytest.raises(psycopg2.errors.UndefinedColumn, match='has no column "whom"'):
         rows(scene, "SELECT ops.guard_table_v1('public.chat', 'whom')")
+    with pytest.raises(psycopg2.errors.DuplicateFunction, match="is guarded by a function of the name"):
+        rows(scene, "CREATE TABLE ops.chat (who bigint); SELECT ops.guard_table_v1('ops.chat', 'who')")
 
 
 def test_a_table_stays_guarded_when_it_is_partitioned(scene: str) -> None:

@@ -17,6 +17,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.ledger import read_
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.lines import Kind
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.replay import replay
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.run import erase_user, resume
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.sweeping import look_again
 from support import Databases, rows, until
 
 STATES = "SELECT state FROM ops.erasures"
@@ -66,7 +67,6 @@ def test_where_it_cannot_be_written_any_more_there_is_no_certificate_until_it_ca
     entangled: str, keyring: Keyring, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     ledger = named(monkeypatch, tmp_path / "ledger")
-    look_again = run.look_again
 
     def then_the_disk_goes(*given: object, **named_: object) -> None:
         look_again(*given, **named_)  # type: ignore[arg-type]

@@ -78,10 +78,12 @@ def test_rows_that_name_rows_of_their_own_table_go_with_all_below_them(
     at: Bench, most: int | None, action: str
 ) -> None:
     at.make("comments", f"{OWN}, parent integer REFERENCES comments ON DELETE {action}", user_id="delete")
+    at.rows("CREATE INDEX ON comments (user_id); CREATE INDEX ON comments (parent)")
     at.rows("INSERT INTO comments SELECT %s, n, nullif(n - 1, 0) FROM generate_series(1, 5) AS n", (ADA.id,))
     at.rows("INSERT INTO comments VALUES (%(b)s, 6, 5), (%(b)s, 7, NULL), (%(b)s, 8, 7)", {"b": BOB.id})
     plan = at.erase(most=most)
     assert at.rows("SELECT id FROM comments ORDER BY id") == [(7,), (8,)]
+    assert [step.by_index for step in steps_of(plan, "public.comments")] == [True]
     assert 'rows of "public.comments" are deleted all at once, for they name each other' in plan.warnings
 
 

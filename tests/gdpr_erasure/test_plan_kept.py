@@ -107,6 +107,13 @@ def test_a_column_of_one_row_is_kept_where_the_others_are_changed(at: Bench, mos
     assert [one.rows for one in plan.kept if one.table == "public.notes"] == [1, 1]
 
 
+def test_a_row_that_would_be_deleted_is_kept_with_all_that_is_in_it(at: Bench) -> None:
+    number = hold(at, "public.listens", column="listened_at")
+    (kept,) = (one for one in at.erase().kept if one.hold == number)
+    assert {"track_id", "listened_at", "ms_played"} < set(kept.columns)
+    assert at.rows("SELECT count(*) FROM listens WHERE user_id = %s", (ADA.id,)) == [(1,)]
+
+
 def test_a_hold_that_is_over_or_of_somebody_else_keeps_nothing(at: Bench) -> None:
     hold(at, None, subject=BOB.id)
     at.rows("SELECT ops.release_hold_v1(%s, 'settled')", (hold(at, None),))

@@ -28,6 +28,16 @@ def test_a_column_that_nobody_classified(at: Bench) -> None:
     )
 
 
+def test_a_refusal_of_one_table_keeps_nobody_from_counting_another(at: Bench) -> None:
+    at.make("notes", f"{KEY}, a text", a="redact")
+    at.make("wrong", f"{KEY}, a boolean", a="random")
+    at.rows("INSERT INTO notes VALUES (%s, 1, 'Ada Lovelace')", (ADA.id,))
+    plan = at.plan()
+    assert [one.place for one in plan.refusals] == ["public.wrong.a"]
+    assert [step.rows for step in steps_of(plan, "public.notes")] == [1]
+    assert [step.rows for step in steps_of(plan, "public.wrong")] == [0]
+
+
 def test_a_table_that_no_way_leads_to(at: Bench) -> None:
     at.make("notes", "id bigint PRIMARY KEY, said text", said="delete")
     assert at.refusals() == (
@@ -61,6 +71,20 @@ def test_a_strategy_that_the_column_does_not_allow(at: Bench, columns: str, said
     assert [(one.place, one.problem) for one in at.refusals()] == [("public.notes.a", problem)]
     at.classify("notes", a='keep {"why": "a test"}')
     assert at.refusals() == ()
+
+
+def test_a_check_of_several_columns_that_the_rows_of_the_person_would_break(at: Bench) -> None:
+    at.make("notes", f"{KEY}, a text, b integer, CONSTRAINT one_of CHECK (a IS NOT NULL OR b > 5)", a="null")
+    at.rows("INSERT INTO notes VALUES (%s, 1, 'x', 6)", (ADA.id,))
+    assert at.refusals() == ()
+    at.rows("INSERT INTO notes VALUES (%s, 2, 'x', 5)", (ADA.id,))
+    assert at.refusals() == (
+        Refusal(
+            "public.notes.a",
+            'would be what the check "one_of" refuses',
+            "choose another strategy, or let the check allow it",
+        ),
+    )
 
 
 def test_a_random_value_in_a_table_without_a_key(at: Bench) -> None:

@@ -35,12 +35,18 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.run import erase_us
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import eraser, once
 from support import Databases, client, connected, rows, run, until
 
-NOTHING = Replayed(0, 0, 0, 0, 0, (), 0, (), is_open=True)
+NOTHING = Replayed(0, 0, 0, 0, 0, 0, (), 0, (), is_open=True)
 THERE = "SELECT status, email, display_name FROM users WHERE id = %s"
 ADA_THERE = [("active", "ada.lovelace@example.org", "Ada Lovelace")]
 BOB_THERE = [("active", "bob.dobbs@example.org", "Bob Dobbs")]
 GONE = [("erased", None, None)]
 IS_OPEN = "SELECT ops.gate_is_open_v1()"
+# No server recovers with less of these than it had.
+LEAST = """
+SELECT format('%s=%s', name, setting)
+  FROM pg_settings
+ WHERE name IN ('max_connections', 'max_prepared_transactions', 'max_wal_senders', 'max_worker_processes', 'max_locks_per_transaction')
+"""
 CLOSED = (
     "this database was restored, and whoever was erased since is not erased here\n"
     "HINT:  agentdb gdpr-erasure replay erases them again, and lets the application in\n"
@@ -297,6 +303,28 @@ def test_a_ledger_that_is_not_whole_or_not_ours_does_nothing(
     assert replay(ledger, copy, key=tmp_path / "other.key", public_key=tmp_path / "erasure.pub").erased == 1
 
 
+def test_a_ledger_that_knows_less_than_the_database_lets_nobody_in(
+    entangled: str, ledger: Path, backup: Callable[[str], Restore]
+) -> None:
+    rows(entangled, "INSERT INTO users (id, display_name) VALUES (5, 'A')")
+    erase_user(5, url=entangled)
+    restore = backup(entangled)
+    older = ledger.rename(ledger.with_name("older.ledger"))
+    erase_user(ADA.id, url=entangled)
+    copy = restore()
+    nothing = ledger.with_name("none.ledger")
+    nothing.touch()
+    assert replay(nothing, copy) == replace(NOTHING, missing=1, is_open=False)
+    assert replay(ledger, copy) == replace(NOTHING, lines=3, missing=1, erased=1, is_open=False)
+    assert refused(copy, "SELECT id FROM users") == CLOSED
+    # A new file was begun: both are the ledger.
+    assert replay([older, ledger], copy) == replace(NOTHING, lines=9, known=3)
+    # Or it is another's, to whom these are told.
+    again = restore()
+    assert export_ledger(nothing, again) == 2
+    assert replay(nothing, again) == replace(NOTHING, lines=2, known=1)
+
+
 def test_without_a_file_the_ledger_is_exported_from_the_database(
     entangled: str, ledger: Path, backup: Callable[[str], Restore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -331,7 +359,7 @@ def test_a_backup_of_files_that_is_recovered_lets_nobody_in(entangled: str, ledg
             "recovery_target=immediate",
             "recovery_target_action=promote",
         )
-        with started(entangled, folder, *ours) as place:
+        with started(entangled, folder, *ours, *(str(one) for (one,) in rows(entangled, LEAST))) as place:
             copy = f"postgresql://postgres@/{name}?{place}"
             until(lambda: rows(copy, "SELECT pg_is_in_recovery()") == [(False,)])
             assert rows(copy, THERE, (ADA.id,)) == ADA_THERE

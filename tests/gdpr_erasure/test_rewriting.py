@@ -36,7 +36,9 @@ def erased(entangled: str) -> str:
 
 def _file(url: str, table: str = "users") -> bytes:
     rows(url, "CHECKPOINT")
-    return bytes(rows(url, FILE, (table,))[0][0])  # type: ignore[call-overload]
+    ((held,),) = rows(url, FILE, (table,))
+    assert isinstance(held, memoryview)
+    return bytes(held)
 
 
 def test_what_vacuum_leaves_in_the_file_is_gone_with_a_rewrite(erased: str) -> None:

@@ -209,3 +209,82 @@ def test_rows_go_in_the_order_of_keys_of_any_type(at: Bench, most: int | None) -
     at.rows("INSERT INTO odd VALUES (%s, now(), '\\x00', 'b', 1)", (BOB.id,))
     at.erase(most=most)
     assert at.rows("SELECT user_id FROM odd") == [(BOB.id,)]
+
+
+@PORTIONS
+def test_a_person_goes_out_of_lists_and_documents_of_somebody_else(at: Bench, most: int | None) -> None:
+    at.make(
+        "rooms", "id integer PRIMARY KEY, owner bigint REFERENCES users, members bigint[], names text[], said jsonb",
+        owner="delete", members="delete", names="delete", said="delete",
+    )  # fmt: skip
+    for column, kind, path in (
+        ("members", "array", None),
+        ("names", "array", None),
+        ("said", "json", "$.to[*]"),
+    ):
+        at.rows(
+            "INSERT INTO ops.personal_edges (from_table, from_columns, to_table, to_columns, kind, json_path, own_columns, note)"
+            " VALUES ('public.rooms', %(c)s::name[], 'public.users', '{id}', %(k)s, %(p)s, %(c)s::name[], 'of a test')",
+            {"c": [column], "k": kind, "p": path},
+        )
+    at.rows(
+        "INSERT INTO rooms VALUES (1, %(b)s, ARRAY[%(b)s, %(a)s, %(b)s], ARRAY[%(a)s::text, 'x'], jsonb_build_object('to', ARRAY[%(a)s, %(b)s])),"
+        " (2, %(b)s, ARRAY[%(b)s], '{}', NULL), (3, %(a)s, '{}', '{}', '{}')",
+        {"a": ADA.id, "b": BOB.id},
+    )
+    at.erase(most=most)
+    assert at.rows("SELECT id, members, names, said::text FROM rooms ORDER BY id") == [
+        (1, [BOB.id, BOB.id], ["x"], f'{{"to": [null, {BOB.id}]}}'),
+        (2, [BOB.id], [], None),
+    ]
+
+
+@PORTIONS
+def test_rows_that_stay_name_a_pseudonym_where_they_named_the_person(at: Bench, most: int | None) -> None:
+    at.make(
+        "plays",
+        "user_id bigint, n integer, device text, PRIMARY KEY (user_id, n)",
+        user_id="pseudonym",
+        device="null",
+    )
+    at.rows(
+        "INSERT INTO ops.personal_edges (from_table, from_columns, to_table, to_columns, kind, note)"
+        " VALUES ('public.plays', '{user_id}', 'public.users', '{id}', 'column', 'of a test')"
+    )
+    at.rows(
+        "INSERT INTO plays SELECT p, n, 'x' FROM unnest(%s) AS p, generate_series(1, 3) AS n",
+        ([ADA.id, BOB.id],),
+    )
+    at.erase(most=most)
+    (name,) = {name for (name,) in at.rows("SELECT user_id FROM plays") if name != BOB.id}
+    assert name != ADA.id
+    assert at.rows("SELECT n, device FROM plays WHERE user_id = %s ORDER BY n", (name,)) == [
+        (1, None),
+        (2, None),
+        (3, None),
+    ]
+
+
+def test_rows_of_one_kind_among_several_are_told_apart(at: Bench) -> None:
+    at.make("marks", "id integer PRIMARY KEY, kind text, thing text, note text", note="null")
+    at.rows(
+        "INSERT INTO ops.personal_edges (from_table, from_columns, to_table, to_columns, kind, discriminator_column, discriminator_value, note)"
+        " VALUES ('public.marks', '{thing}', 'public.users', '{id}', 'polymorphic', 'kind', 'user', 'of a test')"
+    )
+    at.rows(
+        "INSERT INTO marks VALUES (1, 'user', %(a)s, 'x'), (2, 'track', %(a)s, 'x'), (3, 'user', %(b)s, 'x')",
+        {"a": ADA.id, "b": BOB.id},
+    )
+    at.erase()
+    assert at.rows("SELECT id FROM marks WHERE note IS NULL") == [(1,)]
+
+
+def test_what_the_server_makes_of_other_columns_follows_them(at: Bench) -> None:
+    at.make(
+        "kept", f"{OWN}, a text, found tsvector GENERATED ALWAYS AS (to_tsvector('simple', coalesce(a, ''))) STORED",
+        a="null", found="null",
+    )  # fmt: skip
+    at.rows("INSERT INTO kept VALUES (%s, 1, 'engines')", (ADA.id,))
+    plan = at.erase()
+    assert at.rows("SELECT a, found::text FROM kept") == [(None, "")]
+    assert outcomes_of(plan, "public.kept") == {"a": "deleted", "found": "deleted"}

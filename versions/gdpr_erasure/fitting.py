@@ -65,7 +65,7 @@ def _random(shape: Shape, arguments: Mapping[str, Any]) -> str | None:
 
 
 def _generalised(shape: Shape, arguments: Mapping[str, Any]) -> str | None:
-    step = arguments.get("to")
+    step: Any = arguments.get("to")
     is_number = isinstance(step, int) and not isinstance(step, bool) and step > 0
     if shape.category == "D" and shape.base not in _TIMES:
         fits = step in _STEPS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from psycopg2.extensions import cursor as Cursor
@@ -18,10 +18,10 @@ _BY_NUMBER: Final = frozenset({Kind.FOREIGN_KEY, Kind.COLUMN, Kind.ARRAY})
 
 def unguarded(cursor: Cursor, catalogue: Catalogue, reaches: Sequence[Reach]) -> Iterator[Finding]:
     """Yield the tables whose rows name a person by number, are erased with them, and may come back."""
-    guarded = {name for (name,) in asked(cursor, "guards")}
+    guarded = {name: set(columns) for name, columns in asked(cursor, "guards")}
     for reach in reaches:
-        names = _named_by(reach)
-        if names and reach.name not in guarded and _is_erased(catalogue, reach.name):
+        names = _named_by(reach, {column.name: column.type for column in catalogue.columns_of(reach.name)})
+        if not guarded.get(reach.name, set()).issuperset(names) and _is_erased(catalogue, reach.name):
             yield Finding(
                 "unguarded",
                 reach.name,
@@ -30,8 +30,8 @@ def unguarded(cursor: Cursor, catalogue: Catalogue, reaches: Sequence[Reach]) ->
             )
 
 
-def _named_by(reach: Reach) -> tuple[str, ...]:
-    """Return the columns that say whose a whole row is."""
+def _named_by(reach: Reach, types: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the columns that say whose a whole row is, those that are what the edge says of them."""
     if reach.name == reach.subject.name:
         return (reach.subject_key,)
     found = (
@@ -41,6 +41,8 @@ def _named_by(reach: Reach) -> tuple[str, ...]:
         and way[0].kind in _BY_NUMBER
         and way[0].own_columns is None
         and way[0].to_columns == (reach.subject_key,)
+        and types.get(way[0].from_columns[0], "").endswith("[]") == (way[0].kind is Kind.ARRAY)
+        and way[0].from_columns[0] in types
     )
     return tuple(dict.fromkeys(found))
 

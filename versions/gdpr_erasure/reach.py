@@ -46,12 +46,12 @@ def rows_of(reach: Reach) -> Composable:
     return SQL("({})").format(_or([*ways, *(_below(reach, loop) for loop in reach.loops)]))
 
 
-def source_of(reach: Reach) -> Composable:
-    """Return what stands after FROM: the table as `subject_row`, without rows of its heirs."""
+def source_of(reach: Reach, alias: str = ROW) -> Composable:
+    """Return what stands after FROM: the table under its alias, without rows of its heirs."""
     return SQL("{only}{table} AS {alias}").format(
         only=SQL("ONLY " if reach.table.has_heirs else ""),
         table=Escaped(identifier(reach.name)),
-        alias=_name(ROW),
+        alias=_name(alias),
     )
 
 

@@ -21,12 +21,13 @@ _INDEXED: Final = frozenset({"Index Scan", "Index Only Scan", "Bitmap Index Scan
 
 @contextmanager
 def without_scans(cursor: Cursor) -> Iterator[None]:
-    """Let the server read a whole table only where nothing else is possible, in the block."""
-    cursor.execute("SET enable_seqscan = off")
-    try:
-        yield
-    finally:
-        cursor.execute("RESET enable_seqscan")
+    """Let the server read a whole table only where nothing else is possible, in the block of a transaction.
+
+    Where that fails, the setting goes with it.
+    """
+    cursor.execute("SET LOCAL enable_seqscan = off")
+    yield
+    cursor.execute("SET LOCAL enable_seqscan TO DEFAULT")
 
 
 def by_index(cursor: Cursor, work: Work) -> bool:

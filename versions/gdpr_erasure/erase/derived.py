@@ -34,14 +34,15 @@ _POLL_S: Final = 0.1
 
 
 def refresh(cursor: Cursor, views: Sequence[str]) -> tuple[str, ...]:
-    """Fill materialised *views* anew, and return those that were: one that holds no rows stays as it is.
+    """Fill and count materialised *views* anew, and return those that were: one never filled stays as it is.
 
     Locks: EXCLUSIVE on a view with a unique index, whose readers go on; ACCESS EXCLUSIVE on others.
     """
     wanted = _rows(cursor, "derived_views", {"views": list(views)})
     for view, concurrently in wanted:
         cursor.execute(_SQL["derived_refresh"], {"view": view, "concurrently": concurrently})
-    return tuple(view for view, _ in wanted)
+    # Filled anew, it is known as it was.
+    return _counted(cursor, [view for view, _ in wanted])
 
 
 def unlink_large_objects(cursor: Cursor, objects: Iterable[int]) -> int:
@@ -131,8 +132,10 @@ def _known(
     roots, relations, columns = ([row[place] for row in rows] for place in range(3))
     cursor.execute(_SQL["derived_values"], {"roots": roots, "relations": relations, "columns": columns})
     found: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    known = set(_rows(cursor, "derived_found"))
     for table, *rest in rows:
-        found[table].append(tuple(rest))
+        if (rest[0], rest[1]) in known:
+            found[table].append(tuple(rest))
     return found
 
 
@@ -169,15 +172,20 @@ def _restored(cursor: Cursor, tables: Sequence[str]) -> tuple[str, ...]:
         # With columns named, expressions of indexes are not counted.
         before = columns.get(table, [])
         columns[table] = None if is_index or before is None else [*dict.fromkeys((*before, column))]
-    for table, named in columns.items():
-        cursor.execute(_SQL["derived_analyze"], {"table": table, "columns": named})
+    _count(cursor, columns)
     return tuple(dict.fromkeys(table for table, *_ in held))
 
 
 def _counted(cursor: Cursor, tables: Sequence[str]) -> tuple[str, ...]:
-    for table in tables:
-        cursor.execute(_SQL["derived_analyze"], {"table": table, "columns": None})
+    _count(cursor, dict.fromkeys(tables))
     return tuple(tables)
+
+
+def _count(cursor: Cursor, tables: Mapping[str, Sequence[str] | None]) -> None:
+    for table, columns in tables.items():
+        cursor.execute(_SQL["derived_analyze"], {"table": table, "columns": columns})
+    if tables:
+        cursor.execute(_SQL["derived_clear"], {"tables": list(tables)})
 
 
 def _await_others(cursor: Cursor, tables: Sequence[str], wait_s: float) -> None:

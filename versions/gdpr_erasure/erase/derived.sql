@@ -61,7 +61,7 @@ SELECT pg_catalog.to_regclass('pg_temp.erased_statistics') IS NOT NULL
        AND pg_catalog.current_setting('agentdb.remembered', true) IS NOT DISTINCT FROM (%(subject)s)::text;
 
 -- derived_known --
--- Columns of the tables of which values are known, and expressions of their indexes: those that may tell of a person.
+-- Columns of the tables, and expressions of their indexes: those that may tell of a person.
 -- A bare number or a date that identifies nobody says nothing of whom it was.
 WITH personal AS MATERIALIZED (
     SELECT pg_catalog.to_regclass(given.table_name)::oid AS relation, given.table_name, given.column_name, attribute.attnum,
@@ -82,18 +82,11 @@ WITH personal AS MATERIALIZED (
             UNION
            SELECT part.relid
              FROM pg_catalog.pg_partition_tree(personal.relation) AS part) AS holder
-), known AS MATERIALIZED (
-    -- Once for all of them: it asks of every column whether the login may read it.
-    SELECT DISTINCT stats.schemaname, stats.tablename, stats.attname
-      FROM pg_catalog.pg_stats AS stats
 )
 SELECT stored.table_name, stored.relation::bigint, personal.column_name,
        pg_catalog.quote_ident(personal.column_name), personal.typcategory = 'A'
   FROM stored
   JOIN personal ON personal.table_name = stored.table_name
-  JOIN pg_catalog.pg_class AS class ON class.oid = stored.relation
-  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
-  JOIN known ON known.schemaname = namespace.nspname AND known.tablename = class.relname AND known.attname = personal.column_name
 UNION ALL
 SELECT stored.table_name, index.indexrelid::bigint, attribute.attname::text,
        pg_catalog.pg_get_indexdef(index.indexrelid, attribute.attnum, false), type.typcategory = 'A'
@@ -136,6 +129,11 @@ SELECT given.root, class.oid, stats.attname, stats.inherited, one.value, one.par
          FROM ROWS FROM (pg_catalog.unnest(stats.most_common_elems::text[]),
                          pg_catalog.unnest(stats.most_common_elem_freqs)) AS common (value, part)
         WHERE common.value IS NOT NULL) AS one;
+
+-- derived_found --
+-- Columns of which values are known.
+SELECT DISTINCT known.relation::bigint, known.attname::text
+  FROM pg_temp.erased_statistics AS known;
 
 -- derived_remember --
 -- Mark those that rows of the person hold. A common one that others seem to have as well is nobody's.
@@ -300,3 +298,14 @@ SELECT running.pid
 -- derived_unlink --
 -- Unlink large objects that a row named which is gone.
 SELECT ops.unlink_large_objects_v1(%(objects)s::oid[]);
+
+-- derived_clear --
+-- Forget all that is known of those that were counted and have no rows: of them the count itself forgets nothing.
+SELECT ops.clear_statistics_v1(stored.relation::pg_catalog.regclass)
+  FROM (SELECT pg_catalog.to_regclass(given.name)::oid AS relation
+          FROM pg_catalog.unnest(%(tables)s::text[]) AS given (name)
+         UNION
+        SELECT part.relid::oid
+          FROM pg_catalog.unnest(%(tables)s::text[]) AS given (name)
+         CROSS JOIN pg_catalog.pg_partition_tree(pg_catalog.to_regclass(given.name)) AS part) AS stored
+  JOIN pg_catalog.pg_class AS class ON class.oid = stored.relation AND class.reltuples = 0;

@@ -130,5 +130,5 @@ def _refuse_drift(plan: ErasurePlan, wanted: str) -> None:
     if plan.hash != wanted:
         raise RevisionError(
             "what would be erased now is not what was planned",
-            hint="the catalogue, a hold or a table has changed: look at plan_erasure again, and give that plan",
+            hint="the catalogue, a hold or a table has changed: look at plan_erasure, and give that plan",
         )

@@ -37,11 +37,11 @@ def wait_for_horizon(
         LockError: not within *wait_s* seconds; names who is waited for.
     """
     deadline, said_s = time.monotonic() + wait_s, wait_s if said_s is None else said_s
-    ((since,),) = _ask(connection, "since", hidden=hidden_xid)
+    since = _number(connection, "since", hidden=hidden_xid)
     _wait(deadline, said_s, lambda: _said(connection, "older_snapshots", since=since))
-    ((horizon,),) = _ask(connection, "horizon")
-    _wait(deadline, said_s, lambda: _writers(connection, int(str(horizon))))
-    return int(str(horizon))
+    horizon = _number(connection, "horizon")
+    _wait(deadline, said_s, lambda: _writers(connection, horizon))
+    return horizon
 
 
 def _writers(connection: Connection, horizon: int) -> Sequence[str]:
@@ -72,6 +72,11 @@ def _late(found: Sequence[str], said_s: float) -> LockError:
 
 def _said(connection: Connection, name: str, **values: int) -> Sequence[str]:
     return [str(said) for (said,) in _ask(connection, name, **values)]
+
+
+def _number(connection: Connection, name: str, **values: int) -> int:
+    ((number,),) = _ask(connection, name, **values)
+    return int(str(number))
 
 
 def _ask(connection: Connection, name: str, **values: int) -> list[tuple[object, ...]]:

@@ -123,9 +123,13 @@ def kept_by_holds(
     cursor: Cursor, reach: Reach, columns: Sequence[Column], found: Sequence[Spare]
 ) -> Iterator[Kept]:
     """Yield what holds keep of a table, each with the number of its rows."""
+    # A row that would be deleted is kept with all that is in it.
+    goes = any(one.strategy is Strategy.DELETE for one in columns)
     for spare in found:
         count, _ = _counted(cursor, reach, spare.condition)
-        names = tuple(one.name for one in columns if spare.via or spare.hold.column in {None, one.name})
+        names = tuple(
+            one.name for one in columns if goes or spare.via or spare.hold.column in {None, one.name}
+        )
         why = f"{spare.hold.law}; named by rows of {spare.via}" if spare.via else spare.hold.law
         yield Kept(
             reach.name,

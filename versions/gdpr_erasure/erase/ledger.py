@@ -4,8 +4,9 @@
     note(cursor, keys, erasure, Kind.HIDDEN)        once it has begun; Kind.ERASED once nothing is left
     export_ledger("erasures.ledger")                write what a ledger lacks of a database
 
-    export_ledger("erasures.ledger")                write what a ledger lacks
-from time to time. It is kept for as long as the oldest backup, and then destroyed.
+A line is on the disk before its word returns. Where no file is named there is none to write, and it is
+exported from time to time. It is kept for as long as the oldest backup, and then destroyed: for that a new
+file is begun now and then, which tells of nothing that the old one did. After a restore both are replayed.
 """
 
 from __future__ import annotations

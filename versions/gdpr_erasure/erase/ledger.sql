@@ -25,8 +25,9 @@ SELECT erasure.id::text,
  ORDER BY erasure.hidden_at, erasure.id;
 
 -- numbers_here --
--- The erasures of which this database knows.
-SELECT erasure.id::text
+-- The erasures of which this database knows, and why.
+SELECT erasure.id::text,
+       erasure.reason
   FROM ops.erasures AS erasure;
 
 -- people_here --

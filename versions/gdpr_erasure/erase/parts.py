@@ -172,9 +172,9 @@ def _changed(
             others = {one: made.value for one, made in changes.items() if not made.is_early}
             changes[name] = change(replace(place, others=others)) or changes[name]
     for is_early in (True, False):
-        made = [_unless_held(one, held, reach.name) for one in changes.values() if one.is_early is is_early]
-        if made:
-            yield _part(reach, live, free, made)
+        now = [_unless_held(one, held, reach.name) for one in changes.values() if one.is_early is is_early]
+        if now:
+            yield _part(reach, live, free, now)
 
 
 def _unless_held(made: Change, held: Sequence[Held], table: str) -> Change:

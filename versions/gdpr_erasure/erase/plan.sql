@@ -291,3 +291,7 @@ SELECT EXISTS (SELECT
 -- may_remember --
 -- Whether the role at work may keep what a person is known by in tables of its session.
 SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY');
+
+-- broken_checks --
+-- Which checks the rows of a person would break as they are to be left.
+SELECT {broken} FROM (SELECT {values} FROM {source} WHERE {rows}) AS {alias};

@@ -17,6 +17,7 @@ from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.core.signing import SigningKey
 from spotify_ai_agent_migrations.versions.gdpr_erasure.catalogue import read_catalogue
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase import cost, refusals, statements
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.checks import of_checks
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.cycles import Broken, broken, without
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.identifiers import (
     SUBJECT,
@@ -101,13 +102,16 @@ def planned(
     found = Broken() if barred else _broken(cursor, whole)
     known = _without(whole, found)
     done = _in_order(known, parts(known))
-    refused = tuple(dict.fromkeys((*barred, *found.refusals, *_refusals(cursor, known, done))))
+    others = _refusals(cursor, known, done, reads=not barred)
+    refused = tuple(dict.fromkeys((*barred, *found.refusals, *others)))
     # Whose row a rule has deleted meanwhile may have left something else.
     if not barred and completes is None:
         _refuse_nobody(cursor, whole)
-    if any(part.work.is_early for part in done) and not refused:
+    if any(part.work.is_early for part in done) and not barred:
         remember(cursor, subject)
     counter = _Counter(cursor, refused, counts=not barred)
+    countable = [part for part in done if counter.may_count(part.work.reach.name)]
+    refused = tuple(dict.fromkeys((*refused, *of_checks(cursor, countable))))
     steps = _steps(counter, done)
     return ErasurePlan(
         subject,
@@ -254,14 +258,16 @@ def _derived(cursor: Cursor, works: Sequence[Work]) -> tuple[str, ...]:
     return tuple(name for (name,) in cursor.fetchall())
 
 
-def _refusals(cursor: Cursor, known: Known, found: Sequence[Part]) -> Iterator[Refusal]:
+def _refusals(cursor: Cursor, known: Known, found: Sequence[Part], *, reads: bool) -> Iterator[Refusal]:
+    """Yield what cannot be done; what only rows tell where *reads*."""
     yield from refusals.of_catalogue(known.catalogue, known.live, known.reaches)
     yield from refusals.of_columns(cursor, known, found)
     yield from refusals.of_keys(known, found)
-    yield from refusals.of_objects(cursor, found)
-    yield from of_objections(cursor)
     yield from refusals.of_shredded(found)
-    yield from untellable(known.catalogue, known.reaches, read_recipients(cursor))
+    if reads:
+        yield from refusals.of_objects(cursor, found)
+        yield from of_objections(cursor)
+        yield from untellable(known.catalogue, known.reaches, read_recipients(cursor))
 
 
 def _warnings(steps: Sequence[Step], found: Sequence[Part]) -> Iterator[str]:

@@ -114,7 +114,7 @@ def of_keys(known: Known, parts: Sequence[Part]) -> Iterator[Refusal]:
     """Yield the foreign keys by which a deletion would fail, or take rows along that are not to go."""
     deleted = {part.work.reach.name for part in parts if part.work.action is Action.DELETE}
     changed = {(part.work.reach.name, column.name) for part in parts for column in part.changed}
-    held = {reach.name for reach in known.reaches if of_table(known.held, reach)}
+    held = {reach.name for reach in known.reaches if any(not one.key for one in of_table(known.held, reach))}
     for edge in known.catalogue.edges:
         if edge.constraint is None or edge.to_table not in deleted or edge.from_table in deleted:
             continue

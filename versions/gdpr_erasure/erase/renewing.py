@@ -26,4 +26,4 @@ def renew(connection: Connection, plan: ErasurePlan) -> None:
 def _known(cursor: Cursor, plan: ErasurePlan) -> None:
     # All of them: of one that goes on, nothing is left to be counted in those that were done.
     tables = [step.table for step in plan.steps]
-    derived.renew_statistics(cursor, plan.subject, [*dict.fromkeys(tables), *plan.derived])
+    derived.renew_statistics(cursor, plan.subject, [*dict.fromkeys(tables)])

@@ -8,7 +8,7 @@ in doubt.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +25,7 @@ from spotify_ai_agent_migrations.versions.core.signing import SigningKey
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keys import LEDGER, Keys, keys_for, ledger_key_id
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.ledger import SQL, read_ledger
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.lines import Line
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.order import WAIT_S
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.order import REPLAY, WAIT_S
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.returned import (
     Case,
     Returned,
@@ -55,14 +55,17 @@ class Failure:
 class Replayed:
     """What a replay found and did.
 
-    lines: of the ledger. known: erasures that the database has, or has one of that person. resumed: those of
-    them whose end it had lost. erased: people erased again. absent: nobody here is meant, as in a backup
-    from before they registered. in_doubt: erasures of people who are here, of which the ledger says only that
-    they were to begin. completions: what was completed since the backup, and is completed again when its
-    hold is released again or has run out. is_open: whether the application is let in.
+    lines: of the ledger. missing: erasures of the database that the ledger lacks, which then is another's, or
+    an older copy; `export_ledger` writes them to it where it is not. known: erasures that the database has,
+    or has one of that person. resumed: those of them whose end it had lost. erased: people erased again.
+    absent: nobody here is meant, as in a backup from before they registered. in_doubt: erasures of people who
+    are here, of which the ledger says only that they were to begin. completions: what was completed since the
+    backup, and is completed again when its hold is released again or has run out. is_open: whether the
+    application is let in.
     """
 
     lines: int
+    missing: int
     known: int
     resumed: int
     erased: int
@@ -74,7 +77,7 @@ class Replayed:
 
 
 def replay(
-    ledger: Path | str,
+    ledger: Path | str | Sequence[Path | str],
     url: str | None = None,
     *,
     public_key: Path | None = None,
@@ -84,9 +87,9 @@ def replay(
 ) -> Replayed:
     """Erase again everybody in *ledger* whom the database at *url* still has, and let the application in.
 
-    public_key: all keys that ever signed the ledger; without, the one that signs now. with_doubtful: whether
-    to erase whom the ledger says only that it was to begin, as where a process was killed at that moment;
-    without a word they stay, and the application stays out.
+    ledger: one file, or several in their order. public_key: all keys that ever signed it; without, the one
+    that signs now. with_doubtful: whether to erase whom the ledger says only that it was to begin, as where
+    a process was killed at that moment; without a word they stay, and the application stays out.
 
     Reads the number and the registration of everybody once. Locks: as `erase_user`.
 
@@ -96,8 +99,9 @@ def replay(
         MigrationError: as `erase_user`, but for one person's failure, which is told in the result.
     """
     keys = keys_for(resolve_settings(url), key=key)
-    lines = read_ledger(ledger, public_key or {keys.signing.key_id: keys.signing.public})
-    _refuse_unreadable(lines, keys, str(ledger))
+    lines: list[Line] = []
+    for file in [ledger] if isinstance(ledger, (Path, str)) else ledger:
+        lines += _read(file, keys, public_key)
     with (
         eraser(url) as connection,
         advisory_lock(connection, _LOCK, wait_ms=int(wait_s * 1_000), called=_CALLED),
@@ -132,7 +136,7 @@ def _is_behind(work: _Replay, keys: Keys, public_key: Path | None) -> bool:
     """Tell whether somebody is here whom the ledger says was erased."""
     if keys.ledger_file is None or not keys.ledger_file.exists():
         return False
-    lines = read_ledger(keys.ledger_file, public_key or {keys.signing.key_id: keys.signing.public})
+    lines = _read(keys.ledger_file, keys, public_key)
     return bool(work.found(work.unknown(cases(lines))).again)
 
 
@@ -147,7 +151,9 @@ class _Replay:
 
     def of(self, lines: Sequence[Line], *, with_doubtful: bool | None) -> Replayed:
         patiently(self._connection, lambda cursor: cursor.execute(SQL["begin_again"]))
-        unknown = self.unknown(cases(lines))
+        told = cases(lines)
+        unknown = self.unknown(told)
+        missing = self._lacked(told)
         resumed = sum(self._gone_on(number) for number in patiently(self._connection, unfinished))
         found = self.found(unknown)
         wanted = [*found.again, *(found.doubtful if with_doubtful else ())]
@@ -155,20 +161,29 @@ class _Replay:
         doubts = () if with_doubtful is not None else tuple(case.erasure for case, _ in found.doubtful)
         return Replayed(
             lines=len(lines),
-            known=len(cases(lines)) - len(unknown) + found.known,
+            missing=missing,
+            known=len(told) - len(unknown) + found.known,
             resumed=resumed,
             erased=erased,
             absent=found.absent,
             in_doubt=doubts,
             completions=sum(case.completes is not None for case in unknown),
             failures=tuple(self._failures),
-            is_open=self._opened(lines, erased, is_sure=not doubts and not self._failures),
+            is_open=self._opened(lines, erased, is_sure=not (missing or doubts or self._failures)),
         )
 
     def unknown(self, told: Sequence[Case]) -> list[Case]:
         """Return the cases whose erasure is not in the database."""
-        here = {UUID(number) for (number,) in self._rows("numbers_here")}
+        here = {UUID(number) for number, _ in self._rows("numbers_here")}
         return [case for case in told if case.erasure not in here]
+
+    def _lacked(self, told: Sequence[Case]) -> int:
+        """Return how many erasures the ledger should tell of, and does not."""
+        there = {case.erasure for case in told}
+        # One that repeats another need not be told: the other one is.
+        return sum(
+            UUID(number) not in there for number, reason in self._rows("numbers_here") if reason != REPLAY
+        )
 
     def found(self, unknown: Sequence[Case]) -> Returned:
         """Return who of the *unknown* cases is here, and not erased."""
@@ -231,11 +246,14 @@ class _Replay:
         return patiently(self._connection, ask)
 
 
-def _refuse_unreadable(lines: Iterable[Line], keys: Keys, name: str) -> None:
+def _read(ledger: Path | str, keys: Keys, public_key: Path | None) -> tuple[Line, ...]:
+    """Return the lines of *ledger*, whose people can be found by the keys there are."""
+    lines = read_ledger(ledger, public_key or {keys.signing.key_id: keys.signing.public})
     known = {ledger_key_id(key) for key in keys.ledger}
     unknown = next((line for line in lines if line.hashed_with not in known), None)
     if unknown is not None:
         raise SettingsError(
-            f'line {unknown.seq} of "{name}" names its person by a key that is not here',
+            f'line {unknown.seq} of "{ledger}" names its person by a key that is not here',
             hint=f"add the older keys to {LEDGER.file_setting} or {LEDGER.setting}, behind the newest",
         )
+    return lines

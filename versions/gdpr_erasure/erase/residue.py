@@ -78,6 +78,7 @@ def _read(cursor: Cursor, tables: Sequence[str] | None, since: datetime) -> Resi
         slots=slots,
         replicas=tuple(ReplicaResidue(*row) for row in _rows(cursor, "residue_replicas")),
         backups=backups,
+        statistics=_statistics(cursor, files if tables is None else tables),
         snapshots=_rows(cursor, "residue_snapshots", catalogs=False)[0][0],
         logged=tuple(name for (name,) in _rows(cursor, "residue_logged")),
         last_copy_ends_at=None if unknown else max(ends, clean_at),
@@ -89,6 +90,11 @@ def _wal(cursor: Cursor) -> WalResidue:
     ((is_archived, may_look),) = _rows(cursor, "residue_log")
     ((size, oldest_at),) = _rows(cursor, "residue_log_files") if may_look else ((None, None),)
     return WalResidue(size, oldest_at, is_archived)
+
+
+def _statistics(cursor: Cursor, tables: Sequence[str | TableResidue]) -> tuple[str, ...]:
+    names = [one if isinstance(one, str) else one.name for one in tables]
+    return tuple(name for (name,) in _rows(cursor, "residue_statistics", tables=names))
 
 
 def _clean_at(one: TableResidue, since: datetime) -> datetime:

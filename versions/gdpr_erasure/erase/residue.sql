@@ -30,6 +30,22 @@ SELECT wanted.table_name, pg_catalog.pg_total_relation_size(class.oid),
     OR class.oid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass
  ORDER BY wanted.table_name;
 
+-- residue_statistics --
+-- Tables and views that had no rows when they were last counted, and of which the planner knows what it knew.
+SELECT DISTINCT pg_catalog.format('%%I.%%I', namespace.nspname, class.relname)
+  FROM (SELECT pg_catalog.to_regclass(given.name)::oid AS relation
+          FROM pg_catalog.unnest(%(tables)s::text[]) AS given (name)
+         UNION ALL
+        SELECT part.relid::oid
+          FROM pg_catalog.unnest(%(tables)s::text[]) AS given (name)
+         CROSS JOIN pg_catalog.pg_partition_tree(pg_catalog.to_regclass(given.name)) AS part) AS stored
+  JOIN pg_catalog.pg_class AS class ON class.oid = stored.relation AND class.reltuples = 0
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE EXISTS (SELECT FROM pg_catalog.pg_stats AS known
+                WHERE known.schemaname = namespace.nspname AND known.tablename = class.relname)
+    OR ops.has_statistics_v1(class.oid)
+ ORDER BY 1;
+
 -- residue_of_erasure --
 -- The tables of an erasure's steps, and when nothing of them was left to be read.
 SELECT step.table_name, coalesce(erasure.swept_at, erasure.erased_at, erasure.hidden_at)
@@ -157,3 +173,16 @@ UPDATE ops.rewrites AS wanted
 -- Forget tables that are there no longer, and their files with them.
 DELETE FROM ops.rewrites AS wanted
  WHERE pg_catalog.to_regclass(wanted.table_name) IS NULL;
+
+-- rewrite_is_superuser --
+-- Whether the login may take out of a catalog what no function takes out of it.
+SELECT pg_catalog.current_setting('is_superuser') = 'on';
+
+-- rewrite_forget --
+-- Forget what is known of a table without rows: before 18 counting it anew forgets nothing, and there is no function.
+DELETE FROM pg_catalog.pg_statistic AS known
+ USING pg_catalog.pg_class AS class
+ WHERE class.oid = pg_catalog.to_regclass(%(table)s)
+   AND class.reltuples = 0
+   AND (known.starelid = class.oid
+        OR known.starelid IN (SELECT index.indexrelid FROM pg_catalog.pg_index AS index WHERE index.indrelid = class.oid));

@@ -138,6 +138,8 @@ def _rewritten(connection: Connection, table: str, size: int, may: bool, bounds:
     # To whom it is not allowed, the server says so in a warning, and goes on.
     if _file(connection, table)[0] == before:
         return "not_owner"
+    if _rows(connection, "rewrite_is_superuser") == [(True,)]:
+        _run(connection, "rewrite_forget", table=table)
     _run(connection, "rewrite_done", table=table, begun=begun)
     return None
 

@@ -38,7 +38,7 @@ def live_columns(cursor: Cursor) -> dict[str, dict[str, Live]]:
     """Return the columns of every table by its name, in their order."""
     cursor.execute(STATEMENTS["live_columns"])
     found: dict[str, dict[str, Live]] = {}
-    for table, name, type_, base, category, not_null, is_unique, *rest, sources in cursor:
-        shape = Shape(base, category, not_null, is_unique)
-        found.setdefault(table, {})[name] = Live(type_, shape, *rest, tuple(sources))
+    for table, name, type_, *shape, is_filled, length, element, sources in cursor:
+        column = Live(type_, Shape(*shape), is_filled, length, element, tuple(sources))
+        found.setdefault(table, {})[name] = column
     return found

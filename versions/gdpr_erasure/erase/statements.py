@@ -13,11 +13,13 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import Action
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import STATEMENTS, Live
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.treating import Change, own
 from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach
-from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import ROW, Escaped, rows_of, source_of
+from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import ROW, Escaped, joined, rows_of, source_of
 
 _BATCH: Final = "subject_batch"
 _AFTER: Final = Placeholder("after")
 _MOST: Final = Placeholder("most")
+_CHILD: Final = "subject_child"
+_TREE: Final = "subject_tree"
 _TRUE: Final = SQL("true")
 
 
@@ -92,14 +94,42 @@ def located(reach: Reach) -> Composable:
 
     Of conditions that ask other tables, with OR between them, the server reads the whole table.
     """
-    if len(reach.ways) == 1 or reach.loops or not reach.table.key or all(map(_is_direct, reach.ways)):
+    if not reach.table.key:
         return rows_of(reach)
-    key = SQL(", ").join([own(name) for name in reach.table.key])
+    if reach.loops:
+        return _with_those_below(reach)
+    if len(reach.ways) == 1 or all(map(_is_direct, reach.ways)):
+        return rows_of(reach)
+    key = _listed(ROW, reach.table.key)
     parts = [
         SQL("SELECT {} FROM {} WHERE {}").format(key, source_of(reach), rows_of(replace(reach, ways=(way,))))
         for way in reach.ways
     ]
     return SQL("({}) IN ({})").format(key, SQL(" UNION ").join(parts))
+
+
+def _with_those_below(reach: Reach) -> Composable:
+    """Return the condition of the rows of a person, and of those that name them, however far."""
+    key = reach.table.key
+    names = tuple(dict.fromkeys((*key, *(name for loop in reach.loops for name in loop.to_columns))))
+    return SQL(
+        "({key}) IN (WITH RECURSIVE subject_tree AS (SELECT {own} FROM {source} WHERE {rows}"
+        " UNION SELECT {below} FROM {child} JOIN subject_tree ON {joined})"
+        " SELECT {found} FROM subject_tree)"
+    ).format(
+        key=_listed(ROW, key),
+        own=_listed(ROW, names),
+        source=source_of(reach),
+        rows=located(replace(reach, loops=())),
+        below=_listed(_CHILD, names),
+        child=source_of(reach, _CHILD),
+        joined=SQL(" OR ").join([SQL("({})").format(joined(one, _CHILD, _TREE)) for one in reach.loops]),
+        found=_listed(_TREE, key),
+    )
+
+
+def _listed(alias: str, names: Sequence[str]) -> Composable:
+    return SQL(", ").join([Escaped(Identifier(alias, name)) for name in names])
 
 
 def _is_direct(way: Sequence[object]) -> bool:
