@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         bulk_retry,
     )
     from spotify_ai_agent_migrations.versions.core.errors import (
+        ApprovalError,
         DatabaseError,
         DocumentationError,
         FileError,
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
         SubjectError,
         TableError,
     )
+    from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.certificate import ErasureCertificate
+    from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import ErasurePlan
+    from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.planning import plan_erasure
+    from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.run import erase_user
     from spotify_ai_agent_migrations.versions.gdpr_erasure.export import SubjectExport, export_subject
     from spotify_ai_agent_migrations.versions.governance import Finding, Revision, check, discover
     from spotify_ai_agent_migrations.versions.health_check import HealthReport, check_health
@@ -48,8 +53,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ApprovalError",
     "DatabaseError",
     "DocumentationError",
+    "ErasureCertificate",
+    "ErasurePlan",
     "ExportResult",
     "FileError",
     "Finding",
@@ -76,7 +84,9 @@ __all__ = [
     "check",
     "check_health",
     "discover",
+    "erase_user",
     "export_subject",
+    "plan_erasure",
     "plan_rollback",
     "restore",
     "rollback",
@@ -91,7 +101,14 @@ _HOMES = {
         "bulk_import",
         "bulk_retry",
     ),
-    "gdpr_erasure": ("SubjectExport", "export_subject"),
+    "gdpr_erasure": (
+        "ErasureCertificate",
+        "ErasurePlan",
+        "SubjectExport",
+        "erase_user",
+        "export_subject",
+        "plan_erasure",
+    ),
     "governance": ("Finding", "Revision", "check", "discover"),
     "health_check": ("HealthReport", "check_health"),
     "rollback": ("RollbackPlan", "RollbackResult", "plan_rollback", "restore", "rollback"),

@@ -4309,6 +4309,10 @@ CREATE FUNCTION ops.analyze_v1(target regclass, column_names name[]) RETURNS voi
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
+    -- Of a table of somebody else the server would say so, and go on; what is left tells of it.
+    IF NOT EXISTS (SELECT FROM pg_class AS class WHERE class.oid = target AND pg_has_role(class.relowner, 'USAGE')) THEN
+        RETURN;
+    END IF;
     EXECUTE format('ANALYZE %s%s', target,
                    (SELECT ' (' || string_agg(quote_ident(given.name), ', ') || ')' FROM unnest(column_names) AS given (name)));
 END
@@ -4354,10 +4358,14 @@ DECLARE
     is_done boolean;
 BEGIN
     SELECT namespace.nspname::text AS schema_name, class.relname::text AS name
-      INTO STRICT place
+      INTO place
       FROM pg_class AS class
       JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
-     WHERE class.oid = target;
+     WHERE class.oid = target
+       AND pg_has_role(class.relowner, 'USAGE');
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
     -- By way of EXECUTE: servers before 18 do not have these. What is not cleared stays where nothing is given.
     EXECUTE 'SELECT pg_clear_attribute_stats($1, $2, $3::text, $4)'
       USING place.schema_name, place.name, column_name, is_inherited;
@@ -4379,11 +4387,14 @@ COMMENT ON FUNCTION ops.restore_statistics_v1(regclass, name, boolean, real, int
 CREATE FUNCTION ops.has_statistics_v1(target regclass) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
+    -- Names that are known before the view is read are looked up in it; by a join all of it would be read.
     SELECT EXISTS (SELECT
-                     FROM pg_class AS class
-                     JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
-                     JOIN pg_stats AS known ON known.schemaname = namespace.nspname AND known.tablename = class.relname
-                    WHERE class.oid = target)
+                     FROM pg_stats AS known
+                    WHERE known.tablename = (SELECT class.relname FROM pg_class AS class WHERE class.oid = target)
+                      AND known.schemaname = (SELECT namespace.nspname
+                                                FROM pg_class AS class
+                                                JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+                                               WHERE class.oid = target))
 $function$;
 COMMENT ON FUNCTION ops.has_statistics_v1(regclass) IS 'Whether the planner knows values of a table or view of the owner';
 
@@ -4404,6 +4415,7 @@ BEGIN
           JOIN pg_attribute AS attribute ON attribute.attrelid = class.oid AND attribute.attnum > 0 AND NOT attribute.attisdropped
          CROSS JOIN (VALUES (true), (false)) AS flag (is_inherited)
          WHERE EXISTS (SELECT FROM pg_class AS counted WHERE counted.oid = target AND counted.reltuples = 0)
+           AND pg_has_role(class.relowner, 'USAGE')
            AND (class.oid = target
                 OR class.oid IN (SELECT index.indexrelid FROM pg_index AS index
                                   WHERE index.indrelid = target AND index.indexprs IS NOT NULL))

@@ -95,7 +95,8 @@ def test_a_database_that_nobody_named_ends_it_at_once(key: SigningKey) -> None:
 DAEMON = """
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from spotify_ai_agent_migrations.versions.core.signing import SigningKey
-from spotify_ai_agent_migrations.versions.audit_trail.run import seal_every, stopping
+from spotify_ai_agent_migrations.versions.audit_trail.run import seal_every
+from spotify_ai_agent_migrations.versions.core.stopping import stopping
 
 with stopping() as stopped:
     seal_every(

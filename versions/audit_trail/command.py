@@ -32,6 +32,7 @@ from spotify_ai_agent_migrations.versions.audit_trail.written import (
 )
 from spotify_ai_agent_migrations.versions.core.errors import EXIT_FAILED, EXIT_FINDINGS, MigrationError
 from spotify_ai_agent_migrations.versions.core.signing import make_keys
+from spotify_ai_agent_migrations.versions.core.stopping import stopping
 
 _EXIT_CODES = (
     "Exit codes: 0 done or whole, 1 refused or failed, 2 usage or settings, 3 the trail has faults (verify)."
@@ -102,7 +103,7 @@ def seal_command(
         if done.problems:
             raise typer.Exit(EXIT_FAILED)
         return
-    with run.stopping() as stopped:
+    with stopping() as stopped:
         run.seal_every(
             url, key=signer, sinks=sinks, every_s=every, stopped=stopped, told=_said, failed=_failed
         )

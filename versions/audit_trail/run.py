@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
 from typing import Final
 
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
@@ -125,28 +122,6 @@ def redact(entries: Sequence[int], url: str | None = None) -> int:
     """
     with connect(resolve_settings(url), purpose=_PURPOSE, row_security=False) as connection:
         return redact_entries(connection, entries)
-
-
-@contextmanager
-def stopping() -> Iterator[threading.Event]:
-    """Yield an event that SIGTERM or SIGINT sets; the second of them ends the process as ever."""
-    event = threading.Event()
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        event.set()
-        restore()
-
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield event
-    finally:
-        restore()
 
 
 def _rounds(

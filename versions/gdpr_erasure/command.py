@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from spotify_ai_agent_migrations.versions.core.errors import EXIT_FINDINGS
-from spotify_ai_agent_migrations.versions.gdpr_erasure import finding, listing, rights_command
+from spotify_ai_agent_migrations.versions.gdpr_erasure import erase_command, finding, listing, rights_command
 from spotify_ai_agent_migrations.versions.gdpr_erasure.accounting import records
 from spotify_ai_agent_migrations.versions.gdpr_erasure.checking import check_catalogue
 from spotify_ai_agent_migrations.versions.gdpr_erasure.consent import grant, withdraw
@@ -24,19 +24,19 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.scanning import PAGES, RO
 
 _EXIT_CODES = (
     "Exit codes: 0 done, 1 refused or failed, 2 usage or settings, 3 findings (check, scan), something "
-    "missing (records) or overdue (requests)."
+    "missing (records), overdue (requests), refused (plan), not genuine (verify) or closed (gate, replay)."
 )
 
 app = typer.Typer(
     name="gdpr-erasure",
-    help="Personal data: find it, account for it, answer whoever asks for it.",
+    help="Personal data: find it, account for it, answer whoever asks for it, erase it.",
     epilog=_EXIT_CODES,
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 # `python versions/010_gdpr_erasure.py`: the same beside both directions of the revision.
 script = typer.Typer(
-    help="Personal data: find it, account for it, answer whoever asks for it.",
+    help="Personal data: find it, account for it, answer whoever asks for it, erase it.",
     epilog=_EXIT_CODES,
     rich_markup_mode=None,
     add_completion=False,
@@ -266,3 +266,8 @@ def _exported(done: SubjectExport) -> None:
     typer.echo(f"{done.path}: article {done.article}, {_counted(done.rows, 'row')}, sha256 {done.sha256}")
     for table in done.unreached:
         typer.echo(f"not in it: {table}, which nothing leads to from a person", err=True)
+
+
+# Erasure ------------------------------------------------------------------------------------------------
+
+erase_command.add_to(app, script)

@@ -2,6 +2,9 @@
 
     plan_erasure(42)        what, where, how many rows, by which strategy, what is kept and why
     erase_user(42)          hidden, erased, looked at again once every older transaction has ended, certified
+    replay("erasures.ledger")       after a restore: erase again whom it brought back, let the application in
+    residue(), rewrite()            what is physically left, and the files written anew
+    work()                          what is to be done again and again
 
 The order is what makes it true. First a tombstone is committed, and from then on everything that is written
 about the person is refused. Then rows are deleted or changed: in one transaction up to a bound, in batches
