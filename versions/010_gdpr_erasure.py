@@ -3254,7 +3254,7 @@ $function$;
 COMMENT ON FUNCTION ops.entries_naming(bigint) IS
     'What entries of the trail are about that lead to a person: their number, or a row about them that outlives them';
 
-CREATE FUNCTION ops.is_remembered(subject bigint, at timestamptz) RETURNS boolean
+CREATE FUNCTION ops.is_remembered(subject bigint, at timestamptz DEFAULT now()) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $function$
     SELECT NOT ops.is_trail_held(subject, at)
