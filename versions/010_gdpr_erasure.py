@@ -4308,6 +4308,10 @@ CREATE FUNCTION ops.analyze_v1(target regclass, column_names name[]) RETURNS voi
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
+    -- Of a table of somebody else the server would say so, and go on; what is left tells of it.
+    IF NOT EXISTS (SELECT FROM pg_class AS class WHERE class.oid = target AND pg_has_role(class.relowner, 'USAGE')) THEN
+        RETURN;
+    END IF;
     EXECUTE format('ANALYZE %s%s', target,
                    (SELECT ' (' || string_agg(quote_ident(given.name), ', ') || ')' FROM unnest(column_names) AS given (name)));
 END
@@ -4353,10 +4357,14 @@ DECLARE
     is_done boolean;
 BEGIN
     SELECT namespace.nspname::text AS schema_name, class.relname::text AS name
-      INTO STRICT place
+      INTO place
       FROM pg_class AS class
       JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
-     WHERE class.oid = target;
+     WHERE class.oid = target
+       AND pg_has_role(class.relowner, 'USAGE');
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
     -- By way of EXECUTE: servers before 18 do not have these. What is not cleared stays where nothing is given.
     EXECUTE 'SELECT pg_clear_attribute_stats($1, $2, $3::text, $4)'
       USING place.schema_name, place.name, column_name, is_inherited;
@@ -4406,6 +4414,7 @@ BEGIN
           JOIN pg_attribute AS attribute ON attribute.attrelid = class.oid AND attribute.attnum > 0 AND NOT attribute.attisdropped
          CROSS JOIN (VALUES (true), (false)) AS flag (is_inherited)
          WHERE EXISTS (SELECT FROM pg_class AS counted WHERE counted.oid = target AND counted.reltuples = 0)
+           AND pg_has_role(class.relowner, 'USAGE')
            AND (class.oid = target
                 OR class.oid IN (SELECT index.indexrelid FROM pg_index AS index
                                   WHERE index.indrelid = target AND index.indexprs IS NOT NULL))
@@ -4530,6 +4539,21 @@ def _create_completion() -> None:
         schema="ops",
     )
     op.create_index("erasure_approvals_subject_id_idx", "erasure_approvals", ["subject_id"], schema="ops")
+    op.create_table(
+        "erasure_kept",
+        sa.Column("erasure_id", UUID(as_uuid=True), nullable=False, comment="none: the last erasure of its person"),
+        sa.Column("position", sa.Integer, nullable=False, comment="none: place in its certificate"),
+        sa.Column("table_name", sa.Text, nullable=False, comment="none: table of which it keeps rows, with its schema"),
+        sa.Column("hold_id", sa.BigInteger, comment="none: the hold that keeps them; NULL where a rule does"),
+        sa.Column("rule", sa.Text, comment="none: the rule of retention_policies that keeps them"),
+        sa.Column("due_at", sa.DateTime(timezone=True), comment="none: when the rule keeps none of them any more, as far as was known"),
+        sa.PrimaryKeyConstraint("erasure_id", "position", name="erasure_kept_pkey"),
+        sa.ForeignKeyConstraint(["erasure_id"], ["ops.erasures.id"], name="erasure_kept_erasure_id_fkey"),
+        comment="What certificates of erasures say is kept and that ends by itself, for whoever completes them",
+        schema="ops",
+    )
+    op.create_index("erasure_kept_hold_id_idx", "erasure_kept", ["hold_id"], schema="ops", postgresql_where=sa.text("hold_id IS NOT NULL"))
+    op.create_index("erasure_kept_due_at_idx", "erasure_kept", ["due_at"], schema="ops", postgresql_where=sa.text("hold_id IS NULL"))
     execute(_APPROVALS)
     execute(_RETAINING)
     execute(_ANSWERING)
@@ -4539,6 +4563,7 @@ def _drop_completion() -> None:
     execute(_DROP_ANSWERING)
     execute(_DROP_RETAINING)
     execute(_DROP_APPROVALS)
+    op.drop_table("erasure_kept", schema="ops")
     op.drop_table("erasure_approvals", schema="ops")
     op.drop_table("erasure_limits", schema="ops")
 
@@ -4930,10 +4955,26 @@ BEGIN
       WHERE asked.user_id = NEW.subject_id
         AND asked.kind = 'erasure'
         AND asked.closed_at IS NULL;
+    -- What the last certificate says holds, and nothing of those before.
+    DELETE FROM ops.erasure_kept AS kept
+     USING ops.erasures AS earlier
+     WHERE kept.erasure_id = earlier.id
+       AND earlier.subject_id = NEW.subject_id;
+    INSERT INTO ops.erasure_kept (erasure_id, position, table_name, hold_id, rule, due_at)
+    SELECT NEW.id, one.position, said."table", said.hold, said.rule,
+           coalesce(said.until, NEW.certified_at + (SELECT min(policy.keep_for)
+                                                      FROM public.retention_policies AS policy
+                                                     WHERE policy.rule = said.rule
+                                                       AND said."table" IN (policy.table_name, 'public.' || policy.table_name)))
+      FROM jsonb_array_elements(NEW.certificate::jsonb #> '{certificate,kept}') WITH ORDINALITY AS one (told, position)
+     CROSS JOIN jsonb_to_record(one.told) AS said ("table" text, rows bigint, hold bigint, rule text, until timestamptz)
+     WHERE said.rows > 0
+       AND num_nonnulls(said.hold, said.rule) > 0;
     RETURN NULL;
 END
 $function$;
-COMMENT ON FUNCTION ops.erasures_answer() IS 'Complete what a person asked to be erased for, now that there is a certificate';
+COMMENT ON FUNCTION ops.erasures_answer() IS
+    'Complete what a person asked to be erased for, now that there is a certificate, and remember what it says is kept for a while';
 
 CREATE TRIGGER erasures_answer AFTER UPDATE OF state ON ops.erasures
     FOR EACH ROW WHEN (NEW.state = 'certified' AND OLD.state <> 'certified') EXECUTE FUNCTION ops.erasures_answer();
@@ -4963,6 +5004,14 @@ REVOKE EXECUTE ON FUNCTION ops.suppress_objections_v1(uuid, bytea[], text) FROM 
 COMMENT ON FUNCTION ops.suppress_objections_v1(uuid, bytea[], text) IS
     'Keep hashed addresses of a person whom this transaction erases from what they object to; returns how many were not before';
 GRANT EXECUTE ON FUNCTION ops.suppress_objections_v1(uuid, bytea[], text) TO agent_eraser;
+GRANT SELECT ON ops.erasure_kept TO agent_eraser, agent_privacy, agent_auditor;
+COMMENT ON INDEX ops.erasure_kept_hold_id_idx IS 'what ends with a hold';
+COMMENT ON INDEX ops.erasure_kept_due_at_idx IS 'what ends by a rule';
+DO $revision$
+BEGIN
+    PERFORM ops.classify_table_v1('ops.erasure_kept');
+END
+$revision$;
 """
 
 _DROP_ANSWERING = """

@@ -20,7 +20,9 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.derived import (
     renew_statistics,
     unlink_large_objects,
 )
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.planning import planned
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.residue import residue_of, rewrite
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import eraser
 from support import connected, rows, until
 
 DIARY = """
@@ -238,3 +240,36 @@ def test_large_objects_are_unlinked_and_of_a_stranger_only_if_that_is_granted(en
     assert rows(
         entangled, "SELECT count(*) FROM ops.rewrites WHERE table_name = 'pg_catalog.pg_largeobject'"
     ) == [(1,)]
+
+
+def test_a_table_of_somebody_else_is_not_counted_and_what_is_left_says_so(diaries: str) -> None:
+    rows(diaries, "ALTER TABLE diaries OWNER TO CURRENT_USER")
+    with as_eraser(diaries) as cursor:
+        remember(cursor, ADA.id)
+        _delete(cursor)
+        renew_statistics(cursor, ADA.id, TABLES)
+        assert residue_of(cursor, TABLES, datetime.now(timezone.utc)).statistics == ("public.diaries",)
+    assert "of engines" in _known(diaries)
+
+
+def test_a_view_that_its_owner_alone_may_fill_is_refused_before_anything_is_touched(entangled: str) -> None:
+    rows(
+        entangled,
+        "CREATE MATERIALIZED VIEW tallied AS SELECT count(*) FROM users;"
+        "COMMENT ON COLUMN tallied.count IS 'none: how many'; SELECT ops.classify_table_v1('public.tallied')",
+    )
+    with eraser(entangled) as connection, connection.cursor() as cursor:
+        refused = planned(cursor, ADA.id).refusals
+        connection.rollback()
+    ((owner,),) = rows(entangled, "SELECT current_user")
+    assert [(one.place, one.problem, one.hint) for one in refused] == [
+        (
+            "public.tallied", f'is filled by its owner "{owner}" alone',
+            "ALTER MATERIALIZED VIEW public.tallied OWNER TO agent_owner;",
+        ),
+    ]  # fmt: skip
+    rows(entangled, refused[0].hint)
+    with eraser(entangled) as connection, connection.cursor() as cursor:
+        plan = planned(cursor, ADA.id)
+        connection.rollback()
+    assert (plan.refusals, plan.derived) == ((), ("public.tallied",))

@@ -393,6 +393,29 @@ def restart(url: str) -> None:
     rows(url, "UPDATE ops.erasure_gate SET server_started_at = '2020-01-01'")
 
 
+def test_whose_row_alone_was_restored_is_erased_again_by_what_completes_their_erasure(
+    entangled: str, ledger: Path
+) -> None:
+    first = erase_user(ADA.id, url=entangled)
+    rows(entangled, "SELECT ops.close_gate_v1()")
+    with connected(entangled) as connection, connection.cursor() as cursor:
+        # As pg_restore --disable-triggers does.
+        cursor.execute(
+            "SET session_replication_role = replica;"
+            "UPDATE users SET status = 'active', erased_at = NULL, email = 'ada.lovelace@example.org', display_name = 'Ada Lovelace' WHERE id = %s;"
+            "INSERT INTO listens (user_id, id, track_id, listened_at, ms_played) VALUES (%s, 9, 10001, '2026-01-31 12:00+00', 1)",
+            (ADA.id, ADA.id),
+        )
+    assert rows(entangled, THERE, (ADA.id,)) == ADA_THERE
+    assert replay(ledger, entangled) == replace(NOTHING, lines=3, known=1, erased=1)
+    assert rows(entangled, THERE, (ADA.id,)) == GONE
+    assert rows(entangled, "SELECT count(*)::int FROM listens WHERE user_id = %s", (ADA.id,)) == [(0,)]
+    assert rows(entangled, "SELECT completes::text FROM ops.erasures WHERE completes IS NOT NULL") == [
+        (str(first.id),)
+    ]
+    assert replay(ledger, entangled) == replace(NOTHING, lines=6, known=2)
+
+
 def test_after_a_restart_the_ledger_is_looked_at_and_the_server_remembered(
     entangled: str, ledger: Path
 ) -> None:

@@ -113,8 +113,12 @@ def test_the_monitoring_role_reads_no_table_of_the_domain(url: str, monitor: str
         "alembic_version", "retention_policies", "ops.health_checks", "ops.health_findings", "ops.health_history",
         "ops.health_status", "ops.import_job", "ops.import_reject", "ops.migration_journal", "ops.migration_state",
         "ops.partition_archives", "ops.partition_policy", "ops.job_heartbeat", "ops.audit_seal", "ops.audit_anchor",
-        "audit_log", "data_subject_requests",
+        "audit_log", "data_subject_requests", "ops.erasures", "ops.erasure_notices", "ops.erasure_gate",
+        "ops.backup_policies", "ops.rewrites",
     }  # fmt: skip
+    for whose in ("SELECT subject_id FROM ops.erasures", "SELECT payload FROM ops.erasure_notices"):
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            rows(monitor, whose)
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         rows(monitor, "SELECT user_id FROM data_subject_requests")
     assert rows(monitor, "SELECT kind, status, due_at FROM data_subject_requests") == []

@@ -2,31 +2,24 @@
 
 -- due_completions --
 -- People of whom, by their last certificate, something was kept that may be kept no longer: tables, holds and rules.
--- Where nobody could say how long a rule would keep it, it is asked once its time has passed since.
-WITH latest AS (
-    SELECT DISTINCT ON (erasure.subject_id)
-           coalesce(erasure.completes, erasure.id) AS first, erasure.subject_id, erasure.state, erasure.certificate,
-           erasure.certified_at
-      FROM ops.erasures AS erasure
-     ORDER BY erasure.subject_id, erasure.hidden_at DESC
-)
-SELECT latest.first::text, latest.subject_id, ended.tables, ended.holds, ended.rules
-  FROM latest
- CROSS JOIN LATERAL (
-       SELECT pg_catalog.array_agg(kept."table"), pg_catalog.array_agg(kept.hold), pg_catalog.array_agg(kept.rule)
-         FROM pg_catalog.jsonb_to_recordset(latest.certificate::jsonb #> '{certificate,kept}')
-              AS kept ("table" text, rows bigint, hold bigint, rule text, until timestamptz)
-        WHERE kept.rows > 0
-          AND CASE WHEN kept.hold IS NOT NULL THEN NOT EXISTS (SELECT FROM ops.held_now AS hold WHERE hold.id = kept.hold)
-                   ELSE coalesce(kept.until, latest.certified_at + (
-                                     SELECT pg_catalog.min(policy.keep_for)
-                                       FROM public.retention_policies AS policy
-                                      WHERE policy.rule = kept.rule
-                                        AND kept."table" IN (policy.table_name, 'public.' || policy.table_name)))
-                        <= pg_catalog.now() END) AS ended (tables, holds, rules)
- WHERE latest.state = 'certified'
-   AND ended.tables IS NOT NULL
- ORDER BY latest.certified_at;
+SELECT coalesce(erasure.completes, erasure.id)::text, erasure.subject_id,
+       pg_catalog.array_agg(ended.table_name), pg_catalog.array_agg(ended.hold_id), pg_catalog.array_agg(ended.rule)
+  FROM (SELECT kept.erasure_id, kept.table_name, kept.hold_id, kept.rule
+          FROM ops.erasure_kept AS kept
+         WHERE kept.hold_id IS NOT NULL
+           AND NOT EXISTS (SELECT FROM ops.held_now AS hold WHERE hold.id = kept.hold_id)
+         UNION ALL
+        SELECT kept.erasure_id, kept.table_name, NULL, kept.rule
+          FROM ops.erasure_kept AS kept
+         WHERE kept.hold_id IS NULL
+           AND kept.due_at <= pg_catalog.now()) AS ended
+  JOIN ops.erasures AS erasure ON erasure.id = ended.erasure_id
+ WHERE NOT EXISTS (SELECT
+                     FROM ops.erasures AS begun
+                    WHERE begun.completes = coalesce(erasure.completes, erasure.id)
+                      AND begun.state <> 'certified')
+ GROUP BY erasure.id
+ ORDER BY erasure.certified_at;
 
 -- beat --
 -- Say that the job has ended well, and how often it should.

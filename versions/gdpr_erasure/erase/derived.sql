@@ -309,3 +309,10 @@ SELECT ops.clear_statistics_v1(stored.relation::pg_catalog.regclass)
           FROM pg_catalog.unnest(%(tables)s::text[]) AS given (name)
          CROSS JOIN pg_catalog.pg_partition_tree(pg_catalog.to_regclass(given.name)) AS part) AS stored
   JOIN pg_catalog.pg_class AS class ON class.oid = stored.relation AND class.reltuples = 0;
+
+-- derived_strange --
+-- Views that the owner of the tables may not fill, and whose they are.
+SELECT given.name, pg_catalog.pg_get_userbyid(class.relowner)
+  FROM pg_catalog.unnest(%(views)s::text[]) AS given (name)
+  JOIN pg_catalog.pg_class AS class ON class.oid = pg_catalog.to_regclass(given.name) AND class.relispopulated
+ WHERE NOT pg_catalog.pg_has_role('agent_owner', class.relowner, 'USAGE');

@@ -45,6 +45,20 @@ SELECT erasure.subject_id,
  WHERE erasure.completes IS NULL
    AND isfinite(erasure.subject_created_at);
 
+-- revived --
+-- People whose erasure has ended here, and whose row says otherwise: as where one table was restored.
+SELECT erasure.id::text,
+       erasure.subject_id,
+       erasure.requested_at
+  FROM ops.erasures AS erasure
+  JOIN public.users AS person
+    ON person.id = erasure.subject_id
+   AND person.created_at = erasure.subject_created_at
+   AND person.status <> 'erased'
+ WHERE erasure.completes IS NULL
+   AND erasure.state = 'certified'
+ ORDER BY erasure.hidden_at;
+
 -- begin_again --
 -- Numbers of transactions from before a restore mean nothing here.
 SELECT ops.begin_again_v1();

@@ -111,13 +111,16 @@ def planned(
         remember(cursor, subject)
     counter = _Counter(cursor, refused, counts=not barred)
     countable = [part for part in done if counter.may_count(part.work.reach.name)]
-    refused = tuple(dict.fromkeys((*refused, *of_checks(cursor, countable))))
+    views = _derived(cursor, [part.work for part in done])
+    refused = tuple(
+        dict.fromkeys((*refused, *of_checks(cursor, countable), *refusals.of_views(cursor, views)))
+    )
     steps = _steps(counter, done)
     return ErasurePlan(
         subject,
         steps,
         tuple(_kept(counter, known, done)),
-        _derived(cursor, [part.work for part in done]),
+        views,
         refused,
         tuple(dict.fromkeys(_warnings(steps, done))),
         is_deferred=found.is_deferred,

@@ -173,6 +173,17 @@ def _asked(work: Work) -> set[str]:
     return {*work.key, *work.objects, *naming, *own, *(one.column for one in work.changes)}
 
 
+def of_views(cursor: Cursor, views: Sequence[str]) -> Iterator[Refusal]:
+    """Yield the materialised views that nobody who erases may fill anew."""
+    cursor.execute(STATEMENTS["derived_strange"], {"views": list(views)})
+    for name, owner in cursor.fetchall():
+        yield Refusal(
+            name,
+            f'is filled by its owner "{owner}" alone',
+            f"ALTER MATERIALIZED VIEW {name} OWNER TO agent_owner;",
+        )
+
+
 def of_objects(cursor: Cursor, parts: Sequence[Part]) -> Iterator[Refusal]:
     """Yield the columns of large objects that nobody who erases may delete."""
     for part in parts:

@@ -81,8 +81,9 @@ class Residue:
 
     last_copy_ends_at: when the last copy ends, if what is due is done by then; None where that cannot be
     told, of which `unknown` says why: backups_not_declared, archive_not_declared, slot_without_reader,
-    rewrite_overdue. statistics: tables without a row of which the planner may still know values, in servers
-    before 18: they forget them when rows are there again and counted, or when a superuser rewrites the table.
+    rewrite_overdue. statistics: tables of which the planner may still know values: those without a row, in
+    servers before 18, which forget them when rows are there again and counted, or when a superuser rewrites
+    the table; and those that are not agent_owner's.
     snapshots: sessions and prepared transactions that may still see what was deleted; None where the login
     may not know. logged: settings by which values of statements reach the server's log.
     """

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -157,7 +159,7 @@ class _Replay:
         resumed = sum(self._gone_on(number) for number in patiently(self._connection, unfinished))
         found = self.found(unknown)
         wanted = [*found.again, *(found.doubtful if with_doubtful else ())]
-        erased = sum(self._erased_again(case, subject) for case, subject in wanted)
+        erased = sum(self._erased_again(case, subject) for case, subject in wanted) + self._revived()
         doubts = () if with_doubtful is not None else tuple(case.erasure for case, _ in found.doubtful)
         return Replayed(
             lines=len(lines),
@@ -212,12 +214,20 @@ class _Replay:
         )
 
     def _erased_again(self, case: Case, subject: int) -> bool:
-        return self._tried(
-            case.erasure,
-            lambda: erase_again(
-                self._connection, subject, case.requested_at, keys=self._keys, wait_s=self._wait_s
-            ),
+        return self._tried(case.erasure, partial(self._erase, subject, case.requested_at))
+
+    def _revived(self) -> int:
+        """Erase whoever is erased here already but for their row; return how many."""
+        found = [(UUID(number), subject, at) for number, subject, at in self._rows("revived")]
+        return sum(
+            self._tried(number, partial(self._erase, subject, at, number)) for number, subject, at in found
         )
+
+    def _erase(self, subject: int, requested_at: datetime, completes: UUID | None = None) -> None:
+        erase_again(
+            self._connection, subject, requested_at,
+            keys=self._keys, wait_s=self._wait_s, completes=completes,
+        )  # fmt: skip
 
     def _tried(self, erasure: UUID, work: Callable[[], object]) -> bool:
         """Tell whether *work* was done; one person's failure keeps nobody else from being erased."""

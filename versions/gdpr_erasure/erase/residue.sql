@@ -31,7 +31,8 @@ SELECT wanted.table_name, pg_catalog.pg_total_relation_size(class.oid),
  ORDER BY wanted.table_name;
 
 -- residue_statistics --
--- Tables and views that had no rows when they were last counted, and of which the planner knows what it knew.
+-- Tables and views of which the planner knows what it knew: they had no rows when they were last counted, or are of
+-- somebody for whom nobody who erases may count them.
 SELECT DISTINCT pg_catalog.format('%%I.%%I', namespace.nspname, class.relname)
   FROM (SELECT pg_catalog.to_regclass(given.name)::oid AS relation
           FROM pg_catalog.unnest(%(tables)s::text[]) AS given (name)
@@ -39,7 +40,11 @@ SELECT DISTINCT pg_catalog.format('%%I.%%I', namespace.nspname, class.relname)
         SELECT part.relid::oid
           FROM pg_catalog.unnest(%(tables)s::text[]) AS given (name)
          CROSS JOIN pg_catalog.pg_partition_tree(pg_catalog.to_regclass(given.name)) AS part) AS stored
-  JOIN pg_catalog.pg_class AS class ON class.oid = stored.relation AND class.reltuples = 0
+  JOIN pg_catalog.pg_class AS class
+    ON class.oid = stored.relation
+   AND (class.reltuples = 0
+        OR NOT pg_catalog.pg_has_role('agent_owner', class.relowner, 'USAGE')
+           AND class.relnamespace <> 'pg_catalog'::pg_catalog.regnamespace)
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
  WHERE EXISTS (SELECT FROM pg_catalog.pg_stats AS known
                 WHERE known.schemaname = namespace.nspname AND known.tablename = class.relname)

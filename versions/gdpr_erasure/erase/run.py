@@ -28,6 +28,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.lines import Kind
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import State
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.order import (
     BATCH_ROWS,
+    COMPLETION,
     REPLAY,
     WAIT_S,
     WHOLE_ROWS,
@@ -133,14 +134,17 @@ def resume(
 
 
 def erase_again(
-    connection: Connection, subject: int, requested_at: datetime, *, keys: Keys, wait_s: float = WAIT_S
-) -> ErasureCertificate:
+    connection: Connection, subject: int, requested_at: datetime, *, keys: Keys, wait_s: float = WAIT_S,
+    completes: UUID | None = None,
+) -> ErasureCertificate:  # fmt: skip
     """Erase a person who was erased before a restore brought them back; nothing that holds back is asked.
+
+    completes: the erasure of which the database knows, where only the person has come back.
 
     Raises:
         MigrationError: as `erase_user`.
     """
-    order = Order(REPLAY, requested_at)
+    order = Order(COMPLETION if completes else REPLAY, requested_at, completes=completes)
     return _alone(_Run(connection, subject, order, Brake(is_off=True), Portions(wait_s), keys))
 
 
