@@ -1,7 +1,7 @@
 """Personal data: the catalogue of it, consent and requests of people, and the seals of the audit trail.
 
 Locks: SHARE ROW EXCLUSIVE on public.audit_log, users, consent_purposes, locales and countries, and ACCESS EXCLUSIVE on the tables that get a policy and the analyst views; each from then to the end, under a second unless a later one has to be waited for.
-Reverse: lossy; forgets the seals of the trail, the catalogue, holds, requests, restrictions and objections.
+Reverse: lossy; forgets the seals of the trail, the catalogue, holds, requests, restrictions, objections, erasures with their certificates, and the keys of people, without which what those encrypt is unreadable.
 Data: seed; the catalogue of all columns so far.
 Needs: membership of agent_owner; CREATEROLE, or that roles agent_sealer and agent_eraser exist.
 

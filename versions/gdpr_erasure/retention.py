@@ -120,10 +120,10 @@ def _batches(
             "table": rule.table,
             "rule": rule.rule,
             "most": batch_rows,
-            "after": after,
             "only_count": dry_run,
         }
         with translated(), connection, connection.cursor() as cursor:
+            cursor.execute(_SQL["retain_after"], {"after": after or ""})
             cursor.execute(_SQL["retain"], values)
             ((gone, held, needed, after),) = cursor.fetchall()
         yield gone, held, needed
