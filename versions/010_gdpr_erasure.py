@@ -3133,6 +3133,8 @@ BEGIN
             WHEN known.state = 'hidden' THEN 'it has not been erased'
             WHEN known.horizon IS NULL THEN 'it has no horizon'
             WHEN known.horizon > pg_current_xact_id() THEN 'its horizon is still to come'
+            -- But for a dump that was restored, where the number of what hid them is still to come.
+            WHEN known.horizon <= known.hidden_xid AND known.hidden_xid < pg_current_xact_id() THEN 'its horizon is older than what hid the person'
             WHEN ops.is_remembered(worked_on, known.hidden_at) THEN 'the person is not forgotten'
             -- Who only reads may seem to be older than they are, for what is at work in another database.
             WHEN EXISTS (SELECT

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import psycopg2
 import pytest
-from gdpr_erasure.hidden import as_eraser, hide, working
+from gdpr_erasure.hidden import as_eraser, certify, forget, hide, working
 from gdpr_erasure.people import ADA, BOB
 from psycopg2.extensions import parse_dsn
 
@@ -148,3 +148,19 @@ def test_no_key_of_a_row_is_in_a_statement_of_retention(url: str) -> None:
     told = rows(url, "SELECT query FROM told")
     assert len(told) == 5
     assert [query for (query,) in told if "8800000" in str(query)] == []
+
+
+@pytest.mark.parametrize("horizon", ["'1'", "hidden_xid"])
+def test_a_horizon_lies_behind_what_hid_the_person(entangled: str, horizon: str) -> None:
+    erasure = hide(entangled, ADA.id)
+    forget(entangled, erasure)
+    given = f"(SELECT ({horizon})::text::xid8 FROM ops.erasures)"
+    with as_eraser(entangled, autocommit=False) as cursor:
+        cursor.execute("SELECT ops.work_on_v1(%s)", (erasure,))
+        with pytest.raises(psycopg2.errors.ObjectNotInPrerequisiteState) as caught:
+            cursor.execute(f"SELECT ops.erasure_reached_v1(%s, 'swept', {given})", (erasure,))
+    assert caught.value.diag.message_primary == (
+        f'erasure "{erasure}" is not swept: its horizon is older than what hid the person'
+    )
+    certify(entangled, erasure)
+    assert rows(entangled, "SELECT state FROM ops.erasures") == [("certified",)]
