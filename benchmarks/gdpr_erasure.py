@@ -26,7 +26,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg2
-from gdpr_export import FILL
 from psycopg2.extensions import connection as Connection
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -51,6 +50,23 @@ USERS = """
 UPDATE users SET email = NULL, email_hmac = NULL, display_name = NULL, country_code = NULL, birth_year = NULL WHERE id = %s
 """
 WRITE = "INSERT INTO listens (user_id, track_id, listened_at, ms_played) VALUES (%s, 1, clock_timestamp(), 1)"
+
+FILL = """
+SET session_replication_role = replica;
+INSERT INTO tracks (title, source) SELECT 'track ' || n, 'internal' FROM generate_series(1, 5000) AS n WHERE NOT EXISTS (SELECT FROM tracks);
+INSERT INTO users (id) SELECT n FROM generate_series(%(first)s, %(last)s) AS n ON CONFLICT DO NOTHING;
+INSERT INTO playlists (user_id, id, name) SELECT n, n, 'list' FROM generate_series(%(first)s, %(last)s) AS n;
+INSERT INTO listens (user_id, track_id, listened_at, ms_played)
+    SELECT %(first)s + n %% (%(last)s - %(first)s + 1), 1 + n %% 5000, '2026-01-01'::timestamptz + n * interval '1 s', n FROM generate_series(1, %(rows)s / 2) AS n;
+INSERT INTO analytics (user_id, event_name, properties, created_at)
+    SELECT %(first)s + n %% (%(last)s - %(first)s + 1), 'track.played', '{"from": "home"}', '2026-01-01'::timestamptz + n * interval '1 s' FROM generate_series(1, %(rows)s * 3 / 10) AS n;
+INSERT INTO playlist_items (user_id, playlist_id, rank, track_id, added_by)
+    SELECT %(first)s + n %% (%(last)s - %(first)s + 1), %(first)s + n %% (%(last)s - %(first)s + 1), n, 1 + n %% 5000, %(first)s + n %% (%(last)s - %(first)s + 1) FROM generate_series(1, %(rows)s / 10) AS n;
+INSERT INTO user_features (user_id, feature, event_at, value)
+    SELECT %(first)s + n %% (%(last)s - %(first)s + 1), 'taste@1', '2026-01-01'::timestamptz + n * interval '1 s', '0.5' FROM generate_series(1, %(rows)s / 10) AS n;
+INSERT INTO audit_log (entity_id, action, actor_type, entity_type, subject_ref)
+    SELECT n, 'update', 'service', 'listen', n FROM generate_series(1, %(rows)s / 10) AS n;
+"""
 
 
 def filled(connection: Connection, first: int, last: int, rows: int) -> None:

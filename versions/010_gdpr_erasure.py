@@ -3279,7 +3279,7 @@ $function$;
 COMMENT ON FUNCTION ops.entries_naming(bigint) IS
     'What entries of the trail are about that lead to a person: their number, or a row about them that outlives them';
 
-CREATE FUNCTION ops.is_remembered(subject bigint, at timestamptz) RETURNS boolean
+CREATE FUNCTION ops.is_remembered(subject bigint, at timestamptz DEFAULT now()) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $function$
     SELECT NOT ops.is_trail_held(subject, at)
@@ -3390,6 +3390,7 @@ GRANT EXECUTE ON FUNCTION ops.begin_erasure_v1(bigint, text, timestamptz, jsonb,
                           ops.row_key_v1(text, jsonb), ops.holds_v1(bigint, timestamptz),
                           ops.holds_of_row_v1(bigint, text, jsonb, text, timestamptz), ops.acting_ref()
     TO agent_eraser;
+GRANT SELECT ON ops.held_now TO agent_eraser;
 GRANT SELECT ON ops.erasures, ops.erasure_steps, ops.tombstones TO agent_privacy, agent_auditor;
 """
 
@@ -3405,7 +3406,7 @@ BEGIN
           FROM pg_catalog.pg_class AS class
           JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
          WHERE namespace.nspname IN ('public', 'ops')
-           AND class.relkind IN ('r', 'p', 'v', 'm')
+           AND class.relkind IN ('r', 'p', 'm')
            AND NOT class.relispartition
            AND class.relowner = 'agent_owner'::regrole
            AND class.relname NOT IN ('alembic_version', 'erasure_secrets', 'subject_keys')
@@ -4502,6 +4503,7 @@ GRANT EXECUTE ON FUNCTION ops.want_rewrite_v1(text[], interval), ops.refresh_vie
       ops.analyze_v1(regclass, name[]), ops.clear_statistics_v1(regclass), ops.has_statistics_v1(regclass), ops.index_statistics_v1(regclass), ops.unlink_large_objects_v1(oid[]),
       ops.restore_statistics_v1(regclass, name, boolean, real, integer, real, text, real[], text, real, text, real[], real[])
    TO agent_eraser;
+COMMENT ON INDEX ops.rewrites_due_at_idx IS 'what is due first';
 GRANT EXECUTE ON FUNCTION ops.has_statistics_v1(regclass) TO agent_privacy, agent_auditor;
 GRANT SELECT ON ops.backup_policies, ops.rewrites TO agent_eraser, agent_auditor, agent_monitor;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ops.backup_policies TO agent_privacy;

@@ -26,16 +26,8 @@ class Scene:
     url: str
     folder: pathlib.Path
 
-    @property
-    def settings(self) -> dict[str, str]:
-        return {
-            "ERASURE_SIGNING_KEY_FILE": str(self.folder / "erasure.key"),
-            "ERASURE_LEDGER_KEY_FILE": str(self.folder / "ledger.key"),
-            "ERASURE_LEDGER_FILE": str(self.folder / "erasures.ledger"),
-        }
-
     def ran(self, *words: str | pathlib.Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-        done = run(sys.executable, *COMMAND, *words, url=self.url, **self.settings)
+        done = run(sys.executable, *COMMAND, *words, url=self.url)
         assert done.returncode == code, done.stdout + done.stderr
         return done
 
@@ -44,7 +36,10 @@ class Scene:
 
 
 @pytest.fixture
-def scene(url: str, tmp_path: pathlib.Path) -> Scene:
+def scene(url: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    monkeypatch.setenv("ERASURE_SIGNING_KEY_FILE", str(tmp_path / "erasure.key"))
+    monkeypatch.setenv("ERASURE_LEDGER_KEY_FILE", str(tmp_path / "ledger.key"))
+    monkeypatch.setenv("ERASURE_LEDGER_FILE", str(tmp_path / "erasures.ledger"))
     made = Scene(url, tmp_path)
     assert re.fullmatch(
         rf"key [0-9a-f]{{16}}: {tmp_path}/erasure.key, {tmp_path}/erasure.key.pub",
@@ -178,9 +173,7 @@ def test_retention_is_done_and_counted(scene: Scene) -> None:
 
 def test_the_job_does_what_was_left_and_ends_when_it_is_told(scene: Scene, processes: Processes) -> None:
     assert scene.said("work") == ["told 0, pending 0"]
-    job = processes.start(
-        sys.executable, *COMMAND, "work", "--every", "3600", url=scene.url, **scene.settings
-    )
+    job = processes.start(sys.executable, *COMMAND, "work", "--every", "3600", url=scene.url)
     heard(job.stdout, "told 0, pending 0")
     job.send_signal(signal.SIGTERM)
     out, err = job.communicate(timeout=60)
@@ -188,13 +181,16 @@ def test_the_job_does_what_was_left_and_ends_when_it_is_told(scene: Scene, proce
 
 
 def test_the_script_of_the_revision_erases_too(scene: Scene) -> None:
-    done = run(sys.executable, REVISION, "erase", str(BOB), url=scene.url, **scene.settings)
+    done = run(sys.executable, REVISION, "erase", str(BOB), url=scene.url)
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"erasure [0-9a-f-]{36}: \w+, 2 rows", done.stdout.splitlines()[-1])
     assert rows(scene.url, "SELECT id, status FROM users ORDER BY id") == [(ADA, "active"), (BOB, "erased")]
 
 
-def test_without_a_key_nothing_is_done_and_the_way_is_shown(scene: Scene) -> None:
+def test_without_a_key_nothing_is_done_and_the_way_is_shown(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ERASURE_SIGNING_KEY_FILE")
     done = run(sys.executable, *COMMAND, "erase", str(ADA), url=scene.url)
     assert (done.returncode, done.stderr.splitlines()[0]) == (
         2,

@@ -73,10 +73,10 @@ class Writers:
             cursor.execute(f"SET TRANSACTION ISOLATION LEVEL {level}")
             cursor.execute("SELECT 1 FROM users LIMIT 1")
             # A snapshot that is older than what it does not see.
-            time.sleep(chance.random() * 0.02)
+            time.sleep(chance.random() * 0.06)
             for write in chance.sample(WRITES, 2):
                 cursor.execute(write, {"who": chance.choice(self.people)})
-            time.sleep(chance.random() * 0.02)
+            time.sleep(chance.random() * 0.06)
             if kind == "prepared":
                 self._prepared(connection, chance)
             else:
@@ -88,7 +88,7 @@ class Writers:
         with connection.cursor() as cursor:
             cursor.execute("PREPARE TRANSACTION %s", (name,))
         connection.rollback()
-        time.sleep(chance.random() * 0.02)
+        time.sleep(chance.random() * 0.06)
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute("COMMIT PREPARED %s", (name,))

@@ -22,7 +22,7 @@ CALLS = (
 # And what no role but the owner may call at all.
 INNER = (
     "ops.redact_subject(880000222)", "ops.worked_on(gen_random_uuid())", "ops.is_remembered(1, now())",
-    "ops.entries_naming(1)", "ops.is_trail_held(1)", "ops.guard_table_v1('public.listens', 'user_id')",
+    "ops.entries_naming(1)", "ops.is_trail_held(1, now())", "ops.guard_table_v1('public.listens', 'user_id')",
     "ops.unguard_table_v1('public.listens')",
 )  # fmt: skip
 
