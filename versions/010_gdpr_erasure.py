@@ -1,7 +1,7 @@
 """Personal data: the catalogue of it, consent and requests of people, and the seals of the audit trail.
 
 Locks: SHARE ROW EXCLUSIVE on public.audit_log, users, consent_purposes, locales and countries, and ACCESS EXCLUSIVE on the tables that get a policy and the analyst views; each from then to the end, under a second unless a later one has to be waited for.
-Reverse: lossy; forgets the seals of the trail, the catalogue, holds, requests, restrictions and objections.
+Reverse: lossy; forgets the seals of the trail, the catalogue, holds, requests, restrictions, objections, erasures with their certificates, and the keys of people, without which what those encrypt is unreadable.
 Data: seed; the catalogue of all columns so far.
 Needs: membership of agent_owner; CREATEROLE, or that roles agent_sealer and agent_eraser exist.
 
@@ -2761,6 +2761,26 @@ $function$;
 COMMENT ON FUNCTION ops.says_no_more(text, name, jsonb, jsonb) IS
     'Whether a row says nothing about a person that another did not say before';
 
+CREATE FUNCTION ops.erases_somebody() RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $function$
+    SELECT EXISTS (SELECT FROM ops.tombstones AS stone WHERE stone.worker_xid = pg_current_xact_id_if_assigned())
+$function$;
+COMMENT ON FUNCTION ops.erases_somebody() IS 'Whether this transaction erases a person';
+
+CREATE FUNCTION ops.refuse_aimless() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    IF NOT ops.erases_somebody() THEN
+        RAISE EXCEPTION 'a row was to be changed by who erases, and nobody is being erased'
+              USING ERRCODE = 'insufficient_privilege', HINT = 'call ops.work_on_v1 in the same transaction first';
+    END IF;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION ops.refuse_aimless() IS 'Refuse to the eraser what is no part of an erasure';
+
 CREATE FUNCTION ops.guard_table_v1(target regclass, VARIADIC subjects name[] DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $function$
@@ -2791,6 +2811,8 @@ BEGIN
               USING ERRCODE = 'undefined_column', HINT = 'name the columns that say whose a row is';
     END IF;
     EXECUTE format('GRANT SELECT, UPDATE, DELETE ON %s TO agent_eraser', target);
+    EXECUTE format('CREATE OR REPLACE TRIGGER %I BEFORE UPDATE OR DELETE ON %s FOR EACH STATEMENT'
+                   ' WHEN (CURRENT_USER = ''agent_eraser'') EXECUTE FUNCTION ops.refuse_aimless()', called || '_guard_erase', target);
     SELECT string_agg(person.is_erased, ' OR ' ORDER BY person.place),
            string_agg(format('(%s AND NOT EXISTS (SELECT FROM replaced WHERE replaced.%I = written.%2$I'
                              ' AND ops.says_no_more(guarded, %2$L, to_jsonb(replaced), to_jsonb(written))))',
@@ -2865,6 +2887,7 @@ DECLARE
     made name;
 BEGIN
     EXECUTE format('REVOKE SELECT, UPDATE, DELETE ON %s FROM agent_eraser', target);
+    EXECUTE format('DROP TRIGGER IF EXISTS %I ON %s', called || '_guard_erase', target);
     FOR made IN
         SELECT trigger.tgname
           FROM pg_trigger AS trigger
@@ -3110,6 +3133,8 @@ BEGIN
             WHEN known.state = 'hidden' THEN 'it has not been erased'
             WHEN known.horizon IS NULL THEN 'it has no horizon'
             WHEN known.horizon > pg_current_xact_id() THEN 'its horizon is still to come'
+            -- But for a dump that was restored, where the number of what hid them is still to come.
+            WHEN known.horizon <= known.hidden_xid AND known.hidden_xid < pg_current_xact_id() THEN 'its horizon is older than what hid the person'
             WHEN ops.is_remembered(worked_on, known.hidden_at) THEN 'the person is not forgotten'
             -- Who only reads may seem to be older than they are, for what is at work in another database.
             WHEN EXISTS (SELECT
@@ -3421,7 +3446,7 @@ BEGIN
         SELECT trigger.tgrelid::regclass AS guarded
           FROM pg_catalog.pg_trigger AS trigger
           JOIN pg_catalog.pg_class AS class ON class.oid = trigger.tgrelid
-         WHERE trigger.tgname = class.relname || '_guard_insert'
+         WHERE trigger.tgname = class.relname || '_guard_erase'
            AND NOT class.relispartition
     LOOP
         PERFORM ops.unguard_table_v1(target.guarded);
@@ -3456,6 +3481,8 @@ DROP FUNCTION ops.work_on_v1(uuid);
 DROP FUNCTION ops.begin_erasure_v1(bigint, text, timestamptz, jsonb, bytea, jsonb, bigint, bigint, uuid);
 DROP FUNCTION ops.unguard_table_v1(regclass);
 DROP FUNCTION ops.guard_table_v1(regclass, name[]);
+DROP FUNCTION ops.refuse_aimless();
+DROP FUNCTION ops.erases_somebody();
 DROP FUNCTION ops.says_no_more(text, name, jsonb, jsonb);
 DROP FUNCTION ops.guarded_columns(text, name);
 REVOKE USAGE ON TYPE public.nfc_text, public.email_address, public.locale_tag, public.country_code, public.isrc, public.upc,
@@ -3679,6 +3706,10 @@ CREATE FUNCTION ops.unlink_large_object_v1(object oid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
+    IF NOT ops.erases_somebody() THEN
+        RAISE EXCEPTION 'a large object was to be unlinked, and nobody is being erased'
+              USING ERRCODE = 'insufficient_privilege', HINT = 'call ops.work_on_v1 in the same transaction first';
+    END IF;
     RETURN EXISTS (SELECT FROM pg_largeobject_metadata AS stored WHERE stored.oid = object) AND lo_unlink(object) = 1;
 END
 $function$;
@@ -4456,6 +4487,10 @@ DECLARE
     one record;
     unlinked integer := 0;
 BEGIN
+    IF NOT ops.erases_somebody() THEN
+        RAISE EXCEPTION 'a large object was to be unlinked, and nobody is being erased'
+              USING ERRCODE = 'insufficient_privilege', HINT = 'call ops.work_on_v1 in the same transaction first';
+    END IF;
     FOR one IN
         SELECT stored.oid AS number, pg_get_userbyid(stored.lomowner) AS owner,
                pg_has_role(stored.lomowner, 'USAGE') AS may_unlink
@@ -4591,7 +4626,7 @@ def _drop_completion() -> None:
 
 
 # Persons are told apart by their logins, and by nothing that a session can set itself; a login that two transactions
-# met at once has two pseudonyms, so it is the name that counts.
+# met at once has two pseudonyms, so it is the name that counts. Whoever erases is not one of those who approve of it.
 _APPROVALS = """
 COMMENT ON INDEX ops.erasure_approvals_subject_id_idx IS 'who approved of an erasure';
 
@@ -4607,10 +4642,11 @@ SET search_path = pg_catalog, pg_temp AS $function$
        AND approval.plan_hash = erasure_approvers_v1.plan_hash
        AND approval.most_rows >= planned_rows
        AND approval.expires_at > now()
+       AND pseudonym.role_name <> session_user
 $function$;
 REVOKE EXECUTE ON FUNCTION ops.erasure_approvers_v1(bigint, bytea, bigint) FROM PUBLIC;
 COMMENT ON FUNCTION ops.erasure_approvers_v1(bigint, bytea, bigint) IS
-    'How many persons approve now of a plan to erase a person that does so many rows';
+    'How many persons other than the login at work approve now of a plan to erase a person that does so many rows';
 
 CREATE FUNCTION ops.approve_erasure_v1(subject bigint, plan_hash bytea, most_rows bigint, valid_for interval DEFAULT INTERVAL '7 days')
 RETURNS integer
@@ -4628,7 +4664,7 @@ BEGIN
     END IF;
     INSERT INTO ops.erasure_approvals (subject_id, plan_hash, most_rows, approved_by, expires_at)
     VALUES (subject, approve_erasure_v1.plan_hash, approve_erasure_v1.most_rows, ops.role_ref(), clock_timestamp() + valid_for);
-    RETURN ops.erasure_approvers_v1(subject, approve_erasure_v1.plan_hash, approve_erasure_v1.most_rows);
+    RETURN 1 + ops.erasure_approvers_v1(subject, approve_erasure_v1.plan_hash, approve_erasure_v1.most_rows);
 END
 $function$;
 REVOKE EXECUTE ON FUNCTION ops.approve_erasure_v1(bigint, bytea, bigint, interval) FROM PUBLIC;
@@ -4859,13 +4895,22 @@ DECLARE
     places name[];
     due jsonb;
 BEGIN
+    IF coalesce(most_rows NOT BETWEEN 1 AND 100000, true) THEN
+        RAISE EXCEPTION 'a batch has between 1 and 100000 rows'
+              USING ERRCODE = 'invalid_parameter_value', HINT = 'its rows are locked until it ends: 10000 suit most';
+    END IF;
     SELECT known.* INTO policy FROM public.retention_policies AS known WHERE known.table_name = policy_table AND known.rule = policy_rule;
     target := to_regclass(CASE WHEN policy.table_name ~ '[.]' THEN policy.table_name ELSE 'public.' || policy.table_name END);
     IF target IS NULL THEN
         RAISE EXCEPTION 'there is no rule "%" of "%", or no such table', policy_rule, policy_table
               USING ERRCODE = 'undefined_table', HINT = 'retention_policies lists the rules';
     END IF;
-    IF policy.action <> 'delete' OR target IN (to_regclass('public.audit_log'), to_regclass('ops.audit_seal')) THEN
+    -- The trail, what erasures and their repetition rest on, keys of people who live, and rules: a wrong rule takes none of it.
+    IF policy.action <> 'delete'
+       OR target::text IN ('public.audit_log', 'ops.audit_seal', 'ops.audit_anchor', 'ops.pseudonyms', 'ops.erasures', 'ops.erasure_steps',
+                           'ops.erasure_secrets', 'ops.erasure_notices', 'ops.erasure_kept', 'ops.erasure_gate', 'ops.tombstones',
+                           'ops.subject_keys', 'ops.destroyed_keys', 'ops.suppressions', 'ops.personal_data', 'ops.personal_edges',
+                           'public.retention_policies') THEN
         RAISE EXCEPTION 'rule "%" of "%" does not delete rows', policy_rule, policy_table
               USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'whole partitions are the business of agentdb partitioning maintain';
     END IF;

@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime, timezone
 
 import pytest
-from gdpr_erasure.hidden import as_eraser
+from gdpr_erasure.hidden import as_eraser, hide, working
 from gdpr_erasure.people import ADA, BOB
 from psycopg2.errors import InsufficientPrivilege, QueryCanceled
 from psycopg2.extensions import connection as Connection
@@ -229,10 +229,13 @@ def test_large_objects_are_unlinked_and_of_a_stranger_only_if_that_is_granted(en
         entangled,
         "ALTER LARGE OBJECT 7001 OWNER TO agent_owner; ALTER LARGE OBJECT 7002 OWNER TO agent_owner",
     )
-    with as_eraser(entangled) as cursor:
+    erasure = hide(entangled, ADA.id)
+    with working(entangled, erasure) as cursor:
         assert unlink_large_objects(cursor, [7001, 7002, 6999]) == 2
+    with working(entangled, erasure) as cursor:
         with pytest.raises(InsufficientPrivilege) as caught:
             unlink_large_objects(cursor, [7003])
+        cursor.connection.rollback()
     ((owner,),) = rows(entangled, "SELECT current_user")
     assert caught.value.diag.message_primary == f'large objects of the person belong to role "{owner}"'
     assert caught.value.diag.message_hint == f"as an administrator run GRANT {owner} TO agent_owner;"

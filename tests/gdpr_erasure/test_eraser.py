@@ -80,7 +80,8 @@ def test_the_eraser_adds_no_row_anywhere(url: str) -> None:
         "SELECT class.oid::regclass::text FROM pg_class AS class WHERE relkind IN ('r', 'p') AND relnamespace IN ('public'::regnamespace, 'ops'::regnamespace)"
         " AND (has_table_privilege('agent_eraser', class.oid, 'INSERT, TRUNCATE, REFERENCES, TRIGGER') OR has_any_column_privilege('agent_eraser', class.oid, 'INSERT'))",
     ) == []  # fmt: skip
-    assert not denied(url, "agent_eraser", "DELETE FROM listens")
+    assert denied(url, "agent_eraser", "DELETE FROM listens")
+    assert rows(url, "SELECT has_table_privilege('agent_eraser', 'listens', 'DELETE')") == [(True,)]
 
 
 def test_the_eraser_takes_the_pseudonym_of_the_person_it_erases_and_no_other(entangled: str) -> None:

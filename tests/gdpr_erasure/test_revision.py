@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from spotify_ai_agent_migrations.versions.core.fingerprint import SchemaObject, schema_objects
 from support import connected, rows, run_alembic
 
@@ -50,3 +52,22 @@ def test_it_goes_back_with_rows_in_all_of_it_and_up_again(url: str) -> None:
     go("upgrade", "010", url=url)
     assert schema(url) == at_head
     assert len(rows(url, purposes)) == 2
+
+
+OWNED = ("ALTER DATABASE {database} OWNER TO {role}", "GRANT agent_owner TO {role} WITH ADMIN OPTION")
+
+
+def test_who_is_no_superuser_takes_it_back_and_up_again_twice(
+    empty_url: str, login: Callable[..., str]
+) -> None:
+    rows(empty_url, "DO $$ BEGIN CREATE ROLE agent_owner; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
+    by = login("CREATEROLE", grants=OWNED)
+    go("upgrade", "head", url=by)
+    at_head = schema(empty_url)
+    rows(empty_url, FILLED)
+    for _ in range(2):
+        go("downgrade", "009", url=by)
+        go("upgrade", "head", url=by)
+        assert schema(empty_url) == at_head
+    assert rows(empty_url, "SELECT count(*) FROM ops.erasures") == [(0,)]
+    assert rows(empty_url, "SELECT ops.gate_is_open_v1()") == [(True,)]

@@ -107,7 +107,7 @@ def test_a_value_of_another_person_or_column_is_not_read_as_ones_own(people: str
 def test_a_key_that_is_destroyed_takes_every_copy_with_it_and_leaves_no_name(people: str) -> None:
     text, his = encrypted(people, 1), encrypted(people, 2)
     with connected(people) as connection, connection.cursor() as cursor:
-        cursor.execute("SET ROLE agent_eraser")
+        cursor.execute("SET ROLE agent_owner")
         destroyed = vault.destroy_key(cursor, 1)
         assert isinstance(destroyed, UUID)
         assert vault.destroy_key(cursor, 1) is None

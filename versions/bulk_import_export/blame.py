@@ -111,6 +111,11 @@ def is_policy(error: psycopg2.Error) -> bool:
     return error.pgcode == "42501" and error.diag.source_function == "ExecWithCheckOptions"
 
 
+def _is_of_an_erased_person(error: psycopg2.Error, table: Table) -> bool:
+    """Tell whether the guard of erased people refused the row (see `ops.guard_table_v1`)."""
+    return error.diag.constraint_name in {f"{table.name}_guard_insert", f"{table.name}_guard_update"}
+
+
 def blame(error: psycopg2.Error, load: Load, constraint: Constraint | None, find: Find) -> MigrationError:
     """Return the error of this package for what the server refused; *constraint* is the one it names.
 
@@ -187,6 +192,11 @@ def _reason(
     sqlstate = error.pgcode or ""
     if is_policy(error):
         return "row security of the table refuses the row", "mend the line and run again"
+    if _is_of_an_erased_person(error, load.table):
+        return (
+            "the row names a person who is erased",
+            "take the lines of that person out and run again (max_rejects puts them aside)",
+        )
     if place.inside or sqlstate.startswith("P0"):
         rule = f", by {quoted(constraint.name)}" if constraint else ""
         return (

@@ -14,6 +14,7 @@ from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import eraser
 
 BATCH_ROWS: Final = 10_000
+MOST_BATCH_ROWS: Final = 100_000
 _SQL: Final = queries("spotify_ai_agent_migrations.versions.gdpr_erasure")
 # Rows that others refer to go once those are gone: as often as tables hang on one another.
 _MOST_ROUNDS: Final = 10
@@ -53,10 +54,13 @@ def apply_retention(
     so that no hold comes too late.
 
     Raises:
-        SettingsError: a batch of no rows was asked for.
+        SettingsError: a batch of no rows, or of more than 100,000, was asked for.
     """
-    if batch_rows < 1:
-        raise SettingsError("a batch has no rows", hint="name a number from 1")
+    if not 1 <= batch_rows <= MOST_BATCH_ROWS:
+        raise SettingsError(
+            "a batch has no rows, or too many to be locked at once",
+            hint=f"name a number from 1 to {MOST_BATCH_ROWS}",
+        )
     with eraser(url) as connection:
         done = [
             _retained(connection, rule, dry_run=dry_run, batch_rows=batch_rows) for rule in _rules(connection)
@@ -116,10 +120,10 @@ def _batches(
             "table": rule.table,
             "rule": rule.rule,
             "most": batch_rows,
-            "after": after,
             "only_count": dry_run,
         }
         with translated(), connection, connection.cursor() as cursor:
+            cursor.execute(_SQL["retain_after"], {"after": after or ""})
             cursor.execute(_SQL["retain"], values)
             ((gone, held, needed, after),) = cursor.fetchall()
         yield gone, held, needed

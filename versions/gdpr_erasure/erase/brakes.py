@@ -68,7 +68,7 @@ def hold_back(
 
     most_rows, most_share: lower the limits of `ops.erasure_limits`, which hold without.
     An approval is of one plan for one person, up to a number of rows, and by a login: two approvals by one
-    login are those of one person.
+    login are those of one person. That of the login which erases does not count.
 
     Raises:
         ApprovalError: it does more than it may, and too few approve.

@@ -22,7 +22,7 @@ SELECT coalesce(pg_catalog.sum(greatest(part.reltuples, 0)), 0)::bigint
 SELECT pg_catalog.count(*) FROM (SELECT FROM {table} LIMIT %(most)s) AS counted;
 
 -- approvers --
--- How many persons approve of a plan that does so many rows.
+-- How many persons other than who is at work approve of a plan that does so many rows.
 SELECT ops.erasure_approvers_v1(%(subject)s::bigint, pg_catalog.decode(%(plan_hash)s, 'hex'), %(rows)s::bigint);
 
 -- approve --

@@ -122,7 +122,10 @@ def decrypt(
 
 
 def destroy_key(cursor: Cursor, subject: int) -> UUID | None:
-    """Delete the key of *subject*, as an erasure does, and return its number; None where there is none."""
+    """Delete the key of *subject* and return its number; None where there is none.
+
+    Whoever erases may do so in an erasure alone.
+    """
     cursor.execute(_SQL["destroy_subject_key"], {"subject": subject})
     row = cursor.fetchone()
     return UUID(row[0]) if row else None
