@@ -914,7 +914,7 @@ BEGIN
     PERFORM ops.classify_column_v1('public.recommendations', 'served_at', origin => 'observed');
 
     -- The trail stays: without the mapping a pseudonym names nobody, and the number of a person is taken out of it.
-    PERFORM ops.classify_table_v1('public.audit_log', strategy => 'keep', strategy_args => '{"why": "GDPR art. 17(3)(b): names nobody once the pseudonym is gone"}', origin => 'observed', purposes => '{security,accountability}', legal_basis => 'legitimate_interests', retention_rule => 'trail');
+    PERFORM ops.classify_table_v1('public.audit_log', strategy => 'keep', strategy_args => '{"why": "GDPR art. 17(3)(b), 32: a pseudonym without its person; by the time of an entry it may still be matched with what else is kept"}', origin => 'observed', purposes => '{security,accountability}', legal_basis => 'legitimate_interests', retention_rule => 'trail');
     PERFORM ops.classify_column_v1('public.audit_log', 'entity_id', strategy => 'redact');
     PERFORM ops.classify_column_v1('public.audit_log', 'actor_ref', third_party => true);
     PERFORM ops.classify_table_v1('ops.pseudonyms', strategy => 'delete', strategy_args => '{"until": "the person is erased"}', origin => 'observed', purposes => '{security}', legal_basis => 'legitimate_interests');
