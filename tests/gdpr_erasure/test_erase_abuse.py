@@ -43,9 +43,9 @@ def test_who_erases_changes_nothing_outside_an_erasure(entangled: str) -> None:
 
 
 def test_every_table_that_who_erases_may_change_is_held_so(url: str) -> None:
-    found = dict(rows(url, WRITABLE))
+    found = rows(url, WRITABLE)
     assert len(found) > 15
-    assert [table for table, is_held in found.items() if not is_held] == []
+    assert [table for table, is_held in found if not is_held] == []
 
 
 @pytest.mark.parametrize(

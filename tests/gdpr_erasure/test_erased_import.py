@@ -9,6 +9,7 @@ from gdpr_erasure.hidden import hide
 from gdpr_erasure.people import ADA, BOB
 
 from spotify_ai_agent_migrations import RowError, bulk_import
+from spotify_ai_agent_migrations.versions.bulk_import_export.options import Mode
 from support import rows
 
 NEW = "SELECT user_id, provider_user_id FROM user_identities WHERE provider = 'apple'"
@@ -26,7 +27,7 @@ def file(entangled: str, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("mode", "line"), [("insert", "(the line cannot be told)"), ("upsert", "line 2")])
-def test_it_is_refused_as_a_whole_and_says_why(entangled: str, file: Path, mode: str, line: str) -> None:
+def test_it_is_refused_as_a_whole_and_says_why(entangled: str, file: Path, mode: Mode, line: str) -> None:
     with pytest.raises(RowError) as caught:
         bulk_import(TABLE, file, url=entangled, mode=mode)
     assert caught.value.problem == f'"{file}" {line}: {REASON}'
@@ -38,7 +39,7 @@ def test_it_is_refused_as_a_whole_and_says_why(entangled: str, file: Path, mode:
 
 @pytest.mark.parametrize("mode", ["insert", "upsert"])
 def test_the_row_is_put_aside_with_its_reason_where_rejects_are_allowed(
-    entangled: str, file: Path, mode: str
+    entangled: str, file: Path, mode: Mode
 ) -> None:
     done = bulk_import(TABLE, file, url=entangled, mode=mode, max_rejects=1)
     assert (done.rows, [(one.line, one.reason) for one in done.rejects]) == (1, [(2, REASON)])
