@@ -19,6 +19,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.order import Order
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import ErasurePlan
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.planning import planned
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import STATEMENTS, SUBJECT, about
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import Seen, seen
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.state import Erasure, begun, erasure
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.suppressing import suppress
 
@@ -42,8 +43,12 @@ def known(cursor: Cursor, subject: int, completes: UUID | None) -> Erasure | Non
     return begun(cursor, completes)
 
 
-def hide(cursor: Cursor, subject: int, order: Order, brake: Brake, keys: Keys) -> tuple[Erasure, ErasurePlan]:
-    """Begin to erase *subject*, or go on, in the transaction of *cursor*; return what is done, and how.
+def hide(
+    cursor: Cursor, subject: int, order: Order, brake: Brake, keys: Keys
+) -> tuple[Erasure, ErasurePlan, Seen]:
+    """Begin to erase *subject*, or go on, in the transaction of *cursor*.
+
+    Return what is done, how, and what was read for it.
 
     Raises:
         SubjectError: there is no such person, or they cannot be erased.
@@ -53,15 +58,16 @@ def hide(cursor: Cursor, subject: int, order: Order, brake: Brake, keys: Keys) -
     found = known(cursor, subject, order.completes)
     if found is None and order.completes is None:
         _refuse_unknown(cursor)
-    plan = planned(cursor, subject, completes=order.completes, at=found.hidden_at if found else None)
+    by = seen(cursor)
+    plan = planned(cursor, subject, completes=order.completes, at=found.hidden_at if found else None, by=by)
     about(cursor, subject)
     _refuse_drift(plan, brake.plan.hash if brake.plan else found.plan_hash if found else plan.hash)
     if found is not None:
-        return found, plan
+        return found, plan, by
     refuse(plan)
     if not brake.is_off:
         hold_back(cursor, plan, most_rows=brake.most_rows, most_share=brake.most_share)
-    return _begun(cursor, order, plan, keys), plan
+    return _begun(cursor, order, plan, keys), plan, by
 
 
 def refuse(plan: ErasurePlan) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 from uuid import UUID
 
@@ -10,10 +10,8 @@ from psycopg2.extensions import AsIs
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.sql import SQL, Identifier
 
-from spotify_ai_agent_migrations.versions.gdpr_erasure.catalogue import read_catalogue
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import STATEMENTS, Live, live_columns
-from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach, reached
-from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Catalogue
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import STATEMENTS, Seen, seen
+from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach
 from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import Escaped, rows_of, source_of
 
 # What stands for the number of a person in a statement: no log and no view of activity shows it.
@@ -26,10 +24,11 @@ def name_subject(cursor: Cursor, subject: int) -> None:
     cursor.execute("SELECT pg_catalog.set_config('agentdb.subject', %s, false)", (str(subject),))
 
 
-def remember(cursor: Cursor, subject: int, erasure: UUID | None = None) -> None:
+def remember(cursor: Cursor, subject: int, erasure: UUID | None = None, *, known: Seen | None = None) -> None:
     """Keep in this session what *subject* is known by, before any of it is erased.
 
     erasure: keeps it in the database as well, until nothing is left, and has from there what is gone by now.
+    known: what the erasure was planned by; read anew without.
 
     pg_temp.subject_known (value): each text, as it is. pg_temp.subject_sought (pattern): one regular
     expression of all of it, in small letters and of compatible form; NULL where nothing is known.
@@ -38,7 +37,7 @@ def remember(cursor: Cursor, subject: int, erasure: UUID | None = None) -> None:
     name_subject(cursor, subject)
     cursor.execute(STATEMENTS["forget_sought"])
     cursor.execute(STATEMENTS["keep_known"])
-    for reach, column in _identifying(read_catalogue(cursor), live_columns(cursor)):
+    for reach, column in _identifying(known or seen(cursor)):
         statement = SQL(STATEMENTS["add_known"]).format(
             column=Escaped(Identifier(column)), source=source_of(reach), rows=rows_of(reach)
         )
@@ -48,14 +47,14 @@ def remember(cursor: Cursor, subject: int, erasure: UUID | None = None) -> None:
     cursor.execute(STATEMENTS["keep_sought"])
 
 
-def _identifying(catalogue: Catalogue, live: Mapping[str, Mapping[str, Live]]) -> Iterator[tuple[Reach, str]]:
+def _identifying(known: Seen) -> Iterator[tuple[Reach, str]]:
     """Yield the columns of texts that people are known by, with the rows that are the person's."""
-    for reach in reached(catalogue):
+    for reach in known.reaches:
         owned = reach.owned()
         if owned is None or reach.table.kind == "m":
             continue
-        for one in catalogue.columns_of(reach.name):
-            shape = live.get(reach.name, {}).get(one.name)
+        for one in known.catalogue.columns_of(reach.name):
+            shape = known.live.get(reach.name, {}).get(one.name)
             is_known_by = one.class_ in _KNOWN_BY and one.people == "users"
             if is_known_by and shape is not None and shape.is_text:
                 yield owned, one.name

@@ -15,7 +15,6 @@ from psycopg2.sql import SQL, Composable, Identifier
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError, SubjectError
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.core.signing import SigningKey
-from spotify_ai_agent_migrations.versions.gdpr_erasure.catalogue import read_catalogue
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase import cost, refusals, statements
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.checks import of_checks
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.cycles import Broken, broken, without
@@ -47,11 +46,11 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.parts import (
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import ErasurePlan
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.recipients import read_recipients, untellable
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import eraser, once
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import STATEMENTS, live_columns
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import STATEMENTS, Seen, seen
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.statements import Work, located
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.suppressing import of_objections
 from spotify_ai_agent_migrations.versions.gdpr_erasure.export.reading import checked_subject
-from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach, reached
+from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach
 from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Edge, Strategy
 from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import identifier, source_of
 
@@ -82,12 +81,17 @@ def plan_erasure(
 
 
 def planned(
-    cursor: Cursor, subject: int, *, completes: UUID | None = None, at: datetime | None = None
+    cursor: Cursor,
+    subject: int,
+    *,
+    completes: UUID | None = None,
+    at: datetime | None = None,
+    by: Seen | None = None,
 ) -> ErasurePlan:
     """Return what an erasure of *subject* does, as things are, in the transaction of *cursor*.
 
     completes: the erasure that left something, where this one is to complete it. at: when it began; what is
-        held then is held until its end. Without, it is not begun.
+        held then is held until its end. Without, it is not begun. by: what this transaction has read already.
     Locks: ACCESS SHARE on catalogs and on the tables that rows are counted of. Writes: what the person is
         known by, into temporary tables of the session, where it has to be taken out of texts.
 
@@ -95,9 +99,9 @@ def planned(
         SubjectError: there is no such person.
     """
     name_subject(cursor, subject)
-    catalogue = read_catalogue(cursor)
-    reaches = tuple(reach for reach in reached(catalogue) if reach.table.kind != "m")
-    whole = Known(catalogue, reaches, live_columns(cursor), holds(cursor, at))
+    by = by or seen(cursor)
+    reaches = tuple(reach for reach in by.reaches if reach.table.kind != "m")
+    whole = Known(by.catalogue, reaches, by.live, holds(cursor, at))
     barred = _barred(cursor, whole)
     found = Broken() if barred else _broken(cursor, whole)
     known = _without(whole, found)
@@ -108,7 +112,7 @@ def planned(
     if not barred and completes is None and at is None:
         _refuse_nobody(cursor, whole)
     if any(part.work.is_early for part in done) and not barred:
-        remember(cursor, subject)
+        remember(cursor, subject, known=by)
     counter = _Counter(cursor, refused, counts=not barred)
     countable = [part for part in done if counter.may_count(part.work.reach.name)]
     views = _derived(cursor, [part.work for part in done])

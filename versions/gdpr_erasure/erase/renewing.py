@@ -8,12 +8,18 @@ from psycopg2.extensions import cursor as Cursor
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase import derived
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import ErasurePlan
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import patiently
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import Seen
 
 
-def look_before(connection: Connection, plan: ErasurePlan) -> None:
+def look_before(connection: Connection, plan: ErasurePlan, by: Seen) -> None:
     """Keep which values of the person the planner knows, before any of their rows is erased."""
     tables = [step.table for step in plan.steps if step.rows]
-    patiently(connection, lambda cursor: derived.remember(cursor, plan.subject, tables=tables))
+    patiently(
+        connection,
+        lambda cursor: derived.remember(
+            cursor, plan.subject, tables=tables, catalogue=by.catalogue, reaches=by.reaches
+        ),
+    )
 
 
 def renew(connection: Connection, plan: ErasurePlan) -> None:

@@ -47,7 +47,9 @@ SELECT DISTINCT pg_catalog.format('%%I.%%I', namespace.nspname, class.relname)
            AND class.relnamespace <> 'pg_catalog'::pg_catalog.regnamespace)
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
  WHERE EXISTS (SELECT FROM pg_catalog.pg_stats AS known
-                WHERE known.schemaname = namespace.nspname AND known.tablename = class.relname)
+                WHERE known.schemaname = namespace.nspname AND known.tablename = class.relname
+               -- Of this table alone: else what is known of all is read at once, and put into a table.
+               OFFSET 0)
     OR ops.has_statistics_v1(class.oid)
  ORDER BY 1;
 

@@ -39,6 +39,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.order import (
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import ErasurePlan
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.renewing import look_before
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import STATEMENTS, eraser, patiently
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import Seen
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.state import (
     Erasure,
     erasure,
@@ -173,26 +174,26 @@ def _certificate(run: _Run) -> ErasureCertificate:
     found = patiently(run.connection, lambda cursor: known(cursor, run.subject, run.order.completes))
     if found is not None and found.certificate is not None:
         return ErasureCertificate.from_json(found.certificate)
-    now, plan = patiently(
+    now, plan, by = patiently(
         run.connection, lambda cursor: hide(cursor, run.subject, run.order, run.brake, run.keys)
     )
-    patiently(run.connection, lambda cursor: remember(cursor, run.subject, now.id))
+    patiently(run.connection, lambda cursor: remember(cursor, run.subject, now.id, known=by))
     if now.state is State.HIDDEN:
         patiently(run.connection, lambda cursor: note(cursor, run.keys, now.id, Kind.HIDDEN))
-        _erase(run, now, plan)
+        _erase(run, now, plan, by)
     if now.state in {State.HIDDEN, State.ERASED}:
         look_again(run.connection, now, plan, wait_s=run.portions.wait_s)
     return certify(run.connection, now.id, plan, run.keys)
 
 
-def _erase(run: _Run, now: Erasure, plan: ErasurePlan) -> None:
+def _erase(run: _Run, now: Erasure, plan: ErasurePlan, by: Seen) -> None:
     """Do all steps, and forget whom the trail is about."""
     is_begun = any(
         one.done for one in patiently(run.connection, lambda cursor: progress(cursor, now.id)).values()
     )
     if not is_begun:
         # Of one that goes on, what was done is not there to be looked at: then all of it is counted anew.
-        look_before(run.connection, plan)
+        look_before(run.connection, plan, by)
     if plan.is_deferred or (plan.rows <= run.portions.whole_rows and not is_begun):
         patiently(run.connection, lambda cursor: do_whole(cursor, now, plan.steps))
     else:

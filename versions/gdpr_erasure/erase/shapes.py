@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from psycopg2.extensions import cursor as Cursor
 
 from spotify_ai_agent_migrations.versions.core.sql import queries
+from spotify_ai_agent_migrations.versions.gdpr_erasure.catalogue import read_catalogue
 from spotify_ai_agent_migrations.versions.gdpr_erasure.fitting import Shape
+from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach, reached
+from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Catalogue
 
 STATEMENTS: Final = queries("spotify_ai_agent_migrations.versions.gdpr_erasure.erase")
 
@@ -32,6 +36,21 @@ class Live:
     def is_text(self) -> bool:
         """Tell whether it can hold what a person is known by, as text."""
         return self.shape.category == "S" or self.shape.base == "uuid"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an erasure is planned by, read once and handed on: `reaches` with materialised views."""
+
+    catalogue: Catalogue
+    reaches: tuple[Reach, ...]
+    live: Mapping[str, Mapping[str, Live]]
+
+
+def seen(cursor: Cursor) -> Seen:
+    """Return the catalogue, what it reaches and the columns there are, in the transaction of *cursor*."""
+    catalogue = read_catalogue(cursor)
+    return Seen(catalogue, reached(catalogue), live_columns(cursor))
 
 
 def live_columns(cursor: Cursor) -> dict[str, dict[str, Live]]:
