@@ -137,9 +137,9 @@ def kept_now(cursor: Cursor, subject: int, *, at: datetime) -> tuple[Kept, ...]:
     Locks: ACCESS SHARE on catalogs and on the tables that rows are counted of.
     """
     name_subject(cursor, subject)
-    catalogue = read_catalogue(cursor)
-    reaches = tuple(reach for reach in reached(catalogue) if reach.table.kind != "m")
-    known = Known(catalogue, reaches, live_columns(cursor), holds(cursor, at))
+    there = seen(cursor)
+    reaches = tuple(reach for reach in there.reaches if reach.table.kind != "m")
+    known = Known(there.catalogue, reaches, there.live, holds(cursor, at))
     return tuple(_kept(_Counter(cursor, (), counts=True), known, parts(known)))
 
 
