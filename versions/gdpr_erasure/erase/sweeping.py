@@ -43,9 +43,7 @@ def look_again(
             renew(connection, plan)
             is_renewed = True
         try:
-            verified = partial(
-                _verified, erasure=erasure, plan=plan, horizon=horizon, everything=everything
-            )
+            verified = partial(_verified, erasure=erasure, plan=plan, horizon=horizon, everything=everything)
             return patiently(connection, verified)
         except psycopg2.errors.ObjectNotInPrerequisiteState:
             # A session looks older than the person's tombstone again: something in another database is.
@@ -61,7 +59,9 @@ def _swept(cursor: Cursor, erasure: Erasure, plan: ErasurePlan) -> int:
     return rows
 
 
-def _verified(cursor: Cursor, *, erasure: Erasure, plan: ErasurePlan, horizon: int, everything: bool) -> Verified:
+def _verified(
+    cursor: Cursor, *, erasure: Erasure, plan: ErasurePlan, horizon: int, everything: bool
+) -> Verified:
     remaining = left(cursor, erasure.subject, plan.steps)
     if remaining:
         raise DatabaseError(

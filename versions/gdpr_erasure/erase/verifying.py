@@ -1,4 +1,4 @@
-"""Look for what an erased person was known by where no way leads to, before it is certified that nothing is left.
+"""Look for what an erased person was known by where no way leads to, before the certificate.
 
 What is looked for never leaves the server: it stands in temporary tables of the session (see `identifiers`).
 """
@@ -85,7 +85,7 @@ def verify(cursor: Cursor, *, everything: bool = False) -> Verified:
 
     A row that is theirs is no hit: whether it had to go was looked at, and what stays is kept on a ground.
     Nor is a row that ways lead to from another person who is there, in a column that identifies people: that
-    one shares the value. A plain word is looked for where it identifies somebody, and not in what others wrote.
+    one shares the value. A plain word is looked for only where it identifies somebody, not in prose.
 
     everything: reads all tables, in the time that takes; without it, what the role at work may not read is
     left out. Locks: ACCESS SHARE on what is read.
@@ -122,12 +122,14 @@ def _places(cursor: Cursor, *, everything: bool) -> tuple[_Place, ...]:
     return tuple(one for one in found if one.is_readable and (everything or one.is_small or one.equals))
 
 
-def _told(cursor: Cursor, places: Sequence[_Place], everything: bool) -> tuple[tuple[_Place, ...], bool]:  # noqa: FBT001
+def _told(cursor: Cursor, places: Sequence[_Place], everything: bool) -> tuple[tuple[_Place, ...], bool]:
     """Return the columns of the tables that hold the person at all, asked in one statement."""
     tables = [tuple(columns) for _, columns in groupby(places, lambda one: one.table)]
     asked = [
         SQL(STATEMENTS["told_in"]).format(
-            number=Literal(number), table=Escaped(identifier(columns[0].table)), told=_any(columns, everything)
+            number=Literal(number),
+            table=Escaped(identifier(columns[0].table)),
+            told=_any(columns, everything),
         )
         for number, columns in enumerate(tables)
     ]
@@ -137,7 +139,7 @@ def _told(cursor: Cursor, places: Sequence[_Place], everything: bool) -> tuple[t
     return tuple(one for (number,) in cursor.fetchall() for one in tables[number]), everything
 
 
-def _any(columns: Sequence[_Place], everything: bool) -> Composable:  # noqa: FBT001
+def _any(columns: Sequence[_Place], everything: bool) -> Composable:
     read = [one for one in columns if everything or one.is_small]
     texts = [_in_text(read)] if read else []
     return SQL(" OR ").join([*(_equal(one) for one in columns if one.equals), *texts])
@@ -172,7 +174,7 @@ def _elsewhere(cursor: Cursor, told: tuple[Iterable[_Place], bool]) -> Iterator[
             yield f"{column.table}.{column.name}"
 
 
-def _is_elsewhere(cursor: Cursor, column: _Place, reach: Reach | None, everything: bool) -> bool:  # noqa: FBT001
+def _is_elsewhere(cursor: Cursor, column: _Place, reach: Reach | None, everything: bool) -> bool:
     if not (everything or column.is_small or column.equals):
         return False
     source = SQL("{} AS {}").format(Escaped(identifier(column.table)), Identifier(ROW))
@@ -198,9 +200,7 @@ def _others(cursor: Cursor, reach: Reach) -> Composable:
         return SQL("false")
     # The same condition, of another person than the one it is written for.
     theirs = rows_of(owned).as_string(cursor).replace("%(subject)s", "%(other)s")
-    return SQL(
-        "EXISTS (SELECT FROM {people} AS {other} WHERE {key} <> %(subject)s AND {theirs})"
-    ).format(
+    return SQL("EXISTS (SELECT FROM {people} AS {other} WHERE {key} <> %(subject)s AND {theirs})").format(
         people=Escaped(identifier(reach.subject.name)),
         other=Identifier(_OTHER),
         key=Escaped(Identifier(_OTHER, reach.subject_key)),
