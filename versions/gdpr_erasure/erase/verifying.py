@@ -104,7 +104,7 @@ def verify(cursor: Cursor, *, everything: bool = False) -> Verified:
     if hits:
         raise DatabaseError(
             f"what the person was known by is left in {', '.join(hits)}",
-            hint="declare an edge in ops.personal_edges, classify the column (or say why it is of nobody), or "
+            hint="declare an edge in ops.personal_edges, classify the column (or say why it is none), or "
             "edit the rows; call it again then",
         )
     return Verified.EVERYTHING if everything else Verified.INDEXED
@@ -164,7 +164,7 @@ def _named(column: _Place) -> Composable:
 
 
 def _elsewhere(cursor: Cursor, told: tuple[Iterable[_Place], bool]) -> Iterator[str]:
-    """Yield the columns that hold the person in rows that are nobody's own; reads the catalogue if need be."""
+    """Yield the columns that hold the person in rows that are nobody's own, asked column by column."""
     columns, everything = told
     reaches: Mapping[str, Reach] | None = None
     for column in columns:
