@@ -115,7 +115,7 @@ def test_nothing_can_be_changed_or_added_or_taken_away() -> None:
         with pytest.raises(FileError):
             ErasureCertificate.from_json(json.dumps({"certificate": fewer, "signature": outer["signature"]}))
     assert genuine == []
-    assert len(outer["certificate"]) == 19
+    assert len(outer["certificate"]) == 20
     assert _is_genuine(outer["certificate"], outer["signature"])
     with pytest.raises(FileError):
         ErasureCertificate.from_json(json.dumps({**outer, "note": "and all backups"}))

@@ -104,6 +104,9 @@ def erase_command(
     whole_rows: Annotated[
         int, typer.Option("--whole-rows", help="up to how many all is one transaction")
     ] = WHOLE_ROWS,
+    scan_everything: Annotated[
+        bool, typer.Option("--scan-everything", help="read all tables before the certificate")
+    ] = False,
     key: _Key = None,
     form: _Format = Format.TEXT,
     url: _Url = None,
@@ -114,7 +117,7 @@ def erase_command(
             person, reason=reason, requested_at=read_instant(requested_at), requested_by=requested_by,
             request=request, plan=None if plan is None else agreed(person, plan, url, key=key),
             most_rows=most_rows, most_share=most_share, wait_s=wait_s, batch_rows=batch_rows,
-            whole_rows=whole_rows, key=key, url=url,
+            whole_rows=whole_rows, scan_everything=scan_everything, key=key, url=url,
         ),
         form,
     )  # fmt: skip

@@ -44,7 +44,7 @@ _WEAKEST_LAST: Final = (Outcome.DELETED, Outcome.ANONYMISED, Outcome.PSEUDONYMIS
 _PARTS: Final = frozenset({
     "format", "id", "completes", "subject_ref", "reason", "requested_at", "hidden_at", "erased_at",
     "swept_at", "issued_at", "outcome", "plan_hash", "tables", "derived", "kept", "pending", "residue",
-    "ledger", "key",
+    "ledger", "verified", "key",
 })  # fmt: skip
 
 
@@ -114,6 +114,7 @@ class CertificateFacts:
     now: datetime
     completes: UUID | None = None
     ledger: str | None = None
+    verified: str = "reached"
 
 
 @dataclass(frozen=True)
@@ -183,6 +184,11 @@ class ErasureCertificate:
     def pending(self) -> tuple[str, ...]:
         """Recipients who were not told yet when it was issued."""
         return tuple(self.body["pending"])
+
+    @property
+    def verified(self) -> str:
+        """How far it was looked for what is left, at the least: reached, indexed or everything."""
+        return str(self.body["verified"])
 
     @property
     def residue(self) -> Mapping[str, Any]:
@@ -283,6 +289,7 @@ def _body(facts: CertificateFacts, key_id: str) -> dict[str, Any]:
         "pending": list(facts.pending),
         "residue": plain(facts.residue),
         "ledger": facts.ledger,
+        "verified": facts.verified,
         "key": key_id,
     }
 

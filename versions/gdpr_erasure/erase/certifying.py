@@ -32,18 +32,22 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.state import Erasur
 _Place = tuple[str, tuple[str, ...], str, str, int | None, str | None]
 
 
-def certify(connection: Connection, number: UUID, plan: ErasurePlan, keys: Keys) -> ErasureCertificate:
+def certify(
+    connection: Connection, number: UUID, plan: ErasurePlan, keys: Keys, *, verified: str = "reached"
+) -> ErasureCertificate:
     """Return the certificate of the erasure *number*, which is swept, once the database keeps it."""
-    return patiently(connection, lambda cursor: _certified(cursor, number, plan, keys))
+    return patiently(connection, lambda cursor: _certified(cursor, number, plan, keys, verified))
 
 
-def _certified(cursor: Cursor, number: UUID, plan: ErasurePlan, keys: Keys) -> ErasureCertificate:
+def _certified(
+    cursor: Cursor, number: UUID, plan: ErasurePlan, keys: Keys, verified: str
+) -> ErasureCertificate:
     swept = erasure(cursor, number)
     if swept is None or swept.certificate is not None:
         raise RevisionError("the erasure has changed meanwhile", hint="call it again")
     # On the disk before anybody is told that nothing is left.
     line = note(cursor, keys, number, Kind.ERASED)
-    certificate = issue(_facts(cursor, swept, plan, line), keys.signing)
+    certificate = issue(replace(_facts(cursor, swept, plan, line), verified=verified), keys.signing)
     values = {"erasure": str(swept.id), "certificate": certificate.as_json()}
     cursor.execute(STATEMENTS["certify"], values)
     return certificate

@@ -42,12 +42,14 @@ class Portions:
     """In what portions it is done.
 
     wait_s: how long older transactions are waited for. whole_rows: up to how many rows one transaction does
-    everything. batch_rows: how many rows each transaction does above it.
+    everything. batch_rows: how many rows each transaction does above it. scan_everything: reads all
+    tables before the certificate.
     """
 
     wait_s: float = WAIT_S
     batch_rows: int = BATCH_ROWS
     whole_rows: int = WHOLE_ROWS
+    scan_everything: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what no erasure could be done in."""

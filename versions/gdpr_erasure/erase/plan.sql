@@ -260,11 +260,13 @@ SELECT one.value
 
 -- keep_sought --
 -- One pattern of all of it, in the form in which compatible characters are the same: an address whatever dots and tag
--- its local part has, other words where they stand alone. What is short stands in too many texts to say anything.
+-- its local part has, other words where they stand alone. What is short stands in too many texts to say anything; nor
+-- does one plain word tell whom a text of somebody else means: that is what `telling` leaves out. `likes`: what a text has
+-- to be LIKE to be worth the time that a regular expression takes.
 CREATE TEMPORARY TABLE subject_sought AS
-SELECT pg_catalog.string_agg(CASE WHEN plain.value ~ '^[^@[:space:]]+@[^@[:space:]]+$' THEN address.form
-                                  ELSE '(?<!\w)' || plain.escaped || '(?!\w)'
-                             END, '|' ORDER BY pg_catalog.length(plain.value) DESC, plain.value) AS pattern
+SELECT pg_catalog.string_agg(one.form, '|' ORDER BY pg_catalog.length(plain.value) DESC, plain.value) AS pattern,
+       pg_catalog.string_agg(one.form, '|' ORDER BY pg_catalog.length(plain.value) DESC, plain.value) FILTER (WHERE one.is_telling) AS telling,
+       pg_catalog.array_agg('%' || pg_catalog.regexp_replace(one.stem, '([%_\\])', '\\\1', 'g') || '%') FILTER (WHERE one.is_telling) AS likes
   FROM (SELECT DISTINCT folded.value,
                pg_catalog.regexp_replace(folded.value, '([.^$*+?()\[\]{}|\\])', '\\\1', 'g') AS escaped
           FROM pg_temp.subject_known AS known
@@ -278,7 +280,12 @@ SELECT pg_catalog.string_agg(CASE WHEN plain.value ~ '^[^@[:space:]]+@[^@[:space
                          WITH ORDINALITY AS letter (value, place))
               || '\.?(?:\+[^@\s]*)?@'
               || pg_catalog.regexp_replace(pg_catalog.split_part(plain.value, '@', 2), '([.^$*+?()\[\]{}|\\])', '\\\1', 'g')
-              || '(?!\w)' AS form) AS address;
+              || '(?!\w)' AS form,
+              plain.value ~ '^[^@[:space:]]+@[^@[:space:]]+$' AS is_address) AS address
+ CROSS JOIN LATERAL (
+       SELECT CASE WHEN address.is_address THEN address.form ELSE '(?<!\w)' || plain.escaped || '(?!\w)' END AS form,
+              CASE WHEN address.is_address THEN '@' || pg_catalog.split_part(plain.value, '@', 2) ELSE plain.value END AS stem,
+              address.is_address OR (pg_catalog.length(plain.value) >= 8 AND plain.value ~ '[^[:alpha:]]') AS is_telling) AS one;
 
 -- foreign_objects --
 -- Whether a column of a person names large objects that the owner of the tables may not delete.

@@ -77,6 +77,7 @@ def erase_user(
     wait_s: float = WAIT_S,
     batch_rows: int = BATCH_ROWS,
     whole_rows: int = WHOLE_ROWS,
+    scan_everything: bool = False,
     key: SigningKey | Path | str | None = None,
     url: str | None = None,
 ) -> ErasureCertificate:
@@ -87,6 +88,7 @@ def erase_user(
     plan: what `plan_erasure` returned, where nothing else may be done. most_rows, most_share: lower the
     limits of the database. wait_s: how long older transactions, and another call for the person, are waited
     for.
+    scan_everything: reads the texts of all tables before the certificate, which says so (`verified`).
     Up to whole_rows all is done in one transaction, above it in batches of batch_rows.
 
     Locks: ROW EXCLUSIVE on the tables, and the person's rows; what is derived of them while it is renewed.
@@ -102,7 +104,7 @@ def erase_user(
     """
     subject = checked_subject(user_id)
     order = ordered(reason, requested_at, requested_by, request, completes)
-    portions = Portions(wait_s, batch_rows, whole_rows)
+    portions = Portions(wait_s, batch_rows, whole_rows, scan_everything)
     brake = Brake(most_rows, most_share, plan)
     if plan is not None and plan.subject != subject:
         raise SubjectError("the plan is of another person", hint="give the plan of the one who is erased")
@@ -181,9 +183,13 @@ def _certificate(run: _Run) -> ErasureCertificate:
     if now.state is State.HIDDEN:
         patiently(run.connection, lambda cursor: note(cursor, run.keys, now.id, Kind.HIDDEN))
         _erase(run, now, plan, by)
+    # Of one that was swept by another call only the least is known.
+    verified = "reached"
     if now.state in {State.HIDDEN, State.ERASED}:
-        look_again(run.connection, now, plan, wait_s=run.portions.wait_s)
-    return certify(run.connection, now.id, plan, run.keys)
+        verified = look_again(
+            run.connection, now, plan, wait_s=run.portions.wait_s, everything=run.portions.scan_everything
+        ).value
+    return certify(run.connection, now.id, plan, run.keys, verified=verified)
 
 
 def _erase(run: _Run, now: Erasure, plan: ErasurePlan, by: Seen) -> None:

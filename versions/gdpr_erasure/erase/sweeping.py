@@ -18,12 +18,15 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.renewing import ren
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import STATEMENTS, patiently
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.state import Erasure
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.steps import left, sweep
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.verifying import Verified, verify
 
 _PAUSE_S: Final = 0.05
 
 
-def look_again(connection: Connection, erasure: Erasure, plan: ErasurePlan, *, wait_s: float) -> None:
-    """Wait for the horizon, sweep and verify, until the erasure is swept.
+def look_again(
+    connection: Connection, erasure: Erasure, plan: ErasurePlan, *, wait_s: float, everything: bool = False
+) -> Verified:
+    """Wait for the horizon, sweep and verify, until the erasure is swept; return how far it was looked.
 
     Raises:
         LockError: what is older has not ended within *wait_s* seconds.
@@ -40,7 +43,8 @@ def look_again(connection: Connection, erasure: Erasure, plan: ErasurePlan, *, w
             renew(connection, plan)
             is_renewed = True
         try:
-            return patiently(connection, partial(_verified, erasure=erasure, plan=plan, horizon=horizon))
+            verified = partial(_verified, erasure=erasure, plan=plan, horizon=horizon, everything=everything)
+            return patiently(connection, verified)
         except psycopg2.errors.ObjectNotInPrerequisiteState:
             # A session looks older than the person's tombstone again: something in another database is.
             if time.monotonic() >= deadline:
@@ -57,13 +61,17 @@ def _swept(cursor: Cursor, erasure: Erasure, plan: ErasurePlan) -> int:
     return rows
 
 
-def _verified(cursor: Cursor, *, erasure: Erasure, plan: ErasurePlan, horizon: int) -> None:
+def _verified(
+    cursor: Cursor, *, erasure: Erasure, plan: ErasurePlan, horizon: int, everything: bool
+) -> Verified:
     remaining = left(cursor, erasure.subject, plan.steps)
     if remaining:
         raise DatabaseError(
             f"rows of the person are left in {', '.join(dict.fromkeys(step.table for step in remaining))}",
             hint="something writes past the guard (see agentdb gdpr-erasure check); call it again then",
         )
+    found = verify(cursor, everything=everything)
     cursor.execute(STATEMENTS["work_on"], {"erasure": str(erasure.id)})
     values = {"erasure": str(erasure.id), "state": State.SWEPT.value, "horizon": str(horizon)}
     cursor.execute(STATEMENTS["reached"], values)
+    return found
