@@ -17,7 +17,7 @@ import pytest
 
 from spotify_ai_agent_migrations import ServerError
 from spotify_ai_agent_migrations.versions.core import embedded
-from support import ROOT, Processes, beside, environment, until
+from support import ROOT, Processes, beside, environment, run, until
 
 CHILD = """
 import pathlib, sys
@@ -94,6 +94,22 @@ def test_ten_processes_at_once_start_one_server(child: Child, folder: pathlib.Pa
     assert sorted(map(said, ten)) == ["shared"] * 9 + ["started"]
     for process in ten:
         process.communicate(timeout=120)
+    assert not is_running(folder)
+
+
+THREADS = """
+import pathlib, sys
+from concurrent.futures import ThreadPoolExecutor
+from spotify_ai_agent_migrations.versions.core import embedded
+with ThreadPoolExecutor(10) as pool:
+    found = list(pool.map(embedded.start, [pathlib.Path(sys.argv[1])] * 30))
+print(len({server.url for server in found}), sum(server.started for server in found))
+"""
+
+
+def test_ten_threads_at_once_start_one_server(folder: pathlib.Path) -> None:
+    done = run(sys.executable, "-c", THREADS, folder)
+    assert (done.stdout, done.returncode) == ("1 1\n", 0), done.stderr
     assert not is_running(folder)
 
 

@@ -13,6 +13,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from spotify_ai_agent_migrations.versions.core.errors import ServerError, Settin
 _log = logging.getLogger("spotify_ai_agent_migrations")
 
 _COUNT: Final = ".handle_pids.json"  # the wheel's list of the processes that use the server
+_THREADS: Final = threading.Lock()
 _USER_LOCK: Final = Path("/var/run/agentdb-user.lock")  # where only root writes
 # Behaviour that does not depend on the machine's locale: the builtin provider is the same everywhere.
 _INITDB: Final = (
@@ -120,12 +122,18 @@ def _wheel() -> Any:  # noqa: ANN401  (an optional, untyped library)
 
 @contextmanager
 def _exclusive(folder: Path) -> Iterator[None]:
-    """Let one process at a time into *folder*; the operating system drops the lock of a killed one."""
+    """Let one thread of one process at a time into *folder*; the system drops the lock of a killed one."""
     import fasteners
 
+    # The system's lock is that of the whole process.
+    with _THREADS, _locked(fasteners.InterProcessLock(folder / "lock"), folder):
+        yield
+
+
+@contextmanager
+def _locked(lock: Any, folder: Path) -> Iterator[None]:  # noqa: ANN401  (an optional, untyped library)
     try:
         folder.mkdir(exist_ok=True)
-        lock = fasteners.InterProcessLock(folder / "lock")
         taken = lock.acquire(timeout=60)
     except OSError as error:
         raise ServerError(
