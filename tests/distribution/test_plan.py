@@ -142,6 +142,7 @@ def test_our_own_schema_comes_back_but_for_what_the_lint_names(url: str) -> None
     )
     assert lost - triggers == {
         ("constraint", "ops.restrictions.restrictions_user_id_fkey"),
+        ("constraint", "ops.subject_keys.subject_keys_subject_id_fkey"),
         ("constraint", "public.playlist_collaborators.playlist_collaborators_collaborator_id_fkey"),
         ("constraint", "public.user_identities.user_identities_provider_provider_user_id_key"),
         ("constraint", "public.users.users_email_hmac_key"),

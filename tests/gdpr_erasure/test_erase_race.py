@@ -36,7 +36,8 @@ SELECT (SELECT count(*) FROM analytics WHERE user_id >= %(first)s) + (SELECT cou
        + (SELECT count(*) FROM consent WHERE user_id >= %(first)s) + (SELECT count(*) FROM user_features WHERE user_id >= %(first)s)
        + (SELECT count(*) FROM users WHERE id >= %(first)s AND (display_name IS NOT NULL OR status <> 'erased'))
        + (SELECT count(*) FROM ops.pseudonyms WHERE user_id >= %(first)s)
-       + (SELECT count(*) FROM audit_log WHERE entity_id >= %(first)s AND entity_type IN ('user', 'consent', 'user_feature', 'user_identity'))
+       + (SELECT count(*) FROM audit_log WHERE entity_id >= %(first)s AND entity_type IN ('user', 'consent', 'user_feature', 'user_identity')
+             AND action <> 'erase')
 """
 
 
