@@ -18,6 +18,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.lines import Kind
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.replay import replay
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.run import erase_user, resume
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.sweeping import look_again
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.verifying import Verified
 from support import Databases, rows, until
 
 STATES = "SELECT state FROM ops.erasures"
@@ -68,10 +69,11 @@ def test_where_it_cannot_be_written_any_more_there_is_no_certificate_until_it_ca
 ) -> None:
     ledger = named(monkeypatch, tmp_path / "ledger")
 
-    def then_the_disk_goes(*given: object, **named_: object) -> None:
-        look_again(*given, **named_)  # type: ignore[arg-type]
+    def then_the_disk_goes(*given: object, **named_: object) -> Verified:
+        found = look_again(*given, **named_)  # type: ignore[arg-type]
         ledger.rename(tmp_path / "kept")
         ledger.mkdir()
+        return found
 
     monkeypatch.setattr(run, "look_again", then_the_disk_goes)
     with pytest.raises(FileError):

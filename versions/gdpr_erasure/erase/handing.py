@@ -96,6 +96,5 @@ def end_notice(
     Raises:
         PrivilegeError: the login is of no role that may say so.
     """
-    values = {"notice": str(notice), "outcome": outcome, "receipt": receipt}
-    ((was_pending,),) = _rows(url, "end_notice", **values)
+    ((was_pending,),) = _rows(url, "end_notice", notice=str(notice), outcome=outcome, receipt=receipt)
     return bool(was_pending)
