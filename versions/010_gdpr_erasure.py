@@ -2955,6 +2955,17 @@ CREATE TRIGGER pseudonyms_stay BEFORE DELETE ON ops.pseudonyms
 # The states of an erasure. Whoever erases may go on with one and can skip nothing: each state asks for what has to be done
 # before it, of the database itself.
 _STATES = """
+CREATE FUNCTION ops.settle_holds_v1() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    LOCK TABLE ops.legal_holds IN SHARE MODE;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION ops.settle_holds_v1() FROM PUBLIC;
+COMMENT ON FUNCTION ops.settle_holds_v1() IS
+    'Wait for holds that are being placed or released, and let none be until this transaction ends: what is planned in it holds then';
+
 CREATE FUNCTION ops.begin_erasure_v1(
     subject bigint, reason text, requested_at timestamptz, plan jsonb, plan_hash bytea, steps jsonb,
     requested_by bigint DEFAULT NULL, request bigint DEFAULT NULL, completes uuid DEFAULT NULL
@@ -3402,7 +3413,8 @@ GRANT USAGE ON SCHEMA ops TO agent_eraser;
 GRANT USAGE ON TYPE public.nfc_text, public.email_address, public.locale_tag, public.country_code, public.isrc, public.upc,
                     public.audit_action, public.audit_actor
     TO agent_eraser;
-GRANT EXECUTE ON FUNCTION ops.begin_erasure_v1(bigint, text, timestamptz, jsonb, bytea, jsonb, bigint, bigint, uuid),
+GRANT EXECUTE ON FUNCTION ops.settle_holds_v1(),
+                          ops.begin_erasure_v1(bigint, text, timestamptz, jsonb, bytea, jsonb, bigint, bigint, uuid),
                           ops.work_on_v1(uuid), ops.step_done_v1(uuid, integer, bigint, jsonb, boolean, boolean),
                           ops.forget_subject_v1(uuid), ops.erasure_reached_v1(uuid, text, xid8),
                           ops.certify_erasure_v1(uuid, text), ops.horizon_blockers_v1(uuid),
@@ -3479,6 +3491,7 @@ DROP FUNCTION ops.step_done_v1(uuid, integer, bigint, jsonb, boolean, boolean);
 DROP FUNCTION ops.worked_on(uuid);
 DROP FUNCTION ops.work_on_v1(uuid);
 DROP FUNCTION ops.begin_erasure_v1(bigint, text, timestamptz, jsonb, bytea, jsonb, bigint, bigint, uuid);
+DROP FUNCTION ops.settle_holds_v1();
 DROP FUNCTION ops.unguard_table_v1(regclass);
 DROP FUNCTION ops.guard_table_v1(regclass, name[]);
 DROP FUNCTION ops.refuse_aimless();

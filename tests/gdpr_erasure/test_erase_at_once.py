@@ -16,7 +16,12 @@ from spotify_ai_agent_migrations.versions.core.retry import Patience
 from spotify_ai_agent_migrations.versions.core.signing import Keyring
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase import session
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.run import erase_user
-from support import connected, rows
+from support import connected, rows, until
+
+WAITING = """
+SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'ops.legal_holds'::regclass AND NOT granted)
+       AND (SELECT count(*) = 0 FROM ops.erasures)
+"""
 
 
 def test_ten_calls_at_once_are_one_erasure(entangled: str, keys: Keyring) -> None:
@@ -33,6 +38,22 @@ def test_ten_calls_at_once_are_one_erasure(entangled: str, keys: Keyring) -> Non
     certificate = erase_user(ADA.id, url=entangled)
     assert certificate.verify(keys)
     assert (counts(certificate)["public.listens"], counts(certificate)["public.users"]) == ((1, 0), (1, 0))
+
+
+def test_a_hold_that_is_being_placed_is_waited_for_and_kept(entangled: str, keys: Keyring) -> None:
+    with connected(entangled, autocommit=False) as placing, placing.cursor() as cursor:
+        cursor.execute(
+            "SELECT ops.place_hold_v1('{e}', 'a case', 'a claim', %s, 'public.listens')", (ADA.id,)
+        )
+        with ThreadPoolExecutor(1) as pool:
+            erasing = pool.submit(erase_user, ADA.id, url=entangled)
+            until(lambda: rows(entangled, WAITING) == [(True,)])
+            placing.commit()
+            certificate = erasing.result()
+    assert certificate.verify(keys)
+    assert "public.listens" in {kept.table for kept in certificate.kept if kept.hold is not None}
+    assert rows(entangled, f"SELECT count(*) FROM listens WHERE user_id = {ADA.id}") == [(1,)]
+    assert rows(entangled, f"SELECT count(*) FROM agent_messages WHERE user_id = {ADA.id}") == [(0,)]
 
 
 def test_two_people_who_share_what_they_have_are_erased_at_once(entangled: str, keys: Keyring) -> None:

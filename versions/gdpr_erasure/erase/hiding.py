@@ -48,7 +48,7 @@ def hide(
 ) -> tuple[Erasure, ErasurePlan, Seen]:
     """Begin to erase *subject*, or go on, in the transaction of *cursor*.
 
-    Return what is done, how, and what was read for it.
+    Return what is done, how, and what was read for it. Locks: no hold is placed or released meanwhile.
 
     Raises:
         SubjectError: there is no such person, or they cannot be erased.
@@ -58,6 +58,9 @@ def hide(
     found = known(cursor, subject, order.completes)
     if found is None and order.completes is None:
         _refuse_unknown(cursor)
+    if found is None:
+        # A hold that comes while it is planned would be seen too late.
+        cursor.execute(STATEMENTS["settle_holds"])
     by = seen(cursor)
     plan = planned(cursor, subject, completes=order.completes, at=found.hidden_at if found else None, by=by)
     about(cursor, subject)

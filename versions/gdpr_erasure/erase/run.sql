@@ -160,3 +160,7 @@ SELECT ops.certify_erasure_v1(%(erasure)s::uuid, %(certificate)s);
 
 -- is_person --
 SELECT FROM public.users AS person WHERE person.id = %(subject)s;
+
+-- settle_holds --
+-- Wait for holds that are being placed or released, and let none be until the transaction ends.
+SELECT ops.settle_holds_v1();
