@@ -103,7 +103,8 @@ SELECT policy.name, policy.kind,
 
 -- residue_snapshots --
 -- How many may still see what was deleted before the tables were last wanted anew; NULL where the login may not know.
--- What is dead in a catalog is kept for whoever decodes changes as well.
+-- What is dead in a catalog is kept for whoever decodes changes as well. Who writes in another database sees nothing of
+-- this one, but every snapshot that is taken here meanwhile, that of the rewrite too, is as old as they are.
 WITH bound AS MATERIALIZED (
     -- In a copy that was restored, transactions are not those that the table speaks of.
     SELECT max(wanted.horizon)::xid AS horizon
@@ -114,13 +115,12 @@ SELECT CASE WHEN pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN
            (SELECT count(*)
               FROM pg_catalog.pg_stat_activity AS session
              WHERE session.pid <> pg_catalog.pg_backend_pid()
-               AND (session.datname = pg_catalog.current_database() OR session.backend_type = 'walsender')
-               AND (pg_catalog.age(session.backend_xmin) > pg_catalog.age(bound.horizon)
-                    OR pg_catalog.age(session.backend_xid) > pg_catalog.age(bound.horizon)))
+               AND (pg_catalog.age(session.backend_xid) > pg_catalog.age(bound.horizon)
+                    OR ((session.datname = pg_catalog.current_database() OR session.backend_type = 'walsender')
+                        AND pg_catalog.age(session.backend_xmin) > pg_catalog.age(bound.horizon))))
            + (SELECT count(*)
                 FROM pg_catalog.pg_prepared_xacts AS prepared
-               WHERE prepared.database = pg_catalog.current_database()
-                 AND pg_catalog.age(prepared.transaction) > pg_catalog.age(bound.horizon))
+               WHERE pg_catalog.age(prepared.transaction) > pg_catalog.age(bound.horizon))
            + (SELECT count(*)
                 FROM pg_catalog.pg_replication_slots AS slot
                WHERE pg_catalog.age(slot.xmin) > pg_catalog.age(bound.horizon)
