@@ -29,11 +29,13 @@ SELECT pg_catalog.set_config(setting.name, wanted.value, false)
     OR (setting.context = 'superuser' AND pg_catalog.has_parameter_privilege(setting.name, 'SET'));
 
 -- become --
+-- Without compiling: the server expects a lot of statements that ask the catalogs, which it then has before it has compiled.
 SELECT pg_catalog.set_config('role', %(role)s, false),
        pg_catalog.set_config('default_transaction_isolation', 'read committed', false),
        pg_catalog.set_config('default_transaction_read_only', 'off', false),
        pg_catalog.set_config('default_transaction_deferrable', 'off', false),
-       pg_catalog.set_config('row_security', 'off', false);
+       pg_catalog.set_config('row_security', 'off', false),
+       pg_catalog.set_config('jit', 'off', false);
 
 -- about --
 -- Of the session: whom it is about, and behind which row it goes on.

@@ -28,8 +28,8 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import (
 )
 
 # Up to this the texts of a table are read, so that what it costs does not grow with what others have.
-MOST_ROWS: Final = 10_000
-MOST_BYTES: Final = 2_000_000
+MOST_ROWS: Final = 1_000
+MOST_BYTES: Final = 1_000_000
 _TIMEOUT_MS: Final = 600_000
 _OTHER: Final = "subject_other"
 _NORMAL: Final = (
