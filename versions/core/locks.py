@@ -6,7 +6,7 @@ import hashlib
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
@@ -88,7 +88,7 @@ def _acquire(connection: Connection, key: int, *, wait_ms: int, called: str) -> 
 
 
 def _held(connection: Connection, key: int, wait_ms: int, called: str) -> LockError:
-    holders = _sessions(_ask(connection, "advisory_lock_holder", key=key))
+    holders = sessions(_ask(connection, "advisory_lock_holder", key=key))
     named = "; ".join(map(str, holders)) or "a session that has just ended"
     return LockError(
         f"waited {wait_ms} ms for {called} and gave up; nothing was changed; held by {named}",
@@ -132,7 +132,7 @@ class BlockerWatch:
             connection = self._opener()
             try:
                 while True:
-                    self._seen = _sessions(_ask(connection, "blockers", pid=self._pid)) or self._seen
+                    self._seen = sessions(_ask(connection, "blockers", pid=self._pid)) or self._seen
                     if self._over.wait(self._after_s):
                         return
             finally:
@@ -148,7 +148,8 @@ def _ask(connection: Connection, name: str, **values: int) -> list[tuple[object,
     return rows
 
 
-def _sessions(rows: list[tuple[object, ...]]) -> tuple[Session, ...]:
+def sessions(rows: Iterable[tuple[object, ...]]) -> tuple[Session, ...]:
+    """Return the sessions of rows: process, user, application, state and query."""
     return tuple(
         Session(
             pid=int(str(pid)),

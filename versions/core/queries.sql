@@ -435,3 +435,12 @@ SELECT 'event trigger',
            watcher.evtevent, watcher.evtenabled, watcher.evtfoid::pg_catalog.regprocedure::text, watcher.evttags
        )::text
   FROM pg_catalog.pg_event_trigger AS watcher;
+
+-- time_outs --
+-- How long a statement may take, and how long it may wait for a lock.
+SELECT pg_catalog.current_setting('statement_timeout'), pg_catalog.current_setting('lock_timeout');
+
+-- set_time_outs --
+-- Let statements take so long, and wait so long for a lock.
+SELECT pg_catalog.set_config('statement_timeout', {statement_timeout}, false),
+       pg_catalog.set_config('lock_timeout', {lock_timeout}, false);

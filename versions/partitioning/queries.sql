@@ -1131,15 +1131,6 @@ SELECT setting.setting::integer
   FROM pg_catalog.pg_settings AS setting
  WHERE setting.name = 'deadlock_timeout';
 
--- time_outs --
--- How long a statement may take, and how long it may wait for a lock.
-SELECT pg_catalog.current_setting('statement_timeout'), pg_catalog.current_setting('lock_timeout');
-
--- set_time_outs --
--- Let statements take so long, and wait so long for a lock.
-SELECT pg_catalog.set_config('statement_timeout', {statement_timeout}, false),
-       pg_catalog.set_config('lock_timeout', {lock_timeout}, false);
-
 -- policies --
 -- How partitioned tables are kept; the age of rows is counted back from now, by the rule if there is one.
 SELECT policy.table_name,

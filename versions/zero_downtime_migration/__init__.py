@@ -1,0 +1,41 @@
+"""Change a live table so that nobody notices: start, backfill, verify, complete, or abort.
+
+    change(SetNotNull("public.plays", "user_id"))      all of it; killed anywhere, the same call goes on
+    start(wish)  backfill(wish)  verify(wish)  complete(wish)  abort(wish)      one at a time, deploys between
+    plan(wish)                                          the steps: SQL, locks, and how long they are held
+
+When: a table is in use, and may not stand still.
+Locks: a strong one for milliseconds, under a short time-out that no reader or writer waits longer than; never
+behind a long transaction. What takes long takes locks that others do not wait for.
+"""
+
+from __future__ import annotations
+
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Phase, State, Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import SetNotNull
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import (
+    abort,
+    backfill,
+    change,
+    complete,
+    plan,
+    start,
+    verify,
+)
+
+__all__ = [
+    "Change",
+    "Manner",
+    "Phase",
+    "SetNotNull",
+    "State",
+    "Step",
+    "abort",
+    "backfill",
+    "change",
+    "complete",
+    "plan",
+    "start",
+    "verify",
+]

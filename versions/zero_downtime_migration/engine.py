@@ -1,0 +1,161 @@
+"""Carry out the steps of a change, each once, and take them back: whatever the change is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from psycopg2.sql import SQL
+
+from spotify_ai_agent_migrations.versions.core.errors import TableError
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import filling, ledger
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.locking import strongly
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
+    PHASES,
+    REACHED,
+    Change,
+    Kind,
+    Phase,
+    State,
+    Step,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+
+
+def advance(session: Session, change: Change, phase: Phase, manner: Manner) -> Change:
+    """Do the steps of one phase that are not done yet; return the change as it is then.
+
+    Raises:
+        TableError: the change was aborted, an earlier phase is not over, or a proof fails.
+        LockError: somebody was in the way at every try; what is done stays done.
+    """
+    if change.state in {State.ABORTING, State.ABORTED}:
+        raise TableError(f"{_called(change)} was aborted", hint="abort it to its end, and start it anew")
+    _refuse_early(change, phase)
+    if phase is Phase.COMPLETE and not change.ended:
+        ledger.set_state(session, change, State.CONTRACTING)
+    for place, step in change.left(phase):
+        _do(session, change, place, step, manner)
+    now = ledger.again(session, change)
+    # A change that is further than this phase stays so.
+    if all(not now.left(each) for each in PHASES[: PHASES.index(phase) + 1]) and _is_next(now, phase):
+        ledger.set_state(session, now, REACHED[phase])
+    return ledger.again(session, now)
+
+
+def abort(session: Session, change: Change, manner: Manner) -> Change:
+    """Take back every step that was begun, the last one first; an abort that was cut off goes on.
+
+    Raises:
+        TableError: the change is completed, or a step was begun after which there is no way back.
+    """
+    if change.state is State.ABORTED:
+        return change
+    if change.state is State.COMPLETED or change.is_final():
+        raise TableError(
+            f"{_called(change)} can no longer be aborted: old and new are not kept side by side any more",
+            hint="complete it, then make the opposite change",
+        )
+    ledger.set_state(session, change, State.ABORTING)
+    for place in sorted(change.begun, reverse=True):
+        _undo(session, change, place, manner)
+    ledger.set_state(session, change, State.ABORTED)
+    return ledger.again(session, change)
+
+
+def _refuse_early(change: Change, phase: Phase) -> None:
+    missing = next(
+        (each for each in PHASES[: PHASES.index(phase)] if change.left(each)),
+        None,
+    )
+    if missing is not None:
+        raise TableError(
+            f"{_called(change)} is not ready to {phase.value}: not all of {missing.value} is done",
+            hint=f"{missing.value} it first",
+        )
+
+
+def _is_next(change: Change, phase: Phase) -> bool:
+    reached = [State.BEGUN, State.STARTED, State.FILLED, State.VERIFIED, State.CONTRACTING]
+    return (
+        change.state
+        in reached[: PHASES.index(phase) + 2 if phase is Phase.COMPLETE else PHASES.index(phase) + 1]
+    )
+
+
+def _do(session: Session, change: Change, place: int, step: Step, manner: Manner) -> None:
+    manner.told(step, "begun")
+    if step.kind is Kind.BRIEF:
+        strongly(session, manner, step.locks, lambda: _brief(session, change, place), _waiting(manner, step))
+    else:
+        ledger.begin(session, change, place)
+        if step.kind is Kind.ALONE:
+            _alone(session, step)
+        elif step.kind is Kind.FILL:
+            filling.fill(session, change, place, manner)
+        else:
+            _prove(session, step)
+        ledger.end(session, change, place)
+    manner.told(step, "done")
+
+
+def _brief(session: Session, change: Change, place: int) -> None:
+    ledger.begin(session, change, place)
+    for statement in change.steps[place].sql:
+        session.run(statement)
+    ledger.end(session, change, place)
+
+
+def _alone(session: Session, step: Step) -> None:
+    if _is_done(session, step):
+        return
+    with session.patient():
+        _run(session, (*step.clear, *step.sql))
+    if step.done and not _is_done(session, step):
+        raise TableError(
+            f'the step "{step.name}" has ended without having done what it was for',
+            hint="somebody took it back meanwhile; run it again",
+        )
+
+
+def _is_done(session: Session, step: Step) -> bool:
+    return bool(session.value(SQL(step.done))) if step.done else False
+
+
+def _prove(session: Session, step: Step) -> None:
+    for query in step.sql:
+        with session.patient():
+            rows = session.ask(SQL(query))
+        if rows:
+            said = {"count": len(rows), "first": rows[0][0]}
+            raise TableError(step.failure.format(**said), hint=step.hint.format(**said))
+
+
+def _undo(session: Session, change: Change, place: int, manner: Manner) -> None:
+    step = change.steps[place]
+    manner.told(step, "taken back")
+    if step.undo_alone:
+        with session.patient():
+            for statement in step.undo:
+                session.run(statement)
+        ledger.undo(session, change, place)
+        return
+
+    def back() -> None:
+        _run(session, step.undo)
+        ledger.undo(session, change, place)
+
+    strongly(session, manner, step.locks if step.undo else (), back, _waiting(manner, step))
+
+
+def _run(session: Session, statements: Sequence[str]) -> None:
+    for statement in statements:
+        session.run(statement)
+
+
+def _waiting(manner: Manner, step: Step) -> Callable[[str], None]:
+    return lambda who: manner.told(step, f"waiting: {who}")
+
+
+def _called(change: Change) -> str:
+    return f"{change.operation} of {change.subject} on {change.table} (change {change.id})"

@@ -1,0 +1,155 @@
+"""What a change of a live table is, and the steps it comes to, as they are recorded. No database here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from enum import Enum
+from typing import Any, Final
+
+NO_LOCK: Final = "ACCESS SHARE"
+
+
+class Phase(str, Enum):
+    """When a step is done; `complete` is the contraction, after which old code no longer runs."""
+
+    START = "start"
+    BACKFILL = "backfill"
+    VERIFY = "verify"
+    COMPLETE = "complete"
+
+
+PHASES: Final = tuple(Phase)
+
+
+class Kind(str, Enum):
+    """How a step is executed.
+
+    BRIEF is one transaction under a short lock time-out, tried again as a whole, and recorded in itself.
+    ALONE is what cannot run in a transaction or takes long, and which no reader or writer waits for.
+    FILL writes rows in batches. PROOF is a query that returns a row for whatever stands against going on.
+    """
+
+    BRIEF = "brief"
+    ALONE = "alone"
+    FILL = "fill"
+    PROOF = "proof"
+
+
+class State(str, Enum):
+    """How far a change has come; the last two are its ends."""
+
+    BEGUN = "begun"
+    STARTED = "started"
+    FILLED = "filled"
+    VERIFIED = "verified"
+    CONTRACTING = "contracting"
+    ABORTING = "aborting"
+    COMPLETED = "completed"
+    ABORTED = "aborted"
+
+
+ENDED: Final = frozenset({State.COMPLETED, State.ABORTED})
+# What a change is once all steps of a phase are done.
+REACHED: Final[Mapping[Phase, State]] = {
+    Phase.START: State.STARTED,
+    Phase.BACKFILL: State.FILLED,
+    Phase.VERIFY: State.VERIFIED,
+    Phase.COMPLETE: State.COMPLETED,
+}
+
+
+@dataclass(frozen=True)
+class Lock:
+    """The strongest lock on a table: its name as SQL writes it, and the mode in PostgreSQL's words."""
+
+    table: str
+    mode: str = "ACCESS EXCLUSIVE"
+
+
+@dataclass(frozen=True)
+class Fill:
+    """What a backfill writes: columns and the expressions they get (`values`), in rows that are `due`."""
+
+    table: str
+    values: tuple[tuple[str, str], ...]
+    due: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a change.
+
+    `sql` are its statements as they are sent, `locks` what they lock and `held` for how long at most.
+    `done` is a query of an ALONE step that is true when an earlier try has done it all; `clear` takes away
+    what a try has left that failed. `undo` takes the step back and may be executed twice. `plain` does the
+    same as `sql` in the transaction of a migration. A PROOF says with `failure` and `hint` what is wrong,
+    `{count}` and `{first}` being how many rows there are and the first value of the first. After a `final`
+    step there is no way back.
+    """
+
+    name: str
+    phase: Phase
+    kind: Kind
+    sql: tuple[str, ...] = ()
+    locks: tuple[Lock, ...] = ()
+    held: str = "some milliseconds"
+    done: str | None = None
+    clear: tuple[str, ...] = ()
+    undo: tuple[str, ...] = ()
+    undo_alone: bool = False
+    plain: tuple[str, ...] | None = None
+    fill: Fill | None = None
+    failure: str = ""
+    hint: str = ""
+    final: bool = False
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change as it is recorded: what was wished, its steps, how far it is; `done` are their places."""
+
+    id: int
+    operation: str
+    table: str
+    subject: str
+    arguments: Mapping[str, Any]
+    steps: tuple[Step, ...]
+    state: State
+    begun: frozenset[int] = field(default=frozenset())
+    done: frozenset[int] = field(default=frozenset())
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.state in ENDED
+
+    def left(self, phase: Phase) -> tuple[tuple[int, Step], ...]:
+        """Return the steps of a phase that are not done, each with its place."""
+        return tuple(
+            (place, step)
+            for place, step in enumerate(self.steps)
+            if step.phase is phase and place not in self.done
+        )
+
+    def is_final(self) -> bool:
+        """Tell whether a step was begun after which there is no way back."""
+        return any(step.final and place in self.begun for place, step in enumerate(self.steps))
+
+
+def written(step: Step) -> dict[str, Any]:
+    """Return a step as JSON takes it."""
+    return asdict(step)
+
+
+def read(document: Mapping[str, Any]) -> Step:
+    """Return the step that `written` wrote."""
+    known = {key: tuple(value) if isinstance(value, list) else value for key, value in document.items()}
+    fill = document.get("fill")
+    return replace(
+        Step(**{**known, "phase": Phase(document["phase"]), "kind": Kind(document["kind"])}),
+        locks=tuple(Lock(**lock) for lock in document["locks"]),
+        fill=Fill(fill["table"], tuple((name, value) for name, value in fill["values"]), fill["due"])
+        if fill
+        else None,
+    )

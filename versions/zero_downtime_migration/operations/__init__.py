@@ -1,0 +1,56 @@
+"""The operations, a file each: what is wished, as a frozen value, and the steps that it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, ClassVar, Final, Protocol
+
+from spotify_ai_agent_migrations.versions.core.errors import TableError
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+
+
+class Wish(Protocol):
+    """What is wished of a table: a frozen dataclass whose fields JSON can hold."""
+
+    operation: ClassVar[str]
+
+    @property
+    def table(self) -> str:
+        """The table, with its schema."""
+
+    @property
+    def subject(self) -> str:
+        """What of the table it is about; one change of a kind of it at a time."""
+
+    def steps(self, session: Session, table: Table) -> tuple[Step, ...]:
+        """Return the steps it comes to, by what the catalogue says now; none if it is so already.
+
+        Raises:
+            TableError: it cannot be done online; nothing was changed, and the hint says what can.
+        """
+
+
+OPERATIONS: Final[Mapping[str, type[Wish]]] = {wish.operation: wish for wish in (SetNotNull,)}
+
+
+def wish_of(operation: str, arguments: Mapping[str, Any]) -> Wish:
+    """Return the wish that was recorded.
+
+    Raises:
+        TableError: there is no such operation.
+    """
+    if operation not in OPERATIONS:
+        raise TableError(
+            f'there is no operation "{operation}"', hint=f"there are {', '.join(sorted(OPERATIONS))}"
+        )
+    known = {key: tuple(value) if isinstance(value, list) else value for key, value in arguments.items()}
+    return OPERATIONS[operation](**known)
+
+
+def arguments_of(wish: Wish) -> dict[str, Any]:
+    """Return what was wished, as JSON takes it."""
+    return asdict(wish)  # type: ignore[call-overload, no-any-return]  # every wish is a dataclass

@@ -1,0 +1,148 @@
+"""Make a column NOT NULL without reading the table under a lock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from psycopg2.sql import SQL, Composable, Identifier, Literal
+
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table, version
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+
+_FIRST_WITH_NOT_VALID: Final = 18
+
+
+@dataclass(frozen=True)
+class SetNotNull:
+    """Make *column* NOT NULL; *table* with its schema.
+
+    PostgreSQL 18 adds the constraint NOT VALID and validates it; before that a check is validated, which SET
+    NOT NULL then believes instead of reading the table, and which is dropped after it, not with it.
+    """
+
+    table: str
+    column: str
+    operation: ClassVar[str] = "set_not_null"
+
+    @property
+    def subject(self) -> str:
+        """The column."""
+        return self.column
+
+    def steps(self, session: Session, table: Table) -> tuple[Step, ...]:
+        """Return the steps; none if the column is NOT NULL."""
+        if table.column(self.column).not_null:
+            return ()
+        return not_null_steps(session, table, self.column)
+
+
+def not_null_steps(session: Session, table: Table, column: str) -> tuple[Step, ...]:
+    """Return what makes a column NOT NULL, whether or not it is there already."""
+    if version(session) >= _FIRST_WITH_NOT_VALID:
+        return _by_constraint(session, table, column)
+    return _by_check(session, table, column)
+
+
+def _by_constraint(session: Session, table: Table, column: str) -> tuple[Step, ...]:
+    name = fitted(table.plain, column, "not_null")
+    parts = {"table": SQL(table.name), "name": Identifier(name), "column": Identifier(column)}
+
+    def said(text: str) -> str:
+        return session.text(SQL(text).format(**parts))
+
+    return (
+        Step(
+            name="add the constraint, not valid",
+            phase=Phase.START,
+            kind=Kind.BRIEF,
+            sql=(said("ALTER TABLE {table} ADD CONSTRAINT {name} NOT NULL {column} NOT VALID"),),
+            locks=(Lock(table.name),),
+            undo=(said("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}"),),
+            plain=(said("ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"),),
+        ),
+        proof_of_values(session, table, column),
+        _validated(session, table, name, Phase.COMPLETE),
+    )
+
+
+def _by_check(session: Session, table: Table, column: str) -> tuple[Step, ...]:
+    name = fitted(table.plain, column, "not_null", "check")
+    parts = {"table": SQL(table.name), "name": Identifier(name), "column": Identifier(column)}
+
+    def said(text: str) -> str:
+        return session.text(SQL(text).format(**parts))
+
+    return (
+        Step(
+            name="add a check, not valid",
+            phase=Phase.START,
+            kind=Kind.BRIEF,
+            sql=(said("ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({column} IS NOT NULL) NOT VALID"),),
+            locks=(Lock(table.name),),
+            undo=(said("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}"),),
+            plain=(said("ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"),),
+        ),
+        proof_of_values(session, table, column),
+        _validated(session, table, name, Phase.VERIFY),
+        Step(
+            name="set NOT NULL, which the check proves",
+            phase=Phase.COMPLETE,
+            kind=Kind.BRIEF,
+            sql=(said("ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"),),
+            locks=(Lock(table.name),),
+            undo=(said("ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL"),),
+            plain=(),
+        ),
+        Step(
+            # Together with SET NOT NULL it would be dropped first, and the table be read.
+            name="drop the check",
+            phase=Phase.COMPLETE,
+            kind=Kind.BRIEF,
+            sql=(said("ALTER TABLE {table} DROP CONSTRAINT {name}"),),
+            locks=(Lock(table.name),),
+            plain=(),
+            final=True,
+        ),
+    )
+
+
+def proof_of_values(session: Session, table: Table, column: str) -> Step:
+    """Return the step that looks for a row without a value, before anything is validated."""
+    query = SQL("SELECT count(*) FROM {table} WHERE {column} IS NULL HAVING count(*) > 0").format(
+        table=SQL(table.name), column=Identifier(column)
+    )
+    return Step(
+        name="look for rows without a value",
+        phase=Phase.VERIFY,
+        kind=Kind.PROOF,
+        sql=(session.text(query),),
+        locks=(Lock(table.name, "ACCESS SHARE"),),
+        held="while it reads the table",
+        plain=(),
+        failure=f'{{first}} rows of "{table.name}" have no value in "{column}"',
+        hint="give them one: the backfill operation does it in batches",
+    )
+
+
+def _validated(session: Session, table: Table, name: str, phase: Phase) -> Step:
+    done: Composable = SQL(
+        "SELECT made.convalidated FROM pg_catalog.pg_constraint AS made"
+        " WHERE made.conrelid = pg_catalog.to_regclass({table}) AND made.conname = {name}"
+    ).format(table=Literal(table.name), name=Literal(name))
+    return Step(
+        name="validate it",
+        phase=phase,
+        kind=Kind.ALONE,
+        sql=(
+            session.text(
+                SQL("ALTER TABLE {} VALIDATE CONSTRAINT {}").format(SQL(table.name), Identifier(name))
+            ),
+        ),
+        locks=(Lock(table.name, "SHARE UPDATE EXCLUSIVE"),),
+        held="while it reads the table; others read and write meanwhile",
+        done=session.text(done),
+        plain=(),
+    )

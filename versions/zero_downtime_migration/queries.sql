@@ -1,0 +1,157 @@
+-- The statements of online changes: the ledger of them, and what the catalogue says of a table.
+
+-- holders --
+-- Who holds a lock on a table, or on one of its partitions, that a mode would wait for, in a transaction that is
+-- older than some seconds; 0 stands for a prepared transaction.
+SELECT DISTINCT ON (coalesce(activity.pid, 0), prepared.gid)
+       coalesce(activity.pid, 0),
+       coalesce(activity.usename, prepared.owner, activity.backend_type),
+       coalesce(prepared.gid, activity.application_name),
+       coalesce(activity.state, CASE WHEN prepared.gid IS NOT NULL THEN 'prepared transaction' END, 'running'),
+       coalesce(activity.query, '')
+  FROM pg_catalog.pg_locks AS held
+  LEFT JOIN pg_catalog.pg_stat_activity AS activity ON activity.pid = held.pid
+  LEFT JOIN pg_catalog.pg_prepared_xacts AS prepared
+    ON held.pid IS NULL AND held.virtualtransaction = '-1/' || prepared.transaction::text
+ WHERE held.locktype = 'relation'
+   AND held.granted
+   AND held.database = (SELECT one.oid FROM pg_catalog.pg_database AS one WHERE one.datname = pg_catalog.current_database())
+   AND (
+       held.relation = pg_catalog.to_regclass(%(table)s)
+       OR held.relation IN (SELECT part.relid FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass(%(table)s)) AS part)
+   )
+   AND held.mode = ANY (%(modes)s)
+   AND held.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
+   AND (
+       held.pid IS NULL
+       OR (
+           coalesce(activity.xact_start, '-infinity') < pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => %(older_s)s)
+           AND (activity.backend_type <> 'autovacuum worker' OR activity.query LIKE '%%(to prevent wraparound)')
+       )
+   );
+
+-- vacuumed --
+-- Whether a vacuum that nobody ordered, and which yields to whoever waits for it, is at a table or a partition of it.
+SELECT EXISTS (
+    SELECT
+      FROM pg_catalog.pg_locks AS held
+      JOIN pg_catalog.pg_stat_activity AS activity ON activity.pid = held.pid
+     WHERE held.locktype = 'relation'
+       AND held.granted
+       AND held.relation = pg_catalog.to_regclass(%(table)s)
+       AND held.mode = 'ShareUpdateExclusiveLock'
+       AND activity.backend_type = 'autovacuum worker'
+);
+
+-- record_change --
+-- Remember a change and its steps.
+INSERT INTO ops.online_change (operation, table_name, subject, arguments, steps, state)
+VALUES (%(operation)s, %(table)s, %(subject)s, %(arguments)s, %(steps)s, %(state)s)
+RETURNING id;
+
+-- change_of --
+-- The last change of a kind of a table and of a part of it.
+SELECT change.id, change.operation, change.table_name, change.subject, change.arguments, change.steps, change.state,
+       ARRAY(SELECT step.place FROM ops.online_step AS step WHERE step.change_id = change.id),
+       ARRAY(
+           SELECT step.place FROM ops.online_step AS step WHERE step.change_id = change.id AND step.finished_at IS NOT NULL
+       )
+  FROM ops.online_change AS change
+ WHERE change.operation = %(operation)s
+   AND change.table_name = %(table)s
+   AND change.subject = %(subject)s
+ ORDER BY change.id DESC
+ LIMIT 1;
+
+-- change_by_id --
+-- A change by its number.
+SELECT change.id, change.operation, change.table_name, change.subject, change.arguments, change.steps, change.state,
+       ARRAY(SELECT step.place FROM ops.online_step AS step WHERE step.change_id = change.id),
+       ARRAY(
+           SELECT step.place FROM ops.online_step AS step WHERE step.change_id = change.id AND step.finished_at IS NOT NULL
+       )
+  FROM ops.online_change AS change
+ WHERE change.id = %(id)s;
+
+-- set_state --
+-- Remember how far a change has come.
+UPDATE ops.online_change AS change
+   SET state = %(state)s,
+       finished_at = CASE WHEN %(ended)s THEN pg_catalog.clock_timestamp() END
+ WHERE change.id = %(id)s
+RETURNING change.id;
+
+-- begin_step --
+-- Remember that a step is tried.
+INSERT INTO ops.online_step AS step (change_id, place, name, phase)
+VALUES (%(id)s, %(place)s, %(name)s, %(phase)s)
+    ON CONFLICT ON CONSTRAINT online_step_pkey DO UPDATE
+   SET tries = step.tries + 1, started_at = pg_catalog.clock_timestamp(), finished_at = NULL
+RETURNING step.tries;
+
+-- end_step --
+-- Remember that a step is done.
+UPDATE ops.online_step AS step
+   SET finished_at = pg_catalog.clock_timestamp()
+ WHERE step.change_id = %(id)s AND step.place = %(place)s
+RETURNING step.place;
+
+-- undo_step --
+-- Forget a step that was taken back.
+DELETE FROM ops.online_step AS step
+ WHERE step.change_id = %(id)s AND step.place = %(place)s
+RETURNING step.place;
+
+-- has_ledger --
+-- Whether the tables that online changes are recorded in are there.
+SELECT pg_catalog.to_regclass('ops.online_range') IS NOT NULL;
+
+-- table_facts --
+-- What a table is.
+SELECT class.oid,
+       namespace.nspname::text,
+       class.relname::text,
+       pg_catalog.format('%%I.%%I', namespace.nspname, class.relname),
+       pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(class.relowner)),
+       class.relkind::text,
+       pg_catalog.pg_total_relation_size(class.oid),
+       class.relispartition,
+       coalesce((
+           SELECT pg_catalog.array_agg(part.attname::text ORDER BY key.place)
+             FROM pg_catalog.pg_constraint AS made
+             JOIN LATERAL pg_catalog.unnest(made.conkey) WITH ORDINALITY AS key (number, place) ON true
+             JOIN pg_catalog.pg_attribute AS part ON part.attrelid = made.conrelid AND part.attnum = key.number
+            WHERE made.conrelid = class.oid AND made.contype = 'p'
+       ), '{}')
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE class.oid = pg_catalog.to_regclass(%(table)s);
+
+-- columns_of --
+-- The columns of a table: name, type, NOT NULL, default, how it is generated, identity, collation where it is another.
+SELECT part.attname::text,
+       pg_catalog.format_type(part.atttypid, part.atttypmod),
+       part.attnotnull,
+       pg_catalog.pg_get_expr(made.adbin, made.adrelid),
+       part.attgenerated::text,
+       part.attidentity::text,
+       CASE WHEN part.attcollation <> type.typcollation THEN part.attcollation::pg_catalog.regcollation::text END
+  FROM pg_catalog.pg_attribute AS part
+  JOIN pg_catalog.pg_type AS type ON type.oid = part.atttypid
+  LEFT JOIN pg_catalog.pg_attrdef AS made ON made.adrelid = part.attrelid AND made.adnum = part.attnum
+ WHERE part.attrelid = %(oid)s AND part.attnum > 0 AND NOT part.attisdropped
+ ORDER BY part.attnum;
+
+-- range_of --
+-- How far a backfill has come.
+SELECT range.reached
+  FROM ops.online_range AS range
+ WHERE range.change_id = %(id)s AND range.place = %(place)s;
+
+-- range_at --
+-- Remember how far a backfill has come.
+INSERT INTO ops.online_range AS range (change_id, place, number, reached, row_count)
+VALUES (%(id)s, %(place)s, 1, %(at)s, %(rows)s)
+    ON CONFLICT ON CONSTRAINT online_range_pkey DO UPDATE
+   SET reached = excluded.reached, row_count = range.row_count + excluded.row_count, written_at = pg_catalog.clock_timestamp()
+RETURNING range.place;

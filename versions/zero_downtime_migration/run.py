@@ -1,0 +1,147 @@
+"""The verbs: start a change of a live table, fill, verify, complete or abort it; one process at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Final
+
+from spotify_ai_agent_migrations.versions.core.database import translated
+from spotify_ai_agent_migrations.versions.core.errors import TableError
+from spotify_ai_agent_migrations.versions.core.locks import advisory_lock, lock_key
+from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import engine, facts, ledger
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import PHASES, Change, Phase, State
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import Wish, arguments_of
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session, opened
+
+_PURPOSE: Final = "agentdb zero-downtime"
+
+
+def change(wish: Wish, *, settings: Settings | None = None, manner: Manner | None = None) -> Change:
+    """Make a change from its start to its completion; one that was begun goes on from its finished step.
+
+    Locks: those of its steps, which `plan` lists; a strong one for some milliseconds, under a short time-out.
+
+    Raises:
+        TableError: it cannot be done online, or a proof fails; nothing was contracted.
+        LockError: somebody was in the way at every try, or another process is at the table.
+    """
+    return _through(wish, PHASES, settings, manner)
+
+
+def start(wish: Wish, *, settings: Settings | None = None, manner: Manner | None = None) -> Change:
+    """Begin a change: what new code needs is there after it, and old code goes on."""
+    return _through(wish, (Phase.START,), settings, manner)
+
+
+def backfill(wish: Wish, *, settings: Settings | None = None, manner: Manner | None = None) -> Change:
+    """Fill what a change that was started needs into the rows that are there."""
+    return _through(wish, (Phase.BACKFILL,), settings, manner)
+
+
+def verify(wish: Wish, *, settings: Settings | None = None, manner: Manner | None = None) -> Change:
+    """Prove that no row was missed."""
+    return _through(wish, (Phase.VERIFY,), settings, manner)
+
+
+def complete(wish: Wish, *, settings: Settings | None = None, manner: Manner | None = None) -> Change:
+    """Contract a change that was verified: from here on only new code runs."""
+    return _through(wish, (Phase.COMPLETE,), settings, manner)
+
+
+def abort(wish: Wish, *, settings: Settings | None = None, manner: Manner | None = None) -> Change:
+    """Take back what a change has done so far.
+
+    Raises:
+        TableError: it was never started, or there is no way back any more.
+    """
+    with working(wish.table, settings, manner) as (session, chosen):
+        found = _recorded(session, wish)
+        if found is None:
+            raise TableError(
+                f"{wish.operation} of {wish.subject} on {wish.table} was never started",
+                hint="there is nothing to abort",
+            )
+        return engine.abort(session, found, chosen)
+
+
+def plan(wish: Wish, *, settings: Settings | None = None) -> Change:
+    """Return what a change comes to, or is as it was recorded; changes nothing and takes no lock."""
+    with translated(), opened(settings or resolve_settings(), _PURPOSE) as connection:
+        session = Session(connection)
+        found = _recorded(session, wish) if session.value("has_ledger") else None
+        if found is not None and not found.ended:
+            return found
+        return _planned(session, wish)
+
+
+@contextmanager
+def working(table: str, settings: Settings | None, manner: Manner | None) -> Iterator[tuple[Session, Manner]]:
+    """Open a session that is alone at *table* for the block.
+
+    Raises:
+        LockError: another process is at it for longer than the manner waits.
+    """
+    chosen = manner or Manner()
+    with translated(), opened(settings or resolve_settings(), _PURPOSE) as connection:
+        session = Session(connection)
+        ledger.require(session)
+        named = facts.table(session, table).name
+        connection.autocommit = False
+        with advisory_lock(
+            connection,
+            lock_key(f"online:{named}"),
+            wait_ms=chosen.lock_wait_ms,
+            called=f"the lock of online changes of {named}",
+        ):
+            connection.autocommit = True
+            try:
+                yield session, chosen
+            finally:
+                if not connection.closed:
+                    connection.autocommit = False
+
+
+def _through(
+    wish: Wish, phases: tuple[Phase, ...], settings: Settings | None, manner: Manner | None
+) -> Change:
+    with working(wish.table, settings, manner) as (session, chosen):
+        found = _recorded(session, wish)
+        if found is None or found.state is State.ABORTED or _is_undone(session, wish, found):
+            if Phase.START not in phases:
+                raise TableError(
+                    f"{wish.operation} of {wish.subject} on {wish.table} was never started",
+                    hint="start it first",
+                )
+            found = _begun(session, wish)
+        for phase in phases:
+            found = found if found.state is State.COMPLETED else engine.advance(session, found, phase, chosen)
+        return found
+
+
+def _recorded(session: Session, wish: Wish) -> Change | None:
+    table = facts.table(session, wish.table)
+    return ledger.found(session, wish.operation, table.name, wish.subject)
+
+
+def _is_undone(session: Session, wish: Wish, found: Change) -> bool:
+    """Tell whether a change that was completed once would come to something again."""
+    return found.state is State.COMPLETED and bool(_planned(session, wish).steps)
+
+
+def _planned(session: Session, wish: Wish) -> Change:
+    table = facts.table(session, wish.table)
+    steps = wish.steps(session, table)
+    state = State.BEGUN if steps else State.COMPLETED
+    return Change(0, wish.operation, table.name, wish.subject, arguments_of(wish), steps, state)
+
+
+def _begun(session: Session, wish: Wish) -> Change:
+    planned = _planned(session, wish)
+    recorded = ledger.record(
+        session, planned.operation, planned.table, planned.subject, dict(planned.arguments), planned.steps
+    )
+    return replace(recorded, steps=planned.steps)

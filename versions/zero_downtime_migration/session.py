@@ -1,0 +1,18 @@
+"""A connection that knows the statements of this room."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from spotify_ai_agent_migrations.versions.core.session import SPELLING, BriefSession, Row, opened
+from spotify_ai_agent_migrations.versions.core.sql import queries
+
+__all__ = ["SPELLING", "STATEMENTS", "Row", "Session", "opened"]
+
+STATEMENTS: Final = queries("spotify_ai_agent_migrations.versions.zero_downtime_migration")
+
+
+class Session(BriefSession):
+    """A connection in autocommit; see `core.session`."""
+
+    statements = STATEMENTS
