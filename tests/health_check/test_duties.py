@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from partitioning.killing import killed_before
 from partitioning.scene import build, converted_in_the_past, settings
 from partitioning.test_interrupted import SMALL, convert_again
 
 from faults import Fault, found, held, lower, role_of
+from killing import killed_before
 from spotify_ai_agent_migrations import SettingsError
 from spotify_ai_agent_migrations.versions.health_check import Finding, State, check_health
 from spotify_ai_agent_migrations.versions.partitioning import split

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import psycopg2
 import pytest
-from partitioning.killing import killed_before
 from partitioning.scene import ROLES, schema, settings
 
+from killing import killed_before
 from spotify_ai_agent_migrations.versions.core.errors import DatabaseError, TableError
 from spotify_ai_agent_migrations.versions.partitioning import (
     ByHash,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from partitioning.killing import killed_before
 
+from killing import killed_before
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.partitioning import create_index, maintain

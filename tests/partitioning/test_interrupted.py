@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 
 import pytest
-from partitioning.killing import killed_before
 from partitioning.scene import SCENE, build, everything, schema, settings
 
+from killing import killed_before
 from spotify_ai_agent_migrations.versions.core.errors import MigrationError
 from spotify_ai_agent_migrations.versions.partitioning import convert, unconvert
 from support import Databases, connected, rows, until

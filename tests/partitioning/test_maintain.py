@@ -9,9 +9,9 @@ import re
 
 import psycopg2
 import pytest
-from partitioning.killing import killed_before
 from psycopg2.extensions import parse_dsn
 
+from killing import killed_before
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.partitioning import Done, maintain
 from spotify_ai_agent_migrations.versions.partitioning.maintain import maintenance_written

@@ -10,9 +10,9 @@ import time
 import uuid
 
 import pytest
-from partitioning.killing import killed_before
 from partitioning.scene import in_the_past, settings
 
+from killing import killed_before
 from spotify_ai_agent_migrations.versions.partitioning import maintain, retention, split
 from spotify_ai_agent_migrations.versions.partitioning.archive import archive
 from spotify_ai_agent_migrations.versions.partitioning.status import as_prometheus, status

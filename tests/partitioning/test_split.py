@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from partitioning.killing import killed_before
 from partitioning.scene import converted_in_the_past, everything, in_the_past, schema, settings
 from partitioning.test_writers import Writer, audited, writing, written
 
+from killing import killed_before
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.core.fingerprint import lasting
 from spotify_ai_agent_migrations.versions.partitioning import convert, split, unconvert, unsplit

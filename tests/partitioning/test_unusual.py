@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import psycopg2
 import pytest
-from partitioning.killing import killed_before
 from partitioning.scene import in_the_past, schema, settings
 
+from killing import killed_before
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError, TableError
 from spotify_ai_agent_migrations.versions.partitioning import convert, create_index, split, unconvert, unsplit
 from spotify_ai_agent_migrations.versions.partitioning.periods import Period

@@ -3,51 +3,36 @@
 from __future__ import annotations
 
 import pytest
+from zero_downtime_migration.walked import Walk, settings, walked
 
 from spotify_ai_agent_migrations import TableError
-from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
-    SetNotNull,
-    State,
-    abort,
-    backfill,
-    change,
-    complete,
-    start,
-    verify,
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import SetNotNull, change, complete
+from support import Databases, rows
+
+
+def lives(url: str) -> None:
+    rows(url, "INSERT INTO shop.t VALUES (1000, 1); DELETE FROM shop.t WHERE id = 1000")
+
+
+WALK = Walk(
+    made="CREATE TABLE shop.t (id integer PRIMARY KEY, a integer);"
+    " INSERT INTO shop.t SELECT i, i FROM generate_series(1, 100) AS i",
+    wish=SetNotNull("shop.t", "a"),
+    plain="ALTER TABLE shop.t ALTER COLUMN a SET NOT NULL",
+    content="SELECT * FROM shop.t ORDER BY id",
+    lives=lives,
 )
-from support import rows
-
-WISH = SetNotNull("public.t", "a")
-IS_NOT_NULL = "SELECT attnotnull FROM pg_attribute WHERE attrelid = 't'::regclass AND attname = 'a'"
 
 
-@pytest.fixture
-def settings(url: str) -> Settings:
-    rows(url, "CREATE TABLE t (id integer PRIMARY KEY, a integer)")
-    rows(url, "INSERT INTO t SELECT i, i FROM generate_series(1, 100) AS i")
-    return resolve_settings(url)
+def test_killed_anywhere_the_column_becomes_not_null(databases: Databases, ledger: str) -> None:
+    walked(databases, ledger, WALK)
 
 
-def test_a_column_becomes_not_null_and_a_second_run_does_nothing(url: str, settings: Settings) -> None:
-    made = change(WISH, settings=settings)
-    assert (made.state, rows(url, IS_NOT_NULL)) == (State.COMPLETED, [(True,)])
-    assert change(WISH, settings=settings) == made
-
-
-def test_an_aborted_change_leaves_nothing_and_may_be_started_again(url: str, settings: Settings) -> None:
-    before = rows(url, "SELECT conname FROM pg_constraint WHERE conrelid = 't'::regclass ORDER BY 1")
-    start(WISH, settings=settings)
-    assert abort(WISH, settings=settings).state is State.ABORTED
-    assert rows(url, "SELECT conname FROM pg_constraint WHERE conrelid = 't'::regclass ORDER BY 1") == before
-    for verb in (start, backfill, verify, complete):
-        made = verb(WISH, settings=settings)
-    assert (made.state, rows(url, IS_NOT_NULL)) == (State.COMPLETED, [(True,)])
-
-
-def test_rows_without_a_value_are_counted_and_nothing_is_contracted(url: str, settings: Settings) -> None:
-    rows(url, "INSERT INTO t VALUES (101, NULL), (102, NULL)")
+def test_rows_without_a_value_are_counted_and_nothing_is_contracted(ledger_url: str) -> None:
+    rows(ledger_url, "CREATE TABLE t (id integer PRIMARY KEY, a integer)")
+    rows(ledger_url, "INSERT INTO t VALUES (101, NULL), (102, NULL)")
+    wish = SetNotNull("public.t", "a")
     with pytest.raises(TableError, match=r'2 rows of "public\.t" have no value in "a"'):
-        change(WISH, settings=settings)
+        change(wish, settings=settings(ledger_url))
     with pytest.raises(TableError, match="not all of verify is done"):
-        complete(WISH, settings=settings)
+        complete(wish, settings=settings(ledger_url))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from psycopg2.sql import Composable
 
-from spotify_ai_agent_migrations.versions.partitioning.session import Session
+from spotify_ai_agent_migrations.versions.core.session import BriefSession
 
 
 def killed_before(place: int | str, work: Callable[[], object]) -> bool:
@@ -35,14 +35,14 @@ def killed_before(place: int | str, work: Callable[[], object]) -> bool:
 
 
 def _run(place: int | str, work: Callable[[], object]) -> None:
-    run, seen = Session.run, [0]
+    run, seen = BriefSession.run, [0]
 
-    def counted(session: Session, statement: str | Composable) -> int:
+    def counted(session: BriefSession, statement: str | Composable) -> int:
         seen[0] += 1
         if seen[0] == place or (isinstance(place, str) and place in session.text(statement)):
             os.kill(os.getpid(), signal.SIGKILL)
         return run(session, statement)
 
-    Session.run = counted  # type: ignore[method-assign, assignment]
+    BriefSession.run = counted  # type: ignore[method-assign, assignment]
     work()
     os._exit(0)
