@@ -84,8 +84,8 @@ class Step:
     `done` is a query of an ALONE step that is true when an earlier try has done it all; `clear` takes away
     what a try has left that failed. `undo` takes the step back and may be executed twice. `plain` does the
     same as `sql` in the transaction of a migration. A PROOF says with `failure` and `hint` what is wrong,
-    `{count}` and `{first}` being how many rows there are and the first value of the first. After a `final`
-    step there is no way back.
+    `{count}` and `{first}` being how many rows there are and the first value of the first; one that is
+    `only_said` stops nothing. After a `final` step there is no way back.
     """
 
     name: str
@@ -102,6 +102,7 @@ class Step:
     fill: Fill | None = None
     failure: str = ""
     hint: str = ""
+    only_said: bool = False
     final: bool = False
 
 
