@@ -13,7 +13,13 @@ from __future__ import annotations
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Phase, State, Step
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import SetNotNull
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import (
+    EnumToLookup,
+    MergeColumns,
+    RenameTable,
+    SetNotNull,
+    SplitColumn,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import (
     abort,
     backfill,
@@ -26,9 +32,13 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import (
 
 __all__ = [
     "Change",
+    "EnumToLookup",
     "Manner",
+    "MergeColumns",
     "Phase",
+    "RenameTable",
     "SetNotNull",
+    "SplitColumn",
     "State",
     "Step",
     "abort",
