@@ -44,10 +44,10 @@ class Bounds:
 class BriefSession:
     """A connection in autocommit, whose transactions are tried again as a whole when they are in the way.
 
-    `statements` are those that are asked by name.
+    `named` are the statements that are asked by name.
     """
 
-    statements: ClassVar[Mapping[str, str]] = {}
+    named: ClassVar[Mapping[str, str]] = {}
     # Whether statements that cannot run in a transaction may be used.
     alone = True
 
@@ -59,7 +59,7 @@ class BriefSession:
         """Return the rows of a named statement, or of one that is made of names."""
         with self.connection.cursor() as cursor:
             if isinstance(statement, str):
-                cursor.execute(self.statements[statement], values)
+                cursor.execute(self.named[statement], values)
             else:
                 # A name may hold a percent sign.
                 cursor.execute(statement, values or None)

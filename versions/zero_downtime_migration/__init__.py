@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Phase, State, Step
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import SetNotNull
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import (
     abort,
     backfill,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any, Final
 
@@ -144,12 +144,15 @@ def written(step: Step) -> dict[str, Any]:
 
 def read(document: Mapping[str, Any]) -> Step:
     """Return the step that `written` wrote."""
-    known = {key: tuple(value) if isinstance(value, list) else value for key, value in document.items()}
-    fill = document.get("fill")
-    return replace(
-        Step(**{**known, "phase": Phase(document["phase"]), "kind": Kind(document["kind"])}),
-        locks=tuple(Lock(**lock) for lock in document["locks"]),
-        fill=Fill(fill["table"], tuple((name, value) for name, value in fill["values"]), fill["due"])
-        if fill
-        else None,
-    )
+    known: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in document.items()
+    }
+    fill = known.pop("fill")
+    locks = tuple(Lock(**lock) for lock in known.pop("locks"))
+    phase, kind = Phase(known.pop("phase")), Kind(known.pop("kind"))
+    return Step(**known, phase=phase, kind=kind, locks=locks, fill=_read_fill(fill) if fill else None)
+
+
+def _read_fill(document: Mapping[str, Any]) -> Fill:
+    values = tuple((name, value) for name, value in document["values"])
+    return Fill(**{**document, "values": values})

@@ -15,4 +15,4 @@ STATEMENTS: Final = queries("spotify_ai_agent_migrations.versions.zero_downtime_
 class Session(BriefSession):
     """A connection in autocommit; see `core.session`."""
 
-    statements = STATEMENTS
+    named = STATEMENTS
