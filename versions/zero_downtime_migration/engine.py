@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Sequence
 
+import psycopg2
 from psycopg2.sql import SQL
 
+from spotify_ai_agent_migrations.versions.core.database import shown_message
 from spotify_ai_agent_migrations.versions.core.errors import TableError
+from spotify_ai_agent_migrations.versions.core.retry import RETRYABLE
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import filling, ledger
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.locking import strongly
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
@@ -90,7 +95,7 @@ def _do(session: Session, change: Change, place: int, step: Step, manner: Manner
     else:
         ledger.begin(session, change, place)
         if step.kind is Kind.ALONE:
-            _alone(session, step)
+            _alone(session, step, manner)
         elif step.kind is Kind.FILL:
             filling.fill(session, change, place, manner)
         else:
@@ -106,16 +111,26 @@ def _brief(session: Session, change: Change, place: int) -> None:
     ledger.end(session, change, place)
 
 
-def _alone(session: Session, step: Step) -> None:
-    if _is_done(session, step):
+def _alone(session: Session, step: Step, manner: Manner) -> None:
+    """Run what takes long; again, from what a failed try has left, where others were in the way of it."""
+    pauses_s = manner.patience.pauses_s(random.Random())  # noqa: S311  (jitter, not a secret)
+    while not _is_done(session, step):
+        try:
+            with session.patient():
+                _run(session, (*step.clear, *step.sql))
+        except psycopg2.Error as error:
+            pause_s = next(pauses_s, None)
+            if error.pgcode not in RETRYABLE or pause_s is None:
+                raise
+            manner.told(step, f"waiting: {shown_message(error)}")
+            time.sleep(pause_s)
+            continue
+        if step.done and not _is_done(session, step):
+            raise TableError(
+                f'the step "{step.name}" has ended without having done what it was for',
+                hint="somebody took it back meanwhile; run it again",
+            )
         return
-    with session.patient():
-        _run(session, (*step.clear, *step.sql))
-    if step.done and not _is_done(session, step):
-        raise TableError(
-            f'the step "{step.name}" has ended without having done what it was for',
-            hint="somebody took it back meanwhile; run it again",
-        )
 
 
 def _is_done(session: Session, step: Step) -> bool:
