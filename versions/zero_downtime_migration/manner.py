@@ -24,8 +24,9 @@ class Manner:
     never longer than `lock_timeout_ms`: readers and writers queue behind it for no longer. Behind a
     transaction that is older than `long_transaction_s` it is not waited for at all. `cancel` are the sessions
     in the way that may be cancelled: `"role:NAME"` or `"application:NAME"`; nobody else ever is.
-    `lock_wait_ms` is how long another process may be at the same table. `told` is called with each step, at
-    "begun", "done" and "waiting: …".
+    `alone_wait_ms` is how long a step that nobody waits for may itself wait for older transactions at one
+    try, as the build of an index does that is made CONCURRENTLY. `lock_wait_ms` is how long another process
+    may be at the same table. `told` is called with each step, at "begun", "done" and "waiting: …".
     """
 
     lock_timeout_ms: int = 500
@@ -33,6 +34,7 @@ class Manner:
     patience: Patience = _PATIENCE
     long_transaction_s: float = 1.0
     cancel: frozenset[str] = frozenset()
+    alone_wait_ms: int = 1_800_000
     lock_wait_ms: int = 60_000
     told: Callable[[Step, str], None] = _silent
 
