@@ -117,8 +117,9 @@ def _alone(session: Session, step: Step, manner: Manner) -> None:
     pauses_s = manner.patience.pauses_s(random.Random())  # noqa: S311  (jitter, not a secret)
     while not _is_done(session, step):
         try:
-            with session.patient():
-                _run(session, (*step.clear, *step.sql))
+            swept = [row[0] for row in session.ask(SQL(step.sweep))] if step.sweep else []
+            with session.waiting(manner.alone_wait_ms):
+                _run(session, (*step.clear, *swept, *step.sql))
         except psycopg2.Error as error:
             pause_s = next(pauses_s, None)
             if error.pgcode not in RETRYABLE or pause_s is None:
@@ -162,7 +163,7 @@ def _undo(session: Session, change: Change, place: int, manner: Manner) -> None:
     step = change.steps[place]
     manner.told(step, "taken back")
     if step.undo_alone:
-        with session.patient():
+        with session.waiting(manner.alone_wait_ms):
             for statement in step.undo:
                 session.run(statement)
         ledger.undo(session, change, place)
@@ -172,7 +173,8 @@ def _undo(session: Session, change: Change, place: int, manner: Manner) -> None:
         _run(session, step.undo)
         ledger.undo(session, change, place)
 
-    strongly(session, manner, step.locks if step.undo else (), back, _waiting(manner, step))
+    locks = (step.undo_locks or step.locks) if step.undo else ()
+    strongly(session, manner, locks, back, _waiting(manner, step))
 
 
 def _run(session: Session, statements: Sequence[str]) -> None:
