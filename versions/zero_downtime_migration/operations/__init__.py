@@ -35,7 +35,11 @@ class Wish(Protocol):
         """
 
 
-OPERATIONS: Final[Mapping[str, type[Wish]]] = {wish.operation: wish for wish in (Backfill, SetNotNull)}
+_WISHES: Final[tuple[type[Wish], ...]] = (
+    Backfill,
+    SetNotNull,
+)
+OPERATIONS: Final[Mapping[str, type[Wish]]] = {wish.operation: wish for wish in _WISHES}
 
 
 def wish_of(operation: str, arguments: Mapping[str, Any]) -> Wish:
