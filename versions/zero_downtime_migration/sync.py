@@ -89,9 +89,9 @@ def _changed(names: Sequence[str]) -> Composable:
 def differing(one: Composable, other: Composable) -> Composable:
     """Whether two values differ, whatever type they are of: as they are stored, not as its operators see it.
 
-    To json no operator compares, to citext 'A' is 'a', and of what an extension brings `search_path` finds none.
+    To json no operator compares, to citext 'A' is 'a', and those of an extension are not on the path.
     """
-    return SQL("ROW({}) OPERATOR(pg_catalog.*<>) ROW({})").format(one, other)
+    return SQL("pg_catalog.record_image_ne(ROW({}), ROW({}))").format(one, other)
 
 
 def _assigned(values: Sequence[tuple[str, str]]) -> Composable:
