@@ -14,6 +14,7 @@ from __future__ import annotations
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Phase, State, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import (
     abort,
     backfill,
@@ -28,6 +29,7 @@ __all__ = [
     "Change",
     "Manner",
     "Phase",
+    "RenameColumn",
     "SetNotNull",
     "State",
     "Step",
