@@ -17,6 +17,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.bac
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.pace import Limits, Pace
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.progress import Progress
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import (
     abort,
     backfill,
@@ -41,6 +42,7 @@ __all__ = [
     "Pace",
     "Phase",
     "Progress",
+    "RenameColumn",
     "SetNotNull",
     "State",
     "Step",

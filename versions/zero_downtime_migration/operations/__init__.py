@@ -11,6 +11,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import T
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.backfill import Backfill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
 
@@ -37,6 +38,7 @@ class Wish(Protocol):
 
 _WISHES: Final[tuple[type[Wish], ...]] = (
     Backfill,
+    RenameColumn,
     SetNotNull,
 )
 OPERATIONS: Final[Mapping[str, type[Wish]]] = {wish.operation: wish for wish in _WISHES}
