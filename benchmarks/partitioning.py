@@ -258,7 +258,7 @@ def swap_ms(server: str, rows: int) -> tuple[float, float]:
     COMMIT frees the locks and then removes the file of the old key, for which nobody waits any more.
     """
     url, took = filled(server, rows), [(0.0, 0.0)]
-    once, run = Session._once, Session.run
+    once, run = Session.once, Session.run
     before = [0.0]
 
     def noted(session: Session, statement: str | Composable) -> int:
@@ -274,11 +274,11 @@ def swap_ms(server: str, rows: int) -> tuple[float, float]:
             spans = (before[0] - began_s) * 1_000, (time.monotonic() - before[0]) * 1_000
             took[0] = max(took[0], spans, key=sum)
 
-    Session._once, Session.run = timed, noted  # type: ignore[method-assign, assignment]
+    Session.once, Session.run = timed, noted  # type: ignore[method-assign, assignment]
     try:
         ours(url, rows)
     finally:
-        Session._once, Session.run = once, run  # type: ignore[method-assign]
+        Session.once, Session.run = once, run  # type: ignore[method-assign]
     return took[0]
 
 

@@ -44,10 +44,10 @@ class Bounds:
 class BriefSession:
     """A connection in autocommit, whose transactions are tried again as a whole when they are in the way.
 
-    `statements` are those that are asked by name.
+    `named` are the statements that are asked by name.
     """
 
-    statements: ClassVar[Mapping[str, str]] = {}
+    named: ClassVar[Mapping[str, str]] = {}
     # Whether statements that cannot run in a transaction may be used.
     alone = True
 
@@ -59,7 +59,7 @@ class BriefSession:
         """Return the rows of a named statement, or of one that is made of names."""
         with self.connection.cursor() as cursor:
             if isinstance(statement, str):
-                cursor.execute(self.statements[statement], values)
+                cursor.execute(self.named[statement], values)
             else:
                 # A name may hold a percent sign.
                 cursor.execute(statement, values or None)
@@ -166,6 +166,18 @@ class BriefSession:
                 statement_timeout=Literal(statement_timeout), lock_timeout=Literal(lock_timeout)
             )
         )
+
+
+@contextmanager
+def beside(connection: Connection) -> Iterator[Connection]:
+    """Open a connection like *connection*, as the same role, with its time-outs, for the block."""
+    told = {**connection.info.dsn_parameters, "password": connection.info.password or ""}
+    with closing(psycopg2.connect(**{name: value for name, value in told.items() if value})) as other:
+        other.autocommit = True
+        with other.cursor() as cursor:
+            for setting, value in SPELLING.items():
+                cursor.execute(SQL("SET {} = {}").format(Identifier(setting), Literal(value)))
+        yield other
 
 
 @contextmanager

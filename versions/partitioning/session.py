@@ -48,7 +48,7 @@ def said(name: str, **parts: Composable) -> Composable:
 class Session(BriefSession):
     """A connection in autocommit that knows the statements of this room."""
 
-    statements = STATEMENTS
+    named = STATEMENTS
 
     def make_routine(self, made: Composable, routine: Composable, owner: str) -> None:
         """Make a function without arguments that nobody but its owner may call."""

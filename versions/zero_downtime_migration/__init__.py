@@ -20,6 +20,11 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations imp
     SetNotNull,
     SplitColumn,
 )
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.backfill import Backfill
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.pace import Limits, Pace
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.progress import Progress
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import (
     abort,
     backfill,
@@ -29,23 +34,40 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import (
     start,
     verify,
 )
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.steering import (
+    cancel,
+    pause,
+    progress_of,
+    resume,
+)
 
 __all__ = [
+    "Backfill",
     "Change",
     "EnumToLookup",
     "Manner",
     "MergeColumns",
     "Phase",
     "RenameTable",
+    "Limits",
+    "Manner",
+    "Pace",
+    "Phase",
+    "Progress",
+    "RenameColumn",
     "SetNotNull",
     "SplitColumn",
     "State",
     "Step",
     "abort",
     "backfill",
+    "cancel",
     "change",
     "complete",
+    "pause",
     "plan",
+    "progress_of",
+    "resume",
     "start",
     "verify",
 ]

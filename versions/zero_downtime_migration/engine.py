@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Sequence
 
+import psycopg2
 from psycopg2.sql import SQL
 
+from spotify_ai_agent_migrations.versions.core.database import shown_message
 from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import filling, ledger
+from spotify_ai_agent_migrations.versions.core.retry import RETRYABLE
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import filled, filling, ledger
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.locking import strongly
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
     PHASES,
     REACHED,
     Change,
+    Fill,
     Kind,
     Phase,
     State,
@@ -90,11 +96,11 @@ def _do(session: Session, change: Change, place: int, step: Step, manner: Manner
     else:
         ledger.begin(session, change, place)
         if step.kind is Kind.ALONE:
-            _alone(session, step)
+            _alone(session, step, manner)
         elif step.kind is Kind.FILL:
             filling.fill(session, change, place, manner)
         else:
-            _prove(session, step, manner)
+            _prove(session, change, step, manner)
         ledger.end(session, change, place)
     manner.told(step, "done")
 
@@ -106,23 +112,37 @@ def _brief(session: Session, change: Change, place: int) -> None:
     ledger.end(session, change, place)
 
 
-def _alone(session: Session, step: Step) -> None:
-    if _is_done(session, step):
+def _alone(session: Session, step: Step, manner: Manner) -> None:
+    """Run what takes long; again, from what a failed try has left, where others were in the way of it."""
+    pauses_s = manner.patience.pauses_s(random.Random())  # noqa: S311  (jitter, not a secret)
+    while not _is_done(session, step):
+        try:
+            swept = [row[0] for row in session.ask(SQL(step.sweep))] if step.sweep else []
+            with session.waiting(manner.alone_wait_ms):
+                _run(session, (*step.clear, *swept, *step.sql))
+        except psycopg2.Error as error:
+            pause_s = next(pauses_s, None)
+            if error.pgcode not in RETRYABLE or pause_s is None:
+                raise
+            manner.told(step, f"waiting: {shown_message(error)}")
+            time.sleep(pause_s)
+            continue
+        if step.done and not _is_done(session, step):
+            raise TableError(
+                f'the step "{step.name}" has ended without having done what it was for',
+                hint="somebody took it back meanwhile; run it again",
+            )
         return
-    with session.patient():
-        _run(session, (*step.clear, *step.sql))
-    if step.done and not _is_done(session, step):
-        raise TableError(
-            f'the step "{step.name}" has ended without having done what it was for',
-            hint="somebody took it back meanwhile; run it again",
-        )
 
 
 def _is_done(session: Session, step: Step) -> bool:
     return bool(session.value(SQL(step.done))) if step.done else False
 
 
-def _prove(session: Session, step: Step, manner: Manner) -> None:
+def _prove(session: Session, change: Change, step: Step, manner: Manner) -> None:
+    if step.fill is not None:
+        _prove_filled(session, change, step, step.fill)
+        return
     for query in step.sql:
         with session.patient():
             rows = session.ask(SQL(query))
@@ -139,11 +159,19 @@ def _told(text: str, rows: Sequence[Row]) -> str:
     return text.replace("{count}", str(len(rows))).replace("{first}", str(rows[0][0]))
 
 
+def _prove_filled(session: Session, change: Change, step: Step, wanted: Fill) -> None:
+    count, first = filled.missed(session, wanted)
+    if count:
+        ledger.reopen(session, change, wanted.table)
+        said = {"count": count, "first": first}
+        raise TableError(step.failure.format(**said), hint=step.hint.format(**said))
+
+
 def _undo(session: Session, change: Change, place: int, manner: Manner) -> None:
     step = change.steps[place]
     manner.told(step, "taken back")
     if step.undo_alone:
-        with session.patient():
+        with session.waiting(manner.alone_wait_ms):
             for statement in step.undo:
                 session.run(statement)
         ledger.undo(session, change, place)
@@ -153,7 +181,8 @@ def _undo(session: Session, change: Change, place: int, manner: Manner) -> None:
         _run(session, step.undo)
         ledger.undo(session, change, place)
 
-    strongly(session, manner, step.locks if step.undo else (), back, _waiting(manner, step))
+    locks = (step.undo_locks or step.locks) if step.undo else ()
+    strongly(session, manner, locks, back, _waiting(manner, step))
 
 
 def _run(session: Session, statements: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any, Final
 
@@ -82,7 +82,8 @@ class Step:
 
     `sql` are its statements as they are sent, `locks` what they lock and `held` for how long at most.
     `done` is a query of an ALONE step that is true when an earlier try has done it all; `clear` takes away
-    what a try has left that failed. `undo` takes the step back and may be executed twice. `plain` does the
+    what a try has left that failed, and so do the statements that the query `sweep` returns then. `undo`
+    takes the step back, under `undo_locks` if they are others, and may be executed twice. `plain` does the
     same as `sql` in the transaction of a migration. A PROOF says with `failure` and `hint` what is wrong,
     `{count}` and `{first}` being how many rows there are and the first value of the first; one that is
     `only_said` stops nothing. After a `final` step there is no way back.
@@ -96,7 +97,9 @@ class Step:
     held: str = "some milliseconds"
     done: str | None = None
     clear: tuple[str, ...] = ()
+    sweep: str | None = None
     undo: tuple[str, ...] = ()
+    undo_locks: tuple[Lock, ...] = ()
     undo_alone: bool = False
     plain: tuple[str, ...] | None = None
     fill: Fill | None = None
@@ -145,12 +148,15 @@ def written(step: Step) -> dict[str, Any]:
 
 def read(document: Mapping[str, Any]) -> Step:
     """Return the step that `written` wrote."""
-    known = {key: tuple(value) if isinstance(value, list) else value for key, value in document.items()}
-    fill = document.get("fill")
-    return replace(
-        Step(**{**known, "phase": Phase(document["phase"]), "kind": Kind(document["kind"])}),
-        locks=tuple(Lock(**lock) for lock in document["locks"]),
-        fill=Fill(fill["table"], tuple((name, value) for name, value in fill["values"]), fill["due"])
-        if fill
-        else None,
-    )
+    known: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in document.items()
+    }
+    fill = known.pop("fill")
+    locks = tuple(Lock(**lock) for lock in known.pop("locks"))
+    phase, kind = Phase(known.pop("phase")), Kind(known.pop("kind"))
+    return Step(**known, phase=phase, kind=kind, locks=locks, fill=_read_fill(fill) if fill else None)
+
+
+def _read_fill(document: Mapping[str, Any]) -> Fill:
+    values = tuple((name, value) for name, value in document["values"])
+    return Fill(**{**document, "values": values})

@@ -97,7 +97,11 @@ UPDATE ops.online_step AS step
 RETURNING step.place;
 
 -- undo_step --
--- Forget a step that was taken back.
+-- Forget a step that was taken back, and how far it had come.
+WITH gone AS (
+    DELETE FROM ops.online_range AS range
+     WHERE range.change_id = %(id)s AND range.place = %(place)s
+)
 DELETE FROM ops.online_step AS step
  WHERE step.change_id = %(id)s AND step.place = %(place)s
 RETURNING step.place;
@@ -159,17 +163,3 @@ SELECT part.attname::text,
   LEFT JOIN pg_catalog.pg_attrdef AS made ON made.adrelid = part.attrelid AND made.adnum = part.attnum
  WHERE part.attrelid = %(oid)s AND part.attnum > 0 AND NOT part.attisdropped
  ORDER BY part.attnum;
-
--- range_of --
--- How far a backfill has come.
-SELECT range.reached
-  FROM ops.online_range AS range
- WHERE range.change_id = %(id)s AND range.place = %(place)s;
-
--- range_at --
--- Remember how far a backfill has come.
-INSERT INTO ops.online_range AS range (change_id, place, number, reached, row_count)
-VALUES (%(id)s, %(place)s, 1, %(at)s, %(rows)s)
-    ON CONFLICT ON CONSTRAINT online_range_pkey DO UPDATE
-   SET reached = excluded.reached, row_count = range.row_count + excluded.row_count, written_at = pg_catalog.clock_timestamp()
-RETURNING range.place;
