@@ -117,7 +117,7 @@ def test_a_view_that_is_used_is_kept_and_text_that_says_its_name_is_told(ledger_
     start(RenameTable("t", "u"), settings=given)
     rows(ledger_url, "CREATE VIEW beside AS SELECT id FROM t")
     with pytest.raises(
-        TableError, match='1 things hang on the view "public.t" that has the old name: rule .* beside'
+        TableError, match=r'1 things hang on the view "public\.t" that has the old name: rule .* beside'
     ):
         change(RenameTable("t", "u"), settings=given)
     assert rows(ledger_url, "SELECT many()") == [(0,)]

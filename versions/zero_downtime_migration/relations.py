@@ -1,4 +1,4 @@
-"""What hangs on a table: as statements that give it to another relation, and as names that stand in the way."""
+"""What hangs on a table: statements that give it to another relation, names that stand in the way."""
 
 from __future__ import annotations
 

@@ -9,16 +9,15 @@ from typing import Any, ClassVar, Final, Protocol
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.backfill import Backfill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.enum_to_lookup import (
     EnumToLookup,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.merge_columns import MergeColumns
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_table import RenameTable
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.split_column import SplitColumn
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.backfill import Backfill
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
 
@@ -43,20 +42,14 @@ class Wish(Protocol):
         """
 
 
-OPERATIONS: Final[Mapping[str, type[Wish]]] = {
-    wish.operation: wish
-    for wish in (
-        EnumToLookup,
-        MergeColumns,
-        RenameTable,
-        SetNotNull,
-        SplitColumn,
-    )
-}
 _WISHES: Final[tuple[type[Wish], ...]] = (
     Backfill,
+    EnumToLookup,
+    MergeColumns,
     RenameColumn,
+    RenameTable,
     SetNotNull,
+    SplitColumn,
 )
 OPERATIONS: Final[Mapping[str, type[Wish]]] = {wish.operation: wish for wish in _WISHES}
 

@@ -26,11 +26,11 @@ class EnumToLookup:
     """Make *column* of *table* text that references the table *lookup*; both tables with their schema.
 
     The table of labels (`name`, its key, and `position`, which keeps the order of the enum) is made by the
-    change, for the owner and the readers of *table*, or used as it is if it has all labels. Until the completion the
-    text is in a column of its own, named by `beside` (`COLUMN_name` if it is not given): new code writes that, old code
-    the enum, and each sees what the other has written; a label that only the table knows cannot be written,
-    nor one that was added to the enum meanwhile. Completion gives the new column the name, the default, NOT
-    NULL and the comment of the old one. The type is kept: other columns may have it. Text is ordered as text.
+    change, for the owner and the readers of *table*, or used as it is if it has all labels. Until the
+    completion the text is in a column of its own, named by `beside` (`COLUMN_name` if it is not given): new
+    code writes that, old code the enum, and each sees what the other has written; a label that only one of
+    the two knows cannot be written. Completion gives the new column the name, the default, NOT NULL and the
+    comment of the old one. The type is kept, for other columns may have it. Text is ordered as text.
 
     Raises:
         TableError: the column is of no enum type, something hangs on it, or there is no primary key.

@@ -19,12 +19,12 @@ class MergeColumns:
     """Merge columns of *table*, which is given with its schema, into the new column *into* of type *kind*.
 
     `columns` are the old ones, each with the expression that gives it back from the new one; `value` is what
-    the new one gets from them. All are SQL of `new.COLUMN`; a function that is not PostgreSQL's own is written
-    with its schema. With `required` the new column becomes NOT NULL. Unless it may be `lossy`, an old value
-    that does not come back as it was ends the change before the old columns are dropped, and rows of that kind
-    are counted.
+    the new one gets from them. All are SQL of `new.COLUMN`; a function that is not PostgreSQL's own is
+    written with its schema. With `required` the new column becomes NOT NULL. Unless it may be `lossy`, an old
+    value that does not come back as it was ends the change before the old columns are dropped, and rows of
+    that kind are counted.
 
-    Column grants of any of the old ones pass to the new one; an index on old columns alone is dropped with them.
+    Column grants of any of the old ones pass to the new one; an index on old ones alone is dropped with them.
 
     Raises:
         TableError: something else hangs on a column, an expression is wrong, or there is no primary key.
