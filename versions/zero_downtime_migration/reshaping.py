@@ -1,4 +1,4 @@
-"""The steps that give columns of a table another form: new ones beside, in step with the old, which go at the end."""
+"""Give columns of a table another form: new ones beside the old, in step with them, which go at the end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import T
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Fill, Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import not_null_steps
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import STATEMENTS, Session
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.sync import Direction, two_way
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.sync import (
+    Direction,
+    Sync,
+    differing,
+    two_way,
+)
 
 # What the placeholders of a proof are filled in for, once it has found something.
 COUNT: Final = "{first}"
@@ -24,7 +29,7 @@ COUNT: Final = "{first}"
 
 @dataclass(frozen=True)
 class NewColumn:
-    """A column that comes: its type and the expression it gets, both as SQL; `references` follows the type."""
+    """A column that comes: its type and the expression it gets, as SQL; `references` follows the type."""
 
     name: str
     type: str
@@ -77,7 +82,6 @@ def steps(session: Session, table: Table, shape: Shape) -> tuple[Step, ...]:
     """Return the steps from the new columns, empty, to the end of the old ones."""
     return (
         _added(session, table, shape),
-        _synchronised(session, table, shape),
         _filled(session, table, shape),
         _proof_of_filling(session, table, shape),
         *(() if shape.lossy else (_proof_of_values(session, table, shape),)),
@@ -133,31 +137,22 @@ def _added(session: Session, table: Table, shape: Shape) -> Step:
     )
     old = [name for name, _ in shape.old]
     granted = (grant for one in shape.new for grant in relations.column_grants(session, table, old, one.name))
+    sync = _sync(session, table, shape)
     return Step(
-        name=f"add {_listed([one.name for one in shape.new])}",
+        name=f"add {_listed([one.name for one in shape.new])}, kept in step",
         phase=Phase.START,
         kind=Kind.BRIEF,
-        sql=(session.text(added), *granted),
+        sql=(session.text(added), *granted, *sync.create),
         locks=(Lock(table.name), *shape.beside),
-        undo=(session.text(dropped),),
+        undo=(*sync.drop, session.text(dropped)),
+        plain=(session.text(added), *granted),
     )
 
 
-def _synchronised(session: Session, table: Table, shape: Shape) -> Step:
-    up = Direction(
-        tuple(name for name, _ in shape.old), tuple((column.name, column.value) for column in shape.new)
-    )
-    down = Direction(tuple(column.name for column in shape.new), shape.old)
-    sync = two_way(session, table, shape.called, up, down)
-    return Step(
-        name="keep the old and the new columns in step",
-        phase=Phase.START,
-        kind=Kind.BRIEF,
-        sql=sync.create,
-        locks=(Lock(table.name, "SHARE ROW EXCLUSIVE"),),
-        undo=sync.drop,
-        plain=(),
-    )
+def _sync(session: Session, table: Table, shape: Shape) -> Sync:
+    new = tuple((column.name, column.value) for column in shape.new)
+    up = Direction(tuple(name for name, _ in shape.old), new)
+    return two_way(session, table, shape.called, up, Direction(tuple(name for name, _ in new), shape.old))
 
 
 def _filled(session: Session, table: Table, shape: Shape) -> Step:
@@ -199,10 +194,7 @@ def _proof_of_filling(session: Session, table: Table, shape: Shape) -> Step:
 
 
 def _proof_of_values(session: Session, table: Table, shape: Shape) -> Step:
-    wrong = SQL(" OR ").join(
-        SQL("({}) IS DISTINCT FROM {}").format(SQL(value), Identifier("new", name))
-        for name, value in shape.old
-    )
+    wrong = SQL(" OR ").join(differing(SQL(value), Identifier("new", name)) for name, value in shape.old)
     return _count(
         session,
         table,
@@ -229,7 +221,7 @@ def _count(session: Session, table: Table, wrong: Composable, name: str, failure
 
 
 def _required(session: Session, table: Table, shape: Shape) -> tuple[Step, ...]:
-    """Return what makes new columns NOT NULL: begun when they are filled, for until then no row keeps to it."""
+    """Return what makes new columns NOT NULL: not before they are filled, for no row keeps to it."""
     found = (
         replace(step, phase=Phase.VERIFY if step.phase is Phase.START else step.phase)
         for one in shape.new
@@ -271,15 +263,11 @@ def _dropped(session: Session, table: Table, shape: Shape) -> Step:
         phase=Phase.COMPLETE,
         kind=Kind.BRIEF,
         # With the trigger: without it nothing would fill an old column that is NOT NULL.
-        sql=(*_unsynchronised(session, table, shape), drop, *shape.final),
+        sql=(*_sync(session, table, shape).drop, drop, *shape.final),
         locks=(Lock(table.name),),
         plain=(drop, *shape.final),
         final=True,
     )
-
-
-def _unsynchronised(session: Session, table: Table, shape: Shape) -> Sequence[str]:
-    return two_way(session, table, shape.called, Direction((), ()), None).drop
 
 
 def _listed(names: Sequence[str]) -> str:
