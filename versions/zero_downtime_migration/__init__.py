@@ -14,10 +14,12 @@ from __future__ import annotations
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Phase, State, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import (
+    DropTable,
     EnumToLookup,
     MergeColumns,
     RenameTable,
     SplitColumn,
+    SwapTable,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.backfill import Backfill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
@@ -43,6 +45,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.steering impor
 __all__ = [
     "Backfill",
     "Change",
+    "DropTable",
     "EnumToLookup",
     "Limits",
     "Manner",
@@ -56,6 +59,7 @@ __all__ = [
     "SplitColumn",
     "State",
     "Step",
+    "SwapTable",
     "abort",
     "backfill",
     "cancel",

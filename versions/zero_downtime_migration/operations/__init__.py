@@ -10,6 +10,7 @@ from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.backfill import Backfill
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_table import DropTable
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.enum_to_lookup import (
     EnumToLookup,
 )
@@ -18,6 +19,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_table import RenameTable
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.split_column import SplitColumn
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.swap_table import SwapTable
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
 
@@ -44,12 +46,14 @@ class Wish(Protocol):
 
 _WISHES: Final[tuple[type[Wish], ...]] = (
     Backfill,
+    DropTable,
     EnumToLookup,
     MergeColumns,
     RenameColumn,
     RenameTable,
     SetNotNull,
     SplitColumn,
+    SwapTable,
 )
 OPERATIONS: Final[Mapping[str, type[Wish]]] = {wish.operation: wish for wish in _WISHES}
 
