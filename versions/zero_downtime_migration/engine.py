@@ -99,7 +99,7 @@ def _do(session: Session, change: Change, place: int, step: Step, manner: Manner
         elif step.kind is Kind.FILL:
             filling.fill(session, change, place, manner)
         else:
-            _prove(session, step)
+            prove(session, step)
         ledger.end(session, change, place)
     manner.told(step, "done")
 
@@ -137,7 +137,12 @@ def _is_done(session: Session, step: Step) -> bool:
     return bool(session.value(SQL(step.done))) if step.done else False
 
 
-def _prove(session: Session, step: Step) -> None:
+def prove(session: Session, step: Step) -> None:
+    """Look for whatever stands against going on.
+
+    Raises:
+        TableError: there is something; says how much, and what to do.
+    """
     for query in step.sql:
         with session.patient():
             rows = session.ask(SQL(query))

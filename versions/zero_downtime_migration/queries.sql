@@ -155,3 +155,20 @@ VALUES (%(id)s, %(place)s, 1, %(at)s, %(rows)s)
     ON CONFLICT ON CONSTRAINT online_range_pkey DO UPDATE
    SET reached = excluded.reached, row_count = range.row_count + excluded.row_count, written_at = pg_catalog.clock_timestamp()
 RETURNING range.place;
+
+-- is_kept --
+-- Whether a trigger keeps a column at what it is made of, and no row may be without a value.
+SELECT part.attnotnull
+       AND EXISTS (
+           SELECT
+             FROM pg_catalog.pg_trigger AS trigger
+             JOIN pg_catalog.pg_proc AS routine ON routine.oid = trigger.tgfoid
+            WHERE trigger.tgrelid = part.attrelid
+              AND pg_catalog.obj_description(routine.oid, 'pg_proc') = pg_catalog.format('Keep %%s at what it is made of', part.attname)
+       )
+  FROM pg_catalog.pg_attribute AS part
+ WHERE part.attrelid = pg_catalog.to_regclass(%(table)s) AND part.attname = %(column)s;
+
+-- bytes_of --
+-- How large a table is; nothing where there is none.
+SELECT pg_catalog.pg_relation_size(pg_catalog.to_regclass(%(table)s));

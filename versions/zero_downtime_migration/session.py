@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.core.session import SPELLING, BriefSession, Row, opened
@@ -16,3 +18,14 @@ class Session(BriefSession):
     """A connection in autocommit; see `core.session`."""
 
     named = STATEMENTS
+
+
+class Inside(Session):
+    """The transaction of a migration, whose bounds hold for everything in it."""
+
+    alone = False
+
+    @contextmanager
+    def patient(self) -> Iterator[None]:
+        """Leave the bounds as they are: everybody waits for what runs in it."""
+        yield

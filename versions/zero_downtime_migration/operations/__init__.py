@@ -10,6 +10,9 @@ from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.synced_column import (
+    AddSyncedColumn,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
 
@@ -34,7 +37,7 @@ class Wish(Protocol):
         """
 
 
-OPERATIONS: Final[Mapping[str, type[Wish]]] = {wish.operation: wish for wish in (SetNotNull,)}
+OPERATIONS: Final[Mapping[str, type[Wish]]] = {wish.operation: wish for wish in (AddSyncedColumn, SetNotNull)}
 
 
 def wish_of(operation: str, arguments: Mapping[str, Any]) -> Wish:
