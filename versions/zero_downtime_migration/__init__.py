@@ -13,7 +13,11 @@ from __future__ import annotations
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Phase, State, Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.backfill import Backfill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.pace import Limits, Pace
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.progress import Progress
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import (
     abort,
     backfill,
@@ -23,19 +27,34 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import (
     start,
     verify,
 )
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.steering import (
+    cancel,
+    pause,
+    progress_of,
+    resume,
+)
 
 __all__ = [
+    "Backfill",
     "Change",
+    "Limits",
     "Manner",
+    "Pace",
     "Phase",
+    "Progress",
+    "RenameColumn",
     "SetNotNull",
     "State",
     "Step",
     "abort",
     "backfill",
+    "cancel",
     "change",
     "complete",
+    "pause",
     "plan",
+    "progress_of",
+    "resume",
     "start",
     "verify",
 ]

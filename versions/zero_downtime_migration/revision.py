@@ -42,7 +42,8 @@ class Plainly:
     def step(self, step: Step) -> None:
         """Make one step."""
         if step.kind is Kind.PROOF:
-            engine.prove(self.session, step)
+            if step.plain is None:
+                engine.prove(self.session, step, Manner())
             return
         for statement in step.sql if step.plain is None else step.plain:
             execute(statement)

@@ -9,7 +9,9 @@ from typing import Any, ClassVar, Final, Protocol
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.backfill import Backfill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.synced_column import (
     AddSyncedColumn,
 )
@@ -37,7 +39,13 @@ class Wish(Protocol):
         """
 
 
-OPERATIONS: Final[Mapping[str, type[Wish]]] = {wish.operation: wish for wish in (AddSyncedColumn, SetNotNull)}
+_WISHES: Final[tuple[type[Wish], ...]] = (
+    AddSyncedColumn,
+    Backfill,
+    RenameColumn,
+    SetNotNull,
+)
+OPERATIONS: Final[Mapping[str, type[Wish]]] = {wish.operation: wish for wish in _WISHES}
 
 
 def wish_of(operation: str, arguments: Mapping[str, Any]) -> Wish:
@@ -50,8 +58,11 @@ def wish_of(operation: str, arguments: Mapping[str, Any]) -> Wish:
         raise TableError(
             f'there is no operation "{operation}"', hint=f"there are {', '.join(sorted(OPERATIONS))}"
         )
-    known = {key: tuple(value) if isinstance(value, list) else value for key, value in arguments.items()}
-    return OPERATIONS[operation](**known)
+    return OPERATIONS[operation](**{key: _frozen(value) for key, value in arguments.items()})
+
+
+def _frozen(value: Any) -> Any:  # noqa: ANN401  (whatever JSON holds)
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def arguments_of(wish: Wish) -> dict[str, Any]:
