@@ -58,12 +58,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     with as_owner():
-        execute(_FORGET_SETTINGS)
-        op.drop_table("online_range", schema="ops")
-        op.drop_table("online_step", schema="ops")
-        op.drop_table("online_change", schema="ops")
-        # Last: nobody else is at users from here to the end of the transaction.
-        execute(_DROP_CANONICAL)
+        execute(TAKE_BACK)
 
 
 def _prepare() -> None:
@@ -236,13 +231,14 @@ BEGIN
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
-    IF TG_OP = 'INSERT' AND NEW."email" IS NULL
-       OR TG_OP = 'UPDATE' AND NEW."email_canonical" IS DISTINCT FROM OLD."email_canonical"
-          AND NEW."email" IS NOT DISTINCT FROM OLD."email" THEN
-        NEW."email" := (SELECT CASE WHEN email_canonical LIKE '%@%' THEN email_canonical END FROM (SELECT NEW."email_canonical" AS "email_canonical") AS t);
+    IF tg_op = 'INSERT' AND new."email" IS NULL
+       OR tg_op = 'UPDATE' AND new."email_canonical" IS DISTINCT FROM old."email_canonical"
+          AND new."email" IS NOT DISTINCT FROM old."email" THEN
+        new."email" := (SELECT CASE WHEN email_canonical LIKE '%@%' THEN email_canonical END FROM (SELECT new."email_canonical" AS "email_canonical") AS t);
     END IF;
-    NEW."email_canonical" := (SELECT coalesce(ops.canonical_email_v1(email), id::text) FROM (SELECT NEW."email" AS "email", NEW."id" AS "id") AS t);
-    RETURN NEW;
+    -- Whatever agentdb.filling says: who fills writes the same.
+    "new"."email_canonical" := (SELECT coalesce(ops.canonical_email_v1(email), id::text) FROM (SELECT new."email" AS "email", new."id" AS "id") AS t);
+    RETURN new;
 END
 $function$;
     REVOKE ALL ON FUNCTION public.users_email_canonical_sync() FROM PUBLIC;
@@ -275,10 +271,16 @@ END
 $revision$;
 """
 
-_DROP_CANONICAL = """
+# Also of what an upgrade that was cut off has left.
+TAKE_BACK = """
 DELETE FROM ops.personal_data AS entry
  WHERE (entry.table_name, entry.column_name) = ('public.users', 'email_canonical')
     OR entry.table_name IN ('ops.online_change', 'ops.online_step', 'ops.online_range');
+DELETE FROM public.retention_policies AS policy
+ WHERE (policy.table_name, policy.rule) = ('ops.online_change', 'ledger');
+DROP TABLE IF EXISTS ops.online_range;
+DROP TABLE IF EXISTS ops.online_step;
+DROP TABLE IF EXISTS ops.online_change;
 CREATE OR REPLACE FUNCTION ops.says_no_more(guarded text, subject name, before jsonb, after jsonb) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $function$
@@ -287,16 +289,12 @@ SET search_path = pg_catalog, pg_temp AS $function$
                         WHERE jsonb_typeof(after -> guard.name) <> 'null'
                           AND after -> guard.name IS DISTINCT FROM before -> guard.name)
 $function$;
-DROP TRIGGER zz_users_email_canonical_insert ON public.users;
-DROP TRIGGER zz_users_email_canonical_update ON public.users;
-DROP FUNCTION public.users_email_canonical_sync();
-ALTER TABLE public.users DROP COLUMN email_canonical;
-DROP FUNCTION ops.canonical_email_v1(text);
-"""
-
-_FORGET_SETTINGS = """
-DELETE FROM public.retention_policies AS policy
- WHERE (policy.table_name, policy.rule) = ('ops.online_change', 'ledger');
+-- Last: nobody else is at users from here to the end of the transaction.
+DROP TRIGGER IF EXISTS zz_users_email_canonical_insert ON public.users;
+DROP TRIGGER IF EXISTS zz_users_email_canonical_update ON public.users;
+DROP FUNCTION IF EXISTS public.users_email_canonical_sync();
+ALTER TABLE public.users DROP COLUMN IF EXISTS email_canonical;
+DROP FUNCTION IF EXISTS ops.canonical_email_v1(text);
 """
 
 

@@ -41,7 +41,7 @@ def kept(
     body = SQL(_BODY).format(
         column=Identifier(column),
         expression=SQL(expression),
-        sources=SQL(", ").join(SQL("NEW.{0} AS {0}").format(Identifier(name)) for name in sources),
+        sources=SQL(", ").join(SQL("new.{0} AS {0}").format(Identifier(name)) for name in sources),
         back=_back(column, back),
     )
     parts["body"] = SQL("$function${}$function$").format(body)
@@ -76,16 +76,18 @@ _DROP: Final = (
     "DROP TRIGGER IF EXISTS {updated} ON {table}",
     "DROP FUNCTION IF EXISTS {routine}()",
 )
+# Who fills the column asks whether a trigger gives it to every row that is written, and knows it by both.
 _BODY: Final = """
 BEGIN{back}
-    NEW.{column} := (SELECT {expression} FROM (SELECT {sources}) AS t);
-    RETURN NEW;
+    -- Whatever agentdb.filling says: who fills writes the same.
+    "new".{column} := (SELECT {expression} FROM (SELECT {sources}) AS t);
+    RETURN new;
 END
 """
 # OLD is NULL where a row is inserted.
 _BACK: Final = """
-    IF TG_OP = 'INSERT' AND NEW.{source} IS NULL
-       OR TG_OP = 'UPDATE' AND NEW.{column} IS DISTINCT FROM OLD.{column}
-          AND NEW.{source} IS NOT DISTINCT FROM OLD.{source} THEN
-        NEW.{source} := (SELECT {expression} FROM (SELECT NEW.{column} AS {column}) AS t);
+    IF tg_op = 'INSERT' AND new.{source} IS NULL
+       OR tg_op = 'UPDATE' AND new.{column} IS DISTINCT FROM old.{column}
+          AND new.{source} IS NOT DISTINCT FROM old.{source} THEN
+        new.{source} := (SELECT {expression} FROM (SELECT new.{column} AS {column}) AS t);
     END IF;"""
