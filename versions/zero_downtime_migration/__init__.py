@@ -29,6 +29,22 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.own import (
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.pace import Limits, Pace
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.progress import Progress
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_check import AddCheck
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_exclusion import AddExclusion
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_foreign_key import (
+    AddForeignKey,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_primary_key import (
+    AddPrimaryKey,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_unique import AddUnique
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.create_index import CreateIndex
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_index import DropIndex
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.replace_index import (
+    RebuildIndex,
+    ReplaceIndex,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import (
     abort,
     backfill,
@@ -51,11 +67,21 @@ __all__ = [
     "Change",
     "Limits",
     "Listed",
+    "AddCheck",
+    "AddExclusion",
+    "AddForeignKey",
+    "AddPrimaryKey",
+    "AddUnique",
+    "Change",
+    "CreateIndex",
+    "DropIndex",
     "Manner",
     "Pace",
     "Phase",
     "Progress",
     "RenameColumn",
+    "RebuildIndex",
+    "ReplaceIndex",
     "SetNotNull",
     "State",
     "Step",

@@ -14,6 +14,21 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.synced_column import (
     AddSyncedColumn,
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_check import AddCheck
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_exclusion import AddExclusion
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_foreign_key import (
+    AddForeignKey,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_primary_key import (
+    AddPrimaryKey,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_unique import AddUnique
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.create_index import CreateIndex
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_index import DropIndex
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.replace_index import (
+    RebuildIndex,
+    ReplaceIndex,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
@@ -46,6 +61,21 @@ _WISHES: Final[tuple[type[Wish], ...]] = (
     SetNotNull,
 )
 OPERATIONS: Final[Mapping[str, type[Wish]]] = {wish.operation: wish for wish in _WISHES}
+OPERATIONS: Final[Mapping[str, type[Wish]]] = {
+    wish.operation: wish
+    for wish in (
+        AddCheck,
+        AddExclusion,
+        AddForeignKey,
+        AddPrimaryKey,
+        AddUnique,
+        CreateIndex,
+        DropIndex,
+        RebuildIndex,
+        ReplaceIndex,
+        SetNotNull,
+    )
+}
 
 
 def wish_of(operation: str, arguments: Mapping[str, Any]) -> Wish:
