@@ -15,6 +15,12 @@ from __future__ import annotations
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.listing import Listed
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Phase, State, Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import (
+    EnumToLookup,
+    MergeColumns,
+    RenameTable,
+    SplitColumn,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.backfill import Backfill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
@@ -65,6 +71,7 @@ __all__ = [
     "AddSyncedColumn",
     "Backfill",
     "Change",
+    "EnumToLookup",
     "Limits",
     "Listed",
     "AddCheck",
@@ -76,13 +83,16 @@ __all__ = [
     "CreateIndex",
     "DropIndex",
     "Manner",
+    "MergeColumns",
     "Pace",
     "Phase",
     "Progress",
     "RenameColumn",
     "RebuildIndex",
     "ReplaceIndex",
+    "RenameTable",
     "SetNotNull",
+    "SplitColumn",
     "State",
     "Step",
     "abort",

@@ -10,6 +10,10 @@ from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.backfill import Backfill
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.enum_to_lookup import (
+    EnumToLookup,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.merge_columns import MergeColumns
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.synced_column import (
@@ -30,6 +34,8 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rep
     RebuildIndex,
     ReplaceIndex,
 )
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_table import RenameTable
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.split_column import SplitColumn
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
 
@@ -57,8 +63,12 @@ class Wish(Protocol):
 _WISHES: Final[tuple[type[Wish], ...]] = (
     AddSyncedColumn,
     Backfill,
+    EnumToLookup,
+    MergeColumns,
     RenameColumn,
+    RenameTable,
     SetNotNull,
+    SplitColumn,
 )
 OPERATIONS: Final[Mapping[str, type[Wish]]] = {wish.operation: wish for wish in _WISHES}
 OPERATIONS: Final[Mapping[str, type[Wish]]] = {

@@ -12,7 +12,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import K
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
-_FIRST_WITH_NOT_VALID: Final = 18
+FIRST_WITH_NOT_VALID: Final = 18
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class SetNotNull:
 
 def not_null_steps(session: Session, table: Table, column: str) -> tuple[Step, ...]:
     """Return what makes a column NOT NULL, whether or not it is there already."""
-    if version(session) >= _FIRST_WITH_NOT_VALID:
+    if version(session) >= FIRST_WITH_NOT_VALID:
         return _by_constraint(session, table, column)
     return _by_check(session, table, column)
 
