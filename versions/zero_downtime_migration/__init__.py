@@ -1,6 +1,7 @@
 """Change a live table so that nobody notices: start, backfill, verify, complete, or abort.
 
     change(SetNotNull("public.plays", "user_id"))      all of it; killed anywhere, the same call goes on
+    upgrade()                                           revision 011, which makes a change of our own schema
     start(wish)  backfill(wish)  verify(wish)  complete(wish)  abort(wish)      one at a time, deploys between
     plan(wish)                                          the steps: SQL, locks, and how long they are held
 
@@ -11,6 +12,7 @@ behind a long transaction. What takes long takes locks that others do not wait f
 
 from __future__ import annotations
 
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.listing import Listed
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Phase, State, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import (
@@ -24,8 +26,33 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations imp
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.backfill import Backfill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.synced_column import (
+    AddSyncedColumn,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.own import (
+    abort_upgrade,
+    downgrade,
+    status,
+    upgrade,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.pace import Limits, Pace
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.progress import Progress
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_check import AddCheck
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_exclusion import AddExclusion
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_foreign_key import (
+    AddForeignKey,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_primary_key import (
+    AddPrimaryKey,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_unique import AddUnique
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.create_index import CreateIndex
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_index import DropIndex
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.replace_index import (
+    RebuildIndex,
+    ReplaceIndex,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import (
     abort,
     backfill,
@@ -43,17 +70,29 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.steering impor
 )
 
 __all__ = [
+    "AddSyncedColumn",
     "Backfill",
     "Change",
     "DropTable",
     "EnumToLookup",
     "Limits",
+    "Listed",
+    "AddCheck",
+    "AddExclusion",
+    "AddForeignKey",
+    "AddPrimaryKey",
+    "AddUnique",
+    "Change",
+    "CreateIndex",
+    "DropIndex",
     "Manner",
     "MergeColumns",
     "Pace",
     "Phase",
     "Progress",
     "RenameColumn",
+    "RebuildIndex",
+    "ReplaceIndex",
     "RenameTable",
     "SetNotNull",
     "SplitColumn",
@@ -61,14 +100,18 @@ __all__ = [
     "Step",
     "SwapTable",
     "abort",
+    "abort_upgrade",
     "backfill",
     "cancel",
     "change",
     "complete",
+    "downgrade",
     "pause",
     "plan",
     "progress_of",
     "resume",
     "start",
+    "status",
+    "upgrade",
     "verify",
 ]

@@ -17,6 +17,24 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.enu
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.merge_columns import MergeColumns
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.synced_column import (
+    AddSyncedColumn,
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_check import AddCheck
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_exclusion import AddExclusion
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_foreign_key import (
+    AddForeignKey,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_primary_key import (
+    AddPrimaryKey,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_unique import AddUnique
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.create_index import CreateIndex
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_index import DropIndex
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.replace_index import (
+    RebuildIndex,
+    ReplaceIndex,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_table import RenameTable
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.split_column import SplitColumn
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.swap_table import SwapTable
@@ -45,6 +63,7 @@ class Wish(Protocol):
 
 
 _WISHES: Final[tuple[type[Wish], ...]] = (
+    AddSyncedColumn,
     Backfill,
     DropTable,
     EnumToLookup,
@@ -56,6 +75,21 @@ _WISHES: Final[tuple[type[Wish], ...]] = (
     SwapTable,
 )
 OPERATIONS: Final[Mapping[str, type[Wish]]] = {wish.operation: wish for wish in _WISHES}
+OPERATIONS: Final[Mapping[str, type[Wish]]] = {
+    wish.operation: wish
+    for wish in (
+        AddCheck,
+        AddExclusion,
+        AddForeignKey,
+        AddPrimaryKey,
+        AddUnique,
+        CreateIndex,
+        DropIndex,
+        RebuildIndex,
+        ReplaceIndex,
+        SetNotNull,
+    )
+}
 
 
 def wish_of(operation: str, arguments: Mapping[str, Any]) -> Wish:
