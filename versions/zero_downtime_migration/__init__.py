@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Phase, State, Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_column import DropColumn
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_not_null import DropNotNull
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import (
@@ -27,6 +29,8 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import (
 
 __all__ = [
     "Change",
+    "DropColumn",
+    "DropNotNull",
     "Manner",
     "Phase",
     "RenameColumn",

@@ -148,3 +148,79 @@ SELECT DISTINCT pg_catalog.pg_describe_object(link.classid, link.objid, link.obj
        false
    )
  ORDER BY 1;
+
+-- not_null_rule --
+-- The NOT NULL constraint of a column, where the server keeps one: name, whether it is validated, its comment.
+SELECT rule.conname::text, rule.convalidated, pg_catalog.obj_description(rule.oid, 'pg_constraint')
+  FROM pg_catalog.pg_constraint AS rule
+  JOIN pg_catalog.pg_attribute AS part ON part.attrelid = rule.conrelid AND rule.conkey = ARRAY[part.attnum]
+ WHERE rule.conrelid = %(oid)s AND rule.contype = 'n' AND part.attname = %(column)s;
+
+-- not_null_checks --
+-- Checks that say that a column is not NULL and nothing else: name, whether they are validated; these first.
+SELECT rule.conname::text, rule.convalidated
+  FROM pg_catalog.pg_constraint AS rule
+ WHERE rule.conrelid = %(oid)s
+   AND rule.contype = 'c'
+   AND NOT rule.connoinherit
+   AND pg_catalog.pg_get_expr(rule.conbin, rule.conrelid) = pg_catalog.format('(%%I IS NOT NULL)', %(column)s::text)
+   -- Since 18 a check may be there that nobody keeps.
+   AND pg_catalog.to_jsonb(rule) ->> 'conenforced' IS DISTINCT FROM 'false'
+ ORDER BY rule.convalidated DESC, 1;
+
+-- is_rule_name --
+-- Whether a constraint in the schema of a table has a name.
+SELECT EXISTS (
+    SELECT
+      FROM pg_catalog.pg_constraint AS rule
+      JOIN pg_catalog.pg_class AS class ON class.relnamespace = rule.connamespace
+     WHERE class.oid = %(oid)s AND rule.conname = %(name)s
+);
+
+-- plain_not_null_name --
+-- What the server calls the NOT NULL constraint of a temporary table.
+SELECT rule.conname::text
+  FROM pg_catalog.pg_constraint AS rule
+ WHERE rule.conrelid = pg_catalog.to_regclass(%(table)s) AND rule.contype = 'n';
+
+-- not_null_reasons --
+-- What holds a column NOT NULL beside its own constraint.
+SELECT 'it is of the primary key'
+  FROM pg_catalog.pg_attribute AS part
+  JOIN pg_catalog.pg_index AS made ON made.indrelid = part.attrelid AND part.attnum = ANY (made.indkey::smallint[])
+ WHERE part.attrelid = %(oid)s AND part.attname = %(column)s AND made.indisprimary
+ UNION ALL
+SELECT 'rows are told apart by it for replication'
+  FROM pg_catalog.pg_attribute AS part
+  JOIN pg_catalog.pg_index AS made ON made.indrelid = part.attrelid AND part.attnum = ANY (made.indkey::smallint[])
+ WHERE part.attrelid = %(oid)s AND part.attname = %(column)s AND made.indisreplident AND NOT made.indisprimary
+ UNION ALL
+SELECT 'it is an identity'
+  FROM pg_catalog.pg_attribute AS part
+ WHERE part.attrelid = %(oid)s AND part.attname = %(column)s AND part.attidentity <> ''
+ UNION ALL
+SELECT pg_catalog.format('it is NOT NULL in %%s, which the table inherits from', link.inhparent::pg_catalog.regclass)
+  FROM pg_catalog.pg_inherits AS link
+  JOIN pg_catalog.pg_attribute AS part ON part.attrelid = link.inhparent
+ WHERE link.inhrelid = %(oid)s AND part.attname = %(column)s AND part.attnotnull;
+
+-- checks_of --
+-- The checks that say something of a column: name, and what they say.
+SELECT rule.conname::text, pg_catalog.pg_get_expr(rule.conbin, rule.conrelid)
+  FROM pg_catalog.pg_constraint AS rule
+ WHERE rule.conrelid = %(oid)s
+   AND rule.contype = 'c'
+   AND rule.conkey = ARRAY[%(number)s]::smallint[]
+ ORDER BY 1;
+
+-- refers_to --
+-- The foreign keys of a column alone: name, and the table that is referred to.
+SELECT rule.conname::text, pg_catalog.format('%%I.%%I', namespace.nspname, class.relname)
+  FROM pg_catalog.pg_constraint AS rule
+  JOIN pg_catalog.pg_class AS class ON class.oid = rule.confrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE rule.conrelid = %(oid)s
+   AND rule.contype = 'f'
+   AND rule.conkey = ARRAY[%(number)s]::smallint[]
+   AND rule.conparentid = 0
+ ORDER BY 1;

@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Final, Protocol
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_column import DropColumn
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_not_null import DropNotNull
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
@@ -36,6 +38,8 @@ class Wish(Protocol):
 
 
 _WISHES: Final[tuple[type[Wish], ...]] = (
+    DropColumn,
+    DropNotNull,
     RenameColumn,
     SetNotNull,
 )

@@ -10,17 +10,25 @@ from psycopg2.sql import SQL, Composable, Identifier, Literal
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table, version
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import rolled_back
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
-_FIRST_WITH_NOT_VALID: Final = 18
+FIRST_WITH_NOT_VALID: Final = 18
+_LABEL: Final = ("not_null", "check")
 
 
 @dataclass(frozen=True)
 class SetNotNull:
-    """Make *column* NOT NULL; *table* with its schema.
+    """Make *column* NOT NULL; *table* with its schema, its partitions with it.
 
     PostgreSQL 18 adds the constraint NOT VALID and validates it; before that a check is validated, which SET
-    NOT NULL then believes instead of reading the table, and which is dropped after it, not with it.
+    NOT NULL then believes instead of reading the table, and which is dropped after it, not with it. A check
+    or a constraint that is there already is used, and validated where it is not.
+
+    Locks: ACCESS EXCLUSIVE for milliseconds; SHARE UPDATE EXCLUSIVE while the table is read.
+
+    Raises:
+        TableError: there is no such column; when verified, rows that have no value.
     """
 
     table: str
@@ -34,20 +42,41 @@ class SetNotNull:
 
     def steps(self, session: Session, table: Table) -> tuple[Step, ...]:
         """Return the steps; none if the column is NOT NULL."""
-        if table.column(self.column).not_null:
+        rule = session.ask("not_null_rule", oid=table.oid, column=self.column)
+        if table.column(self.column).not_null and not (rule and not rule[0][1]):
             return ()
         return not_null_steps(session, table, self.column)
 
 
 def not_null_steps(session: Session, table: Table, column: str) -> tuple[Step, ...]:
     """Return what makes a column NOT NULL, whether or not it is there already."""
-    if version(session) >= _FIRST_WITH_NOT_VALID:
+    rules = session.ask("not_null_rule", oid=table.oid, column=column)
+    if rules:
+        # It holds for what is written since; what was there before has not been looked at.
+        name = rules[0][0]
+        return (proof_of_values(session, table, column), _validated(session, table, name, Phase.COMPLETE))
+    checks = session.ask("not_null_checks", oid=table.oid, column=column)
+    if checks:
+        name, is_valid = checks[0]
+        return _by_check(session, table, column, name, is_valid=is_valid, is_ours=False)
+    if version(session) >= FIRST_WITH_NOT_VALID:
         return _by_constraint(session, table, column)
-    return _by_check(session, table, column)
+    return _by_check(
+        session, table, column, _check_name(session, table, column), is_valid=False, is_ours=True
+    )
+
+
+def not_null_name(session: Session, table: Table, column: str) -> str:
+    """Return what the server would call the constraint, on PostgreSQL 18 and later."""
+    called = SQL("pg_temp.{}").format(Identifier(table.plain))
+    with rolled_back(session):
+        session.run(SQL("CREATE TEMP TABLE {} ({} integer NOT NULL)").format(called, Identifier(column)))
+        name = str(session.value("plain_not_null_name", table=session.text(called)))
+    return _free(session, table, name)
 
 
 def _by_constraint(session: Session, table: Table, column: str) -> tuple[Step, ...]:
-    name = fitted(table.plain, column, "not_null")
+    name = not_null_name(session, table, column)
     parts = {"table": SQL(table.name), "name": Identifier(name), "column": Identifier(column)}
 
     def said(text: str) -> str:
@@ -68,45 +97,47 @@ def _by_constraint(session: Session, table: Table, column: str) -> tuple[Step, .
     )
 
 
-def _by_check(session: Session, table: Table, column: str) -> tuple[Step, ...]:
-    name = fitted(table.plain, column, "not_null", "check")
+def _by_check(
+    session: Session, table: Table, column: str, name: str, *, is_valid: bool, is_ours: bool
+) -> tuple[Step, ...]:
+    """Return what makes a column NOT NULL by a check; one that is not ours stays."""
     parts = {"table": SQL(table.name), "name": Identifier(name), "column": Identifier(column)}
 
     def said(text: str) -> str:
         return session.text(SQL(text).format(**parts))
 
-    return (
-        Step(
-            name="add a check, not valid",
-            phase=Phase.START,
-            kind=Kind.BRIEF,
-            sql=(said("ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({column} IS NOT NULL) NOT VALID"),),
-            locks=(Lock(table.name),),
-            undo=(said("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}"),),
-            plain=(said("ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"),),
-        ),
-        proof_of_values(session, table, column),
-        _validated(session, table, name, Phase.VERIFY),
-        Step(
-            name="set NOT NULL, which the check proves",
-            phase=Phase.COMPLETE,
-            kind=Kind.BRIEF,
-            sql=(said("ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"),),
-            locks=(Lock(table.name),),
-            undo=(said("ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL"),),
-            plain=(),
-        ),
-        Step(
-            # Together with SET NOT NULL it would be dropped first, and the table be read.
-            name="drop the check",
-            phase=Phase.COMPLETE,
-            kind=Kind.BRIEF,
-            sql=(said("ALTER TABLE {table} DROP CONSTRAINT {name}"),),
-            locks=(Lock(table.name),),
-            plain=(),
-            final=True,
-        ),
+    plain = (said("ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"),)
+    added = Step(
+        name="add a check, not valid",
+        phase=Phase.START,
+        kind=Kind.BRIEF,
+        sql=(said("ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({column} IS NOT NULL) NOT VALID"),),
+        locks=(Lock(table.name),),
+        undo=(said("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}"),),
+        plain=(),
     )
+    proved = (proof_of_values(session, table, column), _validated(session, table, name, Phase.VERIFY))
+    stated = Step(
+        name="set NOT NULL, which the check proves",
+        phase=Phase.COMPLETE,
+        kind=Kind.BRIEF,
+        sql=plain,
+        locks=(Lock(table.name),),
+        undo=(said("ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL"),),
+    )
+    dropped = Step(
+        # Together with SET NOT NULL it would be dropped first, and the table be read.
+        name="drop the check",
+        phase=Phase.COMPLETE,
+        kind=Kind.BRIEF,
+        sql=(said("ALTER TABLE {table} DROP CONSTRAINT {name}"),),
+        locks=(Lock(table.name),),
+        plain=(),
+        final=True,
+    )
+    if is_ours:
+        return (added, *proved, stated, dropped)
+    return (stated,) if is_valid else (*proved, stated)
 
 
 def proof_of_values(session: Session, table: Table, column: str) -> Step:
@@ -114,6 +145,7 @@ def proof_of_values(session: Session, table: Table, column: str) -> Step:
     query = SQL("SELECT count(*) FROM {table} WHERE {column} IS NULL HAVING count(*) > 0").format(
         table=SQL(table.name), column=Identifier(column)
     )
+    called = f'rows of "{table.name}" have no value in "{column}"'
     return Step(
         name="look for rows without a value",
         phase=Phase.VERIFY,
@@ -122,9 +154,22 @@ def proof_of_values(session: Session, table: Table, column: str) -> Step:
         locks=(Lock(table.name, "ACCESS SHARE"),),
         held="while it reads the table",
         plain=(),
-        failure=f'{{first}} rows of "{table.name}" have no value in "{column}"',
+        failure="{first} " + called.replace("{", "{{").replace("}", "}}"),
         hint="give them one: the backfill operation does it in batches",
     )
+
+
+def _check_name(session: Session, table: Table, column: str) -> str:
+    return _free(session, table, fitted(table.plain, column, *_LABEL))
+
+
+def _free(session: Session, table: Table, name: str) -> str:
+    """Return the name, or the first one with a number that no constraint of the schema has."""
+    number, free = 0, name
+    while session.value("is_rule_name", oid=table.oid, name=free):
+        number += 1
+        free = fitted(f"{name}{number}")
+    return free
 
 
 def _validated(session: Session, table: Table, name: str, phase: Phase) -> Step:
