@@ -15,8 +15,11 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Phase, State, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_column import DropColumn
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_not_null import DropNotNull
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.backfill import Backfill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.pace import Limits, Pace
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.progress import Progress
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import (
     abort,
     backfill,
@@ -26,22 +29,36 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import (
     start,
     verify,
 )
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.steering import (
+    cancel,
+    pause,
+    progress_of,
+    resume,
+)
 
 __all__ = [
+    "Backfill",
     "Change",
     "DropColumn",
     "DropNotNull",
+    "Limits",
     "Manner",
+    "Pace",
     "Phase",
+    "Progress",
     "RenameColumn",
     "SetNotNull",
     "State",
     "Step",
     "abort",
     "backfill",
+    "cancel",
     "change",
     "complete",
+    "pause",
     "plan",
+    "progress_of",
+    "resume",
     "start",
     "verify",
 ]

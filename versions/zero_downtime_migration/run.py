@@ -73,7 +73,8 @@ def plan(wish: Wish, *, settings: Settings | None = None) -> Change:
     with translated(), opened(settings or resolve_settings(), _PURPOSE) as connection:
         session = Session(connection)
         found = _recorded(session, wish) if session.value("has_ledger") else None
-        if found is not None and not found.ended:
+        gone = not session.ask("table_facts", table=wish.table)
+        if found is not None and (not found.ended or (gone and found.state is State.COMPLETED)):
             return found
         return _planned(session, wish)
 
@@ -89,7 +90,7 @@ def working(table: str, settings: Settings | None, manner: Manner | None) -> Ite
     with translated(), opened(settings or resolve_settings(), _PURPOSE) as connection:
         session = Session(connection)
         ledger.require(session)
-        named = facts.table(session, table).name
+        named = _named(session, table)
         connection.autocommit = False
         with advisory_lock(
             connection,
@@ -123,13 +124,19 @@ def _through(
 
 
 def _recorded(session: Session, wish: Wish) -> Change | None:
-    table = facts.table(session, wish.table)
-    return ledger.found(session, wish.operation, table.name, wish.subject)
+    return ledger.found(session, wish.operation, _named(session, wish.table), wish.subject)
+
+
+def _named(session: Session, table: str) -> str:
+    """Return a table's name as SQL writes it; a change may have renamed the table, or dropped it."""
+    return session.value("name_of", table=table) or facts.table(session, table).name
 
 
 def _is_undone(session: Session, wish: Wish, found: Change) -> bool:
     """Tell whether a change that was completed once would come to something again."""
-    return found.state is State.COMPLETED and bool(_planned(session, wish).steps)
+    if found.state is not State.COMPLETED or not session.ask("table_facts", table=wish.table):
+        return False
+    return bool(_planned(session, wish).steps)
 
 
 def _planned(session: Session, wish: Wish) -> Change:

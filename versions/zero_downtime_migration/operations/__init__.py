@@ -11,6 +11,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import T
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_column import DropColumn
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_not_null import DropNotNull
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.backfill import Backfill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
@@ -40,6 +41,7 @@ class Wish(Protocol):
 _WISHES: Final[tuple[type[Wish], ...]] = (
     DropColumn,
     DropNotNull,
+    Backfill,
     RenameColumn,
     SetNotNull,
 )
@@ -56,8 +58,11 @@ def wish_of(operation: str, arguments: Mapping[str, Any]) -> Wish:
         raise TableError(
             f'there is no operation "{operation}"', hint=f"there are {', '.join(sorted(OPERATIONS))}"
         )
-    known = {key: tuple(value) if isinstance(value, list) else value for key, value in arguments.items()}
-    return OPERATIONS[operation](**known)
+    return OPERATIONS[operation](**{key: _frozen(value) for key, value in arguments.items()})
+
+
+def _frozen(value: Any) -> Any:  # noqa: ANN401  (whatever JSON holds)
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def arguments_of(wish: Wish) -> dict[str, Any]:
