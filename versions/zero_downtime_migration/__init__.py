@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Phase, State, Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_column import AddColumn
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.backfill import Backfill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_column import DropColumn
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_not_null import DropNotNull
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.backfill import Backfill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.pace import Limits, Pace
@@ -37,6 +38,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.steering impor
 )
 
 __all__ = [
+    "AddColumn",
     "Backfill",
     "Change",
     "DropColumn",

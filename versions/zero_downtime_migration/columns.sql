@@ -177,12 +177,6 @@ SELECT EXISTS (
      WHERE class.oid = %(oid)s AND rule.conname = %(name)s
 );
 
--- plain_not_null_name --
--- What the server calls the NOT NULL constraint of a temporary table.
-SELECT rule.conname::text
-  FROM pg_catalog.pg_constraint AS rule
- WHERE rule.conrelid = pg_catalog.to_regclass(%(table)s) AND rule.contype = 'n';
-
 -- not_null_reasons --
 -- What holds a column NOT NULL beside its own constraint.
 SELECT 'it is of the primary key'
@@ -223,4 +217,83 @@ SELECT rule.conname::text, pg_catalog.format('%%I.%%I', namespace.nspname, class
    AND rule.contype = 'f'
    AND rule.conkey = ARRAY[%(number)s]::smallint[]
    AND rule.conparentid = 0
+ ORDER BY 1;
+
+-- domain_of --
+-- What a domain is: the type below it, whether it refuses NULL, whether it has checks, its default.
+WITH RECURSIVE below (type, modifier, depth) AS (
+    SELECT type.oid, -1, 0
+      FROM pg_catalog.pg_type AS type
+     WHERE type.oid = %(type)s AND type.typtype = 'd'
+    UNION ALL
+    SELECT domain.typbasetype, domain.typtypmod, below.depth + 1
+      FROM below
+      JOIN pg_catalog.pg_type AS domain ON domain.oid = below.type AND domain.typtype = 'd'
+)
+SELECT (pg_catalog.array_agg(pg_catalog.format_type(below.type, below.modifier) ORDER BY below.depth DESC))[1],
+       bool_or(domain.typnotnull),
+       bool_or(EXISTS (
+           SELECT
+             FROM pg_catalog.pg_constraint AS rule
+            WHERE rule.contypid = domain.oid AND rule.contype = 'c'
+       )),
+       (pg_catalog.array_agg(pg_catalog.pg_get_expr(domain.typdefaultbin, 0) ORDER BY below.depth)
+           FILTER (WHERE domain.typdefaultbin IS NOT NULL))[1]
+  FROM below
+  JOIN pg_catalog.pg_type AS domain ON domain.oid = below.type
+HAVING pg_catalog.count(*) > 0;
+
+-- probed_column --
+-- The last column of a temporary table: its type, the name of it, its default or expression, where its rows are.
+SELECT part.atttypid,
+       pg_catalog.format_type(part.atttypid, part.atttypmod),
+       pg_catalog.pg_get_expr(given.adbin, given.adrelid),
+       pg_catalog.pg_relation_filenode(part.attrelid),
+       EXISTS (
+           SELECT
+             FROM pg_catalog.pg_depend AS link
+             JOIN pg_catalog.pg_class AS sequence ON sequence.oid = link.objid AND sequence.relkind = 'S'
+            WHERE link.refobjid = part.attrelid AND link.refobjsubid = part.attnum AND link.deptype = 'a'
+       )
+  FROM pg_catalog.pg_attribute AS part
+  LEFT JOIN pg_catalog.pg_attrdef AS given ON given.adrelid = part.attrelid AND given.adnum = part.attnum
+ WHERE part.attrelid = 'pg_temp.zz_probe'::pg_catalog.regclass
+ ORDER BY part.attnum DESC
+ LIMIT 1;
+
+-- probed_rules --
+-- The kinds of constraints of a temporary table that are more than NOT NULL.
+SELECT rule.contype::text
+  FROM pg_catalog.pg_constraint AS rule
+ WHERE rule.conrelid = 'pg_temp.zz_probe'::pg_catalog.regclass AND rule.contype <> 'n';
+
+-- probed_rule_name --
+-- What the server calls a constraint of a temporary table.
+SELECT rule.conname::text
+  FROM pg_catalog.pg_constraint AS rule
+ WHERE rule.conrelid = pg_catalog.to_regclass(%(table)s) AND rule.contype = %(kind)s;
+
+-- probed_sequence --
+-- What the server calls the sequence of a temporary table.
+SELECT class.relname::text
+  FROM pg_catalog.pg_depend AS link
+  JOIN pg_catalog.pg_class AS class ON class.oid = link.objid AND class.relkind = 'S'
+ WHERE link.refobjid = pg_catalog.to_regclass(%(table)s) AND link.deptype = 'a';
+
+-- inserting_roles --
+-- Who may insert into a table, or into columns of it, without owning it.
+SELECT DISTINCT
+       CASE granted.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(granted.grantee)) END
+  FROM (
+       SELECT class.relacl AS rights, class.relowner AS owner
+         FROM pg_catalog.pg_class AS class
+        WHERE class.oid = %(oid)s
+        UNION ALL
+       SELECT part.attacl, class.relowner
+         FROM pg_catalog.pg_attribute AS part
+         JOIN pg_catalog.pg_class AS class ON class.oid = part.attrelid
+        WHERE part.attrelid = %(oid)s
+       ) AS given
+ CROSS JOIN LATERAL pg_catalog.aclexplode(given.rights) AS granted
+ WHERE granted.privilege_type = 'INSERT' AND granted.grantee <> given.owner
  ORDER BY 1;

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
 from psycopg2.sql import SQL, Composable, Identifier, Literal
@@ -10,7 +10,7 @@ from psycopg2.sql import SQL, Composable, Identifier, Literal
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table, version
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import rolled_back
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import free_name, rule_name
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
 FIRST_WITH_NOT_VALID: Final = 18
@@ -54,7 +54,7 @@ def not_null_steps(session: Session, table: Table, column: str) -> tuple[Step, .
     if rules:
         # It holds for what is written since; what was there before has not been looked at.
         name = rules[0][0]
-        return (proof_of_values(session, table, column), _validated(session, table, name, Phase.COMPLETE))
+        return (proof_of_values(session, table, column), validated(session, table, name, Phase.COMPLETE))
     checks = session.ask("not_null_checks", oid=table.oid, column=column)
     if checks:
         name, is_valid = checks[0]
@@ -66,17 +66,22 @@ def not_null_steps(session: Session, table: Table, column: str) -> tuple[Step, .
     )
 
 
-def not_null_name(session: Session, table: Table, column: str) -> str:
-    """Return what the server would call the constraint, on PostgreSQL 18 and later."""
-    called = SQL("pg_temp.{}").format(Identifier(table.plain))
-    with rolled_back(session):
-        session.run(SQL("CREATE TEMP TABLE {} ({} integer NOT NULL)").format(called, Identifier(column)))
-        name = str(session.value("plain_not_null_name", table=session.text(called)))
-    return _free(session, table, name)
+def late(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return the steps for a column that an abort drops: nothing is asked of old writers before the end."""
+    return tuple(
+        replace(
+            step,
+            phase=step.phase if step.kind is Kind.PROOF else Phase.COMPLETE,
+            undo=(),
+            plain=(),
+            final=False,
+        )
+        for step in steps
+    )
 
 
 def _by_constraint(session: Session, table: Table, column: str) -> tuple[Step, ...]:
-    name = not_null_name(session, table, column)
+    name = rule_name(session, table, column, "NOT NULL", kind="n")
     parts = {"table": SQL(table.name), "name": Identifier(name), "column": Identifier(column)}
 
     def said(text: str) -> str:
@@ -93,7 +98,7 @@ def _by_constraint(session: Session, table: Table, column: str) -> tuple[Step, .
             plain=(said("ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"),),
         ),
         proof_of_values(session, table, column),
-        _validated(session, table, name, Phase.COMPLETE),
+        validated(session, table, name, Phase.COMPLETE),
     )
 
 
@@ -116,7 +121,7 @@ def _by_check(
         undo=(said("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}"),),
         plain=(),
     )
-    proved = (proof_of_values(session, table, column), _validated(session, table, name, Phase.VERIFY))
+    proved = (proof_of_values(session, table, column), validated(session, table, name, Phase.VERIFY))
     stated = Step(
         name="set NOT NULL, which the check proves",
         phase=Phase.COMPLETE,
@@ -160,19 +165,11 @@ def proof_of_values(session: Session, table: Table, column: str) -> Step:
 
 
 def _check_name(session: Session, table: Table, column: str) -> str:
-    return _free(session, table, fitted(table.plain, column, *_LABEL))
+    return free_name(session, table, fitted(table.plain, column, *_LABEL))
 
 
-def _free(session: Session, table: Table, name: str) -> str:
-    """Return the name, or the first one with a number that no constraint of the schema has."""
-    number, free = 0, name
-    while session.value("is_rule_name", oid=table.oid, name=free):
-        number += 1
-        free = fitted(f"{name}{number}")
-    return free
-
-
-def _validated(session: Session, table: Table, name: str, phase: Phase) -> Step:
+def validated(session: Session, table: Table, name: str, phase: Phase) -> Step:
+    """Return the step that validates a constraint of that name."""
     done: Composable = SQL(
         "SELECT made.convalidated FROM pg_catalog.pg_constraint AS made"
         " WHERE made.conrelid = pg_catalog.to_regclass({table}) AND made.conname = {name}"
