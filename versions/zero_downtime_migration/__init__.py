@@ -1,6 +1,7 @@
 """Change a live table so that nobody notices: start, backfill, verify, complete, or abort.
 
     change(SetNotNull("public.plays", "user_id"))      all of it; killed anywhere, the same call goes on
+    upgrade()                                           revision 011, which makes a change of our own schema
     start(wish)  backfill(wish)  verify(wish)  complete(wish)  abort(wish)      one at a time, deploys between
     plan(wish)                                          the steps: SQL, locks, and how long they are held
 
@@ -11,6 +12,7 @@ behind a long transaction. What takes long takes locks that others do not wait f
 
 from __future__ import annotations
 
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.listing import Listed
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Phase, State, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_column import AddColumn
@@ -19,6 +21,15 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.dro
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_not_null import DropNotNull
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.synced_column import (
+    AddSyncedColumn,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.own import (
+    abort_upgrade,
+    downgrade,
+    status,
+    upgrade,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.pace import Limits, Pace
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.progress import Progress
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import (
@@ -39,11 +50,13 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.steering impor
 
 __all__ = [
     "AddColumn",
+    "AddSyncedColumn",
     "Backfill",
     "Change",
     "DropColumn",
     "DropNotNull",
     "Limits",
+    "Listed",
     "Manner",
     "Pace",
     "Phase",
@@ -53,14 +66,18 @@ __all__ = [
     "State",
     "Step",
     "abort",
+    "abort_upgrade",
     "backfill",
     "cancel",
     "change",
     "complete",
+    "downgrade",
     "pause",
     "plan",
     "progress_of",
     "resume",
     "start",
+    "status",
+    "upgrade",
     "verify",
 ]

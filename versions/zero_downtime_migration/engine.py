@@ -142,7 +142,16 @@ def _is_done(session: Session, step: Step) -> bool:
 def _prove(session: Session, change: Change, step: Step, manner: Manner) -> None:
     if step.fill is not None:
         _prove_filled(session, change, step, step.fill)
-        return
+    else:
+        prove(session, step, manner)
+
+
+def prove(session: Session, step: Step, manner: Manner) -> None:
+    """Look with the queries of a proof for whatever stands against going on.
+
+    Raises:
+        TableError: there is something; says how much, and what to do.
+    """
     for query in step.sql:
         with session.patient():
             rows = session.ask(SQL(query))

@@ -94,7 +94,7 @@ def working(table: str, settings: Settings | None, manner: Manner | None) -> Ite
         connection.autocommit = False
         with advisory_lock(
             connection,
-            lock_key(f"online:{named}"),
+            lock_of(named),
             wait_ms=chosen.lock_wait_ms,
             called=f"the lock of online changes of {named}",
         ):
@@ -106,18 +106,33 @@ def working(table: str, settings: Settings | None, manner: Manner | None) -> Ite
                     connection.autocommit = False
 
 
+def lock_of(table: str) -> int:
+    """Return the advisory lock key of the changes of a table, named with its schema."""
+    return lock_key(f"online:{table}")
+
+
+def begun_or_found(session: Session, wish: Wish, phases: tuple[Phase, ...]) -> Change:
+    """Return the change as it is recorded; begin it where there is none, or an aborted one.
+
+    Raises:
+        TableError: *phases* do not begin with its start, and it was never started.
+    """
+    found = _recorded(session, wish)
+    if found is None or found.state is State.ABORTED or _is_undone(session, wish, found):
+        if Phase.START not in phases:
+            raise TableError(
+                f"{wish.operation} of {wish.subject} on {wish.table} was never started",
+                hint="start it first",
+            )
+        found = _begun(session, wish)
+    return found
+
+
 def _through(
     wish: Wish, phases: tuple[Phase, ...], settings: Settings | None, manner: Manner | None
 ) -> Change:
     with working(wish.table, settings, manner) as (session, chosen):
-        found = _recorded(session, wish)
-        if found is None or found.state is State.ABORTED or _is_undone(session, wish, found):
-            if Phase.START not in phases:
-                raise TableError(
-                    f"{wish.operation} of {wish.subject} on {wish.table} was never started",
-                    hint="start it first",
-                )
-            found = _begun(session, wish)
+        found = begun_or_found(session, wish, phases)
         for phase in phases:
             found = found if found.state is State.COMPLETED else engine.advance(session, found, phase, chosen)
         return found

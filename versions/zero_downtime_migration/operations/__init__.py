@@ -15,6 +15,9 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.dro
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_not_null import DropNotNull
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.synced_column import (
+    AddSyncedColumn,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
 
@@ -43,6 +46,7 @@ _WISHES: Final[tuple[type[Wish], ...]] = (
     AddColumn,
     DropColumn,
     DropNotNull,
+    AddSyncedColumn,
     Backfill,
     RenameColumn,
     SetNotNull,
