@@ -91,7 +91,9 @@ def test_killed_anywhere_columns_become_unique(databases: Databases, ledger: str
     )
 
 
-@pytest.mark.parametrize("wish", [AddUnique("shop.p", ("a", "id"), comment="c"), AddPrimaryKey("shop.p", ("id",))])
+@pytest.mark.parametrize(
+    "wish", [AddUnique("shop.p", ("a", "id"), comment="c"), AddPrimaryKey("shop.p", ("id",))]
+)
 def test_a_key_of_a_partitioned_table_is_put_together(
     databases: Databases, ledger: str, wish: AddUnique | AddPrimaryKey
 ) -> None:
@@ -114,7 +116,9 @@ def test_a_key_of_a_partitioned_table_is_put_together(
     )
 
 
-def test_killed_anywhere_a_primary_key_is_added_to_nullable_columns(databases: Databases, ledger: str) -> None:
+def test_killed_anywhere_a_primary_key_is_added_to_nullable_columns(
+    databases: Databases, ledger: str
+) -> None:
     url = walked(
         databases,
         ledger,
