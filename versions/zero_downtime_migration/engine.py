@@ -12,14 +12,13 @@ from psycopg2.sql import SQL
 from spotify_ai_agent_migrations.versions.core.database import shown_message
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.core.retry import RETRYABLE
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import filled, filling, ledger
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import filling, ledger, proving
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.locking import strongly
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
     PHASES,
     REACHED,
     Change,
-    Fill,
     Kind,
     Phase,
     State,
@@ -100,7 +99,7 @@ def _do(session: Session, change: Change, place: int, step: Step, manner: Manner
         elif step.kind is Kind.FILL:
             filling.fill(session, change, place, manner)
         else:
-            _prove(session, change, step)
+            _prove(session, change, step, manner)
         ledger.end(session, change, place)
     manner.told(step, "done")
 
@@ -138,9 +137,9 @@ def _is_done(session: Session, step: Step) -> bool:
     return bool(session.value(SQL(step.done))) if step.done else False
 
 
-def _prove(session: Session, change: Change, step: Step) -> None:
+def _prove(session: Session, change: Change, step: Step, manner: Manner) -> None:
     if step.fill is not None:
-        _prove_filled(session, change, step, step.fill)
+        proving.prove(session, change, step, step.fill, manner)
         return
     for query in step.sql:
         with session.patient():
@@ -148,14 +147,6 @@ def _prove(session: Session, change: Change, step: Step) -> None:
         if rows:
             said = {"count": len(rows), "first": rows[0][0]}
             raise TableError(step.failure.format(**said), hint=step.hint.format(**said))
-
-
-def _prove_filled(session: Session, change: Change, step: Step, wanted: Fill) -> None:
-    count, first = filled.missed(session, wanted)
-    if count:
-        ledger.reopen(session, change, wanted.table)
-        said = {"count": count, "first": first}
-        raise TableError(step.failure.format(**said), hint=step.hint.format(**said))
 
 
 def _undo(session: Session, change: Change, place: int, manner: Manner) -> None:
