@@ -24,7 +24,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
     State,
     Step,
 )
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Row, Session
 
 
 def advance(session: Session, change: Change, phase: Phase, manner: Manner) -> Change:
@@ -116,8 +116,9 @@ def _alone(session: Session, step: Step, manner: Manner) -> None:
     pauses_s = manner.patience.pauses_s(random.Random())  # noqa: S311  (jitter, not a secret)
     while not _is_done(session, step):
         try:
-            with session.patient():
-                _run(session, (*step.clear, *step.sql))
+            swept = [row[0] for row in session.ask(SQL(step.sweep))] if step.sweep else []
+            with session.waiting(manner.alone_wait_ms):
+                _run(session, (*step.clear, *swept, *step.sql))
         except psycopg2.Error as error:
             pause_s = next(pauses_s, None)
             if error.pgcode not in RETRYABLE or pause_s is None:
@@ -140,20 +141,37 @@ def _is_done(session: Session, step: Step) -> bool:
 def _prove(session: Session, change: Change, step: Step, manner: Manner) -> None:
     if step.fill is not None:
         proving.prove(session, change, step, step.fill, manner)
-        return
+    else:
+        prove(session, step, manner)
+
+
+def prove(session: Session, step: Step, manner: Manner) -> None:
+    """Look with the queries of a proof for whatever stands against going on.
+
+    Raises:
+        TableError: there is something; says how much, and what to do.
+    """
     for query in step.sql:
         with session.patient():
             rows = session.ask(SQL(query))
         if rows:
-            said = {"count": len(rows), "first": rows[0][0]}
-            raise TableError(step.failure.format(**said), hint=step.hint.format(**said))
+            failure = TableError(_told(step.failure, rows), hint=_told(step.hint, rows))
+            if not step.only_said:
+                raise failure
+            session.note(str(failure))
+            manner.told(step, f"found: {failure.problem}")
+
+
+def _told(text: str, rows: Sequence[Row]) -> str:
+    """Return the text of a proof with what it has found; a name in it may hold braces of its own."""
+    return text.replace("{count}", str(len(rows))).replace("{first}", str(rows[0][0]))
 
 
 def _undo(session: Session, change: Change, place: int, manner: Manner) -> None:
     step = change.steps[place]
     manner.told(step, "taken back")
     if step.undo_alone:
-        with session.patient():
+        with session.waiting(manner.alone_wait_ms):
             for statement in step.undo:
                 session.run(statement)
         ledger.undo(session, change, place)
@@ -163,7 +181,8 @@ def _undo(session: Session, change: Change, place: int, manner: Manner) -> None:
         _run(session, step.undo)
         ledger.undo(session, change, place)
 
-    strongly(session, manner, step.locks if step.undo else (), back, _waiting(manner, step))
+    locks = (step.undo_locks or step.locks) if step.undo else ()
+    strongly(session, manner, locks, back, _waiting(manner, step))
 
 
 def _run(session: Session, statements: Sequence[str]) -> None:

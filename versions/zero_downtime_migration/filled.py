@@ -41,7 +41,7 @@ def proof_of_fill(session: Session, table: facts.Table, due: str) -> Step:
         held="while it reads some thousand rows, again and again",
         plain=(),
         fill=Fill(table.name, (), due),
-        failure=f'{{count}} rows of "{_escaped(table.name)}" were missed; the first: {{first}}',
+        failure=f'{{count}} rows of "{table.name}" were missed; the first: {{first}}',
         hint="backfill it again; if it goes on, something writes rows that no trigger sees",
     )
 
@@ -102,7 +102,3 @@ def _first(session: Session, part: Part, due: str, at: At | None) -> str:
 def _along_the_key(session: Session) -> None:
     for setting in settings_of(ALONG_THE_KEY):
         session.run(setting)
-
-
-def _escaped(name: str) -> str:
-    return name.replace("{", "{{").replace("}", "}}")

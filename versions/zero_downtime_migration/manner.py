@@ -26,8 +26,10 @@ class Manner:
     never longer than `lock_timeout_ms`: readers and writers queue behind it for no longer. Behind a
     transaction that is older than `long_transaction_s` it is not waited for at all. `cancel` are the sessions
     in the way that may be cancelled: `"role:NAME"` or `"application:NAME"`; nobody else ever is.
-    `lock_wait_ms` is how long another process may be at the same table. `told` is called with each step, at
-    "begun", "done" and "waiting: …", and now and then with how far a backfill is. `pace` is how that goes.
+    `alone_wait_ms` is how long a step that nobody waits for may itself wait for older transactions at one
+    try, as the build of an index does that is made CONCURRENTLY. `lock_wait_ms` is how long another process
+    may be at the same table. `told` is called with each step, at "begun", "done" and "waiting: …", and now
+    and then with how far a backfill is. `pace` is how that goes.
     """
 
     lock_timeout_ms: int = 500
@@ -35,6 +37,7 @@ class Manner:
     patience: Patience = _PATIENCE
     long_transaction_s: float = 1.0
     cancel: frozenset[str] = frozenset()
+    alone_wait_ms: int = 1_800_000
     lock_wait_ms: int = 60_000
     told: Callable[[Step, str], None] = _silent
     pace: Pace = _PACE

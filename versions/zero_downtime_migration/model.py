@@ -82,10 +82,11 @@ class Step:
 
     `sql` are its statements as they are sent, `locks` what they lock and `held` for how long at most.
     `done` is a query of an ALONE step that is true when an earlier try has done it all; `clear` takes away
-    what a try has left that failed. `undo` takes the step back and may be executed twice. `plain` does the
+    what a try has left that failed, and so do the statements that the query `sweep` returns then. `undo`
+    takes the step back, under `undo_locks` if they are others, and may be executed twice. `plain` does the
     same as `sql` in the transaction of a migration. A PROOF says with `failure` and `hint` what is wrong,
-    `{count}` and `{first}` being how many rows there are and the first value of the first. After a `final`
-    step there is no way back.
+    `{count}` and `{first}` being how many rows there are and the first value of the first; one that is
+    `only_said` stops nothing. After a `final` step there is no way back.
     """
 
     name: str
@@ -96,12 +97,15 @@ class Step:
     held: str = "some milliseconds"
     done: str | None = None
     clear: tuple[str, ...] = ()
+    sweep: str | None = None
     undo: tuple[str, ...] = ()
+    undo_locks: tuple[Lock, ...] = ()
     undo_alone: bool = False
     plain: tuple[str, ...] | None = None
     fill: Fill | None = None
     failure: str = ""
     hint: str = ""
+    only_said: bool = False
     final: bool = False
 
 
@@ -159,9 +163,10 @@ def read(document: Mapping[str, Any]) -> Step:
         key: tuple(value) if isinstance(value, list) else value for key, value in document.items()
     }
     fill = known.pop("fill")
-    locks = tuple(Lock(**lock) for lock in known.pop("locks"))
+    for locks in ("locks", "undo_locks"):
+        known[locks] = tuple(Lock(**lock) for lock in known[locks])
     phase, kind = Phase(known.pop("phase")), Kind(known.pop("kind"))
-    return Step(**known, phase=phase, kind=kind, locks=locks, fill=_read_fill(fill) if fill else None)
+    return Step(**known, phase=phase, kind=kind, fill=_read_fill(fill) if fill else None)
 
 
 def _read_fill(document: Mapping[str, Any]) -> Fill:

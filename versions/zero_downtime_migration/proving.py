@@ -32,5 +32,8 @@ def prove(session: Session, change: Change, step: Step, wanted: Fill, manner: Ma
             break
         filling.fill(session, change, place, manner)
     ledger.reopen(session, change, wanted.table)
-    said = {"count": count, "first": first}
-    raise TableError(step.failure.format(**said), hint=step.hint.format(**said))
+    raise TableError(_told(step.failure, count, first), hint=_told(step.hint, count, first))
+
+
+def _told(text: str, count: int, first: str) -> str:
+    return text.replace("{count}", str(count)).replace("{first}", first)
