@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 from psycopg2.extras import Json
@@ -85,4 +84,4 @@ def _cut(session: Session, part: Part, workers: int, low: At | None) -> list[tup
         statement = said(session, "sampled_keys", part.name, part.key, pieces=Literal(pieces), **sample)
         cuts = session.ask(statement)[:-1]
     estimate = int(many * 100 / percent) // (len(cuts) + 1)
-    return [(behind, upto, estimate) for behind, upto in pairwise([None, *cuts, last[0]])]
+    return [(behind, upto, estimate) for behind, upto in zip((None, *cuts), (*cuts, last[0]), strict=True)]
