@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final, TypeVar
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import make_dsn
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.database import open_connection, shown_message
@@ -172,7 +173,8 @@ class BriefSession:
 def beside(connection: Connection) -> Iterator[Connection]:
     """Open a connection like *connection*, as the same role, with its time-outs, for the block."""
     told = {**connection.info.dsn_parameters, "password": connection.info.password or ""}
-    with closing(psycopg2.connect(**{name: value for name, value in told.items() if value})) as other:
+    dsn = make_dsn(**{name: value for name, value in told.items() if value})
+    with closing(psycopg2.connect(dsn)) as other:
         other.autocommit = True
         with connection.cursor() as asking, other.cursor() as cursor:
             asking.execute("SELECT pg_catalog.current_setting('role')")
