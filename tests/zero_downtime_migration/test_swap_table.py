@@ -23,6 +23,7 @@ GRANT USAGE ON SCHEMA shop TO agent_app, agent_readonly;
 GRANT SELECT, INSERT, DELETE ON {OLD} TO agent_app;
 GRANT UPDATE (who) ON {OLD} TO agent_app;
 GRANT SELECT ON {NEW} TO agent_readonly;
+GRANT USAGE ON SEQUENCE shop."plays%_id_seq" TO agent_app;
 """
 EACH = """
 ALTER TABLE $ ENABLE ROW LEVEL SECURITY;
@@ -37,6 +38,8 @@ COMMENT ON TABLE {NEW} IS 'to be played'; COMMENT ON COLUMN {NEW}.who IS NULL;
 REVOKE ALL ON {OLD}, {NEW} FROM agent_app, agent_readonly;
 GRANT SELECT, INSERT, DELETE ON {OLD} TO agent_app; GRANT UPDATE (who) ON {OLD} TO agent_app;
 GRANT SELECT ON {NEW} TO agent_readonly;
+REVOKE ALL ON SEQUENCE shop."plays%_id_seq" FROM agent_app;
+GRANT USAGE ON SEQUENCE shop."plays {{new}}_id_seq" TO agent_app;
 """
 
 
