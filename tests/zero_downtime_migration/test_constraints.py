@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 from zero_downtime_migration.walked import Walk, settings, walked
 
 from spotify_ai_agent_migrations import TableError
+from spotify_ai_agent_migrations.versions.core.fingerprint import SchemaObject
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
     AddCheck,
     AddExclusion,
@@ -91,12 +95,22 @@ def test_killed_anywhere_columns_become_unique(databases: Databases, ledger: str
     )
 
 
-@pytest.mark.parametrize("wish", [AddUnique("shop.p", ("a", "id"), comment="c"), AddPrimaryKey("shop.p", ("id",))])
+def seen(thing: SchemaObject) -> object:
+    """All but whether heirs get a key, which PostgreSQL writes in another way for one that is put together."""
+    if thing.kind != "constraint" or not re.search("UNIQUE|PRIMARY KEY", thing.definition):
+        return thing
+    said = json.loads(thing.definition)
+    return (thing.identity, *said[:5], *said[6:])
+
+
+@pytest.mark.parametrize(
+    "wish", [AddUnique("shop.p", ("a", "id"), comment="c"), AddPrimaryKey("shop.p", ("id",))]
+)
 def test_a_key_of_a_partitioned_table_is_put_together(
     databases: Databases, ledger: str, wish: AddUnique | AddPrimaryKey
 ) -> None:
     plain = (
-        "ALTER TABLE shop.p ADD PRIMARY KEY (id)"
+        "ALTER TABLE shop.p ALTER COLUMN id SET NOT NULL; ALTER TABLE shop.p ADD PRIMARY KEY (id)"
         if isinstance(wish, AddPrimaryKey)
         else "ALTER TABLE shop.p ADD CONSTRAINT p_a_id_key UNIQUE (a, id);"
         " COMMENT ON CONSTRAINT p_a_id_key ON shop.p IS 'c'"
@@ -110,11 +124,14 @@ def test_a_key_of_a_partitioned_table_is_put_together(
             plain=plain,
             content="SELECT * FROM shop.p ORDER BY id",
             lives=lives_in_parts,
+            seen=seen,
         ),
     )
 
 
-def test_killed_anywhere_a_primary_key_is_added_to_nullable_columns(databases: Databases, ledger: str) -> None:
+def test_killed_anywhere_a_primary_key_is_added_to_nullable_columns(
+    databases: Databases, ledger: str
+) -> None:
     url = walked(
         databases,
         ledger,
