@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -62,14 +63,19 @@ def test_killed_anywhere_a_foreign_key_is_added(databases: Databases, ledger: st
             lives=lives,
         ),
     )
-    with pytest.raises(TableError, match='the foreign key "t_a_b_fkey" of "shop.t" is another one'):
+    with pytest.raises(TableError, match=r'the foreign key "t_a_b_fkey" of "shop\.t" is another one'):
         plan(AddForeignKey("shop.t", ("a", "b"), "shop.r", name="t_a_b_fkey"), settings=settings(url))
 
 
 def seen(thing: SchemaObject) -> object:
-    """All but what is kept of each referenced partition, which VALIDATE does not mark before PostgreSQL 18."""
-    parts = re.search(r"REFERENCES shop\.r\d", thing.definition)
-    return None if thing.kind == "constraint" and parts else thing
+    """All but where a part has it from, and what is kept of each referenced partition.
+
+    Before PostgreSQL 18 VALIDATE does not mark the latter.
+    """
+    if thing.kind != "constraint" or "REFERENCES" not in thing.definition:
+        return thing
+    said = json.loads(thing.definition)
+    return None if re.search(r"REFERENCES shop\.r\d", said[0]) else (thing.identity, *said[:4], str(said[6:]))
 
 
 def test_of_and_to_partitioned_tables_it_is_validated_part_by_part(databases: Databases, ledger: str) -> None:
@@ -99,11 +105,11 @@ def test_what_a_foreign_key_needs_is_asked_for_first(ledger_url: str) -> None:
     with pytest.raises(TableError, match=r'"shop.t" has no index on \(a\)') as refused:
         plan(AddForeignKey("shop.t", ("a",), "shop.n", ("id",)), settings=given)
     assert "CreateIndex(\"shop.t\", ('a',)) builds it" in refused.value.hint
-    with pytest.raises(TableError, match='"c" of "shop.t" is bigint, "id" of "shop.n" is integer'):
+    with pytest.raises(TableError, match=r'"c" of "shop\.t" is bigint, "id" of "shop\.n" is integer'):
         plan(AddForeignKey("shop.t", ("c",), "shop.n", ("id",)), settings=given)
     with pytest.raises(TableError, match=r'"shop.r" is not unique in \(id\)'):
         plan(AddForeignKey("shop.t", ("a",), "shop.r", ("id",)), settings=given)
-    with pytest.raises(TableError, match='"shop.n" has no primary key'):
+    with pytest.raises(TableError, match=r'"shop\.n" has no primary key'):
         plan(AddForeignKey("shop.t", ("a",), "shop.n"), settings=given)
     with pytest.raises(TableError, match="of 1 columns cannot refer to 2"):
         plan(AddForeignKey("shop.t", ("a",), "shop.r"), settings=given)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from zero_downtime_migration.walked import Walk, killed_everywhere, settings, walked
+from zero_downtime_migration.walked import Walk, killed_everywhere, settings, straight, walked
 
 from spotify_ai_agent_migrations import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
@@ -55,12 +55,14 @@ def test_an_index_of_a_partitioned_table_is_replaced_when_all_at_once_is_allowed
     databases: Databases, ledger: str
 ) -> None:
     wish = ReplaceIndex("shop.p", ("b",), name="p_a_idx", at_once=True)
-    url = walked(databases, ledger, walk(wish, "DROP INDEX shop.p_a_idx; CREATE INDEX p_a_idx ON shop.p (b)"))
+    url = straight(
+        databases, ledger, walk(wish, "DROP INDEX shop.p_a_idx; CREATE INDEX p_a_idx ON shop.p (b)")
+    )
     with pytest.raises(
         TableError, match="can only be dropped whole: that locks the table and its 1 partitions"
     ):
         plan(DropIndex("shop.p", "p_a_idx"), settings=settings(url))
-    with pytest.raises(TableError, match='is a part of "shop.p_a_idx"'):
+    with pytest.raises(TableError, match=r'is a part of "shop\.p_a_idx"'):
         plan(DropIndex("shop.p1", "p1_b_idx"), settings=settings(url))
     assert (
         change(DropIndex("shop.p", "p_a_idx", at_once=True), settings=settings(url)).state is State.COMPLETED
@@ -74,7 +76,7 @@ def test_an_index_is_dropped_unless_something_needs_it(databases: Databases, led
     with pytest.raises(TableError, match='is that of the constraint "t_pkey"'):
         plan(DropIndex("shop.t", "t_pkey"), settings=given)
     rows(url, "CREATE UNIQUE INDEX u ON shop.t (a); CREATE TABLE shop.f (a integer REFERENCES shop.t (a))")
-    with pytest.raises(TableError, match="the foreign key f_a_fkey of shop.f needs the index"):
+    with pytest.raises(TableError, match=r"the foreign key f_a_fkey of shop\.f needs the index"):
         plan(DropIndex("shop.t", "u"), settings=given)
     rows(url, "DROP TABLE shop.f; ALTER TABLE shop.t REPLICA IDENTITY USING INDEX t_b_key")
     with pytest.raises(TableError, match='has no index "gone"'):
