@@ -169,6 +169,21 @@ class BriefSession:
 
 
 @contextmanager
+def beside(connection: Connection) -> Iterator[Connection]:
+    """Open a connection like *connection*, as the same role, with its time-outs, for the block."""
+    told = {**connection.info.dsn_parameters, "password": connection.info.password or ""}
+    with closing(psycopg2.connect(**{name: value for name, value in told.items() if value})) as other:
+        other.autocommit = True
+        with connection.cursor() as asking, other.cursor() as cursor:
+            asking.execute("SELECT pg_catalog.current_setting('role')")
+            ((role,),) = asking.fetchall()
+            cursor.execute(SQL("SET ROLE {}").format(SQL("NONE") if role == "none" else Identifier(role)))
+            for setting, value in SPELLING.items():
+                cursor.execute(SQL("SET {} = {}").format(Identifier(setting), Literal(value)))
+        yield other
+
+
+@contextmanager
 def opened(settings: Settings, purpose: str) -> Iterator[Connection]:
     """Open a connection in autocommit for the block, which writes and reads times in one way, and in UTC."""
     with closing(open_connection(settings, purpose=purpose, row_security=False)) as connection:

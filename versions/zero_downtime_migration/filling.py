@@ -3,63 +3,77 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Final
 
-from psycopg2.extras import Json
-from psycopg2.sql import SQL, Composable, Identifier, Literal
-
-from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import facts
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
+    crew,
+    facts,
+    ranges,
+    walkable,
+    watching,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.batch import Job, job
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.brakes import Look
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.gate import Gate
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Fill
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.sync import FILLING
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.watching import Watch
 
-_BATCH = 1_000
+# Rows that come in while nothing gives them their values are looked for again, so often at most.
+_ROUNDS: Final = 3
 
 
 def fill(session: Session, change: Change, place: int, manner: Manner) -> None:
-    """Write the rows of a step's table that are due, from where an earlier process came to."""
-    del manner
+    """Write the rows of a step's table that are due, from where an earlier process came to.
+
+    A round ends with the keys that are there when it begins, however many rows come in: a trigger gives these
+    their values. Where there is none, they are looked for in another round; `verify` finds what is due even
+    then. The table's own triggers fire for what is filled, unless the pace says otherwise.
+
+    Locks: ROW EXCLUSIVE, and the rows of a batch until it commits.
+
+    Raises:
+        TableError: a row cannot be filled, which is named; or the backfill was cancelled.
+        LockError: a row was held for too long, or something else stood against going on.
+    """
     wanted = change.steps[place].fill
     assert wanted is not None
     table = facts.table(session, wanted.table)
-    if not table.primary:
-        raise TableError(
-            f'"{table.name}" has no primary key to walk along', hint="give it one first: add_primary_key"
-        )
-    at = session.value("range_of", id=change.id, place=place)
-    started = False
-    while at is not None or not started:
-        started = True
-        at = session.transaction(partial(_batch, session, change, place, table, wanted, at))
-
-
-def _batch(
-    session: Session, change: Change, place: int, table: facts.Table, wanted: Fill, at: list[str] | None
-) -> list[str] | None:
-    """Write one batch behind *at*; return the key of its last row, None behind the last one."""
-    session.run(SQL("SET LOCAL {} = 'on'").format(SQL(FILLING)))
-    key = SQL(", ").join(Identifier("t", name) for name in table.primary)
-    texts = SQL(", ").join(SQL("{}::text").format(Identifier("t", name)) for name in table.primary)
-    behind = SQL("({}) > ({})").format(key, SQL(", ").join(map(Literal, at))) if at else SQL("true")
-    last = session.ask(
-        SQL(
-            "SELECT {texts} FROM (SELECT {key} FROM {table} AS t WHERE {behind} ORDER BY {key} LIMIT {many})"
-            " AS t ORDER BY {key} DESC LIMIT 1"
-        ).format(texts=texts, key=key, table=SQL(table.name), behind=behind, many=Literal(_BATCH))
+    parts = walkable.parts(session, table)
+    columns = [name for name, _ in wanted.values]
+    work = job(
+        change.id,
+        place,
+        wanted,
+        manner.pace.lock_timeout_ms,
+        quiet=manner.pace.quiet and bool(session.value("may_be_quiet", oid=table.oid, columns=columns)),
     )
-    if not last:
-        return None
-    upto = SQL("({}) <= ({})").format(key, SQL(", ").join(map(Literal, last[0])))
-    rows = session.run(_update(wanted, table, SQL("{} AND {}").format(behind, upto)))
-    session.ask("range_at", id=change.id, place=place, at=Json(list(last[0])), rows=rows)
-    return list(last[0])
+    is_synchronised = session.value("is_synchronised", oid=table.oid, columns=columns)
+    for _ in range(1 if is_synchronised else _ROUNDS):
+        if not _round(session, change, place, manner, work, parts):
+            return
 
 
-def _update(wanted: Fill, table: facts.Table, span: Composable) -> Composable:
-    return SQL("UPDATE {} AS t SET {} WHERE {} AND ({})").format(
-        SQL(table.name),
-        SQL(", ").join(SQL("{} = {}").format(Identifier(name), SQL(value)) for name, value in wanted.values),
-        span,
-        SQL(wanted.due),
+def _round(
+    session: Session, change: Change, place: int, manner: Manner, work: Job, parts: tuple[walkable.Part, ...]
+) -> int:
+    """Walk along the whole table, or what is left of it; return how many rows were written."""
+    left = ranges.unfinished(session, change, place, parts)
+    if not left:
+        ranges.make(session, change, place, parts, manner.pace.workers)
+        left = ranges.unfinished(session, change, place, parts)
+    if not left:
+        return 0
+    gate = Gate()
+    watched = Watch(
+        session,
+        change.id,
+        place,
+        manner.pace,
+        gate,
+        Look(session, manner.pace.limits, [part.oid for part in parts], lambda: gate.pids),
+        partial(manner.told, change.steps[place]),
     )
+    watching.begin(watched)
+    return crew.fill(watched, work, left)

@@ -8,7 +8,13 @@ from psycopg2.extras import Json
 
 from spotify_ai_agent_migrations.versions.core.errors import RevisionError, TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import model
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import ENDED, Change, State, Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
+    ENDED,
+    Change,
+    Kind,
+    State,
+    Step,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Row, Session
 
 
@@ -81,6 +87,17 @@ def end(session: Session, change: Change, place: int) -> None:
 def undo(session: Session, change: Change, place: int) -> None:
     """Write down that a step is taken back."""
     session.ask("undo_step", id=change.id, place=place)
+
+
+def reopen(session: Session, change: Change, table: str) -> None:
+    """Write down that a table is not filled: `backfill` does it again."""
+    places = [
+        place
+        for place, step in enumerate(change.steps)
+        if step.kind is Kind.FILL and step.fill is not None and step.fill.table == table
+    ]
+    session.ask("reopen_fills", id=change.id, places=places)
+    set_state(session, change, State.STARTED)
 
 
 def _change(row: Row) -> Change:

@@ -8,7 +8,9 @@ from typing import Final
 
 from spotify_ai_agent_migrations.versions.core.retry import Patience
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.pace import Pace
 
+_PACE: Final = Pace()
 _PATIENCE: Final = Patience(tries=60, base_s=0.1, most_s=5.0)
 
 
@@ -26,7 +28,8 @@ class Manner:
     in the way that may be cancelled: `"role:NAME"` or `"application:NAME"`; nobody else ever is.
     `alone_wait_ms` is how long a step that nobody waits for may itself wait for older transactions at one
     try, as the build of an index does that is made CONCURRENTLY. `lock_wait_ms` is how long another process
-    may be at the same table. `told` is called with each step, at "begun", "done" and "waiting: …".
+    may be at the same table. `told` is called with each step, at "begun", "done" and "waiting: …", and now
+    and then with how far a backfill is. `pace` is how that goes.
     """
 
     lock_timeout_ms: int = 500
@@ -37,6 +40,7 @@ class Manner:
     alone_wait_ms: int = 1_800_000
     lock_wait_ms: int = 60_000
     told: Callable[[Step, str], None] = _silent
+    pace: Pace = _PACE
 
     def lock_timeouts_ms(self) -> tuple[int, ...]:
         """Return how long the lock is waited for at each try."""

@@ -97,7 +97,11 @@ UPDATE ops.online_step AS step
 RETURNING step.place;
 
 -- undo_step --
--- Forget a step that was taken back.
+-- Forget a step that was taken back, and how far it had come.
+WITH gone AS (
+    DELETE FROM ops.online_range AS range
+     WHERE range.change_id = %(id)s AND range.place = %(place)s
+)
 DELETE FROM ops.online_step AS step
  WHERE step.change_id = %(id)s AND step.place = %(place)s
 RETURNING step.place;
@@ -127,6 +131,24 @@ SELECT class.oid,
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
  WHERE class.oid = pg_catalog.to_regclass(%(table)s);
 
+-- name_of --
+-- The name of a table as SQL writes it, also of one that is not there.
+SELECT coalesce(
+    (
+        SELECT pg_catalog.format('%%I.%%I', namespace.nspname, class.relname)
+          FROM pg_catalog.pg_class AS class
+          JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+         WHERE class.oid = pg_catalog.to_regclass(%(table)s)
+    ),
+    (
+        SELECT CASE pg_catalog.cardinality(part)
+                    WHEN 1 THEN pg_catalog.format('%%I.%%I', pg_catalog.current_schema(), part[1])
+                    WHEN 2 THEN pg_catalog.format('%%I.%%I', part[1], part[2])
+               END
+          FROM pg_catalog.parse_ident(%(table)s) AS part
+    )
+);
+
 -- columns_of --
 -- The columns of a table: name, type, NOT NULL, default, how it is generated, identity, collation where it is another.
 SELECT part.attname::text,
@@ -141,17 +163,3 @@ SELECT part.attname::text,
   LEFT JOIN pg_catalog.pg_attrdef AS made ON made.adrelid = part.attrelid AND made.adnum = part.attnum
  WHERE part.attrelid = %(oid)s AND part.attnum > 0 AND NOT part.attisdropped
  ORDER BY part.attnum;
-
--- range_of --
--- How far a backfill has come.
-SELECT range.reached
-  FROM ops.online_range AS range
- WHERE range.change_id = %(id)s AND range.place = %(place)s;
-
--- range_at --
--- Remember how far a backfill has come.
-INSERT INTO ops.online_range AS range (change_id, place, number, reached, row_count)
-VALUES (%(id)s, %(place)s, 1, %(at)s, %(rows)s)
-    ON CONFLICT ON CONSTRAINT online_range_pkey DO UPDATE
-   SET reached = excluded.reached, row_count = range.row_count + excluded.row_count, written_at = pg_catalog.clock_timestamp()
-RETURNING range.place;
