@@ -30,6 +30,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.cre
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_column import DropColumn
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_index import DropIndex
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_not_null import DropNotNull
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_table import DropTable
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.enum_to_lookup import (
     EnumToLookup,
 )
@@ -42,6 +43,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rep
     ReplaceIndex,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.split_column import SplitColumn
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.swap_table import SwapTable
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.synced_column import (
     AddSyncedColumn,
 )
@@ -83,6 +85,7 @@ __all__ = [
     "DropColumn",
     "DropIndex",
     "DropNotNull",
+    "DropTable",
     "EnumToLookup",
     "Limits",
     "Listed",
@@ -99,6 +102,7 @@ __all__ = [
     "SplitColumn",
     "State",
     "Step",
+    "SwapTable",
     "abort",
     "abort_upgrade",
     "backfill",
