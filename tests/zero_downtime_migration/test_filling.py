@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
-from killing import killed_before
-from spotify_ai_agent_migrations import TableError
-from spotify_ai_agent_migrations.versions.core.errors import DatabaseError, LockError
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
     Backfill,
     Change,
-    Limits,
     Manner,
     Pace,
     State,
-    abort,
-    backfill,
     change,
-    start,
-    verify,
 )
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import arguments_of, wish_of
-from support import connected, rows
+from support import rows
 
 DUE = "SELECT count(*), count(*) FILTER (WHERE b IS NULL), count(*) FILTER (WHERE b <> a + 1) FROM t"
 RANGES = "SELECT table_name, walked_count, row_count, low, high, reached, finished_at IS NOT NULL FROM ops.online_range ORDER BY number"

@@ -32,6 +32,7 @@ _PARTS: Final = {
     "partitioning": ("partitioning.command", "app"),
     "audit-trail": ("audit_trail.command", "app"),
     "gdpr-erasure": ("gdpr_erasure.command", "app"),
+    "zero-downtime-migration": ("zero_downtime_migration.command", "app"),
 }
 
 

@@ -35,6 +35,7 @@ _ROOMS = {
     "health_check": "spotify_ai_agent_migrations.versions.health_check.command",
     "partitioning": "spotify_ai_agent_migrations.versions.partitioning.command",
     "rollback": "spotify_ai_agent_migrations.versions.rollback.command",
+    "zero_downtime_migration": "spotify_ai_agent_migrations.versions.zero_downtime_migration.command",
 }
 
 

@@ -174,7 +174,10 @@ def beside(connection: Connection) -> Iterator[Connection]:
     told = {**connection.info.dsn_parameters, "password": connection.info.password or ""}
     with closing(psycopg2.connect(**{name: value for name, value in told.items() if value})) as other:
         other.autocommit = True
-        with other.cursor() as cursor:
+        with connection.cursor() as asking, other.cursor() as cursor:
+            asking.execute("SELECT pg_catalog.current_setting('role')")
+            ((role,),) = asking.fetchall()
+            cursor.execute(SQL("SET ROLE {}").format(SQL("NONE") if role == "none" else Identifier(role)))
             for setting, value in SPELLING.items():
                 cursor.execute(SQL("SET {} = {}").format(Identifier(setting), Literal(value)))
         yield other

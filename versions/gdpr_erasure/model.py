@@ -91,6 +91,11 @@ class Column:
         return self.class_ != "none"
 
     @property
+    def follows(self) -> tuple[str, ...]:
+        """Return the columns of its row that a trigger makes it anew from, whenever they change."""
+        return tuple(self.strategy_args.get("follows", ()))
+
+    @property
     def comment(self) -> str:
         """Return the comment that the column has to have."""
         return f"{self.class_}: {self.description}"

@@ -132,7 +132,8 @@ def _identifiers(
         if (owned := reach.owned()) is None:
             continue
         for column in catalogue.columns_of(reach.name):
-            if column.class_ in _KNOWN_BY and column.people == "users" and (reach.name, column.name) in text:
+            is_known_by = column.class_ in _KNOWN_BY and column.people == "users" and not column.follows
+            if is_known_by and (reach.name, column.name) in text:
                 found += texts_of(cursor, owned, column.name, subject)
     return found
 

@@ -1,6 +1,7 @@
 """Change a live table so that nobody notices: start, backfill, verify, complete, or abort.
 
     change(SetNotNull("public.plays", "user_id"))      all of it; killed anywhere, the same call goes on
+    upgrade()                                           revision 011, which makes a change of our own schema
     start(wish)  backfill(wish)  verify(wish)  complete(wish)  abort(wish)      one at a time, deploys between
     plan(wish)                                          the steps: SQL, locks, and how long they are held
 
@@ -11,10 +12,22 @@ behind a long transaction. What takes long takes locks that others do not wait f
 
 from __future__ import annotations
 
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.listing import Listed
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Phase, State, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.backfill import Backfill
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.change_type import ChangeType
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.synced_column import (
+    AddSyncedColumn,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.own import (
+    abort_upgrade,
+    downgrade,
+    status,
+    upgrade,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.pace import Limits, Pace
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.progress import Progress
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import (
@@ -34,25 +47,33 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.steering impor
 )
 
 __all__ = [
+    "AddSyncedColumn",
     "Backfill",
     "Change",
+    "ChangeType",
     "Limits",
+    "Listed",
     "Manner",
     "Pace",
     "Phase",
     "Progress",
+    "RenameColumn",
     "SetNotNull",
     "State",
     "Step",
     "abort",
+    "abort_upgrade",
     "backfill",
     "cancel",
     "change",
     "complete",
+    "downgrade",
     "pause",
     "plan",
     "progress_of",
     "resume",
     "start",
+    "status",
+    "upgrade",
     "verify",
 ]

@@ -37,7 +37,7 @@ SELECT part.attname::text,
  WHERE part.attrelid = %(oid)s AND part.attname = ANY (%(names)s)
  ORDER BY pg_catalog.array_position(%(names)s, part.attname::text);
 
--- column_grants --
+-- turned_grants --
 -- The grants of columns, in their order: the column, and the statement in two halves around its name.
 SELECT part.attname::text,
        pg_catalog.format('GRANT %%s (', item.privilege_type),

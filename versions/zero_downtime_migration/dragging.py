@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.asking import undone, unpathed
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.dependents import Carried, carried
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.following import Carried, carried
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
@@ -186,7 +186,7 @@ def read(
             marks=tuple(marks),
             grants=tuple(
                 (name, before, after)
-                for name, before, after in session.ask("column_grants", oid=table.oid, names=names)
+                for name, before, after in session.ask("turned_grants", oid=table.oid, names=names)
             ),
             indexes=tuple(Index(*row) for row in session.ask("used_indexes", **known)),
             checks=tuple(Check(*row[:-1], tuple(row[-1])) for row in session.ask("checks_of", **known)),

@@ -25,7 +25,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
     State,
     Step,
 )
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Row, Session
 
 
 def advance(session: Session, change: Change, phase: Phase, manner: Manner) -> Change:
@@ -100,7 +100,7 @@ def _do(session: Session, change: Change, place: int, step: Step, manner: Manner
         elif step.kind is Kind.FILL:
             filling.fill(session, change, place, manner)
         else:
-            _prove(session, change, step)
+            _prove(session, change, step, manner)
         ledger.end(session, change, place)
     manner.told(step, "done")
 
@@ -139,16 +139,33 @@ def _is_done(session: Session, step: Step) -> bool:
     return bool(session.value(SQL(step.done))) if step.done else False
 
 
-def _prove(session: Session, change: Change, step: Step) -> None:
+def _prove(session: Session, change: Change, step: Step, manner: Manner) -> None:
     if step.fill is not None:
         _prove_filled(session, change, step, step.fill)
-        return
+    else:
+        prove(session, step, manner)
+
+
+def prove(session: Session, step: Step, manner: Manner) -> None:
+    """Look with the queries of a proof for whatever stands against going on.
+
+    Raises:
+        TableError: there is something; says how much, and what to do.
+    """
     for query in step.sql:
         with session.patient():
             rows = session.ask(SQL(query))
         if rows:
-            said = {"count": len(rows), "first": rows[0][0]}
-            raise TableError(step.failure.format(**said), hint=step.hint.format(**said))
+            failure = TableError(_told(step.failure, rows), hint=_told(step.hint, rows))
+            if not step.only_said:
+                raise failure
+            session.note(str(failure))
+            manner.told(step, f"found: {failure.problem}")
+
+
+def _told(text: str, rows: Sequence[Row]) -> str:
+    """Return the text of a proof with what it has found; a name in it may hold braces of its own."""
+    return text.replace("{count}", str(len(rows))).replace("{first}", str(rows[0][0]))
 
 
 def _prove_filled(session: Session, change: Change, step: Step, wanted: Fill) -> None:

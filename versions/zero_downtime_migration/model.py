@@ -85,8 +85,8 @@ class Step:
     what a try has left that failed, and so do the statements that the query `sweep` returns then. `undo`
     takes the step back, under `undo_locks` if they are others, and may be executed twice. `plain` does the
     same as `sql` in the transaction of a migration. A PROOF says with `failure` and `hint` what is wrong,
-    `{count}` and `{first}` being how many rows there are and the first value of the first. After a `final`
-    step there is no way back.
+    `{count}` and `{first}` being how many rows there are and the first value of the first; one that is
+    `only_said` stops nothing. After a `final` step there is no way back.
     """
 
     name: str
@@ -105,6 +105,7 @@ class Step:
     fill: Fill | None = None
     failure: str = ""
     hint: str = ""
+    only_said: bool = False
     final: bool = False
 
 

@@ -131,6 +131,24 @@ SELECT class.oid,
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
  WHERE class.oid = pg_catalog.to_regclass(%(table)s);
 
+-- name_of --
+-- The name of a table as SQL writes it, also of one that is not there.
+SELECT coalesce(
+    (
+        SELECT pg_catalog.format('%%I.%%I', namespace.nspname, class.relname)
+          FROM pg_catalog.pg_class AS class
+          JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+         WHERE class.oid = pg_catalog.to_regclass(%(table)s)
+    ),
+    (
+        SELECT CASE pg_catalog.cardinality(part)
+                    WHEN 1 THEN pg_catalog.format('%%I.%%I', pg_catalog.current_schema(), part[1])
+                    WHEN 2 THEN pg_catalog.format('%%I.%%I', part[1], part[2])
+               END
+          FROM pg_catalog.parse_ident(%(table)s) AS part
+    )
+);
+
 -- columns_of --
 -- The columns of a table: name, type, NOT NULL, default, how it is generated, identity, collation where it is another.
 SELECT part.attname::text,

@@ -73,7 +73,8 @@ def plan(wish: Wish, *, settings: Settings | None = None) -> Change:
     with translated(), opened(settings or resolve_settings(), _PURPOSE) as connection:
         session = Session(connection)
         found = _recorded(session, wish) if session.value("has_ledger") else None
-        if found is not None and not found.ended:
+        gone = not session.ask("table_facts", table=wish.table)
+        if found is not None and (not found.ended or (gone and found.state is State.COMPLETED)):
             return found
         return _planned(session, wish)
 
@@ -89,11 +90,11 @@ def working(table: str, settings: Settings | None, manner: Manner | None) -> Ite
     with translated(), opened(settings or resolve_settings(), _PURPOSE) as connection:
         session = Session(connection)
         ledger.require(session)
-        named = facts.table(session, table).name
+        named = _named(session, table)
         connection.autocommit = False
         with advisory_lock(
             connection,
-            lock_key(f"online:{named}"),
+            lock_of(named),
             wait_ms=chosen.lock_wait_ms,
             called=f"the lock of online changes of {named}",
         ):
@@ -105,31 +106,52 @@ def working(table: str, settings: Settings | None, manner: Manner | None) -> Ite
                     connection.autocommit = False
 
 
+def lock_of(table: str) -> int:
+    """Return the advisory lock key of the changes of a table, named with its schema."""
+    return lock_key(f"online:{table}")
+
+
+def begun_or_found(session: Session, wish: Wish, phases: tuple[Phase, ...]) -> Change:
+    """Return the change as it is recorded; begin it where there is none, or an aborted one.
+
+    Raises:
+        TableError: *phases* do not begin with its start, and it was never started.
+    """
+    found = _recorded(session, wish)
+    if found is None or found.state is State.ABORTED or _is_undone(session, wish, found):
+        if Phase.START not in phases:
+            raise TableError(
+                f"{wish.operation} of {wish.subject} on {wish.table} was never started",
+                hint="start it first",
+            )
+        found = _begun(session, wish)
+    return found
+
+
 def _through(
     wish: Wish, phases: tuple[Phase, ...], settings: Settings | None, manner: Manner | None
 ) -> Change:
     with working(wish.table, settings, manner) as (session, chosen):
-        found = _recorded(session, wish)
-        if found is None or found.state is State.ABORTED or _is_undone(session, wish, found):
-            if Phase.START not in phases:
-                raise TableError(
-                    f"{wish.operation} of {wish.subject} on {wish.table} was never started",
-                    hint="start it first",
-                )
-            found = _begun(session, wish)
+        found = begun_or_found(session, wish, phases)
         for phase in phases:
             found = found if found.state is State.COMPLETED else engine.advance(session, found, phase, chosen)
         return found
 
 
 def _recorded(session: Session, wish: Wish) -> Change | None:
-    table = facts.table(session, wish.table)
-    return ledger.found(session, wish.operation, table.name, wish.subject)
+    return ledger.found(session, wish.operation, _named(session, wish.table), wish.subject)
+
+
+def _named(session: Session, table: str) -> str:
+    """Return a table's name as SQL writes it; a change may have renamed the table, or dropped it."""
+    return session.value("name_of", table=table) or facts.table(session, table).name
 
 
 def _is_undone(session: Session, wish: Wish, found: Change) -> bool:
     """Tell whether a change that was completed once would come to something again."""
-    return found.state is State.COMPLETED and bool(_planned(session, wish).steps)
+    if found.state is not State.COMPLETED or not session.ask("table_facts", table=wish.table):
+        return False
+    return bool(_planned(session, wish).steps)
 
 
 def _planned(session: Session, wish: Wish) -> Change:

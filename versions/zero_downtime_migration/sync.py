@@ -73,7 +73,7 @@ def _given(names: Sequence[str]) -> Composable:
     if not names:
         return SQL("false")
     return SQL("({})").format(
-        SQL(" OR ").join(SQL("{} IS NOT NULL").format(Identifier("new", name)) for name in names)
+        SQL(" OR ").join(SQL("num_nonnulls({}) > 0").format(Identifier("new", name)) for name in names)
     )
 
 
@@ -82,11 +82,16 @@ def _changed(names: Sequence[str]) -> Composable:
     if not names:
         return SQL("false")
     return SQL("({})").format(
-        SQL(" OR ").join(
-            SQL("{} IS DISTINCT FROM {}").format(Identifier("new", name), Identifier("old", name))
-            for name in names
-        )
+        SQL(" OR ").join(differing(Identifier("new", name), Identifier("old", name)) for name in names)
     )
+
+
+def differing(one: Composable, other: Composable) -> Composable:
+    """Whether two values differ, whatever type they are of: as they are stored, not as its operators see it.
+
+    To json no operator compares, to citext 'A' is 'a', and those of an extension are not on the path.
+    """
+    return SQL("pg_catalog.record_image_ne(ROW({}), ROW({}))").format(one, other)
 
 
 def _assigned(values: Sequence[tuple[str, str]]) -> Composable:

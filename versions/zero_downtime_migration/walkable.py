@@ -99,4 +99,4 @@ def _key(session: Session, oid: int, name: str) -> Key:
 def said(session: Session, statement: str, table: str, key: Key, **parts: Composable) -> Composable:
     """Return a named statement about the rows of one table along its key."""
     names = {"names": key.names, "texts": key.texts, "falling": key.falling}
-    return SQL(session.statements[statement]).format(row=SQL(ROW), table=SQL(table), **names, **parts)
+    return SQL(session.named[statement]).format(row=SQL(ROW), table=SQL(table), **names, **parts)

@@ -55,6 +55,7 @@ def _identifying(known: Seen) -> Iterator[tuple[Reach, str]]:
             continue
         for one in known.catalogue.columns_of(reach.name):
             shape = known.live.get(reach.name, {}).get(one.name)
-            is_known_by = one.class_ in _KNOWN_BY and one.people == "users"
+            # What is made from others is known by those, and where they are empty says nothing.
+            is_known_by = one.class_ in _KNOWN_BY and one.people == "users" and not one.follows
             if is_known_by and shape is not None and shape.is_text:
                 yield owned, one.name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from psycopg2.extensions import cursor as Cursor
@@ -50,7 +50,12 @@ class Seen:
 def seen(cursor: Cursor) -> Seen:
     """Return the catalogue, what it reaches and the columns there are, in the transaction of *cursor*."""
     catalogue = read_catalogue(cursor)
-    return Seen(catalogue, reached(catalogue), live_columns(cursor))
+    live = live_columns(cursor)
+    for one in catalogue.columns:
+        if one.follows and one.name in live.get(one.table_name, {}):
+            filled = replace(live[one.table_name][one.name], is_filled=True, sources=one.follows)
+            live[one.table_name][one.name] = filled
+    return Seen(catalogue, reached(catalogue), live)
 
 
 def live_columns(cursor: Cursor) -> dict[str, dict[str, Live]]:

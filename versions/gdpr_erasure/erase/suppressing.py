@@ -70,6 +70,6 @@ def _contacts(cursor: Cursor) -> Iterator[str]:
     texts = {(one.table, one.name) for one in searched(cursor)}
     for owned in filter(None, (reach.owned() for reach in reached(catalogue))):
         for column in catalogue.columns_of(owned.name):
-            is_theirs = column.class_ == "contact" and column.people == "users"
+            is_theirs = column.class_ == "contact" and column.people == "users" and not column.follows
             if is_theirs and (owned.name, column.name) in texts:
                 yield from texts_of(cursor, owned, column.name, SUBJECT)

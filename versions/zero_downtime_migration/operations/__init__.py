@@ -10,7 +10,12 @@ from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.backfill import Backfill
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.change_type import ChangeType
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.synced_column import (
+    AddSyncedColumn,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
 
@@ -35,7 +40,14 @@ class Wish(Protocol):
         """
 
 
-OPERATIONS: Final[Mapping[str, type[Wish]]] = {wish.operation: wish for wish in (Backfill, SetNotNull)}
+_WISHES: Final[tuple[type[Wish], ...]] = (
+    AddSyncedColumn,
+    Backfill,
+    ChangeType,
+    RenameColumn,
+    SetNotNull,
+)
+OPERATIONS: Final[Mapping[str, type[Wish]]] = {wish.operation: wish for wish in _WISHES}
 
 
 def wish_of(operation: str, arguments: Mapping[str, Any]) -> Wish:

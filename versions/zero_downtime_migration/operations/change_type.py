@@ -11,7 +11,7 @@ from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import dragging, facts
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.asking import altered, asked, undone, unpathed
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.conversion import expanded
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.dependents import Carried, carried
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.following import Carried, carried
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session

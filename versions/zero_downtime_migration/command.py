@@ -1,0 +1,171 @@
+"""The sub-command `zero-downtime-migration`: flags in, lines out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from enum import Enum
+from typing import Annotated, Final
+
+import typer
+
+from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
+from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
+from spotify_ai_agent_migrations.versions.runner import Outcome, run_revision
+from spotify_ai_agent_migrations.versions.runner.options import parse_options
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import asked, listing, own, run, steering
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.pace import Pace
+
+_EXIT_CODES = "Exit codes: 0 done, 1 refused or failed, 2 usage or settings."
+_FILE: Final = PACKAGE_ROOT / "versions" / "011_zero_downtime_migration.py"
+
+app = typer.Typer(
+    name="zero-downtime-migration",
+    help="Change a live table so that nobody notices: start, backfill, verify, complete, or abort.",
+    epilog=_EXIT_CODES,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+# `python versions/011_zero_downtime_migration.py`: the changes there are, beside the two directions of it.
+script = typer.Typer(
+    help="Make canonical e-mail while both applications run, and the ledger of online changes.",
+    epilog=_EXIT_CODES,
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+_Url = Annotated[str | None, typer.Option("--url", metavar="URL", help="in place of DATABASE_URL and .env")]
+_Operation = Annotated[str, typer.Argument(help="what is to be done; `operations` lists them")]
+_Table = Annotated[str, typer.Argument(help="schema.table, as SQL writes it")]
+_Fields = Annotated[
+    list[str] | None, typer.Argument(metavar="[FIELD=VALUE]…", help="fields of the operation; a list as JSON")
+]
+_Wait = Annotated[
+    int, typer.Option("--lock-timeout-ms", min=1, help="how long others may wait for one try at most")
+]
+_Cancel = Annotated[
+    list[str] | None,
+    typer.Option("--cancel", metavar="role:NAME", help="who may be cancelled where in the way; repeat it"),
+]
+_Workers = Annotated[int, typer.Option("--workers", min=1, help="how many sessions fill at once")]
+
+
+class Format(str, Enum):
+    """How a list is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@app.command("operations", epilog=_EXIT_CODES)
+def operations_command() -> None:
+    """List the operations, and how each is called."""
+    for called, what in asked.operations():
+        typer.echo(f"{called}\n    {what}")
+
+
+@app.command("plan", epilog=_EXIT_CODES)
+def plan_command(operation: _Operation, table: _Table, words: _Fields = None, *, url: _Url = None) -> None:
+    """Write the steps of a change: SQL, locks, and how long they are held at most; execute nothing."""
+    wish = asked.wish_from(operation, table, words or ())
+    found = run.plan(wish, settings=resolve_settings(url))
+    for line in _planned(found):
+        typer.echo(line)
+
+
+def _planned(change: Change) -> Iterator[str]:
+    if not change.steps:
+        yield "-- it is so already"
+    for place, step in enumerate(change.steps):
+        locks = ", ".join(f"{lock.mode} on {lock.table}" for lock in step.locks) or "no lock"
+        done = "; done" if place in change.done else ""
+        yield f"-- {step.phase.value}: {step.name} ({locks}; {step.held}{done})"
+        for statement in step.sql or step.plain or ():
+            yield f"{statement.strip()};"
+
+
+def _verb(name: str, does: Callable[..., Change], what: str) -> None:
+    """Give a verb of a change its command."""
+
+    def command(
+        operation: _Operation,
+        table: _Table,
+        words: _Fields = None,
+        *,
+        lock_timeout_ms: _Wait = Manner.lock_timeout_ms,
+        cancel: _Cancel = None,
+        workers: _Workers = Pace.workers,
+        url: _Url = None,
+    ) -> None:
+        manner = Manner(
+            lock_timeout_ms=lock_timeout_ms,
+            first_lock_timeout_ms=min(lock_timeout_ms, Manner.first_lock_timeout_ms),
+            cancel=frozenset(cancel or ()),
+            pace=Pace(workers=workers),
+            told=_tell,
+        )
+        wish = asked.wish_from(operation, table, words or ())
+        made = does(wish, settings=resolve_settings(url), manner=manner)
+        typer.echo(f"{made.operation} {made.table} {made.subject}: {made.state.value}")
+
+    app.command(name, help=what, epilog=_EXIT_CODES)(command)
+
+
+def _tell(step: Step, moment: str) -> None:
+    if moment != "done":
+        typer.echo(f"{step.name}: {moment}", err=True)
+
+
+_verb("change", run.change, "Make a change from its start to its completion, or go on with one.")
+_verb("start", run.start, "Begin a change: after it, old and new code both run.")
+_verb("backfill", run.backfill, "Fill what it needs into the rows that are there, in batches.")
+_verb("verify", run.verify, "Prove that no row was missed.")
+_verb("complete", run.complete, "Contract it: from here on only new code runs.")
+_verb("abort", run.abort, "Take back what was done so far.")
+
+
+def _steer(name: str, does: Callable[..., None], what: str) -> None:
+    def command(operation: _Operation, table: _Table, words: _Fields = None, *, url: _Url = None) -> None:
+        does(asked.wish_from(operation, table, words or ()), settings=resolve_settings(url))
+
+    app.command(name, help=what, epilog=_EXIT_CODES)(command)
+
+
+_steer("pause", steering.pause, "Let the backfill of a change stand still; its process waits.")
+_steer("resume", steering.resume, "Let a backfill go on that was paused.")
+_steer("cancel", steering.cancel, "End the process of a backfill; what is filled stays.")
+
+
+@script.command("status", epilog=_EXIT_CODES)
+@app.command("status", epilog=_EXIT_CODES)
+def status_command(
+    *,
+    written: Annotated[Format, typer.Option("--format", help="for people or programs")] = Format.TEXT,
+    url: _Url = None,
+) -> None:
+    """List the changes there are, the last one first, and how far each is."""
+    found = own.status(settings=resolve_settings(url))
+    if written is Format.JSON:
+        typer.echo(listing.as_json(found))
+        return
+    for one in found:
+        typer.echo(one.line)
+    if not found:
+        typer.echo("no online changes", err=True)
+
+
+@script.command("resume", epilog=_EXIT_CODES)
+def resume_command(*, url: _Url = None) -> None:
+    """Go on with an upgrade that was cut off, from its finished step."""
+    outcome = run_revision(_FILE, "upgrade", parse_options({"url": url} if url else {}))
+    said = "applied" if outcome is Outcome.APPLIED else "already applied, nothing to do"
+    typer.echo(f"{_FILE.stem}: {said}")
+
+
+@script.command("abort", epilog=_EXIT_CODES)
+def abort_command(*, url: _Url = None) -> None:
+    """Take back what an upgrade that was cut off has made."""
+    own.abort_upgrade(settings=resolve_settings(url))
+    typer.echo(f"{_FILE.stem}: taken back")

@@ -1,0 +1,126 @@
+"""A change as a revision makes it: in its transaction while the table is small, online when it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from alembic import op
+from psycopg2.extensions import connection as Connection
+from psycopg2.sql import SQL, Identifier, Literal
+
+from spotify_ai_agent_migrations.versions.core.ddl import execute
+from spotify_ai_agent_migrations.versions.core.locks import advisory_lock
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import engine, facts
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import PHASES, Kind, Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import Wish
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import begun_or_found, lock_of
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import SPELLING, Inside, Session
+
+# Below this everything is done in some hundredths of a second, and so within the revision's transaction.
+SMALL_BYTES: Final = 8 * 1024 * 1024
+_OWNER: Final = "agent_owner"
+
+
+class Plainly:
+    """The transaction of the revision: it is small, or it is a dry run."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Do *work*, which executes DDL and may be done twice."""
+        work()
+
+    def change(self, wish: Wish) -> None:
+        """Make a change as its plain form says, which others wait for."""
+        for step in wish.steps(self.session, facts.table(self.session, wish.table)):
+            self.step(step)
+
+    def step(self, step: Step) -> None:
+        """Make one step."""
+        if step.kind is Kind.PROOF:
+            if step.plain is None:
+                engine.prove(self.session, step, Manner())
+            return
+        for statement in step.sql if step.plain is None else step.plain:
+            execute(statement)
+
+
+class Told(Plainly):
+    """A dry run while the table is large: its steps are told to whoever watches, and not executed."""
+
+    def step(self, step: Step) -> None:
+        """Tell one step."""
+        for statement in () if step.kind is Kind.PROOF else (step.sql or step.plain or ()):
+            with op.get_context().autocommit_block():
+                execute(statement)
+
+
+class Online(Plainly):
+    """Steps that each commit, and that the same revision goes on from when it was cut off."""
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Do *work* in a transaction of its own, which may be tried several times."""
+        self.session.transaction(work)
+
+    def change(self, wish: Wish) -> None:
+        """Make a change online, or go on with it."""
+        manner = Manner(told=_noted(self.session))
+        table = facts.table(self.session, wish.table).name
+        with advisory_lock(self.session.connection, lock_of(table), wait_ms=manner.lock_wait_ms):
+            found = begun_or_found(self.session, wish, PHASES)
+            for phase in PHASES:
+                found = found if found.ended else engine.advance(self.session, found, phase, manner)
+
+
+@contextmanager
+def migrating(table: str) -> Iterator[Plainly]:
+    """Let a revision make changes of *table*, as the owner of it.
+
+    While it is small, all is one transaction, the revision's own. Else it is a sequence of steps that each
+    commit and can each be repeated; nothing of the revision is outside of the block then.
+    """
+    context = op.get_context()
+    connection = _driver_connection()
+    session = Session(connection)
+    small = int(session.value("bytes_of", table=table) or 0) < SMALL_BYTES
+    # A dry run has a transaction open that it will roll back.
+    if small or context._in_external_transaction:
+        execute(f"SET LOCAL ROLE {_OWNER}")
+        yield (Plainly if small else Told)(Inside(connection))
+        execute("RESET ROLE")
+        return
+    with context.autocommit_block(), _as_owner(session):
+        yield Online(session)
+
+
+def _driver_connection() -> Connection:
+    raw = op.get_bind().connection.driver_connection
+    assert isinstance(raw, Connection)
+    return raw
+
+
+@contextmanager
+def _as_owner(session: Session) -> Iterator[None]:
+    before = {name: str(session.value(SQL("SHOW {}").format(Identifier(name)))) for name in SPELLING}
+    session.run(f"SET ROLE {_OWNER}")
+    for setting, value in SPELLING.items():
+        session.run(SQL("SET {} = {}").format(Identifier(setting), Literal(value)))
+    try:
+        yield
+    finally:
+        if not session.connection.closed:
+            session.run("RESET ROLE")
+            for setting, value in before.items():
+                session.run(SQL("SET {} = {}").format(Identifier(setting), Literal(value)))
+
+
+def _noted(session: Session) -> Callable[[Step, str], None]:
+    def told(step: Step, moment: str) -> None:
+        if moment != "done":
+            session.note(f"{step.name}: {moment}")
+
+    return told
