@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -99,5 +100,12 @@ def killed_everywhere(url: str, work: Callable[[], Change], lives: Callable[[str
 
 
 def differences(left: str, right: str) -> list[SchemaObject]:
-    """Return what is described in one of two databases only."""
-    return sorted({*schema(left)} ^ {*schema(right)})
+    """Return what is described in one of two databases only, whatever the order of columns."""
+    return sorted({*map(_anywhere, schema(left))} ^ {*map(_anywhere, schema(right))})
+
+
+def _anywhere(thing: SchemaObject) -> SchemaObject:
+    """What is said of a column without its place, which a new one has at the end."""
+    if thing.kind != "column":
+        return thing
+    return thing._replace(definition=json.dumps(json.loads(thing.definition)[1:]))

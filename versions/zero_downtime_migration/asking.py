@@ -119,9 +119,7 @@ def altered(turn: Turn) -> Composable:
     )
 
 
-def _ways(
-    session: Session, table: Table, turn: Turn, *, back_wanted: bool
-) -> tuple[str | None, str | None]:
+def _ways(session: Session, table: Table, turn: Turn, *, back_wanted: bool) -> tuple[str | None, str | None]:
     """Return the translations there and back as the server writes them.
 
     Raises:
@@ -164,7 +162,9 @@ def _translation(
     }
     written = None
     if expression:
-        session.run(SQL("ALTER TABLE {trial} ADD CONSTRAINT {made} CHECK (({expression}) IS NULL)").format(**parts))
+        session.run(
+            SQL("ALTER TABLE {trial} ADD CONSTRAINT {made} CHECK (({expression}) IS NULL)").format(**parts)
+        )
         path = session.value(SQL("SELECT pg_catalog.current_setting('search_path')"))
         unpathed(session)
         # The server writes a test for NULL as (… IS NULL).
@@ -172,7 +172,9 @@ def _translation(
         session.ask(SQL("SELECT pg_catalog.set_config('search_path', {}, true)").format(Literal(path)))
         session.run(SQL("ALTER TABLE {trial} DROP CONSTRAINT {made}").format(**parts))
     using = SQL(" USING {expression}" if expression else "").format(**parts)
-    session.run(SQL("ALTER TABLE {trial} ALTER COLUMN {column} TYPE {into}{using}").format(**parts, using=using))
+    session.run(
+        SQL("ALTER TABLE {trial} ALTER COLUMN {column} TYPE {into}{using}").format(**parts, using=using)
+    )
     return written
 
 

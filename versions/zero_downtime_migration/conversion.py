@@ -37,7 +37,8 @@ def kept_in_step(session: Session, dragged: Dragged) -> Sync:
         for one in dragged.columns
     ]
     return Sync(
-        tuple(line for sync in made for line in sync.create), tuple(line for sync in made for line in sync.drop)
+        tuple(line for sync in made for line in sync.create),
+        tuple(line for sync in made for line in sync.drop),
     )
 
 
@@ -269,7 +270,9 @@ def _measured(session: Session, dragged: Dragged) -> tuple[Step, ...]:
         made.append(written(session, "CREATE STATISTICS {called}{body} FROM {table}", **parts))
         if one.target is not None:
             made.append(
-                written(session, "ALTER STATISTICS {called} SET STATISTICS {n}", called=called, n=SQL(one.target))
+                written(
+                    session, "ALTER STATISTICS {called} SET STATISTICS {n}", called=called, n=SQL(one.target)
+                )
             )
         gone.append(written(session, "DROP STATISTICS IF EXISTS {called}", called=called))
     objects = Step(

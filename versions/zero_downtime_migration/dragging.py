@@ -191,9 +191,7 @@ def read(
             indexes=tuple(Index(*row) for row in session.ask("used_indexes", **known)),
             checks=tuple(Check(*row[:-1], tuple(row[-1])) for row in session.ask("checks_of", **known)),
             references=tuple(one for one in references if one.own),
-            statistics=tuple(
-                Statistics(*row) for row in session.ask("all_statistics", **known) if row[7]
-            ),
+            statistics=tuple(Statistics(*row) for row in session.ask("all_statistics", **known) if row[7]),
             sequences=tuple(
                 Counter(*row[:-1], tuple(row[-1])) for row in session.ask("sequences_of", **known)
             ),

@@ -49,7 +49,8 @@ def _released(session: Session, dragged: Dragged, one: Reference) -> Step:
 def _swapped(session: Session, dragged: Dragged, whole: str | None) -> Step:
     table = dragged.table
     sequences = tuple(
-        Lock(session.text(Identifier(one.schema, one.name)), "SHARE ROW EXCLUSIVE") for one in dragged.sequences
+        Lock(session.text(Identifier(one.schema, one.name)), "SHARE ROW EXCLUSIVE")
+        for one in dragged.sequences
     )
     statements = (
         *dragged.carried.drop,
@@ -121,7 +122,9 @@ def _identity(session: Session, dragged: Dragged, one: Counter) -> Iterator[str]
         " START WITH {start} INCREMENT BY {step}{least}{most} CACHE {cache}{cycle})",
         **parts,
     )
-    yield written(session, "SELECT pg_catalog.setval({text}, was.last_value, was.is_called) FROM {was} AS was", **parts)
+    yield written(
+        session, "SELECT pg_catalog.setval({text}, was.last_value, was.is_called) FROM {was} AS was", **parts
+    )
     yield written(session, "ALTER TABLE {table} ALTER COLUMN {column} DROP IDENTITY", **parts)
     yield written(session, "ALTER SEQUENCE {new} RENAME TO {name}", **parts)
     if one.comment:
@@ -146,7 +149,10 @@ def _bared(session: Session, dragged: Dragged) -> Iterator[str]:
         old = dragged.table.column(column.name)
         if old.not_null:
             yield written(
-                session, "ALTER TABLE {table} ALTER COLUMN {name} DROP NOT NULL", table=table, name=column.name
+                session,
+                "ALTER TABLE {table} ALTER COLUMN {name} DROP NOT NULL",
+                table=table,
+                name=column.name,
             )
         if old.default is not None:
             yield written(
@@ -185,10 +191,14 @@ def _named(session: Session, dragged: Dragged) -> Iterator[str]:
         if index.clustered:
             yield written(session, "ALTER TABLE {table} CLUSTER ON {name}", **parts)
     for old, new in _constraints(dragged):
-        yield written(session, "ALTER TABLE {table} RENAME CONSTRAINT {new} TO {old}", table=table, new=new, old=old)
+        yield written(
+            session, "ALTER TABLE {table} RENAME CONSTRAINT {new} TO {old}", table=table, new=new, old=old
+        )
     for one in dragged.statistics:
         called = Identifier(one.schema, one.new)
-        yield written(session, "ALTER STATISTICS {called} OWNER TO {owner}", called=called, owner=SQL(one.owner))
+        yield written(
+            session, "ALTER STATISTICS {called} OWNER TO {owner}", called=called, owner=SQL(one.owner)
+        )
         yield written(session, "ALTER STATISTICS {called} RENAME TO {name}", called=called, name=one.name)
 
 
@@ -221,7 +231,11 @@ def _owned(session: Session, dragged: Dragged, whole: str | None) -> Iterator[st
         if not one.identity:
             called = Identifier(one.schema, one.name)
             yield written(
-                session, "ALTER SEQUENCE {called} OWNED BY {table}.{name}", called=called, table=table, name=one.column
+                session,
+                "ALTER SEQUENCE {called} OWNED BY {table}.{name}",
+                called=called,
+                table=table,
+                name=one.column,
             )
             if whole:
                 yield written(session, "ALTER SEQUENCE {called} AS {whole}", called=called, whole=SQL(whole))
@@ -242,7 +256,9 @@ def _commented(session: Session, dragged: Dragged) -> Iterator[str]:
     for index in dragged.indexes:
         if index.comment:
             name = dragged.table.beside(index.name)
-            yield written(session, "COMMENT ON INDEX {name} IS {said}", name=name, said=Literal(index.comment))
+            yield written(
+                session, "COMMENT ON INDEX {name} IS {said}", name=name, said=Literal(index.comment)
+            )
         if index.key_comment:
             yield written(
                 session, on_constraint, name=index.name, table=table, said=Literal(index.key_comment)

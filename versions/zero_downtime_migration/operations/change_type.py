@@ -9,7 +9,12 @@ from psycopg2.sql import SQL
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import dragging, facts
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.asking import altered, asked, undone, unpathed
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.asking import (
+    altered,
+    asked,
+    undone,
+    unpathed,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.conversion import expanded
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.following import Carried, carried
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
