@@ -53,8 +53,10 @@ COLUMN = 'the %s "c'
 def lives(url: str) -> None:
     """Old code and, while there are two columns, new code write; each reads what the other one wrote."""
     with connected(url) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_attribute WHERE attrelid = %s::regclass AND attname = %s",
-                       (TABLE, f"{COLUMN}_new"))
+        cursor.execute(
+            "SELECT count(*) FROM pg_attribute WHERE attrelid = %s::regclass AND attname = %s",
+            (TABLE, f"{COLUMN}_new"),
+        )
         two = cursor.fetchone() == (1,)
         names = '"the %s ""c", "the %s ""c_new"' if two else '"the %s ""c", "the %s ""c"'
         both = f'SELECT {names} FROM shop."Odd ""T" WHERE kept = 1000'
@@ -62,7 +64,7 @@ def lives(url: str) -> None:
         cursor.execute(both)
         assert cursor.fetchall() == [("c51", "c51")]
         new = '"the %s ""c_new"' if two else '"the %s ""c"'
-        cursor.execute(f"UPDATE shop.\"Odd \"\"T\" SET {new} = 'c52' WHERE kept = 1000")
+        cursor.execute(f'UPDATE shop."Odd ""T" SET {new} = \'c52\' WHERE kept = 1000')
         cursor.execute(both)
         assert cursor.fetchall() == [("c52", "c52")]
         cursor.execute("UPDATE shop.country SET code = 'moved' WHERE code = 'c52'")
@@ -95,6 +97,7 @@ COMMENT ON COLUMN shop.twice.code IS 'of the country';
 """,
     content='SELECT kept, "the %s ""c" FROM shop."Odd ""T" ORDER BY kept',
     lives=lives,
+    every=9,
 )
 
 
@@ -104,3 +107,94 @@ def test_killed_anywhere_a_column_with_all_that_hangs_on_it_changes_its_type(
     url = walked(databases, ledger, ODD)
     published = "SELECT attnames::text[] FROM pg_publication_tables WHERE pubname = 'part'"
     assert rows(url, published) == [(["id", COLUMN],)]
+
+
+def kinds(url: str, wish: ChangeType) -> list[str]:
+    """The kinds of the steps a change comes to."""
+    return [step.kind.value for step in plan(wish, settings=settings(url)).steps]
+
+
+def test_the_server_is_asked_whether_the_catalogue_is_enough(ledger_url: str) -> None:
+    rows(
+        ledger_url,
+        "CREATE TABLE t (id serial PRIMARY KEY, a varchar(8), b varchar(8) CHECK (b <> ''), c timestamp)",
+    )
+    rows(
+        ledger_url, "CREATE INDEX ON t (a); CREATE VIEW v AS SELECT a FROM t; INSERT INTO t (a) VALUES ('x')"
+    )
+    wish = ChangeType("public.t", "a", "varchar(20)")
+    assert kinds(ledger_url, wish) == ["brief"]
+    files = "SELECT pg_relation_filenode('t'), pg_relation_filenode('t_a_idx')"
+    before = rows(ledger_url, files)
+    made = change(wish, settings=settings(ledger_url))
+    assert rows(ledger_url, files) == before
+    typed = "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'v'::regclass AND attnum = 1"
+    assert rows(ledger_url, typed) == [("character varying(20)",)]
+    assert change(wish, settings=settings(ledger_url)) == made
+    # A check is read again, and so is an index built anew whose order may be another one.
+    assert len(kinds(ledger_url, ChangeType("public.t", "b", "varchar(20)", back="b"))) > 1
+    zoned = ChangeType("public.t", "c", "timestamptz", back="c AT TIME ZONE 'UTC'")
+    assert kinds(ledger_url, zoned) == ["brief"]
+    rows(ledger_url, "CREATE INDEX ON t (c)")
+    assert len(kinds(ledger_url, zoned)) > 1
+
+
+def test_a_partitioned_table_is_changed_where_the_catalogue_is_enough(ledger_url: str) -> None:
+    rows(ledger_url, "CREATE TABLE t (id integer, a varchar(8)) PARTITION BY LIST (id)")
+    rows(ledger_url, "CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1); INSERT INTO t VALUES (1, 'x')")
+    change(ChangeType("public.t", "a", "text"), settings=settings(ledger_url))
+    assert rows(ledger_url, "SELECT pg_typeof(a)::text, a FROM t1") == [("text", "x")]
+    with pytest.raises(TableError, match=r'"public\.t" is partitioned or inherits'):
+        change(
+            ChangeType("public.t", "a", "integer", using="length(a)", back="a::text"),
+            settings=settings(ledger_url),
+        )
+    with pytest.raises(TableError, match=r'"public\.t" is partitioned by "id"'):
+        change(ChangeType("public.t", "id", "bigint"), settings=settings(ledger_url))
+
+
+@pytest.mark.parametrize(
+    ("more", "wish", "problem"),
+    [
+        (
+            "",
+            ChangeType("public.t", "a", "text"),
+            'what new code writes into "a" of "public.t" as text cannot be told',
+        ),
+        ("", ChangeType("public.t", "a", "uuid"), 'PostgreSQL does not turn "a" of "public.t" into uuid: '),
+        (
+            "",
+            ChangeType("public.t", "a", "bigint", using="a + other"),
+            'PostgreSQL does not turn "a" of "public.t" into bigint: column "other" does not exist',
+        ),
+        ("", ChangeType("public.t", "made", "bigint"), '"made" of "public.t" is generated'),
+        ("", ChangeType("public.t", "other", "bigint"), "column made of table public.t depends on"),
+        (
+            "CREATE MATERIALIZED VIEW m AS SELECT a FROM t",
+            ChangeType("public.t", "a", "bigint"),
+            "materialized view m depends on",
+        ),
+        (
+            "CREATE VIEW v AS SELECT a FROM t; CREATE FUNCTION f(v) RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+            ChangeType("public.t", "a", "bigint"),
+            "function public.f(public.v) depends on",
+        ),
+        (
+            "CREATE TABLE u (t_id integer REFERENCES t)",
+            ChangeType("public.t", "id", "bigint"),
+            'the foreign key "u_t_id_fkey" of "public.u" refers to what changes in "public.t"',
+        ),
+    ],
+)
+def test_what_cannot_be_changed_is_refused_by_name(
+    ledger_url: str, more: str, wish: ChangeType, problem: str
+) -> None:
+    rows(
+        ledger_url,
+        "CREATE TABLE t (id integer PRIMARY KEY, a integer, other integer,"
+        " made integer GENERATED ALWAYS AS (other + 1) STORED);" + more,
+    )
+    with pytest.raises(TableError) as refused:
+        change(wish, settings=settings(ledger_url))
+    assert problem in refused.value.problem
+    assert rows(ledger_url, "SELECT count(*) FROM ops.online_change") == [(0,)]

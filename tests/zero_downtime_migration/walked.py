@@ -10,7 +10,6 @@ from killing import killed_before
 from spotify_ai_agent_migrations.versions.core.fingerprint import SchemaObject, schema_objects
 from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
-    Change,
     Manner,
     State,
     abort,
@@ -30,7 +29,8 @@ class Walk:
     """A change to be walked: `made` makes its scene in the schema `shop`, `plain` does the same as the wish at once.
 
     `content` is a query whose rows are the same in the end as after `plain`. `lives` is called after every kill, with
-    the URL: both applications write, see what the other one wrote, and take it away again.
+    the URL: both applications write, see what the other one wrote, and take it away again. Killed is before every
+    statement, or every so many: those of one transaction are all the same to the server.
     """
 
     made: str
@@ -39,6 +39,7 @@ class Walk:
     content: str
     lives: Callable[[str], None] = lambda _url: None
     manner: Manner = field(default_factory=Manner)
+    every: int = 1
 
 
 def settings(url: str) -> Settings:
@@ -73,7 +74,9 @@ def walked(databases: Databases, ledger: str, walk: Walk) -> str:
     assert abort(walk.wish, settings=given, manner=walk.manner).state is State.ABORTED
     assert (schema(url), rows(url, walk.content)) == (before, content)
 
-    kills = killed_everywhere(url, lambda: change(walk.wish, settings=given, manner=walk.manner), walk.lives)
+    kills = killed_everywhere(
+        url, lambda: change(walk.wish, settings=given, manner=walk.manner), walk.lives, every=walk.every
+    )
     assert kills > 1
     made = change(walk.wish, settings=given, manner=walk.manner)
     assert made.state is State.COMPLETED
@@ -84,11 +87,13 @@ def walked(databases: Databases, ledger: str, walk: Walk) -> str:
     return url
 
 
-def killed_everywhere(url: str, work: Callable[[], Change], lives: Callable[[str], None]) -> int:
-    """Kill *work* before each statement of each of its steps; return how often."""
+def killed_everywhere(
+    url: str, work: Callable[[], object], lives: Callable[[str], None], *, every: int = 1
+) -> int:
+    """Kill *work* before each statement of each of its steps, or every so many; return how often."""
     number = kills = 0
     done: Sequence[object] = []
-    while killed_before(number := number + 1, work):
+    while killed_before(number := number + every, work):
         kills += 1
         # The server rolls back what the process leaves behind, and lets go of its locks.
         until(lambda: rows(url, ALONE) == [(0,)])

@@ -1,4 +1,4 @@
-"""Ask the server what a change of type would do: of a table like the real one, in a transaction rolled back."""
+"""Ask the server what a change of type would do, of a table like the real one that is rolled back."""
 
 from __future__ import annotations
 
@@ -37,6 +37,17 @@ def unpathed(session: Session) -> None:
     session.run("SET LOCAL search_path = ''")
 
 
+def is_so(session: Session, table: Table, turn: Turn) -> bool:
+    """Tell whether a column is of the type already, whatever the type was called."""
+    with undone(session), _refused(table, turn.column, turn.type, "using"):
+        _one_column(session, _FROM, turn.column, _sort(turn.type, turn.collation))
+        made = session.value(
+            SQL("SELECT pg_catalog.to_regclass({})::oid").format(Literal(f"pg_temp.{_FROM}"))
+        )
+        found = [session.ask("made_columns", oid=oid, names=[turn.column])[0] for oid in (table.oid, made)]
+    return bool(found[0][1:3] == found[1][1:3])
+
+
 def asked(session: Session, table: Table, turns: Sequence[Turn], *, back_wanted: bool = True) -> Trial:
     """Return what the server would make of *table*. Locks: ACCESS SHARE on it while it asks.
 
@@ -44,16 +55,14 @@ def asked(session: Session, table: Table, turns: Sequence[Turn], *, back_wanted:
         TableError: the server refuses it, or cannot translate back what new code writes.
     """
     with undone(session):
-        before = session.ask("made_columns", oid=table.oid, names=[turn.column for turn in turns])
         ways = [_ways(session, table, turn, back_wanted=back_wanted) for turn in turns]
-        return _tried(session, table, turns, before, ways)
+        return _tried(session, table, turns, ways)
 
 
 def _tried(
     session: Session,
     table: Table,
     turns: Sequence[Turn],
-    before: Sequence[Row],
     ways: Sequence[tuple[str | None, str | None]],
 ) -> Trial:
     session.run(
@@ -84,7 +93,6 @@ def _tried(
     }
     numbers = [row[1] for row in session.ask("column_marks", oid=oid, names=[one.shadow for one in made])]
     return Trial(
-        same=[row[1:3] for row in before] == [(one.type, one.collation) for one in made],
         free=free,
         columns=tuple(_qualified(session, oid, made)),
         indexes={row[0]: tails[name] for row, name in zip(was, names, strict=True)},
@@ -112,10 +120,9 @@ def _alter(session: Session, table: Table, trial: str, turns: Sequence[Turn]) ->
 
 def altered(turn: Turn) -> Composable:
     """Return the clause of ALTER TABLE that does at once what is wished."""
-    collation = SQL(" COLLATE {}").format(SQL(turn.collation)) if turn.collation else SQL("")
-    using = SQL(" USING {}").format(SQL(turn.using)) if turn.using else SQL("")
-    return SQL("ALTER COLUMN {} TYPE {}{}{}").format(
-        Identifier(turn.column), SQL(turn.type), collation, using
+    using = SQL(f" USING {turn.using}" if turn.using else "")
+    return SQL("ALTER COLUMN {} TYPE {}{}").format(
+        Identifier(turn.column), _sort(turn.type, turn.collation), using
     )
 
 
@@ -126,8 +133,7 @@ def _ways(session: Session, table: Table, turn: Turn, *, back_wanted: bool) -> t
         TableError: one is none, or the one back is missing and not certain.
     """
     was = table.column(turn.column)
-    old = SQL("{}{}").format(SQL(was.type), SQL(f" COLLATE {was.collation}") if was.collation else SQL(""))
-    new = SQL("{}{}").format(SQL(turn.type), SQL(f" COLLATE {turn.collation}") if turn.collation else SQL(""))
+    old, new = _sort(was.type, was.collation), _sort(turn.type, turn.collation)
     with _refused(table, turn.column, turn.type, "using"):
         _one_column(session, _FROM, turn.column, new)
         _one_column(session, _INTO, turn.column, old)
@@ -143,6 +149,10 @@ def _ways(session: Session, table: Table, turn: Turn, *, back_wanted: bool) -> t
         )
     session.run(SQL("DROP TABLE {}, {}").format(Identifier(_FROM), Identifier(_INTO)))
     return up, down
+
+
+def _sort(name: str, collation: str | None) -> Composable:
+    return SQL(f"{name} COLLATE {collation}" if collation else name)
 
 
 def _one_column(session: Session, trial: str, column: str, sort: Composable) -> None:
@@ -185,5 +195,5 @@ def _refused(table: Table, column: str, sort: str, field: str) -> Iterator[None]
     except psycopg2.Error as error:
         raise TableError(
             f'PostgreSQL does not turn "{column}" of "{table.name}" into {sort}: {shown_message(error)}',
-            hint=f"say how by `{field}`, an expression of the column alone, and drop a default that does not fit",
+            hint=f"say how by `{field}`, an expression of the column alone; drop a default that does not fit",
         ) from error

@@ -202,7 +202,7 @@ def _proved(session: Session, dragged: Dragged, one: Turned) -> Step:
         locks=(Lock(dragged.table.name, "ACCESS SHARE"),),
         held=_READS,
         plain=(),
-        failure=f'{{first}} rows of "{dragged.table.name}" say another thing in "{one.shadow}" than in "{one.name}"',
+        failure=f'{{first}} rows of "{dragged.table.name}" differ between "{one.name}" and "{one.shadow}"',
         hint="abort it; a trigger that is fired later may write the column, or the translations do not fit",
     )
 
@@ -262,7 +262,7 @@ def _validated(session: Session, dragged: Dragged, name: str, new: str, *others:
 
 
 def _measured(session: Session, dragged: Dragged) -> tuple[Step, ...]:
-    """Statistics objects on the new columns, and the statistics themselves, before anything is planned by them."""
+    """Statistics objects on the new columns, and the statistics themselves, before the names change."""
     table, made, gone = dragged.table, [], []
     for one in dragged.statistics:
         called = Identifier(one.schema, one.new)

@@ -58,7 +58,8 @@ SELECT index.indexrelid,
        class.relname::text,
        pg_catalog.pg_get_indexdef(index.indexrelid),
        pg_catalog.format('CREATE %%sINDEX %%I ON %%I.%%I USING ', CASE WHEN index.indisunique THEN 'UNIQUE ' ELSE '' END,
-                         class.relname, namespace.nspname, owner.relname)
+                         class.relname, CASE WHEN namespace.oid = pg_catalog.pg_my_temp_schema() THEN 'pg_temp' ELSE namespace.nspname END,
+                         owner.relname)
   FROM pg_catalog.pg_index AS index
   JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
   JOIN pg_catalog.pg_class AS owner ON owner.oid = index.indrelid
@@ -152,7 +153,8 @@ SELECT made.conname::text,
 -- all_statistics --
 -- The statistics objects of a table in the order in which a table made like it gets its own.
 SELECT object.oid,
-       pg_catalog.format('%%I.%%I', namespace.nspname, object.stxname),
+       pg_catalog.format('%%I.%%I', CASE WHEN namespace.oid = pg_catalog.pg_my_temp_schema() THEN 'pg_temp' ELSE namespace.nspname END,
+                         object.stxname),
        object.stxname::text,
        pg_catalog.pg_get_statisticsobjdef(object.oid),
        nullif(pg_catalog.to_jsonb(object) ->> 'stxstattarget', '-1'),

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.asking import undone, unpathed
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.following import Carried, carried
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.following import Carried, carried
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.turning import Trial, Turned
@@ -110,7 +110,7 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Counter:
-    """A sequence that belongs to a column, and what it is set to; `least` and `most` where they are not usual."""
+    """A sequence of a column, and what it is set to; `least` and `most` where they are not usual."""
 
     column: str
     identity: bool
@@ -206,13 +206,13 @@ def _refuse_references(
     for one in references:
         if not one.known:
             raise TableError(
-                f'the foreign key "{one.name}" of "{one.referring}" is of a partitioned table, not enforced or of '
-                "a period, and cannot be carried over",
+                f'the foreign key "{one.name}" of "{one.referring}" is of a partitioned table, a period or '
+                "not enforced, and cannot be carried over",
                 hint="drop it first, and make it again afterwards",
             )
         followed = turned.get(one.referring, {})
         if not one.own and not set(one.columns) & set(followed):
             raise TableError(
-                f'the foreign key "{one.name}" of "{one.referring}" refers to what is to change in "{table.name}"',
+                f'the foreign key "{one.name}" of "{one.referring}" refers to what changes in "{table.name}"',
                 hint="change both sides together: widen_key does it for whole numbers",
             )

@@ -1,4 +1,4 @@
-"""What depends on a column beside its table's constraints and indexes: made anew in one transaction, or refused."""
+"""What depends on a column beside constraints and indexes: made anew in one transaction, or refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import
 
 @dataclass(frozen=True)
 class Carried:
-    """What drops the dependents, what makes them anew, and the views among them, as SQL writes their names."""
+    """What drops the dependents, what makes them anew, and the views among them as SQL writes them."""
 
     drop: tuple[str, ...]
     create: tuple[str, ...]

@@ -18,7 +18,14 @@ WITH link AS (
                )
            )
 )
-SELECT pg_catalog.pg_describe_object(link.classid, link.objid, link.objsubid)
+SELECT coalesce(
+           (SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, rule.ev_class, 0)
+              FROM pg_catalog.pg_rewrite AS rule
+             WHERE link.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+               AND rule.oid = link.objid
+               AND rule.rulename = '_RETURN'),
+           pg_catalog.pg_describe_object(link.classid, link.objid, link.objsubid)
+       )
   FROM link
  WHERE NOT CASE link.classid::pg_catalog.regclass::text
            WHEN 'pg_constraint' THEN EXISTS (

@@ -50,11 +50,10 @@ class Turned:
 class Trial:
     """What the server has made of a table like the real one.
 
-    `same`: it is so already. `free`: no file is written anew, and no row read. `indexes` and `statistics` are
+    `free`: no file is written anew, and no row read. `indexes` and `statistics` are
     the definitions on the new columns, without a name, by the oid of what is there; `checks` by their name.
     """
 
-    same: bool
     free: bool
     columns: tuple[Turned, ...]
     indexes: Mapping[int, str]

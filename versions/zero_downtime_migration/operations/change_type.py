@@ -1,4 +1,4 @@
-"""Give a column another type: in the catalogue alone where the server can, else by a second column beside it."""
+"""Give a column another type: in the catalogue alone where the server can, else by a second column."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration import draggin
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.asking import (
     altered,
     asked,
+    is_so,
     undone,
     unpathed,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.conversion import expanded
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.following import Carried, carried
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.following import Carried, carried
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.swapping import contracted
@@ -60,18 +61,19 @@ class ChangeType:
         """Return the steps; none if the column is of that type."""
         refuse_generated(table, self.column)
         turn = Turn(self.column, self.type, self.collation, self.using, self.back)
+        if is_so(session, table, turn):
+            return ()
+        along = _along(session, table, self.column)
         tables = _divided(session, table, self.column)
         trials = [asked(session, each, (turn,), back_wanted=False) for each in tables]
-        if trials[0].same:
-            return ()
         if all(trial.free for trial in trials) and not _is_referred(session, table, self.column):
-            return (_at_once(session, table, turn),)
+            return (_at_once(session, table, turn, along),)
         refuse_family(session, table)
         trial = asked(session, table, (turn,))
         _refuse_identity(table, self.column, trial.columns[0].type)
         dragged = dragging.read(session, table, trial)
-        first, *others = (*expanded(session, dragged), *contracted(session, dragged))
-        return with_plain((first, *others), _plain(session, table, turn, dragged.carried))
+        steps = (*expanded(session, dragged), *contracted(session, dragged))
+        return with_plain(steps, _plain(session, table, turn, along))
 
 
 def with_plain(steps: tuple[Step, ...], plain: tuple[str, ...]) -> tuple[Step, ...]:
@@ -137,11 +139,14 @@ def _refuse_identity(table: Table, column: str, sort: str) -> None:
         )
 
 
-def _at_once(session: Session, table: Table, turn: Turn) -> Step:
+def _along(session: Session, table: Table, column: str) -> Carried:
     with undone(session):
         unpathed(session)
-        ((_, number, *_),) = session.ask("column_marks", oid=table.oid, names=[turn.column])
-        along = carried(session, table, (number,))
+        ((_, number, *_),) = session.ask("column_marks", oid=table.oid, names=[column])
+        return carried(session, table, (number,))
+
+
+def _at_once(session: Session, table: Table, turn: Turn, along: Carried) -> Step:
     return Step(
         name="change the type in the catalogue",
         phase=Phase.COMPLETE,
