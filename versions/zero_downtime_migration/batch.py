@@ -9,6 +9,7 @@ from typing import Final
 from psycopg2.extras import Json
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import walkable
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Fill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.ranges import Range
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session

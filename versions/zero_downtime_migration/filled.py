@@ -66,6 +66,7 @@ def _look(session: Session, part: Part, due: str, at: At | None, rows: int) -> t
     _along_the_key(session)
     asked = {"behind": part.key.behind(at), "due": SQL(due), "rows": Literal(rows)}
     found = session.ask(said(session, "due_in_next", part.name, part.key, **asked))
+    walkable.require_progress(part.name, at, found and found[0][:-2])
     return (found[0][:-2], found[0][-2], found[0][-1]) if found else ((), 0, 0)
 
 

@@ -22,7 +22,7 @@ SELECT class.oid,
 -- key_of --
 -- The index that a table can be walked along: its columns, their types, whether their values may be shown.
 SELECT pg_catalog.array_agg(part.attname::text ORDER BY place),
-       pg_catalog.array_agg(pg_catalog.format_type(part.atttypid, NULL) ORDER BY place),
+       pg_catalog.array_agg(pg_catalog.format_type(part.atttypid, -1) ORDER BY place),
        pg_catalog.array_agg(part.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'uuid'::regtype) ORDER BY place)
   FROM pg_catalog.pg_index AS index
   JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
@@ -153,32 +153,32 @@ SELECT {texts}
 
 -- sampled_keys --
 -- The last keys of so many pieces of a table, by a sample of its pages, and how many rows the sample has.
-SELECT DISTINCT ON ({row}."#piece") {row}."#many", {texts}
-  FROM (SELECT {names}, pg_catalog.ntile({pieces}) OVER (ORDER BY {names}) AS "#piece", pg_catalog.count(*) OVER () AS "#many"
+SELECT DISTINCT ON ({row}.{part}) {row}.{many}, {texts}
+  FROM (SELECT {names}, pg_catalog.ntile({pieces}) OVER (ORDER BY {names}) AS {part}, pg_catalog.count(*) OVER () AS {many}
           FROM ONLY {table} AS {row} TABLESAMPLE SYSTEM ({percent})) AS {row}
- ORDER BY {row}."#piece", {falling};
+ ORDER BY {row}.{part}, {falling};
 
 -- next_key --
 -- The key of the last of the next rows, and how many they are.
-SELECT {texts}, {row}."#many"
-  FROM (SELECT {names}, pg_catalog.row_number() OVER (ORDER BY {names}) AS "#many"
+SELECT {texts}, {row}.{many}
+  FROM (SELECT {names}, pg_catalog.row_number() OVER (ORDER BY {names}) AS {many}
           FROM ONLY {table} AS {row}
          WHERE {behind} AND {upto}
          ORDER BY {names}
          LIMIT {rows}) AS {row}
- ORDER BY {row}."#many" DESC
+ ORDER BY {row}.{many} DESC
  LIMIT 1;
 
 -- due_in_next --
 -- The key of the last of the next rows, how many they are, and how many of them are due.
-SELECT {texts}, {row}."#many", {row}."#due"
-  FROM (SELECT {names}, pg_catalog.row_number() OVER along AS "#many", pg_catalog.count(*) FILTER (WHERE ({due})) OVER along AS "#due"
+SELECT {texts}, {row}.{many}, {row}.{count}
+  FROM (SELECT {names}, pg_catalog.row_number() OVER along AS {many}, pg_catalog.count(*) FILTER (WHERE ({due})) OVER along AS {count}
           FROM ONLY {table} AS {row}
          WHERE {behind}
         WINDOW along AS (ORDER BY {names} ROWS UNBOUNDED PRECEDING)
          ORDER BY {names}
          LIMIT {rows}) AS {row}
- ORDER BY {row}."#many" DESC
+ ORDER BY {row}.{many} DESC
  LIMIT 1;
 
 -- first_due --

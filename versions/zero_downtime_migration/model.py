@@ -152,9 +152,10 @@ def read(document: Mapping[str, Any]) -> Step:
         key: tuple(value) if isinstance(value, list) else value for key, value in document.items()
     }
     fill = known.pop("fill")
-    locks = tuple(Lock(**lock) for lock in known.pop("locks"))
+    for locks in ("locks", "undo_locks"):
+        known[locks] = tuple(Lock(**lock) for lock in known[locks])
     phase, kind = Phase(known.pop("phase")), Kind(known.pop("kind"))
-    return Step(**known, phase=phase, kind=kind, locks=locks, fill=_read_fill(fill) if fill else None)
+    return Step(**known, phase=phase, kind=kind, fill=_read_fill(fill) if fill else None)
 
 
 def _read_fill(document: Mapping[str, Any]) -> Fill:
