@@ -16,11 +16,7 @@ import pytest
 from psycopg2.extensions import make_dsn, parse_dsn
 
 from spotify_ai_agent_migrations.versions.core.url import parse_url
-from support import ROOT, Checkout, Databases, Processes, connected, rows, run_alembic
-
-# What the databases of all workers take at the same time, and as much again.
-ROOM_BYTES = 8 << 30
-
+from support import ROOT, Checkout, Databases, Processes, connected, in_memory, rows, run_alembic
 
 # Files that take the longest; the last one of them to be begun is waited for by one process alone.
 LONGEST = (
@@ -99,7 +95,7 @@ def _embedded() -> Iterator[dict[str, str]]:
     from spotify_ai_agent_migrations.versions.core import embedded
 
     # Not pytest's tmp_path: a Unix socket's path has to be short.
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="agentdb-", dir=_in_memory()))
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="agentdb-", dir=in_memory()))
     folder.chmod(0o755)
     try:
         started = parse_url(embedded.start(folder / "pg").url)
@@ -108,13 +104,6 @@ def _embedded() -> Iterator[dict[str, str]]:
     finally:
         embedded.stop(folder / "pg")
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _in_memory() -> pathlib.Path | None:
-    """A folder whose files are in memory, if there is room: to clone a database takes a sixth of the time there."""
-    folder = pathlib.Path("/dev/shm")
-    roomy = os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > ROOM_BYTES
-    return folder if roomy else None
 
 
 def _never_sync(server: dict[str, str]) -> None:
