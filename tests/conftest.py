@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from psycopg2.extensions import make_dsn, parse_dsn
 
+from elsewhere import is_left_out
 from spotify_ai_agent_migrations.versions.core.url import parse_url
 from support import ROOT, Checkout, Databases, Processes, connected, in_memory, rows, run_alembic
 
@@ -22,7 +23,7 @@ from support import ROOT, Checkout, Databases, Processes, connected, in_memory, 
 LONGEST = (
     "tests/test_readmes.py", "tests/rollback/test_interrupted.py", "tests/runner/test_plan.py",
     "tests/rollback/test_full.py", "tests/test_revisions.py", "tests/rollback/test_restored.py",
-    "tests/partitioning/test_interrupted.py", "tests/test_naughty_strings.py", "tests/test_packaging.py",
+    "tests/partitioning/test_interrupted.py", "tests/test_packaging.py",
     "tests/bulk_import_export/test_killed.py", "tests/bulk_import_export/test_round_trip.py",
     "tests/health_check/test_revision.py", "tests/health_check/test_schema.py", "tests/health_check/test_replicas.py",
 )  # fmt: skip
@@ -50,6 +51,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="force the server: the embedded wheel, or a container by testcontainers",
     )
     parser.addoption(
+        "--another-server",
+        action="store_true",
+        help="leave out what is alike on every server",
+    )
+    parser.addoption(
         "--every-statement",
         action="store_true",
         help="kill what is to be killed before each of its statements, and not before some of them",
@@ -59,6 +65,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="erase a hundred people while sixteen writers write of them, and not ten and four",
     )
+
+
+def pytest_ignore_collect(collection_path: pathlib.Path, config: pytest.Config) -> bool | None:
+    """Leave out, on another server, what is alike there."""
+    if not config.getoption("--another-server"):
+        return None
+    return True if is_left_out(collection_path.relative_to(ROOT / "tests")) else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
