@@ -191,7 +191,7 @@ SELECT entry.table_name, entry.column_name
  ORDER BY 1, 2;
 
 -- checks --
--- The checks of tables, with their columns, each on one row as the tables are named in the catalogue.
+-- The checks of some tables, with their columns, each on one row as the tables are named in the catalogue.
 SELECT pg_catalog.quote_ident(namespace.nspname) || '.' || pg_catalog.quote_ident(relation.relname),
        relation.relname::text,
        con.conname::text,
@@ -205,6 +205,7 @@ SELECT pg_catalog.quote_ident(namespace.nspname) || '.' || pg_catalog.quote_iden
   JOIN pg_catalog.pg_class AS relation ON relation.oid = con.conrelid
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relation.relnamespace
  WHERE con.contype = 'c'
+   AND con.conrelid IN (SELECT pg_catalog.to_regclass(named.name) FROM pg_catalog.unnest(%(tables)s::text[]) AS named (name))
    AND NOT relation.relispartition
  ORDER BY 1, 3;
 

@@ -26,6 +26,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import Erasure
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.planning import kept_now
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.residue import residue_of
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import STATEMENTS, patiently
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import Seen
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.state import Erasure, erasure, progress
 
 # What is kept, but for how many rows it is, and until when.
@@ -33,27 +34,37 @@ _Place = tuple[str, tuple[str, ...], str, str, int | None, str | None]
 
 
 def certify(
-    connection: Connection, number: UUID, plan: ErasurePlan, keys: Keys, *, verified: str = "reached"
+    connection: Connection,
+    number: UUID,
+    plan: ErasurePlan,
+    keys: Keys,
+    *,
+    by: Seen,
+    verified: str = "reached",
 ) -> ErasureCertificate:
-    """Return the certificate of the erasure *number*, which is swept, once the database keeps it."""
-    return patiently(connection, lambda cursor: _certified(cursor, number, plan, keys, verified))
+    """Return the certificate of the erasure *number*, which is swept, once the database keeps it.
+
+    by: what it was planned by.
+    """
+    return patiently(connection, lambda cursor: _certified(cursor, number, plan, by, keys, verified))
 
 
 def _certified(
-    cursor: Cursor, number: UUID, plan: ErasurePlan, keys: Keys, verified: str
+    cursor: Cursor, number: UUID, plan: ErasurePlan, by: Seen, keys: Keys, verified: str
 ) -> ErasureCertificate:
     swept = erasure(cursor, number)
     if swept is None or swept.certificate is not None:
         raise RevisionError("the erasure has changed meanwhile", hint="call it again")
     # On the disk before anybody is told that nothing is left.
     line = note(cursor, keys, number, Kind.ERASED)
-    certificate = issue(replace(_facts(cursor, swept, plan, line), verified=verified), keys.signing)
+    facts = replace(_facts(cursor, swept, plan, by, line), verified=verified)
+    certificate = issue(facts, keys.signing)
     values = {"erasure": str(swept.id), "certificate": certificate.as_json()}
     cursor.execute(STATEMENTS["certify"], values)
     return certificate
 
 
-def _facts(cursor: Cursor, swept: Erasure, plan: ErasurePlan, line: str | None) -> CertificateFacts:
+def _facts(cursor: Cursor, swept: Erasure, plan: ErasurePlan, by: Seen, line: str | None) -> CertificateFacts:
     assert swept.erased_at is not None, "it was erased"
     assert swept.swept_at is not None, "it was swept"
     done = _done(cursor, swept)
@@ -65,7 +76,7 @@ def _facts(cursor: Cursor, swept: Erasure, plan: ErasurePlan, line: str | None) 
         hidden_at=swept.hidden_at,
         erased_at=swept.erased_at,
         swept_at=swept.swept_at,
-        plan=replace(plan, kept=tuple(_kept(cursor, swept, plan))),
+        plan=replace(plan, kept=tuple(_kept(cursor, swept, plan, by))),
         done=done,
         pending=pending(cursor, swept.id),
         residue=residue_of(cursor, _touched(plan, done), swept.swept_at),
@@ -75,10 +86,10 @@ def _facts(cursor: Cursor, swept: Erasure, plan: ErasurePlan, line: str | None) 
     )
 
 
-def _kept(cursor: Cursor, swept: Erasure, plan: ErasurePlan) -> Iterator[Kept]:
+def _kept(cursor: Cursor, swept: Erasure, plan: ErasurePlan, by: Seen) -> Iterator[Kept]:
     """Yield what *plan* keeps, counted now, and no fewer rows than at first: some lead to nobody since."""
     first = _kept_at_first(cursor, swept)
-    now = {_place(one): one for one in kept_now(cursor, swept.subject, at=swept.hidden_at)}
+    now = {_place(one): one for one in kept_now(cursor, swept.subject, at=swept.hidden_at, by=by)}
     for one in plan.kept:
         rows, until = first.get(_place(one), (0, None))
         found = now.get(_place(one), one)

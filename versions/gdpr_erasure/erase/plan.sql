@@ -157,7 +157,7 @@ SELECT pg_catalog.count(*), NULL::jsonb FROM done;
 
 -- left --
 -- How many rows are still to be done.
-SELECT pg_catalog.count(*) FROM {source} WHERE {rows};
+SELECT pg_catalog.count(*) FROM {source} WHERE {rows}
 
 -- holds --
 -- What keeps data of a person now, that on everybody's among them.
@@ -169,7 +169,7 @@ SELECT hold.hold_id, hold.table_name, hold.column_name,
 
 -- kept_rows --
 -- How many rows are kept by one hold, or by a rule, and the last instant of them.
-SELECT pg_catalog.count(*), {latest} FROM {source} WHERE {rows};
+SELECT pg_catalog.count(*), {latest}::timestamptz FROM {source} WHERE {rows}
 
 -- retention --
 -- How long rows are kept, by which column.

@@ -189,7 +189,7 @@ def _certificate(run: _Run) -> ErasureCertificate:
         verified = look_again(
             run.connection, now, plan, wait_s=run.portions.wait_s, everything=run.portions.scan_everything
         ).value
-    return certify(run.connection, now.id, plan, run.keys, verified=verified)
+    return certify(run.connection, now.id, plan, run.keys, by=by, verified=verified)
 
 
 def _erase(run: _Run, now: Erasure, plan: ErasurePlan, by: Seen) -> None:

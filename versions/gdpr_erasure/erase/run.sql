@@ -128,6 +128,11 @@ SELECT ops.work_on_v1(%(erasure)s::uuid);
 -- step_done --
 SELECT ops.step_done_v1(%(erasure)s::uuid, %(position)s, %(rows)s, %(after)s, %(is_over)s, %(is_swept)s);
 
+-- steps_done --
+-- All steps at once, each of which is over.
+SELECT count(ops.step_done_v1(%(erasure)s::uuid, done.position, done.rows, NULL, true, false)::text)
+  FROM ROWS FROM (pg_catalog.unnest(%(positions)s::integer[]), pg_catalog.unnest(%(rows)s::bigint[])) AS done (position, rows);
+
 -- tell_dead --
 -- Tell the server at the end of this transaction, and not a while later, how many rows are dead.
 SELECT pg_catalog.pg_stat_force_next_flush();
