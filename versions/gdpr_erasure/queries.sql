@@ -56,9 +56,12 @@ SELECT entry.table_name,
        entry.retention_rule,
        entry.rectifiable,
        entry.people
-  FROM ops.personal_data AS entry
+  FROM (SELECT known.table_name, pg_catalog.to_regclass(known.table_name)::oid AS relation
+          FROM (SELECT DISTINCT one.table_name FROM ops.personal_data AS one) AS known
+        OFFSET 0) AS named
+  JOIN ops.personal_data AS entry ON entry.table_name = named.table_name
   LEFT JOIN pg_catalog.pg_attribute AS attribute
-    ON attribute.attrelid = pg_catalog.to_regclass(entry.table_name)
+    ON attribute.attrelid = named.relation
    AND attribute.attname = entry.column_name
    AND attribute.attnum > 0
    AND NOT attribute.attisdropped

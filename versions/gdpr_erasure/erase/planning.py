@@ -279,7 +279,7 @@ def _derived(cursor: Cursor, works: Sequence[Work]) -> tuple[str, ...]:
 
 def _refusals(cursor: Cursor, known: Known, found: Sequence[Part], *, reads: bool) -> Iterator[Refusal]:
     """Yield what cannot be done; what only rows tell where *reads*."""
-    yield from refusals.of_catalogue(known.catalogue, known.live, known.reaches)
+    yield from refusals.of_catalogue(cursor, known.catalogue, known.reaches)
     yield from refusals.of_columns(cursor, known, found)
     yield from refusals.of_keys(known, found)
     yield from refusals.of_shredded(found)
