@@ -80,8 +80,8 @@ def vacuumed(connection: Connection) -> None:
     connection.autocommit = False
 
 
-def by_hand(connection: Connection, person: int) -> None:
-    with connection, connection.cursor() as cursor:
+def by_hand(url: str, person: int) -> None:
+    with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
         for table in BY_HAND:
             cursor.execute(f"DELETE FROM {table} WHERE user_id = %s", (person,))
         cursor.execute(USERS, (person,))

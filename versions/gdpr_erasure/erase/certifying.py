@@ -17,16 +17,16 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.certificate import 
     StepDone,
     issue,
 )
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.identifiers import name_subject
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keeping import counted
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keys import Keys
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.ledger import note
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.lines import Kind
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import Kept
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.notices import pending
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import ErasurePlan
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.planning import kept_now
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.residue import residue_of
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import STATEMENTS, patiently
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import Seen
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.state import Erasure, erasure, progress
 
 # What is kept, but for how many rows it is, and until when.
@@ -34,37 +34,27 @@ _Place = tuple[str, tuple[str, ...], str, str, int | None, str | None]
 
 
 def certify(
-    connection: Connection,
-    number: UUID,
-    plan: ErasurePlan,
-    keys: Keys,
-    *,
-    by: Seen,
-    verified: str = "reached",
+    connection: Connection, number: UUID, plan: ErasurePlan, keys: Keys, *, verified: str = "reached"
 ) -> ErasureCertificate:
-    """Return the certificate of the erasure *number*, which is swept, once the database keeps it.
-
-    by: what it was planned by.
-    """
-    return patiently(connection, lambda cursor: _certified(cursor, number, plan, by, keys, verified))
+    """Return the certificate of the erasure *number*, which is swept, once the database keeps it."""
+    return patiently(connection, lambda cursor: _certified(cursor, number, plan, keys, verified))
 
 
 def _certified(
-    cursor: Cursor, number: UUID, plan: ErasurePlan, by: Seen, keys: Keys, verified: str
+    cursor: Cursor, number: UUID, plan: ErasurePlan, keys: Keys, verified: str
 ) -> ErasureCertificate:
     swept = erasure(cursor, number)
     if swept is None or swept.certificate is not None:
         raise RevisionError("the erasure has changed meanwhile", hint="call it again")
     # On the disk before anybody is told that nothing is left.
     line = note(cursor, keys, number, Kind.ERASED)
-    facts = replace(_facts(cursor, swept, plan, by, line), verified=verified)
-    certificate = issue(facts, keys.signing)
+    certificate = issue(replace(_facts(cursor, swept, plan, line), verified=verified), keys.signing)
     values = {"erasure": str(swept.id), "certificate": certificate.as_json()}
     cursor.execute(STATEMENTS["certify"], values)
     return certificate
 
 
-def _facts(cursor: Cursor, swept: Erasure, plan: ErasurePlan, by: Seen, line: str | None) -> CertificateFacts:
+def _facts(cursor: Cursor, swept: Erasure, plan: ErasurePlan, line: str | None) -> CertificateFacts:
     assert swept.erased_at is not None, "it was erased"
     assert swept.swept_at is not None, "it was swept"
     done = _done(cursor, swept)
@@ -76,7 +66,7 @@ def _facts(cursor: Cursor, swept: Erasure, plan: ErasurePlan, by: Seen, line: st
         hidden_at=swept.hidden_at,
         erased_at=swept.erased_at,
         swept_at=swept.swept_at,
-        plan=replace(plan, kept=tuple(_kept(cursor, swept, plan, by))),
+        plan=replace(plan, kept=tuple(_kept(cursor, swept, plan))),
         done=done,
         pending=pending(cursor, swept.id),
         residue=residue_of(cursor, _touched(plan, done), swept.swept_at),
@@ -86,13 +76,12 @@ def _facts(cursor: Cursor, swept: Erasure, plan: ErasurePlan, by: Seen, line: st
     )
 
 
-def _kept(cursor: Cursor, swept: Erasure, plan: ErasurePlan, by: Seen) -> Iterator[Kept]:
+def _kept(cursor: Cursor, swept: Erasure, plan: ErasurePlan) -> Iterator[Kept]:
     """Yield what *plan* keeps, counted now, and no fewer rows than at first: some lead to nobody since."""
     first = _kept_at_first(cursor, swept)
-    now = {_place(one): one for one in kept_now(cursor, swept.subject, at=swept.hidden_at, by=by)}
-    for one in plan.kept:
+    name_subject(cursor, swept.subject)
+    for one, found in zip(plan.kept, counted(cursor, plan.kept), strict=True):
         rows, until = first.get(_place(one), (0, None))
-        found = now.get(_place(one), one)
         yield replace(one, rows=max(rows, found.rows), until=found.until or until)
 
 

@@ -120,25 +120,22 @@ def any_of(found: Sequence[Spare]) -> Composable | None:
     return SQL(" OR ").join([one.condition for one in found]) if found else None
 
 
-@dataclass(frozen=True)
-class Uncounted:
-    """What is kept, before its rows are counted by the query `rows`, which says until when they are, too."""
+def counted(cursor: Cursor, found: Sequence[Kept]) -> tuple[Kept, ...]:
+    """Return what is kept of the person whom the session is about, its rows counted now.
 
-    kept: Kept
-    rows: Composable
-
-
-def counted(cursor: Cursor, found: Sequence[Uncounted]) -> tuple[Kept, ...]:
-    """Return what is kept, with the number of its rows and the instant until which the last of them is."""
-    answers = together(cursor, [one.rows for one in found], {"subject": SUBJECT})
+    Locks: ACCESS SHARE on the tables that rows are counted of.
+    """
+    answers = together(cursor, [one.counting for one in found], {"subject": SUBJECT})
     return tuple(
-        replace(one.kept, rows=int(count), until=one.kept.until or until)
+        replace(one, rows=int(count), until=one.until if one.rule is None else until)
         for one, (count, until) in zip(found, answers, strict=True)
     )
 
 
-def kept_by_holds(reach: Reach, columns: Sequence[Column], found: Sequence[Spare]) -> Iterator[Uncounted]:
-    """Yield what holds keep of a table."""
+def kept_by_holds(
+    cursor: Cursor, reach: Reach, columns: Sequence[Column], found: Sequence[Spare]
+) -> Iterator[Kept]:
+    """Yield what holds keep of a table, not counted yet."""
     # A row that would be deleted is kept with all that is in it.
     goes = any(one.strategy is Strategy.DELETE for one in columns)
     for spare in found:
@@ -146,7 +143,7 @@ def kept_by_holds(reach: Reach, columns: Sequence[Column], found: Sequence[Spare
             one.name for one in columns if goes or spare.via or spare.hold.column in {None, one.name}
         )
         why = f"{spare.hold.law}; named by rows of {spare.via}" if spare.via else spare.hold.law
-        kept = Kept(
+        yield Kept(
             reach.name,
             names,
             0,
@@ -154,22 +151,22 @@ def kept_by_holds(reach: Reach, columns: Sequence[Column], found: Sequence[Spare
             why,
             until=spare.hold.until,
             hold=spare.hold.number,
+            counting=_counting(reach, spare.condition).as_string(cursor),
         )
-        yield Uncounted(kept, _counting(reach, spare.condition))
 
 
 def kept_by_catalogue(
-    reach: Reach, columns: Sequence[Column], rules: Mapping[tuple[str, str], tuple[str, str]]
-) -> Iterator[Uncounted]:
-    """Yield what the catalogue keeps of a table, by why it does; *rules* say how long."""
+    cursor: Cursor, reach: Reach, columns: Sequence[Column], rules: Mapping[tuple[str, str], tuple[str, str]]
+) -> Iterator[Kept]:
+    """Yield what the catalogue keeps of a table, by why it does, not counted yet; *rules* say how long."""
     grouped: dict[tuple[str, str, str | None], list[str]] = {}
     for one in columns:
         if one.strategy is Strategy.KEEP:
             why = str(one.strategy_args.get("why", ""))
             grouped.setdefault((one.legal_basis or "", why, one.retention_rule), []).append(one.name)
     for (basis, why, rule), names in grouped.items():
-        kept = Kept(reach.name, tuple(names), 0, basis, why, rule=rule)
-        yield Uncounted(kept, _counting(reach, _ALL, _rule(rules, reach, rule)))
+        counting = _counting(reach, _ALL, _rule(rules, reach, rule)).as_string(cursor)
+        yield Kept(reach.name, tuple(names), 0, basis, why, rule=rule, counting=counting)
 
 
 def _rule(

@@ -77,6 +77,7 @@ class Kept:
 
     basis: letters of GDPR art. 17(3), or the law. hold: number of the hold, rule: name of the rule of
     retention; one of the two where it ends by itself.
+    counting: counts its rows, with the parameter `subject`, and says when the last is over by the rule.
     """
 
     table: str
@@ -87,6 +88,7 @@ class Kept:
     until: datetime | None = None
     hold: int | None = None
     rule: str | None = None
+    counting: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True)

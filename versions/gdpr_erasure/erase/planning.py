@@ -25,7 +25,6 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.identifiers import 
 )
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keeping import (
     Spare,
-    Uncounted,
     counted,
     holds,
     kept_by_catalogue,
@@ -135,17 +134,6 @@ def planned(
     )
 
 
-def kept_now(cursor: Cursor, subject: int, *, at: datetime, by: Seen) -> tuple[Kept, ...]:
-    """Return what is kept of *subject*, whose erasure began *at*, counted in the transaction of *cursor*.
-
-    by: what the erasure was planned by. Locks: ACCESS SHARE on the tables that rows are counted of.
-    """
-    name_subject(cursor, subject)
-    reaches = tuple(reach for reach in by.reaches if reach.table.kind != "m")
-    known = Known(by.catalogue, reaches, by.live, holds(cursor, at))
-    return counted(cursor, tuple(_kept(_Counter(cursor, (), counts=True), known, parts(known))))
-
-
 @dataclass(frozen=True)
 class _Counter:
     """Who counts rows, where that is possible: what is refused may be nothing that could be counted."""
@@ -252,20 +240,20 @@ def _count(cursor: Cursor, reach: Reach, rows: Composable) -> int:
     return int(count)
 
 
-def _kept(counter: _Counter, known: Known, found: Sequence[Part]) -> Iterator[Uncounted]:
+def _kept(counter: _Counter, known: Known, found: Sequence[Part]) -> Iterator[Kept]:
     """Yield what stays of the person: what the catalogue keeps, and what holds keep."""
     gone = {part.work.reach.name: part for part in found if part.work.action is Action.DELETE}
-    kept_for = rules(counter.cursor)
+    cursor, kept_for = counter.cursor, rules(counter.cursor)
     for reach in known.reaches:
         columns, owned = personal(known.catalogue, reach.name), reach.owned()
         if owned is None or not columns or not counter.may_count(reach.name):
             continue
         if reach.name not in gone:
-            yield from kept_by_catalogue(owned, columns, kept_for)
+            yield from kept_by_catalogue(cursor, owned, columns, kept_for)
         if not is_trail(reach):
             part = gone.get(reach.name)
             spared = part.spared if part else _spared(known, owned)
-            yield from kept_by_holds(owned, columns, spared)
+            yield from kept_by_holds(cursor, owned, columns, spared)
 
 
 def _spared(known: Known, reach: Reach) -> tuple[Spare, ...]:

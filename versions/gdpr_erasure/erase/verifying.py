@@ -32,11 +32,13 @@ MOST_ROWS: Final = 1_000
 MOST_BYTES: Final = 1_000_000
 _TIMEOUT_MS: Final = 600_000
 _OTHER: Final = "subject_other"
-# Each text is put together once, and of those that are like nothing sought none is read by a regular expression.
+# Each text is put together once; of those that are like nothing sought a regular expression reads none.
 _TOLD: Final = (
-    "(SELECT CASE WHEN plain.text LIKE ANY ((SELECT sought.likes FROM pg_temp.subject_sought AS sought)::text[])"
+    "(SELECT CASE WHEN plain.text"
+    " LIKE ANY ((SELECT sought.likes FROM pg_temp.subject_sought AS sought)::text[])"
     " THEN plain.text ~ (SELECT sought.telling FROM pg_temp.subject_sought AS sought) ELSE false END"
-    " FROM (SELECT pg_catalog.lower(CASE WHEN pg_catalog.octet_length(written.text) = pg_catalog.char_length(written.text)"
+    " FROM (SELECT pg_catalog.lower("
+    "CASE WHEN pg_catalog.octet_length(written.text) = pg_catalog.char_length(written.text)"
     " THEN written.text ELSE pg_catalog.normalize(written.text, 'NFKC') END) AS text"
     " FROM (SELECT {text} AS text OFFSET 0) AS written OFFSET 0) AS plain)"
 )
