@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -73,13 +74,20 @@ def plan_erasure(
     """
     subject = checked_subject(user_id)
     with eraser(url) as connection:
-        plan = once(connection, lambda cursor: planned(cursor, subject))
+        plan = once(connection, lambda cursor: _written(planned(cursor, subject)))
     try:
         return plan.signed(keys_for(resolve_settings(url), key=key).signing)
     except SettingsError:
         if key is not None:
             raise
         return plan
+
+
+def _written(plan: ErasurePlan) -> ErasurePlan:
+    """Return *plan* with all of its statements, which its session has to be open for."""
+    for step in plan.steps:
+        _ = step.statement
+    return plan
 
 
 def planned(
@@ -222,7 +230,7 @@ def _step(cursor: Cursor, part: Part, texts: Texts, place: int, *, rows: int, by
         by_index=by_index,
         cost_rows=rows if by_index else cost.table_rows(cursor, work),
         lock=_LOCK,
-        statement=statements.batch(texts, cursor),
+        batch=partial(statements.batch, texts, cursor),
         whole=statements.whole(texts, cursor),
         left=statements.left(texts, cursor),
     )
