@@ -54,19 +54,10 @@ def _tupled(row: Iterable[Any]) -> Iterator[Any]:
 
 
 def _column(row: Sequence[Any]) -> Column:
-    *before, strategy, arguments, origin, third_party, purposes, basis, rule, rectifiable, people = row
-    return Column(
-        *before,
-        _STRATEGIES[strategy],
-        arguments,
-        _ORIGINS[origin],
-        third_party,
-        tuple(purposes),
-        basis,
-        rule,
-        rectifiable,
-        people,
-    )
+    values = list(row)
+    values[6:9] = _STRATEGIES[row[6]], row[7] or {}, _ORIGINS[row[8]]
+    values[10] = tuple(row[10])
+    return Column(*values)
 
 
 def _foreign(row: Sequence[Any]) -> Edge:
