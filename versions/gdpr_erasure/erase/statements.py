@@ -12,7 +12,7 @@ from psycopg2.sql import SQL, Composable, Identifier, Literal, Placeholder
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import Action
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import STATEMENTS, Live
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.treating import Change, own
-from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach
+from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach, Way
 from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import ROW, Escaped, joined, rows_of, source_of
 
 _BATCH: Final = "subject_batch"
@@ -131,8 +131,8 @@ def located(reach: Reach) -> Composable:
         return rows_of(reach)
     key = _listed(ROW, reach.table.key)
     parts = [
-        SQL("SELECT {} FROM {} WHERE {}").format(key, source_of(reach), rows_of(replace(reach, ways=(way,))))
-        for way in reach.ways
+        SQL("SELECT {} FROM {} WHERE {}").format(key, source_of(reach), rows_of(replace(reach, ways=ways)))
+        for ways in _asked_together(reach.ways)
     ]
     return SQL("({}) IN ({})").format(key, SQL(" UNION ").join(parts))
 
@@ -159,6 +159,15 @@ def _with_those_below(reach: Reach) -> Composable:
 
 def _listed(alias: str, names: Sequence[str]) -> Composable:
     return SQL(", ").join([Escaped(Identifier(alias, name)) for name in names])
+
+
+def _asked_together(ways: Sequence[Way]) -> list[tuple[Way, ...]]:
+    """Return *ways*, those together that compare the same columns with the person's own key."""
+    found: dict[object, tuple[Way, ...]] = {}
+    for place, way in enumerate(ways):
+        together = way[0].from_columns if way and _is_direct(way) else place
+        found[together] = (*found.get(together, ()), way)
+    return list(found.values())
 
 
 def _is_direct(way: Sequence[object]) -> bool:
