@@ -26,6 +26,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_unique import AddUnique
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.backfill import Backfill
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.change_type import ChangeType
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.create_index import CreateIndex
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_column import DropColumn
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_index import DropIndex
@@ -81,6 +82,7 @@ __all__ = [
     "AddUnique",
     "Backfill",
     "Change",
+    "ChangeType",
     "CreateIndex",
     "DropColumn",
     "DropIndex",

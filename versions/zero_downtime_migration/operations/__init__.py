@@ -20,6 +20,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_unique import AddUnique
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.backfill import Backfill
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.change_type import ChangeType
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.create_index import CreateIndex
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_column import DropColumn
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_index import DropIndex
@@ -74,6 +75,7 @@ _WISHES: Final[tuple[type[Wish], ...]] = (
     AddSyncedColumn,
     AddUnique,
     Backfill,
+    ChangeType,
     CreateIndex,
     DropColumn,
     DropIndex,
