@@ -64,22 +64,22 @@ def _dressed(
 def _opened(session: Session, table: Table, other: Table, *, back: bool) -> tuple[Composable, ...]:
     """Return what lets those draw from a sequence of their own who could draw from that of the same name."""
     ours, theirs = (
-        {column: (name, oid) for column, name, _, oid in session.ask("counters_of", oid=each.oid)}
+        {column: (name, oid, each.owner) for column, name, _, oid in session.ask("counters_of", oid=each.oid)}
         for each in (table, other)
     )
     pairs = [(ours[column], theirs[column]) for column in ours.keys() & theirs.keys()]
     given = [
-        (each[0], like[1])
+        (each[0], like[1], like[2])
         for one, far in pairs
         for each, like in (((one, one), (far, far)) if back else ((one, far), (far, one)))
     ]
-    roles = [row[1] for _, oid in given for row in session.ask("grants_of", oid=oid)]
+    roles = dict.fromkeys(row[1] for _, oid, _ in given for row in session.ask("grants_of", oid=oid))
     return tuple(
         statement
-        for name, oid in sorted(given)
+        for name, oid, owner in sorted(given)
         for target in (SQL("SEQUENCE {}").format(SQL(name)),)
         for statement in (
-            *(SQL("REVOKE ALL ON {} FROM {}").format(target, SQL(role)) for role in dict.fromkeys(roles)),
+            *(SQL("REVOKE ALL ON {} FROM {}").format(target, SQL(role)) for role in roles if role != owner),
             *map(SQL, relations.grants(session, oid, target)),
         )
     )
