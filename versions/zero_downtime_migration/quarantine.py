@@ -10,9 +10,6 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import K
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
-# Before it a foreign key of a partitioned table could not be added without reading both tables.
-unbinding.NOT_VALID_WHEN_PARTITIONED = 18
-
 
 def steps(session: Session, table: Table) -> tuple[Step, ...]:
     """Return the steps that put a table away and drop it; all but the last can be taken back."""
