@@ -170,16 +170,17 @@ class BriefSession:
 
 
 @contextmanager
-def beside(connection: Connection) -> Iterator[Connection]:
-    """Open a connection like *connection*, as the same role, with its time-outs, for the block."""
+def beside(connection: Connection, role: str = "none") -> Iterator[Connection]:
+    """Open a connection like *connection*, by the same login, with its time-outs, for the block.
+
+    role: what the setting `role` is to be; the connection is not asked for its own, another thread uses it.
+    """
     told = {**connection.info.dsn_parameters, "password": connection.info.password or ""}
     dsn = make_dsn(**{name: value for name, value in told.items() if value})
     with closing(psycopg2.connect(dsn)) as other:
         other.autocommit = True
-        with connection.cursor() as asking, other.cursor() as cursor:
-            asking.execute("SELECT pg_catalog.current_setting('role')")
-            ((role,),) = asking.fetchall()
-            cursor.execute(SQL("SET ROLE {}").format(SQL("NONE") if role == "none" else Identifier(role)))
+        with other.cursor() as cursor:
+            cursor.execute(SQL("SET role = {}").format(Literal(role)))
             for setting, value in SPELLING.items():
                 cursor.execute(SQL("SET {} = {}").format(Identifier(setting), Literal(value)))
         yield other
