@@ -18,17 +18,22 @@ WRITTEN = "SELECT pg_logical_emit_message(true, 'x', repeat('x', 3000000))"
 OPTIONS = (
     "wal_level=replica",
     "archive_mode=on",
-    "archive_command=true",
     "autovacuum_naptime=1s",
     "autovacuum_vacuum_cost_delay=100ms",
     "autovacuum_vacuum_cost_limit=1",
 )
 
 
+def archived_by(url: str, command: str) -> None:
+    rows(url, f"ALTER SYSTEM SET archive_command = '{command}'")
+    rows(url, "SELECT pg_reload_conf()")
+
+
 @pytest.fixture(scope="module")
 def other(server: dict[str, str]) -> Iterator[str]:
     """The URL of a server of its own."""
     with own_server(server, *OPTIONS) as (url, _):
+        archived_by(url, "true")
         yield url
 
 
@@ -79,10 +84,6 @@ def test_much_wal_in_a_second_is_a_reason_and_nothing_is_known_at_the_first_look
 
 
 def test_an_archive_that_fails_is_a_reason_until_it_works_again(other: str) -> None:
-    def archived_by(command: str) -> None:
-        rows(other, f"ALTER SYSTEM SET archive_command = '{command}'")
-        rows(other, "SELECT pg_reload_conf()")
-
     def reason(look: Look) -> str:
         # The archiver reads its command when it pleases: until it has, there is another file for it.
         rows(other, "SELECT pg_logical_emit_message(true, 'x', 'x')")
@@ -94,11 +95,11 @@ def test_an_archive_that_fails_is_a_reason_until_it_works_again(other: str) -> N
         looking(other, Limits(archive_files=0)) as strict,
     ):
         assert brakes.archive(look) is None
-        archived_by("false")
+        archived_by(other, "false")
         until(lambda: reason(look).endswith(" cannot be archived"), pause_s=0.2)
-        archived_by("true")
+        archived_by(other, "true")
         until(lambda: reason(look) == "", pause_s=0.2)
-        archived_by("sleep 600")
+        archived_by(other, "sleep 600")
         until(lambda: reason(strict).endswith(" files of WAL wait to be archived"), pause_s=0.2)
 
 
