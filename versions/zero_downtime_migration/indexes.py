@@ -59,7 +59,9 @@ class Index:
 def indexes(session: Session, table: int, name: str | None = None) -> tuple[Index, ...]:
     """Return the indexes of the table of that number, or the one of a name."""
     rows = session.ask("index_facts", table=table, name=name)
-    return tuple(Index(*row[:9], tuple(row[9]), *row[10:]) for row in rows)
+    return tuple(
+        Index(*(tuple(value) if isinstance(value, list) else value for value in row)) for row in rows
+    )
 
 
 def index_named(session: Session, table: int, place: Place) -> Index | None:

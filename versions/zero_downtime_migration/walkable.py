@@ -105,7 +105,7 @@ def require_progress(table: str, at: At | None, last: At | None) -> None:
     if at and last and list(at) == list(last):
         raise TableError(
             f'the key of "{table}" is not read as it is written',
-            hint="its type is broken; give it another key",
+            hint="give it another key",
         )
 
 
