@@ -13,7 +13,6 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
     State,
     abort,
     change,
-    plan,
     start,
 )
 from support import Databases, connected, rows
@@ -109,7 +108,7 @@ def test_a_serial_column_is_as_the_plain_one_and_drawn_by_whoever_inserts(
     databases: Databases, ledger: str
 ) -> None:
     url = plainly(databases, ledger, AddColumn("shop.t", "c", "bigserial"), "c bigserial")
-    assert rows(url, "SELECT count(DISTINCT c), max(c) FROM shop.t") == [(30, 31)]
+    assert rows(url, "SELECT count(DISTINCT c), max(c) FROM shop.t") == [(30, 30)]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +126,7 @@ def test_what_needs_no_rewrite_is_added_in_one_step(
     databases: Databases, ledger: str, wish: AddColumn, declared: str
 ) -> None:
     url = plainly(databases, ledger, wish, declared)
-    made = plan(wish, settings=settings(url))
+    made = change(wish, settings=settings(url))
     assert [step.name for step in made.steps] == ["add the column", *(["validate it"] if wish.check else [])]
 
 

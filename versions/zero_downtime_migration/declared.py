@@ -15,8 +15,8 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import (
     Asked,
     asked,
+    check_name,
     free_name,
-    rule_name,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
@@ -235,5 +235,5 @@ def _defaulted(table: Table, column: str, expression: str) -> Composable:
 def _checks(session: Session, table: Table, wish: Declaration) -> tuple[Check, ...]:
     if wish.check is None:
         return ()
-    probe = session.text(SQL("CHECK ({} IS NOT NULL)").format(Identifier(wish.column)))
-    return (Check(rule_name(session, table, wish.column, probe, kind="c"), SQL(wish.check)),)
+    said = SQL("{} CHECK ({})").format(SQL(wish.type), SQL(wish.check))
+    return (Check(check_name(session, table, wish.column, said), SQL(wish.check)),)

@@ -33,14 +33,25 @@ def rolled_back(session: Session) -> Iterator[None]:
             session.run("ROLLBACK" if alone else "ROLLBACK TO SAVEPOINT zz_probe")
 
 
-def rule_name(session: Session, table: Table, column: str, clause: str, *, kind: str) -> str:
-    """Return what the server would call a constraint that a column of a table is declared with."""
+def not_null_name(session: Session, table: Table, column: str) -> str:
+    """Return what the server would call the constraint that a column of a table is NOT NULL."""
     called = SQL("pg_temp.{}").format(Identifier(table.plain))
     with rolled_back(session):
-        session.run(
-            SQL("CREATE TEMP TABLE {} ({} integer {})").format(called, Identifier(column), SQL(clause))
-        )
-        name = str(session.value("probed_rule_name", table=session.text(called), kind=kind))
+        session.run(SQL("CREATE TEMP TABLE {} ({} integer NOT NULL)").format(called, Identifier(column)))
+        name = str(session.value("probed_rule_name", table=session.text(called), kind="n"))
+    return free_name(session, table, name)
+
+
+def check_name(session: Session, table: Table, column: str, declared: Composable) -> str:
+    """Return what the server would call the check of a column that is added as it is *declared*.
+
+    Locks: ACCESS SHARE on the table, for milliseconds.
+    """
+    called = SQL("pg_temp.{}").format(Identifier(table.plain))
+    with rolled_back(session):
+        session.run(SQL("CREATE TEMP TABLE {} (LIKE {})").format(called, SQL(table.name)))
+        _add_probed(session, table, called, column, declared)
+        name = str(session.value("probed_rule_name", table=session.text(called), kind="c"))
     return free_name(session, table, name)
 
 
@@ -90,15 +101,8 @@ def asked(session: Session, table: Table, column: str, declared: Composable) -> 
     """
     with rolled_back(session):
         session.run(SQL("CREATE TEMP TABLE zz_probe (LIKE {})").format(SQL(table.name)))
-        session.run(SQL("ALTER TABLE {} DROP COLUMN IF EXISTS {}").format(PROBE, Identifier(column)))
         before = session.value(_WHERE_ROWS_ARE)
-        try:
-            session.run(SQL("ALTER TABLE {} ADD COLUMN {} {}").format(PROBE, Identifier(column), declared))
-        except psycopg2.Error as error:
-            raise TableError(
-                f'"{column}" cannot be added to "{table.name}": {shown_message(error)}',
-                hint="write a type, and expressions, as ALTER TABLE takes them",
-            ) from error
+        _add_probed(session, table, PROBE, column, declared)
         if session.ask("probed_rules"):
             raise TableError(
                 f'the type of "{column}" says more than a type',
@@ -108,6 +112,18 @@ def asked(session: Session, table: Table, column: str, declared: Composable) -> 
         session.run("SET LOCAL search_path = ''")
         type_oid, type_, expression, after, serial = session.ask("probed_column")[0]
         return Asked(type_oid, type_, expression, before != after, serial)
+
+
+def _add_probed(session: Session, table: Table, probe: Composable, column: str, declared: Composable) -> None:
+    name = Identifier(column)
+    session.run(SQL("ALTER TABLE {} DROP COLUMN IF EXISTS {}").format(probe, name))
+    try:
+        session.run(SQL("ALTER TABLE {} ADD COLUMN {} {}").format(probe, name, declared))
+    except psycopg2.Error as error:
+        raise TableError(
+            f'"{column}" cannot be added to "{table.name}": {shown_message(error)}',
+            hint="write a type, and expressions, as ALTER TABLE takes them",
+        ) from error
 
 
 def renamed_index(session: Session, table: str, definition: str, column: str, to: str) -> str:

@@ -10,7 +10,7 @@ from psycopg2.sql import SQL, Composable, Identifier, Literal
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table, version
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import free_name, rule_name
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import free_name, not_null_name
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
 FIRST_WITH_NOT_VALID: Final = 18
@@ -81,7 +81,7 @@ def late(steps: tuple[Step, ...]) -> tuple[Step, ...]:
 
 
 def _by_constraint(session: Session, table: Table, column: str) -> tuple[Step, ...]:
-    name = rule_name(session, table, column, "NOT NULL", kind="n")
+    name = not_null_name(session, table, column)
     parts = {"table": SQL(table.name), "name": Identifier(name), "column": Identifier(column)}
 
     def said(text: str) -> str:
