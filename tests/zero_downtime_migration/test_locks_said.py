@@ -95,5 +95,7 @@ def taken(url: str, statements: tuple[str, ...], *, commit: bool) -> list[Lock]:
 
 
 def said(lock: Lock, listed: tuple[Lock, ...]) -> bool:
-    """Whether it is listed, or is the lock on an index of a table that is."""
-    return any(lock.table == one.table and MODES.index(lock.mode) <= MODES.index(one.mode) for one in listed)
+    return any(
+        lock.table == one.table.replace('"', "") and MODES.index(lock.mode) <= MODES.index(one.mode)
+        for one in listed
+    )
