@@ -16,6 +16,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.ren
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.synced_column import (
     AddSyncedColumn,
 )
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.widen_key import WidenKey
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
 
@@ -46,6 +47,7 @@ _WISHES: Final[tuple[type[Wish], ...]] = (
     ChangeType,
     RenameColumn,
     SetNotNull,
+    WidenKey,
 )
 OPERATIONS: Final[Mapping[str, type[Wish]]] = {wish.operation: wish for wish in _WISHES}
 
