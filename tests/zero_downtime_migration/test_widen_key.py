@@ -118,7 +118,7 @@ def test_a_key_comes_after_what_refers_to_it_and_goes_no_way_back_alone(
     wishes = together.widening('shop."Artist"', "id", settings=given)
     for verb in (together.start, together.backfill, together.verify):
         verb(wishes, settings=given)
-    with pytest.raises(TableError, match=r'shop.track still refers to the old key of "shop."Artist""'):
+    with pytest.raises(TableError, match=r'shop\.track still refers to the old key of "shop\."Artist""'):
         complete(wishes[-1], settings=given)
     together.complete(wishes[:1], settings=given)
     lives(url)
@@ -127,5 +127,5 @@ def test_a_key_comes_after_what_refers_to_it_and_goes_no_way_back_alone(
     together.change(together.widening('shop."Artist"', "id", settings=given), settings=given)
     lives(url)
     rows(url, "CREATE TABLE shop.tag (id text PRIMARY KEY)")
-    with pytest.raises(TableError, match='"id" of "shop.tag" is text, and no whole number'):
+    with pytest.raises(TableError, match=r'"id" of "shop\.tag" is text, and no whole number'):
         together.widening("shop.tag", "id", settings=given)

@@ -17,7 +17,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import
 
 
 def widening(table: str, column: str, *, settings: Settings | None = None) -> tuple[WidenKey, ...]:
-    """Return what widens a key of *table* and all that refers to it, those that refer before what they refer to.
+    """Return what widens a key of *table* and all that refers to it, each before what it refers to.
 
     What was begun and is not over is among them, even where it no longer refers to the old key.
 
