@@ -6,7 +6,15 @@ import pytest
 from zero_downtime_migration.walked import Walk, build, settings, walked
 
 from spotify_ai_agent_migrations import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import RenameColumn, State, change, start
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
+    RenameColumn,
+    State,
+    backfill,
+    change,
+    complete,
+    start,
+    verify,
+)
 from support import Databases, rows
 
 NAMES = "SELECT array_agg(attname::text) FROM pg_attribute WHERE attrelid = 'shop.t'::regclass AND attnum > 0"
@@ -95,8 +103,6 @@ def test_between_the_two_new_code_has_rights_and_an_index_to_be_found_by(
     databases: Databases, ledger: str
 ) -> None:
     url = build(databases, ledger, Walk(SCENE, RenameColumn("shop.t", "email", "mail"), "", ""))
-    from spotify_ai_agent_migrations.versions.zero_downtime_migration import backfill
-
     wish = RenameColumn("shop.t", "email", "mail")
     start(wish, settings=settings(url))
     backfill(wish, settings=settings(url))
@@ -129,6 +135,29 @@ def test_odd_and_long_names_keys_and_types_without_equality(ledger_url: str) -> 
         made = change(RenameColumn(f'shop."{quoted[0]}"', column, to), settings=settings(ledger_url))
         assert made.state is State.COMPLETED
         assert rows(ledger_url, f'SELECT "{to}" IS NULL FROM shop."{quoted[0]}"') == [(False,)]
+
+
+def test_a_column_of_a_composite_key_that_others_refer_to(ledger_url: str) -> None:
+    rows(
+        ledger_url,
+        "CREATE SCHEMA shop; CREATE TABLE shop.t (a integer, b text, PRIMARY KEY (a, b));"
+        "CREATE TABLE shop.child (a integer, b text, FOREIGN KEY (a, b) REFERENCES shop.t ON UPDATE CASCADE);"
+        "INSERT INTO shop.t VALUES (1, 'x'), (1, 'y'); INSERT INTO shop.child VALUES (1, 'x')",
+    )
+    wish = RenameColumn("shop.t", "b", "c")
+    for verb in (start, backfill, verify):
+        verb(wish, settings=settings(ledger_url))
+    rows(ledger_url, "UPDATE shop.t SET c = 'z' WHERE c = 'x'")
+    assert rows(ledger_url, "SELECT b FROM shop.child") == [("z",)]
+    complete(wish, settings=settings(ledger_url))
+    assert rows(ledger_url, "SELECT a, c FROM shop.t ORDER BY c") == [(1, "y"), (1, "z")]
+
+
+def test_a_table_without_a_key_is_refused_unless_it_is_renamed_at_once(ledger_url: str) -> None:
+    rows(ledger_url, "CREATE SCHEMA shop; CREATE TABLE shop.t (a integer)")
+    with pytest.raises(TableError, match="key"):
+        start(RenameColumn("shop.t", "a", "b"), settings=settings(ledger_url))
+    assert change(RenameColumn("shop.t", "a", "b", expand=False), settings=settings(ledger_url)).steps
 
 
 def test_partitions_are_renamed_with_their_parent(ledger_url: str) -> None:

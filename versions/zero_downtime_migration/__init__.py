@@ -12,16 +12,44 @@ behind a long transaction. What takes long takes locks that others do not wait f
 
 from __future__ import annotations
 
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import together
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.listing import Listed
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Phase, State, Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_check import AddCheck
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_column import AddColumn
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_exclusion import AddExclusion
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_foreign_key import (
+    AddForeignKey,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_primary_key import (
+    AddPrimaryKey,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_unique import AddUnique
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.backfill import Backfill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.change_type import ChangeType
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.create_index import CreateIndex
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_column import DropColumn
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_index import DropIndex
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_not_null import DropNotNull
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_table import DropTable
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.enum_to_lookup import (
+    EnumToLookup,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.merge_columns import MergeColumns
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_table import RenameTable
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.replace_index import (
+    RebuildIndex,
+    ReplaceIndex,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.split_column import SplitColumn
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.swap_table import SwapTable
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.synced_column import (
     AddSyncedColumn,
 )
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.widen_key import WidenKey
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.own import (
     abort_upgrade,
     downgrade,
@@ -47,20 +75,39 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.steering impor
 )
 
 __all__ = [
+    "AddCheck",
+    "AddColumn",
+    "AddExclusion",
+    "AddForeignKey",
+    "AddPrimaryKey",
     "AddSyncedColumn",
+    "AddUnique",
     "Backfill",
     "Change",
     "ChangeType",
+    "CreateIndex",
+    "DropColumn",
+    "DropIndex",
+    "DropNotNull",
+    "DropTable",
+    "EnumToLookup",
     "Limits",
     "Listed",
     "Manner",
+    "MergeColumns",
     "Pace",
     "Phase",
     "Progress",
+    "RebuildIndex",
     "RenameColumn",
+    "RenameTable",
+    "ReplaceIndex",
     "SetNotNull",
+    "SplitColumn",
     "State",
     "Step",
+    "SwapTable",
+    "WidenKey",
     "abort",
     "abort_upgrade",
     "backfill",
@@ -74,6 +121,7 @@ __all__ = [
     "resume",
     "start",
     "status",
+    "together",
     "upgrade",
     "verify",
 ]

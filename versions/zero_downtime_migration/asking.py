@@ -96,7 +96,7 @@ def _tried(
         free=free,
         columns=tuple(_qualified(session, oid, made)),
         indexes={row[0]: tails[name] for row, name in zip(was, names, strict=True)},
-        checks={row[0]: row[2] for row in session.ask("checks_of", oid=oid, numbers=numbers)},
+        checks={row[0]: row[2] for row in session.ask("turned_checks", oid=oid, numbers=numbers)},
         statistics={row[0]: bodies[name] for row, name in zip(had, objects, strict=True)},
     )
 

@@ -148,3 +148,152 @@ SELECT DISTINCT pg_catalog.pg_describe_object(link.classid, link.objid, link.obj
        false
    )
  ORDER BY 1;
+
+-- not_null_rule --
+-- The NOT NULL constraint of a column, where the server keeps one: name, whether it is validated, its comment.
+SELECT rule.conname::text, rule.convalidated, pg_catalog.obj_description(rule.oid, 'pg_constraint')
+  FROM pg_catalog.pg_constraint AS rule
+  JOIN pg_catalog.pg_attribute AS part ON part.attrelid = rule.conrelid AND rule.conkey = ARRAY[part.attnum]
+ WHERE rule.conrelid = %(oid)s AND rule.contype = 'n' AND part.attname = %(column)s;
+
+-- not_null_checks --
+-- Checks that say that a column is not NULL and nothing else: name, whether they are validated; these first.
+SELECT rule.conname::text, rule.convalidated
+  FROM pg_catalog.pg_constraint AS rule
+ WHERE rule.conrelid = %(oid)s
+   AND rule.contype = 'c'
+   AND NOT rule.connoinherit
+   AND pg_catalog.pg_get_expr(rule.conbin, rule.conrelid) = pg_catalog.format('(%%I IS NOT NULL)', %(column)s::text)
+   -- Since 18 a check may be there that nobody keeps.
+   AND pg_catalog.to_jsonb(rule) ->> 'conenforced' IS DISTINCT FROM 'false'
+ ORDER BY rule.convalidated DESC, 1;
+
+-- is_rule_name --
+-- Whether a constraint in the schema of a table has a name.
+SELECT EXISTS (
+    SELECT
+      FROM pg_catalog.pg_constraint AS rule
+      JOIN pg_catalog.pg_class AS class ON class.relnamespace = rule.connamespace
+     WHERE class.oid = %(oid)s AND rule.conname = %(name)s
+);
+
+-- not_null_reasons --
+-- What holds a column NOT NULL beside its own constraint.
+SELECT 'it is of the primary key'
+  FROM pg_catalog.pg_attribute AS part
+  JOIN pg_catalog.pg_index AS made ON made.indrelid = part.attrelid AND part.attnum = ANY (made.indkey::smallint[])
+ WHERE part.attrelid = %(oid)s AND part.attname = %(column)s AND made.indisprimary
+ UNION ALL
+SELECT 'rows are told apart by it for replication'
+  FROM pg_catalog.pg_attribute AS part
+  JOIN pg_catalog.pg_index AS made ON made.indrelid = part.attrelid AND part.attnum = ANY (made.indkey::smallint[])
+ WHERE part.attrelid = %(oid)s AND part.attname = %(column)s AND made.indisreplident AND NOT made.indisprimary
+ UNION ALL
+SELECT 'it is an identity'
+  FROM pg_catalog.pg_attribute AS part
+ WHERE part.attrelid = %(oid)s AND part.attname = %(column)s AND part.attidentity <> ''
+ UNION ALL
+SELECT pg_catalog.format('it is NOT NULL in %%s, which the table inherits from', link.inhparent::pg_catalog.regclass)
+  FROM pg_catalog.pg_inherits AS link
+  JOIN pg_catalog.pg_attribute AS part ON part.attrelid = link.inhparent
+ WHERE link.inhrelid = %(oid)s AND part.attname = %(column)s AND part.attnotnull;
+
+-- checks_of --
+-- The checks that say something of a column: name, and what they say.
+SELECT rule.conname::text, pg_catalog.pg_get_expr(rule.conbin, rule.conrelid)
+  FROM pg_catalog.pg_constraint AS rule
+ WHERE rule.conrelid = %(oid)s
+   AND rule.contype = 'c'
+   AND rule.conkey = ARRAY[%(number)s]::smallint[]
+ ORDER BY 1;
+
+-- refers_to --
+-- The foreign keys of a column alone: name, and the table that is referred to.
+SELECT rule.conname::text, pg_catalog.format('%%I.%%I', namespace.nspname, class.relname)
+  FROM pg_catalog.pg_constraint AS rule
+  JOIN pg_catalog.pg_class AS class ON class.oid = rule.confrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE rule.conrelid = %(oid)s
+   AND rule.contype = 'f'
+   AND rule.conkey = ARRAY[%(number)s]::smallint[]
+   AND rule.conparentid = 0
+ ORDER BY 1;
+
+-- domain_of --
+-- What a domain is: the type below it, whether it refuses NULL, whether it has checks, its default.
+WITH RECURSIVE below (type, modifier, depth) AS (
+    SELECT type.oid, -1, 0
+      FROM pg_catalog.pg_type AS type
+     WHERE type.oid = %(type)s AND type.typtype = 'd'
+    UNION ALL
+    SELECT domain.typbasetype, domain.typtypmod, below.depth + 1
+      FROM below
+      JOIN pg_catalog.pg_type AS domain ON domain.oid = below.type AND domain.typtype = 'd'
+)
+SELECT (pg_catalog.array_agg(pg_catalog.format_type(below.type, below.modifier) ORDER BY below.depth DESC))[1],
+       bool_or(domain.typnotnull),
+       bool_or(EXISTS (
+           SELECT
+             FROM pg_catalog.pg_constraint AS rule
+            WHERE rule.contypid = domain.oid AND rule.contype = 'c'
+       )),
+       (pg_catalog.array_agg(pg_catalog.pg_get_expr(domain.typdefaultbin, 0) ORDER BY below.depth)
+           FILTER (WHERE domain.typdefaultbin IS NOT NULL))[1]
+  FROM below
+  JOIN pg_catalog.pg_type AS domain ON domain.oid = below.type
+HAVING pg_catalog.count(*) > 0;
+
+-- probed_column --
+-- The last column of a temporary table: its type, the name of it, its default or expression, where its rows are.
+SELECT part.atttypid,
+       pg_catalog.format_type(part.atttypid, part.atttypmod),
+       pg_catalog.pg_get_expr(given.adbin, given.adrelid),
+       pg_catalog.pg_relation_filenode(part.attrelid),
+       EXISTS (
+           SELECT
+             FROM pg_catalog.pg_depend AS link
+             JOIN pg_catalog.pg_class AS sequence ON sequence.oid = link.objid AND sequence.relkind = 'S'
+            WHERE link.refobjid = part.attrelid AND link.refobjsubid = part.attnum AND link.deptype = 'a'
+       )
+  FROM pg_catalog.pg_attribute AS part
+  LEFT JOIN pg_catalog.pg_attrdef AS given ON given.adrelid = part.attrelid AND given.adnum = part.attnum
+ WHERE part.attrelid = 'pg_temp.zz_probe'::pg_catalog.regclass
+ ORDER BY part.attnum DESC
+ LIMIT 1;
+
+-- probed_rules --
+-- The kinds of constraints of a temporary table that are more than NOT NULL.
+SELECT rule.contype::text
+  FROM pg_catalog.pg_constraint AS rule
+ WHERE rule.conrelid = 'pg_temp.zz_probe'::pg_catalog.regclass AND rule.contype <> 'n';
+
+-- probed_rule_name --
+-- What the server calls a constraint of a temporary table.
+SELECT rule.conname::text
+  FROM pg_catalog.pg_constraint AS rule
+ WHERE rule.conrelid = pg_catalog.to_regclass(%(table)s) AND rule.contype = %(kind)s;
+
+-- probed_sequence --
+-- What the server calls the sequence of a temporary table.
+SELECT class.relname::text
+  FROM pg_catalog.pg_depend AS link
+  JOIN pg_catalog.pg_class AS class ON class.oid = link.objid AND class.relkind = 'S'
+ WHERE link.refobjid = pg_catalog.to_regclass(%(table)s) AND link.deptype = 'a';
+
+-- inserting_roles --
+-- Who may insert into a table, or into columns of it, without owning it.
+SELECT DISTINCT
+       CASE granted.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(granted.grantee)) END
+  FROM (
+       SELECT class.relacl AS rights, class.relowner AS owner
+         FROM pg_catalog.pg_class AS class
+        WHERE class.oid = %(oid)s
+        UNION ALL
+       SELECT part.attacl, class.relowner
+         FROM pg_catalog.pg_attribute AS part
+         JOIN pg_catalog.pg_class AS class ON class.oid = part.attrelid
+        WHERE part.attrelid = %(oid)s
+       ) AS given
+ CROSS JOIN LATERAL pg_catalog.aclexplode(given.rights) AS granted
+ WHERE granted.privilege_type = 'INSERT' AND granted.grantee <> given.owner
+ ORDER BY 1;

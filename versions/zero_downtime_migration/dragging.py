@@ -189,7 +189,7 @@ def read(
                 for name, before, after in session.ask("turned_grants", oid=table.oid, names=names)
             ),
             indexes=tuple(Index(*row) for row in session.ask("used_indexes", **known)),
-            checks=tuple(Check(*row[:-1], tuple(row[-1])) for row in session.ask("checks_of", **known)),
+            checks=tuple(Check(*row[:-1], tuple(row[-1])) for row in session.ask("turned_checks", **known)),
             references=tuple(one for one in references if one.own),
             statistics=tuple(Statistics(*row) for row in session.ask("all_statistics", **known) if row[7]),
             sequences=tuple(

@@ -136,6 +136,17 @@ class Change:
             if step.phase is phase and place not in self.done
         )
 
+    def filling(self, table: str) -> int | None:
+        """Return the place of the step that fills a table."""
+        return next(
+            (
+                place
+                for place, step in enumerate(self.steps)
+                if step.kind is Kind.FILL and step.fill is not None and step.fill.table == table
+            ),
+            None,
+        )
+
     def is_final(self) -> bool:
         """Tell whether a step was begun after which there is no way back."""
         return any(step.final and place in self.begun for place, step in enumerate(self.steps))
@@ -152,9 +163,10 @@ def read(document: Mapping[str, Any]) -> Step:
         key: tuple(value) if isinstance(value, list) else value for key, value in document.items()
     }
     fill = known.pop("fill")
-    locks = tuple(Lock(**lock) for lock in known.pop("locks"))
+    for locks in ("locks", "undo_locks"):
+        known[locks] = tuple(Lock(**lock) for lock in known[locks])
     phase, kind = Phase(known.pop("phase")), Kind(known.pop("kind"))
-    return Step(**known, phase=phase, kind=kind, locks=locks, fill=_read_fill(fill) if fill else None)
+    return Step(**known, phase=phase, kind=kind, fill=_read_fill(fill) if fill else None)
 
 
 def _read_fill(document: Mapping[str, Any]) -> Fill:

@@ -30,7 +30,7 @@ class Session(BriefSession):
         """Return a named statement as it is sent."""
         with self.connection.cursor() as cursor:
             sent: bytes = cursor.mogrify(self.named[statement], values)
-            return sent.decode()
+            return sent.decode().rstrip(";")
 
 
 class Inside(Session):

@@ -10,6 +10,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.conversion imp
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.dragging import Counter, Dragged, Reference
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import not_null_name
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.writing import written
 
@@ -190,7 +191,7 @@ def _named(session: Session, dragged: Dragged) -> Iterator[str]:
             yield written(session, "ALTER TABLE {table} REPLICA IDENTITY USING INDEX {name}", **parts)
         if index.clustered:
             yield written(session, "ALTER TABLE {table} CLUSTER ON {name}", **parts)
-    for old, new in _constraints(dragged):
+    for old, new in _constraints(session, dragged):
         yield written(
             session, "ALTER TABLE {table} RENAME CONSTRAINT {new} TO {old}", table=table, new=new, old=old
         )
@@ -202,7 +203,7 @@ def _named(session: Session, dragged: Dragged) -> Iterator[str]:
         yield written(session, "ALTER STATISTICS {called} RENAME TO {name}", called=called, name=one.name)
 
 
-def _constraints(dragged: Dragged) -> Iterator[tuple[str, str]]:
+def _constraints(session: Session, dragged: Dragged) -> Iterator[tuple[str, str]]:
     """The old name and the new one of each constraint that is renamed."""
     for check in dragged.checks:
         if check.kind == "c":
@@ -212,7 +213,7 @@ def _constraints(dragged: Dragged) -> Iterator[tuple[str, str]]:
     for check in dragged.checks:
         column = next((mark.name for mark in dragged.marks if mark.number in check.numbers), None)
         if check.kind == "n" and column is not None:
-            yield check.name, fitted(dragged.table.plain, dragged.named(column), "not_null")
+            yield check.name, not_null_name(session, dragged.table, dragged.named(column))
 
 
 def _owned(session: Session, dragged: Dragged, whole: str | None) -> Iterator[str]:

@@ -96,7 +96,26 @@ def _key(session: Session, oid: int, name: str) -> Key:
     )
 
 
+def require_progress(table: str, at: At | None, last: At | None) -> None:
+    """Refuse a key whose type does not read what it wrote: it would be walked along for ever.
+
+    Raises:
+        TableError: the last of the next rows is the one that was the last before.
+    """
+    if at and last and list(at) == list(last):
+        raise TableError(
+            f'the key of "{table}" is not read as it is written',
+            hint="give it another key",
+        )
+
+
 def said(session: Session, statement: str, table: str, key: Key, **parts: Composable) -> Composable:
     """Return a named statement about the rows of one table along its key."""
     names = {"names": key.names, "texts": key.texts, "falling": key.falling}
-    return SQL(session.named[statement]).format(row=SQL(ROW), table=SQL(table), **names, **parts)
+    # What is computed beside the key must not be called like a column of it.
+    free = {name: Identifier(_free(name, key)) for name in ("many", "part", "count")}
+    return SQL(session.named[statement]).format(row=SQL(ROW), table=SQL(table), **names, **free, **parts)
+
+
+def _free(name: str, key: Key) -> str:
+    return name if name not in key.columns else _free(f"{name}_", key)

@@ -9,10 +9,36 @@ from typing import Any, ClassVar, Final, Protocol
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_check import AddCheck
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_column import AddColumn
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_exclusion import AddExclusion
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_foreign_key import (
+    AddForeignKey,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_primary_key import (
+    AddPrimaryKey,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_unique import AddUnique
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.backfill import Backfill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.change_type import ChangeType
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.create_index import CreateIndex
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_column import DropColumn
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_index import DropIndex
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_not_null import DropNotNull
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_table import DropTable
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.enum_to_lookup import (
+    EnumToLookup,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.merge_columns import MergeColumns
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import SetNotNull
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_table import RenameTable
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.replace_index import (
+    RebuildIndex,
+    ReplaceIndex,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.split_column import SplitColumn
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.swap_table import SwapTable
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.synced_column import (
     AddSyncedColumn,
 )
@@ -42,11 +68,29 @@ class Wish(Protocol):
 
 
 _WISHES: Final[tuple[type[Wish], ...]] = (
+    AddCheck,
+    AddColumn,
+    AddExclusion,
+    AddForeignKey,
+    AddPrimaryKey,
     AddSyncedColumn,
+    AddUnique,
     Backfill,
     ChangeType,
+    CreateIndex,
+    DropColumn,
+    DropIndex,
+    DropNotNull,
+    DropTable,
+    EnumToLookup,
+    MergeColumns,
+    RebuildIndex,
     RenameColumn,
+    RenameTable,
+    ReplaceIndex,
     SetNotNull,
+    SplitColumn,
+    SwapTable,
     WidenKey,
 )
 OPERATIONS: Final[Mapping[str, type[Wish]]] = {wish.operation: wish for wish in _WISHES}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
 from psycopg2.sql import SQL, Composable, Identifier, Literal
@@ -10,17 +10,25 @@ from psycopg2.sql import SQL, Composable, Identifier, Literal
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table, version
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import free_name, not_null_name
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
-_FIRST_WITH_NOT_VALID: Final = 18
+FIRST_WITH_NOT_VALID: Final = 18
+_LABEL: Final = ("not_null", "check")
 
 
 @dataclass(frozen=True)
 class SetNotNull:
-    """Make *column* NOT NULL; *table* with its schema.
+    """Make *column* NOT NULL; *table* with its schema, its partitions with it.
 
     PostgreSQL 18 adds the constraint NOT VALID and validates it; before that a check is validated, which SET
-    NOT NULL then believes instead of reading the table, and which is dropped after it, not with it.
+    NOT NULL then believes instead of reading the table, and which is dropped after it, not with it. A check
+    or a constraint that is there already is used, and validated where it is not.
+
+    Locks: ACCESS EXCLUSIVE for milliseconds; SHARE UPDATE EXCLUSIVE while the table is read.
+
+    Raises:
+        TableError: there is no such column; when verified, rows that have no value.
     """
 
     table: str
@@ -34,20 +42,46 @@ class SetNotNull:
 
     def steps(self, session: Session, table: Table) -> tuple[Step, ...]:
         """Return the steps; none if the column is NOT NULL."""
-        if table.column(self.column).not_null:
+        rule = session.ask("not_null_rule", oid=table.oid, column=self.column)
+        if table.column(self.column).not_null and not (rule and not rule[0][1]):
             return ()
         return not_null_steps(session, table, self.column)
 
 
 def not_null_steps(session: Session, table: Table, column: str) -> tuple[Step, ...]:
     """Return what makes a column NOT NULL, whether or not it is there already."""
-    if version(session) >= _FIRST_WITH_NOT_VALID:
+    rules = session.ask("not_null_rule", oid=table.oid, column=column)
+    if rules:
+        # It holds for what is written since; what was there before has not been looked at.
+        name = rules[0][0]
+        return (proof_of_values(session, table, column), validated(session, table, name, Phase.COMPLETE))
+    checks = session.ask("not_null_checks", oid=table.oid, column=column)
+    if checks:
+        name, is_valid = checks[0]
+        return _by_check(session, table, column, name, is_valid=is_valid, is_ours=False)
+    if version(session) >= FIRST_WITH_NOT_VALID:
         return _by_constraint(session, table, column)
-    return _by_check(session, table, column)
+    return _by_check(
+        session, table, column, _check_name(session, table, column), is_valid=False, is_ours=True
+    )
+
+
+def late(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return the steps for a column that an abort drops: nothing is asked of old writers before the end."""
+    return tuple(
+        replace(
+            step,
+            phase=step.phase if step.kind is Kind.PROOF else Phase.COMPLETE,
+            undo=(),
+            plain=(),
+            final=False,
+        )
+        for step in steps
+    )
 
 
 def _by_constraint(session: Session, table: Table, column: str) -> tuple[Step, ...]:
-    name = fitted(table.plain, column, "not_null")
+    name = not_null_name(session, table, column)
     parts = {"table": SQL(table.name), "name": Identifier(name), "column": Identifier(column)}
 
     def said(text: str) -> str:
@@ -64,49 +98,51 @@ def _by_constraint(session: Session, table: Table, column: str) -> tuple[Step, .
             plain=(said("ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"),),
         ),
         proof_of_values(session, table, column),
-        _validated(session, table, name, Phase.COMPLETE),
+        validated(session, table, name, Phase.COMPLETE),
     )
 
 
-def _by_check(session: Session, table: Table, column: str) -> tuple[Step, ...]:
-    name = fitted(table.plain, column, "not_null", "check")
+def _by_check(
+    session: Session, table: Table, column: str, name: str, *, is_valid: bool, is_ours: bool
+) -> tuple[Step, ...]:
+    """Return what makes a column NOT NULL by a check; one that is not ours stays."""
     parts = {"table": SQL(table.name), "name": Identifier(name), "column": Identifier(column)}
 
     def said(text: str) -> str:
         return session.text(SQL(text).format(**parts))
 
-    return (
-        Step(
-            name="add a check, not valid",
-            phase=Phase.START,
-            kind=Kind.BRIEF,
-            sql=(said("ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({column} IS NOT NULL) NOT VALID"),),
-            locks=(Lock(table.name),),
-            undo=(said("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}"),),
-            plain=(said("ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"),),
-        ),
-        proof_of_values(session, table, column),
-        _validated(session, table, name, Phase.VERIFY),
-        Step(
-            name="set NOT NULL, which the check proves",
-            phase=Phase.COMPLETE,
-            kind=Kind.BRIEF,
-            sql=(said("ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"),),
-            locks=(Lock(table.name),),
-            undo=(said("ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL"),),
-            plain=(),
-        ),
-        Step(
-            # Together with SET NOT NULL it would be dropped first, and the table be read.
-            name="drop the check",
-            phase=Phase.COMPLETE,
-            kind=Kind.BRIEF,
-            sql=(said("ALTER TABLE {table} DROP CONSTRAINT {name}"),),
-            locks=(Lock(table.name),),
-            plain=(),
-            final=True,
-        ),
+    plain = (said("ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"),)
+    added = Step(
+        name="add a check, not valid",
+        phase=Phase.START,
+        kind=Kind.BRIEF,
+        sql=(said("ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({column} IS NOT NULL) NOT VALID"),),
+        locks=(Lock(table.name),),
+        undo=(said("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}"),),
+        plain=(),
     )
+    proved = (proof_of_values(session, table, column), validated(session, table, name, Phase.VERIFY))
+    stated = Step(
+        name="set NOT NULL, which the check proves",
+        phase=Phase.COMPLETE,
+        kind=Kind.BRIEF,
+        sql=plain,
+        locks=(Lock(table.name),),
+        undo=(said("ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL"),),
+    )
+    dropped = Step(
+        # Together with SET NOT NULL it would be dropped first, and the table be read.
+        name="drop the check",
+        phase=Phase.COMPLETE,
+        kind=Kind.BRIEF,
+        sql=(said("ALTER TABLE {table} DROP CONSTRAINT {name}"),),
+        locks=(Lock(table.name),),
+        plain=(),
+        final=True,
+    )
+    if is_ours:
+        return (added, *proved, stated, dropped)
+    return (stated,) if is_valid else (*proved, stated)
 
 
 def proof_of_values(session: Session, table: Table, column: str) -> Step:
@@ -114,6 +150,7 @@ def proof_of_values(session: Session, table: Table, column: str) -> Step:
     query = SQL("SELECT count(*) FROM {table} WHERE {column} IS NULL HAVING count(*) > 0").format(
         table=SQL(table.name), column=Identifier(column)
     )
+    called = f'rows of "{table.name}" have no value in "{column}"'
     return Step(
         name="look for rows without a value",
         phase=Phase.VERIFY,
@@ -122,12 +159,17 @@ def proof_of_values(session: Session, table: Table, column: str) -> Step:
         locks=(Lock(table.name, "ACCESS SHARE"),),
         held="while it reads the table",
         plain=(),
-        failure=f'{{first}} rows of "{table.name}" have no value in "{column}"',
+        failure="{first} " + called.replace("{", "{{").replace("}", "}}"),
         hint="give them one: the backfill operation does it in batches",
     )
 
 
-def _validated(session: Session, table: Table, name: str, phase: Phase) -> Step:
+def _check_name(session: Session, table: Table, column: str) -> str:
+    return free_name(session, table, fitted(table.plain, column, *_LABEL))
+
+
+def validated(session: Session, table: Table, name: str, phase: Phase) -> Step:
+    """Return the step that validates a constraint of that name."""
     done: Composable = SQL(
         "SELECT made.convalidated FROM pg_catalog.pg_constraint AS made"
         " WHERE made.conrelid = pg_catalog.to_regclass({table}) AND made.conname = {name}"

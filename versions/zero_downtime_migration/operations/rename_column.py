@@ -8,8 +8,9 @@ from typing import ClassVar
 from psycopg2.sql import SQL, Composable, Identifier
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import dependents, sync
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import dependents, sync, walkable
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.filled import proof_of_fill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Fill, Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.twin_indexes import twin_indexes
@@ -34,7 +35,7 @@ class RenameColumn:
 
     Raises:
         TableError: the new name is taken or too long, rows are partitioned by the column, it is generated,
-            or a trigger names it.
+            a trigger names it, or no key is there to walk along.
     """
 
     table: str
@@ -62,6 +63,7 @@ class RenameColumn:
         )
         if not self.expand:
             return (_ended(table, (rename,)),)
+        walkable.parts(session, table)
         kept = self._kept(session, table)
         drop = session.text(
             SQL("ALTER TABLE {} DROP COLUMN IF EXISTS {}").format(SQL(table.name), Identifier(self.to))
@@ -79,7 +81,7 @@ class RenameColumn:
             self._filled(session, table),
             *twin_indexes(session, table, self.column, self.to),
             self._analyzed(session, table),
-            self._proved(session, table),
+            proof_of_fill(session, table, session.text(self._differing(session, table))),
             _ended(table, (*kept.drop, drop, rename), plain=()),
         )
 
@@ -158,22 +160,6 @@ class RenameColumn:
             locks=(Lock(table.name, "SHARE UPDATE EXCLUSIVE"),),
             held="while it samples the table; others read and write meanwhile",
             plain=(),
-        )
-
-    def _proved(self, session: Session, table: Table) -> Step:
-        query = SQL("SELECT count(*) FROM {} AS t WHERE {} HAVING count(*) > 0").format(
-            SQL(table.name), self._differing(session, table)
-        )
-        return Step(
-            name="look for rows where the two differ",
-            phase=Phase.VERIFY,
-            kind=Kind.PROOF,
-            sql=(session.text(query),),
-            locks=(Lock(table.name, "ACCESS SHARE"),),
-            held="while it reads the table",
-            plain=(),
-            failure="in {first} rows the old column and the new one differ",
-            hint="somebody wrote while the trigger was disabled: abort the change, and start it anew",
         )
 
     def _differing(self, session: Session, table: Table) -> Composable:

@@ -1,0 +1,148 @@
+"""Rename a table while code that knows the old name goes on: a view has that name until the completion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from psycopg2.sql import SQL, Composable, Identifier, Literal
+
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import relations
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import STATEMENTS, Session
+
+
+@dataclass(frozen=True)
+class RenameTable:
+    """Rename *table*, which is given with its schema, to *to*, a plain name in the same schema.
+
+    In the transaction that renames it a view takes the old name, with the same owner, grants, comments and
+    defaults. It reads and writes as whoever uses it (`security_invoker`), so that row security and grants of
+    the table hold. Completion drops the view, abort renames back. Indexes, constraints and sequences keep
+    their names; views, policies, foreign keys and publications follow the table, of which a subscriber
+    expects the new name.
+
+    What a view cannot do, old code cannot do meanwhile: COPY the view in or out (COPY (SELECT …) TO can),
+    TRUNCATE, name a constraint in ON CONFLICT, see ctid or xmin, MERGE before PostgreSQL 17, DDL; and a
+    trigger's TG_TABLE_NAME is the new name.
+
+    Raises:
+        TableError: the new name is taken, or a function takes rows of the table.
+    """
+
+    table: str
+    to: str
+    operation: ClassVar[str] = "rename_table"
+
+    @property
+    def subject(self) -> str:
+        """The new name."""
+        return self.to
+
+    def steps(self, session: Session, table: Table) -> tuple[Step, ...]:
+        """Return the steps; none if the table has that name."""
+        if table.plain == self.to:
+            return ()
+        new = table.beside(self.to)
+        _refuse(session, table, session.text(new))
+        old = SQL(table.name)
+        view = _view(session, table, new)
+        locks = (Lock(table.name), Lock(session.text(new)))
+        rename = session.text(SQL("ALTER TABLE {} RENAME TO {}").format(old, Identifier(self.to)))
+        return (
+            Step(
+                name="rename it, and make a view of the old name",
+                phase=Phase.START,
+                kind=Kind.BRIEF,
+                sql=(rename, *view),
+                locks=locks,
+                undo=(_back(session, table, new),),
+                plain=(rename,),
+            ),
+            *_looks(session, table),
+            Step(
+                name="drop the view",
+                phase=Phase.COMPLETE,
+                kind=Kind.BRIEF,
+                sql=(session.text(SQL("DROP VIEW {}").format(old)),),
+                locks=(Lock(table.name),),
+                undo=view,
+                plain=(),
+            ),
+        )
+
+
+def _refuse(session: Session, table: Table, new: str) -> None:
+    relations.refuse(
+        f'"{table.name}" cannot be called what something is called already',
+        relations.firsts(session, "taken", name=new),
+        "choose another name, or rename that first",
+    )
+    relations.refuse(
+        f'functions take rows of "{table.name}", which a view of its old name has not',
+        relations.firsts(session, "taking_rows", oid=table.oid),
+        "let them take the columns that they need",
+    )
+
+
+def _view(session: Session, table: Table, new: Composable) -> tuple[str, ...]:
+    """Return what makes the view; executed again, it changes nothing."""
+    old = SQL(table.name)
+    made = (
+        SQL("CREATE OR REPLACE VIEW {} WITH (security_invoker = true) AS SELECT {} FROM {}").format(
+            old, SQL(", ").join(Identifier(column.name) for column in table.columns), new
+        ),
+        SQL("ALTER VIEW {} OWNER TO {}").format(old, SQL(table.owner)),
+        # An INSERT would find those of the table; SET column = DEFAULT would write NULL.
+        *(
+            SQL("ALTER VIEW {} ALTER COLUMN {} SET DEFAULT {}").format(
+                old, Identifier(column.name), SQL(column.default)
+            )
+            for column in table.columns
+            if column.default is not None and not column.generated
+        ),
+    )
+    return (
+        *map(session.text, made),
+        *relations.grants(session, table.oid, old),
+        *relations.comments(session, table.oid, "VIEW", old),
+    )
+
+
+def _back(session: Session, table: Table, new: Composable) -> str:
+    is_view = SQL(
+        "EXISTS (SELECT FROM pg_catalog.pg_class AS class"
+        " WHERE class.oid = pg_catalog.to_regclass({}) AND class.relkind = 'v')"
+    ).format(Literal(table.name))
+    return relations.only_if(
+        session,
+        is_view,
+        SQL("DROP VIEW {}").format(SQL(table.name)),
+        SQL("ALTER TABLE {} RENAME TO {}").format(new, Identifier(table.plain)),
+    )
+
+
+def _looks(session: Session, table: Table) -> tuple[Step, ...]:
+    """Return the steps that look for what would miss the view."""
+    return (
+        Step(
+            name="look for what hangs on the view",
+            phase=Phase.COMPLETE,
+            kind=Kind.PROOF,
+            sql=(session.text(SQL(STATEMENTS["dependents_of_view"]).format(name=Literal(table.name))),),
+            plain=(),
+            failure=f'{{count}} things hang on the view "{table.name}" that has the old name: {{first}}',
+            hint="let them use the new name, or drop them",
+        ),
+        Step(
+            name="look for functions that say the old name",
+            phase=Phase.COMPLETE,
+            kind=Kind.PROOF,
+            sql=(session.text(SQL(STATEMENTS["functions_saying"]).format(name=Literal(table.plain))),),
+            plain=(),
+            failure=f'the text of {{count}} functions holds "{table.plain}": {{first}}',
+            hint="let them use the new name if it is the table that they mean",
+            only_said=True,
+        ),
+    )
