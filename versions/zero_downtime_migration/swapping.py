@@ -7,7 +7,12 @@ from collections.abc import Iterator
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.conversion import kept_in_step
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.dragging import Counter, Dragged, Reference
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.dragging import (
+    Check,
+    Counter,
+    Dragged,
+    Reference,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import not_null_name
@@ -104,7 +109,7 @@ def _identity(session: Session, dragged: Dragged, one: Counter) -> Iterator[str]
         "column": one.column,
         "was": Identifier(one.schema, one.name),
         "new": Identifier(one.schema, new),
-        "text": Literal(session.text(Identifier(one.schema, new))),
+        "called": Literal(session.text(Identifier(one.schema, new))),
         "name": one.name,
         "mode": SQL("ALWAYS" if one.mode == "a" else "BY DEFAULT"),
         "start": Literal(one.start),
@@ -124,7 +129,9 @@ def _identity(session: Session, dragged: Dragged, one: Counter) -> Iterator[str]
         **parts,
     )
     yield written(
-        session, "SELECT pg_catalog.setval({text}, was.last_value, was.is_called) FROM {was} AS was", **parts
+        session,
+        "SELECT pg_catalog.setval({called}, was.last_value, was.is_called) FROM {was} AS was",
+        **parts,
     )
     yield written(session, "ALTER TABLE {table} ALTER COLUMN {column} DROP IDENTITY", **parts)
     yield written(session, "ALTER SEQUENCE {new} RENAME TO {name}", **parts)
@@ -264,7 +271,8 @@ def _commented(session: Session, dragged: Dragged) -> Iterator[str]:
             yield written(
                 session, on_constraint, name=index.name, table=table, said=Literal(index.key_comment)
             )
-    for one in (*dragged.checks, *dragged.references):
+    named: tuple[Check | Reference, ...] = (*dragged.checks, *dragged.references)
+    for one in named:
         if one.comment:
             yield written(session, on_constraint, name=one.name, table=table, said=Literal(one.comment))
     for object_ in dragged.statistics:
