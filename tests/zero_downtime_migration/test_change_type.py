@@ -172,7 +172,7 @@ def test_a_partitioned_table_is_changed_where_the_catalogue_is_enough(ledger_url
         (
             "CREATE MATERIALIZED VIEW m AS SELECT a FROM t",
             ChangeType("public.t", "a", "bigint"),
-            "materialized view m depends on",
+            "materialized view public.m depends on",
         ),
         (
             "CREATE VIEW v AS SELECT a FROM t; CREATE FUNCTION f(v) RETURNS integer LANGUAGE sql AS 'SELECT 1'",

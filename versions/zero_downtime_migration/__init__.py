@@ -12,6 +12,7 @@ behind a long transaction. What takes long takes locks that others do not wait f
 
 from __future__ import annotations
 
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import together
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.listing import Listed
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Phase, State, Step
@@ -48,6 +49,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.swa
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.synced_column import (
     AddSyncedColumn,
 )
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.widen_key import WidenKey
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.own import (
     abort_upgrade,
     downgrade,
@@ -105,6 +107,7 @@ __all__ = [
     "State",
     "Step",
     "SwapTable",
+    "WidenKey",
     "abort",
     "abort_upgrade",
     "backfill",
@@ -118,6 +121,7 @@ __all__ = [
     "resume",
     "start",
     "status",
+    "together",
     "upgrade",
     "verify",
 ]

@@ -12,24 +12,13 @@ from psycopg2.sql import SQL, Composable, Identifier, Literal
 from spotify_ai_agent_migrations.versions.core.database import shown_message
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import rolled_back
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Row, Session
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.turning import Trial, Turn, Turned
 
 _TRIAL: Final = "agentdb_trial"
 _FROM: Final = "agentdb_trial_from"
 _INTO: Final = "agentdb_trial_into"
-
-
-@contextmanager
-def undone(session: Session) -> Iterator[None]:
-    """Roll back what the block does, in a transaction of its own or within one that is open."""
-    nested = session.connection.info.transaction_status != psycopg2.extensions.TRANSACTION_STATUS_IDLE
-    session.run("SAVEPOINT agentdb_trial" if nested else "BEGIN")
-    try:
-        yield
-    finally:
-        if not session.connection.closed:
-            session.run("ROLLBACK TO SAVEPOINT agentdb_trial" if nested else "ROLLBACK")
 
 
 def unpathed(session: Session) -> None:
@@ -39,7 +28,7 @@ def unpathed(session: Session) -> None:
 
 def is_so(session: Session, table: Table, turn: Turn) -> bool:
     """Tell whether a column is of the type already, whatever the type was called."""
-    with undone(session), _refused(table, turn.column, turn.type, "using"):
+    with rolled_back(session), _refused(table, turn.column, turn.type, "using"):
         _one_column(session, _FROM, turn.column, _sort(turn.type, turn.collation))
         made = session.value(
             SQL("SELECT pg_catalog.to_regclass({})::oid").format(Literal(f"pg_temp.{_FROM}"))
@@ -54,7 +43,7 @@ def asked(session: Session, table: Table, turns: Sequence[Turn], *, back_wanted:
     Raises:
         TableError: the server refuses it, or cannot translate back what new code writes.
     """
-    with undone(session):
+    with rolled_back(session):
         ways = [_ways(session, table, turn, back_wanted=back_wanted) for turn in turns]
         return _tried(session, table, turns, ways)
 
@@ -76,7 +65,7 @@ def _tried(
     files = session.ask("files_of", oid=oid)
     _alter(session, table, _TRIAL, turns)
     free = files == session.ask("files_of", oid=oid)
-    made = [Turned(*row, *way) for row, way in zip(_columns(session, oid, turns), ways, strict=True)]
+    made = [Turned(*(*row, *way)) for row, way in zip(_columns(session, oid, turns), ways, strict=True)]
     for one in made:
         session.run(
             SQL("ALTER TABLE {} RENAME COLUMN {} TO {}").format(
@@ -96,7 +85,7 @@ def _tried(
         free=free,
         columns=tuple(_qualified(session, oid, made)),
         indexes={row[0]: tails[name] for row, name in zip(was, names, strict=True)},
-        checks={row[0]: row[2] for row in session.ask("checks_of", oid=oid, numbers=numbers)},
+        checks={row[0]: row[2] for row in session.ask("turned_checks", oid=oid, numbers=numbers)},
         statistics={row[0]: bodies[name] for row, name in zip(had, objects, strict=True)},
     )
 
@@ -109,7 +98,7 @@ def _qualified(session: Session, oid: int, made: Sequence[Turned]) -> Iterator[T
     """The columns once more, now that every name is written with its schema."""
     for one in made:
         ((_, *facts),) = session.ask("made_columns", oid=oid, names=[one.shadow])
-        yield Turned(one.name, *facts, one.up, one.down)
+        yield Turned(*(one.name, *facts, one.up, one.down))
 
 
 def _alter(session: Session, table: Table, trial: str, turns: Sequence[Turn]) -> None:

@@ -135,7 +135,7 @@ def _filled(session: Session, dragged: Dragged, one: Turned) -> Step:
 
 def _indexed(session: Session, dragged: Dragged, index: Index) -> Step:
     new = dragged.table.beside(index.new)
-    parts = {
+    parts: dict[str, str | Composable] = {
         "unique": SQL("UNIQUE " if index.unique else ""),
         "new": index.new,
         "there": new,
@@ -175,7 +175,7 @@ def _indexed(session: Session, dragged: Dragged, index: Index) -> Step:
 
 def _proved(session: Session, dragged: Dragged, one: Turned) -> Step:
     """Look for rows whose two forms neither translation explains."""
-    parts = {
+    parts: dict[str, str | Composable] = {
         "table": SQL(dragged.table.name),
         "old": one.name,
         "new": one.shadow,
@@ -226,7 +226,11 @@ def _check(session: Session, dragged: Dragged, check: Check) -> tuple[Step, ...]
     definition = dragged.trial.checks[check.name]
     valid = check.valid and not definition.endswith("NOT ENFORCED")
     added = definition if definition.endswith("NOT ENFORCED") else f"{definition} NOT VALID"
-    parts = {"table": SQL(dragged.table.name), "new": check.new, "as": SQL(added)}
+    parts: dict[str, str | Composable] = {
+        "table": SQL(dragged.table.name),
+        "new": check.new,
+        "as": SQL(added),
+    }
     step = Step(
         name=f'add the check "{check.name}" of the new column, not valid',
         phase=Phase.VERIFY,
@@ -266,7 +270,11 @@ def _measured(session: Session, dragged: Dragged) -> tuple[Step, ...]:
     table, made, gone = dragged.table, [], []
     for one in dragged.statistics:
         called = Identifier(one.schema, one.new)
-        parts = {"called": called, "body": SQL(dragged.trial.statistics[one.oid]), "table": SQL(table.name)}
+        parts: dict[str, str | Composable] = {
+            "called": called,
+            "body": SQL(dragged.trial.statistics[one.oid]),
+            "table": SQL(table.name),
+        }
         made.append(written(session, "CREATE STATISTICS {called}{body} FROM {table}", **parts))
         if one.target is not None:
             made.append(

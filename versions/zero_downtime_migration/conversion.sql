@@ -99,7 +99,7 @@ SELECT index.indexrelid,
    )
  ORDER BY index.indexrelid;
 
--- checks_of --
+-- turned_checks --
 -- The checks that mention one of some columns, and the NOT NULL that some servers keep as a constraint.
 SELECT made.conname::text,
        made.contype::text,

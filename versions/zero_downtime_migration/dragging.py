@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.asking import undone, unpathed
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.asking import unpathed
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.following import Carried, carried
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import rolled_back
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.turning import Trial, Turned
 
@@ -171,14 +173,12 @@ def read(
     """
     names = [one.name for one in trial.columns]
     turned = dict(elsewhere or {})
-    with undone(session):
+    with rolled_back(session):
         unpathed(session)
         marks = [Mark(*row) for row in session.ask("column_marks", oid=table.oid, names=names)]
-        known = {"oid": table.oid, "numbers": [mark.number for mark in marks]}
-        references = [
-            Reference(*(tuple(part) if isinstance(part, list) else part for part in row))
-            for row in session.ask("references_of", **known)
-        ]
+        numbers = [mark.number for mark in marks]
+        known: dict[str, object] = {"oid": table.oid, "numbers": numbers}
+        references = [Reference(*map(_fixed, row)) for row in session.ask("references_of", **known)]
         _refuse_references(table, references, turned)
         return Dragged(
             table=table,
@@ -189,15 +189,17 @@ def read(
                 for name, before, after in session.ask("turned_grants", oid=table.oid, names=names)
             ),
             indexes=tuple(Index(*row) for row in session.ask("used_indexes", **known)),
-            checks=tuple(Check(*row[:-1], tuple(row[-1])) for row in session.ask("checks_of", **known)),
+            checks=tuple(Check(*map(_fixed, row)) for row in session.ask("turned_checks", **known)),
             references=tuple(one for one in references if one.own),
             statistics=tuple(Statistics(*row) for row in session.ask("all_statistics", **known) if row[7]),
-            sequences=tuple(
-                Counter(*row[:-1], tuple(row[-1])) for row in session.ask("sequences_of", **known)
-            ),
-            carried=carried(session, table, known["numbers"]),
+            sequences=tuple(Counter(*map(_fixed, row)) for row in session.ask("sequences_of", **known)),
+            carried=carried(session, table, numbers),
             elsewhere=turned,
         )
+
+
+def _fixed(value: Any) -> Any:  # noqa: ANN401  (whatever the catalogue holds)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _refuse_references(

@@ -7,9 +7,15 @@ from collections.abc import Iterator
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.conversion import kept_in_step
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.dragging import Counter, Dragged, Reference
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.dragging import (
+    Check,
+    Counter,
+    Dragged,
+    Reference,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import not_null_name
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.writing import written
 
@@ -103,7 +109,7 @@ def _identity(session: Session, dragged: Dragged, one: Counter) -> Iterator[str]
         "column": one.column,
         "was": Identifier(one.schema, one.name),
         "new": Identifier(one.schema, new),
-        "text": Literal(session.text(Identifier(one.schema, new))),
+        "called": Literal(session.text(Identifier(one.schema, new))),
         "name": one.name,
         "mode": SQL("ALWAYS" if one.mode == "a" else "BY DEFAULT"),
         "start": Literal(one.start),
@@ -123,7 +129,9 @@ def _identity(session: Session, dragged: Dragged, one: Counter) -> Iterator[str]
         **parts,
     )
     yield written(
-        session, "SELECT pg_catalog.setval({text}, was.last_value, was.is_called) FROM {was} AS was", **parts
+        session,
+        "SELECT pg_catalog.setval({called}, was.last_value, was.is_called) FROM {was} AS was",
+        **parts,
     )
     yield written(session, "ALTER TABLE {table} ALTER COLUMN {column} DROP IDENTITY", **parts)
     yield written(session, "ALTER SEQUENCE {new} RENAME TO {name}", **parts)
@@ -190,7 +198,7 @@ def _named(session: Session, dragged: Dragged) -> Iterator[str]:
             yield written(session, "ALTER TABLE {table} REPLICA IDENTITY USING INDEX {name}", **parts)
         if index.clustered:
             yield written(session, "ALTER TABLE {table} CLUSTER ON {name}", **parts)
-    for old, new in _constraints(dragged):
+    for old, new in _constraints(session, dragged):
         yield written(
             session, "ALTER TABLE {table} RENAME CONSTRAINT {new} TO {old}", table=table, new=new, old=old
         )
@@ -202,7 +210,7 @@ def _named(session: Session, dragged: Dragged) -> Iterator[str]:
         yield written(session, "ALTER STATISTICS {called} RENAME TO {name}", called=called, name=one.name)
 
 
-def _constraints(dragged: Dragged) -> Iterator[tuple[str, str]]:
+def _constraints(session: Session, dragged: Dragged) -> Iterator[tuple[str, str]]:
     """The old name and the new one of each constraint that is renamed."""
     for check in dragged.checks:
         if check.kind == "c":
@@ -212,7 +220,7 @@ def _constraints(dragged: Dragged) -> Iterator[tuple[str, str]]:
     for check in dragged.checks:
         column = next((mark.name for mark in dragged.marks if mark.number in check.numbers), None)
         if check.kind == "n" and column is not None:
-            yield check.name, fitted(dragged.table.plain, dragged.named(column), "not_null")
+            yield check.name, not_null_name(session, dragged.table, dragged.named(column))
 
 
 def _owned(session: Session, dragged: Dragged, whole: str | None) -> Iterator[str]:
@@ -263,7 +271,8 @@ def _commented(session: Session, dragged: Dragged) -> Iterator[str]:
             yield written(
                 session, on_constraint, name=index.name, table=table, said=Literal(index.key_comment)
             )
-    for one in (*dragged.checks, *dragged.references):
+    named: tuple[Check | Reference, ...] = (*dragged.checks, *dragged.references)
+    for one in named:
         if one.comment:
             yield written(session, on_constraint, name=one.name, table=table, said=Literal(one.comment))
     for object_ in dragged.statistics:

@@ -42,6 +42,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.swa
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.synced_column import (
     AddSyncedColumn,
 )
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.widen_key import WidenKey
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
 
@@ -90,6 +91,7 @@ _WISHES: Final[tuple[type[Wish], ...]] = (
     SetNotNull,
     SplitColumn,
     SwapTable,
+    WidenKey,
 )
 OPERATIONS: Final[Mapping[str, type[Wish]]] = {wish.operation: wish for wish in _WISHES}
 

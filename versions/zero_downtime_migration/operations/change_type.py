@@ -13,13 +13,13 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.asking import 
     altered,
     asked,
     is_so,
-    undone,
     unpathed,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.conversion import expanded
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.following import Carried, carried
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import rolled_back
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.swapping import contracted
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.turning import Turn
@@ -114,7 +114,7 @@ def _divided(session: Session, table: Table, column: str) -> list[Table]:
     Raises:
         TableError: it is divided by the column.
     """
-    with undone(session):
+    with rolled_back(session):
         ((_, number, *_),) = session.ask("column_marks", oid=table.oid, names=[column])
         found = session.ask("partition_leaves", oid=table.oid, numbers=[number]) if table.partitioned else []
     if any(divides for _, divides in found):
@@ -140,7 +140,7 @@ def _refuse_identity(table: Table, column: str, sort: str) -> None:
 
 
 def _along(session: Session, table: Table, column: str) -> Carried:
-    with undone(session):
+    with rolled_back(session):
         unpathed(session)
         ((_, number, *_),) = session.ask("column_marks", oid=table.oid, names=[column])
         return carried(session, table, (number,))
