@@ -104,11 +104,16 @@ def plainly(databases: Databases, ledger: str, wish: AddColumn, declared: str) -
     return made
 
 
-def test_a_serial_column_is_as_the_plain_one_and_drawn_by_whoever_inserts(
-    databases: Databases, ledger: str
-) -> None:
+def test_a_serial_column_is_as_the_plain_one(databases: Databases, ledger: str) -> None:
     url = plainly(databases, ledger, AddColumn("shop.t", "c", "bigserial"), "c bigserial")
     assert rows(url, "SELECT count(DISTINCT c), max(c) FROM shop.t") == [(30, 30)]
+
+
+def test_whoever_may_insert_draws_from_the_sequence_of_a_serial_column(table: str) -> None:
+    rows(table, "GRANT USAGE ON SCHEMA shop TO agent_app; GRANT INSERT (n) ON shop.t TO agent_app")
+    start(AddColumn("shop.t", "c", "bigserial"), settings=settings(table))
+    rows(table, "SET ROLE agent_app; INSERT INTO shop.t (n) VALUES (1000)")
+    assert rows(table, "SELECT c FROM shop.t WHERE n = 1000") == [(1,)]
 
 
 @pytest.mark.parametrize(

@@ -55,15 +55,16 @@ def not_null_steps(session: Session, table: Table, column: str) -> tuple[Step, .
         # It holds for what is written since; what was there before has not been looked at.
         name = rules[0][0]
         return (proof_of_values(session, table, column), validated(session, table, name, Phase.COMPLETE))
+    ours = fitted(table.plain, column, *_LABEL)
     checks = session.ask("not_null_checks", oid=table.oid, column=column)
     if checks:
         name, is_valid = checks[0]
-        return _by_check(session, table, column, name, is_valid=is_valid, is_ours=False)
+        _, *proved, stated, dropped = _by_check(session, table, column, name)
+        # One of ours is what an earlier try has left.
+        return (*(() if is_valid else proved), stated, *((dropped,) if name == ours else ()))
     if version(session) >= FIRST_WITH_NOT_VALID:
         return _by_constraint(session, table, column)
-    return _by_check(
-        session, table, column, _check_name(session, table, column), is_valid=False, is_ours=True
-    )
+    return _by_check(session, table, column, free_name(session, table, ours))
 
 
 def late(steps: tuple[Step, ...]) -> tuple[Step, ...]:
@@ -102,10 +103,8 @@ def _by_constraint(session: Session, table: Table, column: str) -> tuple[Step, .
     )
 
 
-def _by_check(
-    session: Session, table: Table, column: str, name: str, *, is_valid: bool, is_ours: bool
-) -> tuple[Step, ...]:
-    """Return what makes a column NOT NULL by a check; one that is not ours stays."""
+def _by_check(session: Session, table: Table, column: str, name: str) -> tuple[Step, ...]:
+    """Return what makes a column NOT NULL by a check that is added first and dropped last."""
     parts = {"table": SQL(table.name), "name": Identifier(name), "column": Identifier(column)}
 
     def said(text: str) -> str:
@@ -140,9 +139,7 @@ def _by_check(
         plain=(),
         final=True,
     )
-    if is_ours:
-        return (added, *proved, stated, dropped)
-    return (stated,) if is_valid else (*proved, stated)
+    return (added, *proved, stated, dropped)
 
 
 def proof_of_values(session: Session, table: Table, column: str) -> Step:
@@ -162,10 +159,6 @@ def proof_of_values(session: Session, table: Table, column: str) -> Step:
         failure="{first} " + called.replace("{", "{{").replace("}", "}}"),
         hint="give them one: the backfill operation does it in batches",
     )
-
-
-def _check_name(session: Session, table: Table, column: str) -> str:
-    return free_name(session, table, fitted(table.plain, column, *_LABEL))
 
 
 def validated(session: Session, table: Table, name: str, phase: Phase) -> Step:
