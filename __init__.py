@@ -49,11 +49,13 @@ if TYPE_CHECKING:
         restore,
         rollback,
     )
+    from spotify_ai_agent_migrations.versions.zero_downtime_migration import Change, Manner, change
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ApprovalError",
+    "Change",
     "DatabaseError",
     "DocumentationError",
     "ErasureCertificate",
@@ -65,6 +67,7 @@ __all__ = [
     "HealthReport",
     "ImportResult",
     "LockError",
+    "Manner",
     "MigrationError",
     "PrivilegeError",
     "Revision",
@@ -81,6 +84,7 @@ __all__ = [
     "bulk_fix",
     "bulk_import",
     "bulk_retry",
+    "change",
     "check",
     "check_health",
     "discover",
@@ -112,6 +116,7 @@ _HOMES = {
     "governance": ("Finding", "Revision", "check", "discover"),
     "health_check": ("HealthReport", "check_health"),
     "rollback": ("RollbackPlan", "RollbackResult", "plan_rollback", "restore", "rollback"),
+    "zero_downtime_migration": ("Change", "Manner", "change"),
 }
 _ROOM_OF = {name: room for room, names in _HOMES.items() for name in names}
 

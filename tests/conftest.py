@@ -15,18 +15,15 @@ from collections.abc import Callable, Iterator
 import pytest
 from psycopg2.extensions import make_dsn, parse_dsn
 
+from elsewhere import is_left_out
 from spotify_ai_agent_migrations.versions.core.url import parse_url
-from support import ROOT, Checkout, Databases, Processes, connected, rows, run_alembic
-
-# What the databases of all workers take at the same time, and as much again.
-ROOM_BYTES = 8 << 30
-
+from support import ROOT, Checkout, Databases, Processes, connected, in_memory, rows, run_alembic
 
 # Files that take the longest; the last one of them to be begun is waited for by one process alone.
 LONGEST = (
     "tests/test_readmes.py", "tests/rollback/test_interrupted.py", "tests/runner/test_plan.py",
     "tests/rollback/test_full.py", "tests/test_revisions.py", "tests/rollback/test_restored.py",
-    "tests/partitioning/test_interrupted.py", "tests/test_naughty_strings.py", "tests/test_packaging.py",
+    "tests/partitioning/test_interrupted.py", "tests/test_packaging.py",
     "tests/bulk_import_export/test_killed.py", "tests/bulk_import_export/test_round_trip.py",
     "tests/health_check/test_revision.py", "tests/health_check/test_schema.py", "tests/health_check/test_replicas.py",
 )  # fmt: skip
@@ -54,6 +51,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="force the server: the embedded wheel, or a container by testcontainers",
     )
     parser.addoption(
+        "--another-server",
+        action="store_true",
+        help="leave out what is alike on every server",
+    )
+    parser.addoption(
         "--every-statement",
         action="store_true",
         help="kill what is to be killed before each of its statements, and not before some of them",
@@ -63,6 +65,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="erase a hundred people while sixteen writers write of them, and not ten and four",
     )
+
+
+def pytest_ignore_collect(collection_path: pathlib.Path, config: pytest.Config) -> bool | None:
+    """Leave out, on another server, what is alike there."""
+    if not config.getoption("--another-server"):
+        return None
+    return True if is_left_out(collection_path.relative_to(ROOT / "tests")) else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -99,7 +108,7 @@ def _embedded() -> Iterator[dict[str, str]]:
     from spotify_ai_agent_migrations.versions.core import embedded
 
     # Not pytest's tmp_path: a Unix socket's path has to be short.
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="agentdb-", dir=_in_memory()))
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="agentdb-", dir=in_memory()))
     folder.chmod(0o755)
     try:
         started = parse_url(embedded.start(folder / "pg").url)
@@ -108,13 +117,6 @@ def _embedded() -> Iterator[dict[str, str]]:
     finally:
         embedded.stop(folder / "pg")
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _in_memory() -> pathlib.Path | None:
-    """A folder whose files are in memory, if there is room: to clone a database takes a sixth of the time there."""
-    folder = pathlib.Path("/dev/shm")
-    roomy = os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > ROOM_BYTES
-    return folder if roomy else None
 
 
 def _never_sync(server: dict[str, str]) -> None:

@@ -13,9 +13,6 @@ from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
 from spotify_ai_agent_migrations.versions.health_check.check import Check
 from support import connected, rows
 
-# The counters of a session are there for others when it says so, and else some time later.
-COUNTED = "; SELECT pg_stat_force_next_flush()"
-
 
 @dataclass(frozen=True)
 class Fault:
@@ -53,6 +50,14 @@ def found(url: str, check: str) -> tuple[Finding, ...]:
     return ran.findings
 
 
+def counted(url: str, *statements: str) -> None:
+    """Execute each on a connection of its own; what it counted is there for others then, and not some time later."""
+    for statement in statements:
+        with connected(url) as connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            cursor.execute("SELECT pg_stat_force_next_flush()")
+
+
 def role_of(url: str) -> str:
     """The role that a URL logs in as."""
     return str(parse_dsn(url)["user"])
@@ -70,8 +75,7 @@ def held(url: str, fault: Fault) -> None:
         if connection.server_version < fault.since:
             pytest.skip("this version has no such fault")
     assert found(url, fault.check) == ()
-    for statement in fault.made:
-        rows(url, statement)
+    counted(url, *fault.made)
     (one,) = found(url, fault.check)
     ((database,),) = rows(url, "SELECT current_database()")
     subject = fault.subject.format(database=database)
@@ -82,6 +86,5 @@ def held(url: str, fault: Fault) -> None:
     assert shows(url, one)
     assert bool(one.fixes) != bool(fault.mended)
     assert all(fix.lock for fix in one.fixes)
-    for statement in fault.mended or [fix.sql for fix in one.fixes]:
-        rows(url, statement)
+    counted(url, *(fault.mended or [fix.sql for fix in one.fixes]))
     assert found(url, fault.check) == ()

@@ -57,12 +57,17 @@ def run_python(
         pathlib.Path(os.devnull).open() as none,
     ):
         request = {"arguments": list(arguments), "env": dict(env), "cwd": str(cwd), "imported": imported}
-        code = _server().run(request, [none.fileno(), out.fileno(), err.fileno()], timeout_s)
+        code = run_request(request, [none.fileno(), out.fileno(), err.fileno()], timeout_s)
         said = []
         for file in (out, err):
             file.seek(0)
             said.append(file.read().decode().replace("\r\n", "\n"))
     return subprocess.CompletedProcess([sys.executable, *arguments], code, *said)
+
+
+def run_request(request: dict[str, Any], files: list[int], timeout_s: float = 300) -> int:
+    """Run what a program was asked for, with these standard files; return its exit code, or minus a signal's number."""
+    return _server().run(request, files, timeout_s)
 
 
 @functools.cache
@@ -152,7 +157,7 @@ class _Warm:
         state, revisions = _state(place)
         fresh = self._kept.get(ours, ("", None))[0] != state
         if fresh:
-            self._replace(ours, state, request)
+            self._replace(ours, state, request, files)
         there = self._kept[ours][1]
         if there is None:
             return False
@@ -169,7 +174,7 @@ class _Warm:
             if there is not None:
                 there.close()
 
-    def _replace(self, ours: bool, state: str, request: dict[str, Any]) -> None:
+    def _replace(self, ours: bool, state: str, request: dict[str, Any], files: list[int]) -> None:
         """Start the process of a checkout; where this project cannot be imported, each command is to find out."""
         _, before = self._kept.pop(ours, ("", None))
         if before is not None:
@@ -179,6 +184,9 @@ class _Warm:
             self._channel.close()
             self.close()
             here.close()
+            # It stays, and who reads what this request writes waits for its end.
+            for file in files:
+                os.close(file)
             _warmed(request, there)
         there.close()
         self._kept[ours] = state, here if here.recv(1) else None

@@ -8,10 +8,12 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
+from commands import programs
 from support import DATA, ROOT, Checkout, data
 
 FENCE = re.compile(r"^```(?P<language>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -100,14 +102,14 @@ def tour(checkout: Checkout) -> Checkout:
     return checkout
 
 
-def run_block(block: Block, tour: Checkout, url: str) -> str:
+def run_block(block: Block, tour: Checkout, url: str, folder: pathlib.Path) -> str:
     command = ["bash", "-eo", "pipefail", "-c", block.body]
     if block.language == "python":
         command = [sys.executable, "-c", block.body]
     environment = {
         **tour.environment(url),
         "CHINOOK_JSON": str(CHINOOK),
-        "PATH": f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": os.pathsep.join((str(folder), str(pathlib.Path(sys.executable).parent), os.environ["PATH"])),
         "COLUMNS": "100",
     }
     done = subprocess.run(
@@ -132,7 +134,14 @@ def section_of(block: Block) -> str:
     return next(line.removeprefix("## ") for line in reversed(before) if line.startswith("## "))
 
 
-def test_what_is_shown_is_what_happens(tour: Checkout, empty_url: str) -> None:
+@pytest.fixture
+def folder() -> Iterator[pathlib.Path]:
+    """Where `agentdb` and `alembic` are."""
+    with programs() as made:
+        yield made
+
+
+def test_what_is_shown_is_what_happens(tour: Checkout, empty_url: str, folder: pathlib.Path) -> None:
     shown = [block for block in blocks(README) if not block.body.startswith(RUN_BY_CI)]
     if not CHINOOK.exists():
         shown = [block for block in shown if section_of(block) not in NEED_CHINOOK]
@@ -140,7 +149,7 @@ def test_what_is_shown_is_what_happens(tour: Checkout, empty_url: str) -> None:
     for block, following in zip(shown, [*shown[1:], Block("", "", 0)], strict=True):
         if block.language not in {"sh", "python"}:
             continue
-        found = run_block(block, tour, empty_url)
+        found = run_block(block, tour, empty_url, folder)
         expected = following.body if following.language == "text" else ""
         assert matches(expected, found, ordered="SELECT" not in block.body), (
             f"README.md:{block.line} shows otherwise:\n{found}"

@@ -9,6 +9,7 @@
     gdpr_erasure/          personal data: its catalogue, consent, requests, exports
     health_check/          is it well, and what is not
     bulk_import_export/    files into tables and back
+    zero_downtime_migration/  a live table changed: started, filled, verified, completed or aborted
     docs/                  the documentation of the schema, from its catalogue
     distribution/          what Citus would ask of the schema, and how it would be distributed
     cli/                   the command `agentdb`; mounts the rooms

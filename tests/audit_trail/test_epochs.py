@@ -17,7 +17,7 @@ from spotify_ai_agent_migrations.versions.audit_trail.plan import Block, Standin
 from spotify_ai_agent_migrations.versions.audit_trail.run import redact, seal
 from spotify_ai_agent_migrations.versions.core import embedded
 from spotify_ai_agent_migrations.versions.core.signing import SigningKey
-from support import Databases, client, connected, rows, run
+from support import Databases, client, connected, in_memory, rows, run
 
 COVERED = """
     SELECT count(*) FILTER (WHERE seals = 0)::int, count(*) FILTER (WHERE seals > 1)::int
@@ -66,8 +66,7 @@ def test_where_the_count_of_transactions_is_behind_the_last_seal_an_epoch_begins
 @pytest.fixture
 def elsewhere() -> Iterator[str]:
     """The URL of another cluster, of a superuser."""
-    shared = pathlib.Path("/dev/shm")
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="agentdb-", dir=shared if shared.is_dir() else None))
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="agentdb-", dir=in_memory()))
     folder.chmod(0o755)
     try:
         yield embedded.start(folder / "pg").url

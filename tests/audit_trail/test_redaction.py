@@ -8,7 +8,7 @@ import pytest
 from spotify_ai_agent_migrations.versions.audit_trail.run import redact, seal
 from spotify_ai_agent_migrations.versions.core.errors import DatabaseError, PrivilegeError
 from spotify_ai_agent_migrations.versions.core.signing import SigningKey
-from support import connected, rows
+from support import connected, rows, until
 
 # What a commitment is computed from; of a redacted entry, what stands for the parts that are gone.
 STANDS = """
@@ -123,6 +123,12 @@ def test_to_redact_an_entry_reads_what_was_sealed_with_it_and_not_the_whole_trai
     ((late,),) = rows(url, "SELECT max(id) FROM audit_log")
     seal(url, key=key)
     rows(url, "ANALYZE audit_log")
+    # A session that has gone has told what it read.
+    until(
+        lambda: (
+            rows(url, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()") == [(1,)]
+        )
+    )
 
     def read_by(number: object) -> int:
         with connected(url) as connection, connection.cursor() as cursor:

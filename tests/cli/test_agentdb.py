@@ -92,6 +92,18 @@ COMMANDS = [
     ("gdpr-erasure", "objection", "place"),
     ("gdpr-erasure", "objection", "withdraw"),
     ("gdpr-erasure", "objection", "suppressed"),
+    ("zero-downtime-migration", "operations"),
+    ("zero-downtime-migration", "plan"),
+    ("zero-downtime-migration", "change"),
+    ("zero-downtime-migration", "start"),
+    ("zero-downtime-migration", "backfill"),
+    ("zero-downtime-migration", "verify"),
+    ("zero-downtime-migration", "complete"),
+    ("zero-downtime-migration", "abort"),
+    ("zero-downtime-migration", "pause"),
+    ("zero-downtime-migration", "resume"),
+    ("zero-downtime-migration", "cancel"),
+    ("zero-downtime-migration", "status"),
 ]
 GROUPS = {command[:depth] for command in COMMANDS for depth in range(1, len(command))}
 

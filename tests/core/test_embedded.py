@@ -13,11 +13,12 @@ import time
 from collections.abc import Iterator
 from typing import Protocol
 
+import psutil
 import pytest
 
 from spotify_ai_agent_migrations import ServerError
 from spotify_ai_agent_migrations.versions.core import embedded
-from support import ROOT, Processes, beside, environment, run, until
+from support import ROOT, Processes, beside, environment, heard, in_memory, run, until
 
 CHILD = """
 import pathlib, sys
@@ -35,7 +36,7 @@ if sys.argv[2:] == ["stays"]:
 @pytest.fixture
 def folder() -> Iterator[pathlib.Path]:
     """A place for a server of the test's own; short, for its Unix socket."""
-    parent = pathlib.Path(tempfile.mkdtemp(prefix="agent's db-"))
+    parent = pathlib.Path(tempfile.mkdtemp(prefix="agent's db-", dir=in_memory()))
     parent.chmod(0o755)
     yield parent / "pg"
     embedded.stop(parent / "pg")
@@ -139,11 +140,58 @@ def test_killed_at_any_moment_of_the_first_start_the_next_start_works(
 def test_a_killed_server_is_started_again(child: Child, folder: pathlib.Path) -> None:
     first = child(folder, stays=True)
     assert said(first) == "started"
-    os.kill(int((folder / "data" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
-    until(lambda: not is_running(folder))
+    _kill_server(folder, _server(folder))
     first.kill()
     first.communicate()
-    assert child(folder).communicate(timeout=60)[0] == "started\n"
+    out, err = child(folder).communicate(timeout=60)
+    assert out == "started\n", err
+
+
+def test_a_child_of_a_killed_server_that_does_not_end_is_waited_for(
+    child: Child, folder: pathlib.Path
+) -> None:
+    first = child(folder, stays=True)
+    assert said(first) == "started"
+    server = _server(folder)
+    left = server.children()[0]
+    left.suspend()
+    try:
+        _kill_server(folder, server)
+        second = child(folder)
+        heard(second.stderr, f"waiting for what is left of a killed server in {folder}")
+    finally:
+        left.resume()
+    out, err = second.communicate(timeout=60)
+    assert out == "started\n", err
+
+
+def test_what_is_left_of_a_killed_server_for_long_is_named(
+    child: Child, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = child(folder, stays=True)
+    assert said(first) == "started"
+    server = _server(folder)
+    left = server.children()[0]
+    left.suspend()
+    try:
+        _kill_server(folder, server)
+        psutil.wait_procs([one for one in embedded._orphans(folder / "data") if one != left])
+        monkeypatch.setattr(embedded, "_ORPHANS_S", 0.1)
+        with pytest.raises(ServerError) as caught:
+            embedded.start(folder)
+    finally:
+        left.resume()
+    assert caught.value.problem == f'of a killed server in "{folder}" these processes are left: {left.pid}'
+    assert caught.value.hint == f"end them: kill -QUIT {left.pid}"
+
+
+def _server(folder: pathlib.Path) -> psutil.Process:
+    return psutil.Process(int((folder / "data" / "postmaster.pid").read_text().split()[0]))
+
+
+def _kill_server(folder: pathlib.Path, server: psutil.Process) -> None:
+    server.kill()
+    until(lambda: not is_running(folder))
 
 
 def test_a_pid_file_that_names_another_program_is_not_believed(child: Child, folder: pathlib.Path) -> None:

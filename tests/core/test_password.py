@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from spotify_ai_agent_migrations.versions.core import embedded
-from support import connected, rows, run_alembic
+from support import connected, in_memory, rows, run_alembic
 
 PASSWORD = "p@ss/w:rd 100% 'é"
 
@@ -21,7 +21,7 @@ def url() -> Iterator[str]:
     """The URL of a login with a password, on a server of its own; `{}` stands for the password."""
     if embedded.program("psql") is None:
         pytest.skip("the extra that starts a local PostgreSQL is not installed")
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="agentdb-"))
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="agentdb-", dir=in_memory()))
     folder.chmod(0o755)
     try:
         superuser = embedded.start(folder / "pg").url

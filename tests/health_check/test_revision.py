@@ -9,6 +9,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn
 
+from faults import counted
 from spotify_ai_agent_migrations.versions.health_check import HealthReport, State, check_health
 from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
 from spotify_ai_agent_migrations.versions.health_check.published import is_published, published
@@ -54,8 +55,7 @@ def monitor(databases: Databases, url: str) -> Iterator[str]:
 def faulty_database(databases: Databases, template: str) -> Iterator[str]:
     """The URL of a migrated database with faults in it, which tests look at and leave as it is."""
     name = databases.create(template)
-    for statement in FAULTS, "VACUUM ANALYZE hollow", "ANALYZE", "SELECT pg_stat_force_next_flush()":
-        rows(databases.url(name), statement)
+    counted(databases.url(name), FAULTS, "VACUUM ANALYZE hollow", "ANALYZE")
     yield databases.url(name)
     databases.drop(name)
 

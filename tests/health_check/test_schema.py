@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg2
 import pytest
 
-from faults import COUNTED, Fault, found, held, lower
+from faults import Fault, counted, found, held, lower
 from spotify_ai_agent_migrations.versions.health_check import Finding, State
 from support import connected, rows
 
@@ -25,11 +25,11 @@ def _day(name: str, first: int, last: int) -> str:
 
 FAULTS = (
     Fault(
-        "vac.dead_tuples", (FILLED, f"DELETE FROM t{COUNTED}"), State.WARNING, "table public.t",
+        "vac.dead_tuples", (FILLED, "DELETE FROM t"), State.WARNING, "table public.t",
         "20000 rows of t are dead; autovacuum should come at 50",
     ),
     Fault(
-        "vac.not_running", (FILLED, f"DELETE FROM t{COUNTED}"), State.WARNING, "table public.t",
+        "vac.not_running", (FILLED, "DELETE FROM t"), State.WARNING, "table public.t",
         "t has 20000 dead rows and was not vacuumed for 0 h", {"warning": 0},
     ),
     Fault(
@@ -41,11 +41,11 @@ FAULTS = (
         "table public.t", "autovacuum does not come to toast.t",
     ),
     Fault(
-        "stats.never_analyzed", (FILLED + COUNTED,), State.WARNING, "table public.t",
+        "stats.never_analyzed", (FILLED,), State.WARNING, "table public.t",
         "t has 20000 rows and was never analyzed",
     ),
     Fault(
-        "stats.stale", (FILLED, "ANALYZE t", f"INSERT INTO t SELECT a FROM t{COUNTED}"), State.WARNING,
+        "stats.stale", (FILLED, "ANALYZE t", "INSERT INTO t SELECT a FROM t"), State.WARNING,
         "table public.t", "20000 rows of t changed since it was analyzed, and it has 40000",
     ),
     Fault(
@@ -57,12 +57,12 @@ FAULTS = (
         State.INFO, "table public.t", "t was never analyzed as a whole, and has 20000 rows",
     ),
     Fault(
-        "tbl.unlogged", ("CREATE UNLOGGED TABLE t (a integer)", f"INSERT INTO t VALUES (1){COUNTED}"), State.WARNING,
+        "tbl.unlogged", ("CREATE UNLOGGED TABLE t (a integer)", "INSERT INTO t VALUES (1)"), State.WARNING,
         "table public.t", "t is unlogged and has about 1 rows",
     ),
     Fault(
         "tbl.hot_updates",
-        (FILLED, "CREATE INDEX i ON t (a)", f"UPDATE t SET a = -a{COUNTED}"),
+        (FILLED, "CREATE INDEX i ON t (a)", "UPDATE t SET a = -a"),
         State.INFO, "table public.t", "0 % of 20000 updates of t stayed on their page", mended=("DROP TABLE t",),
     ),
     Fault(
@@ -103,7 +103,7 @@ FAULTS = (
         "idx.fk_missing",
         (
             "CREATE TABLE t (a integer PRIMARY KEY)", "CREATE TABLE u (a integer CONSTRAINT c REFERENCES t)",
-            f"INSERT INTO t VALUES (1); DELETE FROM t{COUNTED}",
+            "INSERT INTO t VALUES (1); DELETE FROM t",
         ),
         State.WARNING, "constraint public.u.c", "no index of u begins with a, the columns of c",
     ),
@@ -135,7 +135,7 @@ FAULTS = (
         mended=("ALTER TABLE t ADD PRIMARY KEY (a)",),
     ),
     Fault(
-        "tbl.seq_scan_heavy", (FILLED, f"SELECT count(*) FROM t{COUNTED}"), State.INFO, "table public.t",
+        "tbl.seq_scan_heavy", (FILLED, "SELECT count(*) FROM t"), State.INFO, "table public.t",
         "t of 20000 rows was read as a whole 1 times, by an index 0 times",
         {"least_rows": 10_000, "least_scans": 0}, mended=("DROP TABLE t",),
     ),
@@ -171,7 +171,7 @@ FAULTS = (
     ),
     Fault(
         "int.narrow_identity",
-        ("CREATE TABLE t (a smallint GENERATED ALWAYS AS IDENTITY)", f"INSERT INTO t DEFAULT VALUES{COUNTED}"),
+        ("CREATE TABLE t (a smallint GENERATED ALWAYS AS IDENTITY)", "INSERT INTO t DEFAULT VALUES"),
         State.WARNING, "column public.t.a", "a of t is smallint, and 1 rows were inserted",
     ),
     Fault(
@@ -255,9 +255,9 @@ def test_a_fault_is_found_and_what_mends_it_clears_it(
 
 
 CONTROLS = (
-    ("vac.dead_tuples", (FILLED, f"DELETE FROM t WHERE a < 9000{COUNTED}")),
+    ("vac.dead_tuples", (FILLED, "DELETE FROM t WHERE a < 9000")),
     ("vac.autovacuum_off", ("CREATE TABLE t (a text) WITH (autovacuum_enabled = true)",)),
-    ("stats.never_analyzed", (FILLED, f"ANALYZE t{COUNTED}")),
+    ("stats.never_analyzed", (FILLED, "ANALYZE t")),
     (
         "stats.never_analyzed",
         ("CREATE TABLE t (a integer) PARTITION BY RANGE (a)", "CREATE TABLE t1 PARTITION OF t DEFAULT"),
@@ -295,8 +295,7 @@ CONTROLS = (
     ("check", "made"), CONTROLS, ids=[f"{check}-{n}" for n, (check, _) in enumerate(CONTROLS)]
 )
 def test_what_only_looks_like_a_fault_is_none(empty_url: str, check: str, made: tuple[str, ...]) -> None:
-    for statement in made:
-        rows(empty_url, statement)
+    counted(empty_url, *made)
     assert found(empty_url, check) == ()
 
 

@@ -18,7 +18,7 @@ import pytest
 from partitioning.test_replicas import folder_of
 from psycopg2.extensions import parse_dsn
 
-from faults import COUNTED, Fault, found, held, role_of, shows
+from faults import Fault, counted, found, held, role_of, shows
 from spotify_ai_agent_migrations.versions.health_check import State, check_health, run
 from spotify_ai_agent_migrations.versions.health_check.catalogue import CHECKS
 from spotify_ai_agent_migrations.versions.health_check.check import judged
@@ -285,8 +285,7 @@ def test_where_only_what_is_critical_was_given_it_is_compared_with_that(empty_ur
 def test_a_table_is_not_taken_for_empty_where_the_counters_were_lost(
     empty_url: str, check: str, made: tuple[str, ...]
 ) -> None:
-    for statement in made:
-        rows(empty_url, statement + COUNTED)
+    counted(empty_url, *made)
     rows(empty_url, "SELECT pg_stat_reset()")
     (one,) = found(empty_url, check)
     assert one.state is State.CRITICAL
@@ -295,10 +294,10 @@ def test_a_table_is_not_taken_for_empty_where_the_counters_were_lost(
 def test_a_table_is_not_said_to_be_never_analyzed_where_the_counters_were_lost(empty_url: str) -> None:
     rows(empty_url, "CREATE TABLE t (a integer) WITH (autovacuum_enabled = false)")
     rows(empty_url, "CREATE TABLE u (a integer) WITH (autovacuum_enabled = false)")
-    rows(empty_url, "INSERT INTO t SELECT generate_series(1, 20000); ANALYZE t")
-    rows(empty_url, f"SELECT pg_stat_reset(){COUNTED}")
-    for name in ("t", "u"):
-        rows(empty_url, f"INSERT INTO {name} SELECT generate_series(1, 15000){COUNTED}")
+    counted(
+        empty_url, "INSERT INTO t SELECT generate_series(1, 20000)", "ANALYZE t", "SELECT pg_stat_reset()"
+    )
+    counted(empty_url, *(f"INSERT INTO {name} SELECT generate_series(1, 15000)" for name in ("t", "u")))
     assert [one.subject.name for one in found(empty_url, "stats.never_analyzed")] == ["u"]
     (stale,) = found(empty_url, "stats.stale")
     assert stale.summary == "15000 rows of t changed since it was analyzed, and it has 20000"

@@ -19,7 +19,7 @@ from partitioning.test_maintain import NAMES
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.partitioning import Done, convert, maintain, split, unconvert
 from spotify_ai_agent_migrations.versions.partitioning.status import status
-from support import client, rows, until
+from support import client, in_memory, rows, until
 
 
 def as_owner(url: str, command: str, *arguments: str | pathlib.Path) -> None:
@@ -44,7 +44,7 @@ def as_owner(url: str, command: str, *arguments: str | pathlib.Path) -> None:
 @contextmanager
 def folder_of(url: str) -> Iterator[pathlib.Path]:
     """A folder of the user who runs the server; a socket's path has to be short."""
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="agentdb-", dir="/tmp"))
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="agentdb-", dir=in_memory()))
     owner = pathlib.Path(str(rows(url, "SHOW data_directory")[0][0]))
     if os.geteuid() == 0 and owner.exists():
         os.chown(folder, owner.stat().st_uid, owner.stat().st_gid)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 from rollback.scene import accepted, agentdb, contents, losses, planned, quarantine, revise, upgraded
 
-from support import HEAD, Checkout, rows
+from support import Checkout, rows
 
 FEELING = "CREATE TYPE public.feeling AS ENUM ('glad', 'sad')"
 COLUMNS = """
@@ -20,7 +19,9 @@ FILL = """
 """
 
 
-def there_and_back(checkout: Checkout, url: str, *tables: str) -> tuple[list[object], str]:
+def there_and_back(
+    checkout: Checkout, url: str, *tables: str
+) -> tuple[list[tuple[str, str, str | None, int]], str]:
     """Go back a step, up again and restore; return the losses, and the schema that kept them."""
     before = {table: contents(url, table) for table in tables}
     assert all(found[0] for found in before.values())
@@ -31,33 +32,37 @@ def there_and_back(checkout: Checkout, url: str, *tables: str) -> tuple[list[obj
     done = agentdb(url, "restore", kept, checkout=checkout)
     assert (done.code, done.err) == (0, [])
     assert {table: contents(url, table) for table in tables} == before
-    return list(losses(plan)), kept
+    return losses(plan), kept
 
 
 def moved(url: str, kept: str) -> list[tuple[object, ...]]:
     return rows(url, f"SELECT source, moved FROM {kept}.contents WHERE kept_as IS NOT NULL ORDER BY id")
 
 
-@pytest.mark.parametrize(
-    "table",
-    ["public.notes", 'public."Mixed ""Case"" and.dots"', "ops." + "n" * 63, 'public."' + "é" * 31 + '"', 'public."user"'],
+TABLES = (
+    "ops." + "n" * 63, 'public."Mixed ""Case"" and.dots"', "public.notes", 'public."user"', 'public."' + "é" * 31 + '"',
 )  # fmt: skip
-def test_a_dropped_table_is_moved_and_comes_back(checkout: Checkout, url: str, table: str) -> None:
+
+
+def test_dropped_tables_are_moved_and_come_back(checkout: Checkout, url: str) -> None:
+    columns = COLUMNS.replace("CONSTRAINT {0}_pkey ", "")
     revise(
         checkout,
-        f"CREATE TABLE {table} ({COLUMNS.replace('CONSTRAINT {0}_pkey ', '')})",
-        f"DROP TABLE {table}",
+        "; ".join(f"CREATE TABLE {table} ({columns})" for table in TABLES),
+        *(f"DROP TABLE {table}" for table in TABLES),
     )
     upgraded(checkout, url)
-    rows(url, FILL.format(table))
-    (oid,) = rows(url, "SELECT %s::regclass::oid", (table,))[0]
-    lost, kept = there_and_back(checkout, url, table)
-    assert lost == [("table", table, None, 1000)]
-    assert moved(url, kept) == [(table, True)]
-    # The same table, not a copy of it.
-    assert rows(url, f"SELECT {oid}::regclass::text ~ '^{kept}'") == [(True,)]
+    rows(url, "; ".join(FILL.format(table) for table in TABLES))
+    oids = [rows(url, "SELECT %s::regclass::oid", (table,))[0][0] for table in TABLES]
+    lost, kept = there_and_back(checkout, url, *TABLES)
+    assert sorted(lost) == sorted(("table", table, None, 1000) for table in TABLES)
+    assert sorted(moved(url, kept)) == sorted((table, True) for table in TABLES)
+    # The same tables, not copies of them.
+    for oid in oids:
+        assert rows(url, f"SELECT {oid}::regclass::text ~ '^{kept}'") == [(True,)]
     # What comes next does not take a number again.
-    assert rows(url, f"INSERT INTO {table} (said) VALUES ('new') RETURNING id") == [(1001,)]
+    for table in TABLES:
+        assert rows(url, f"INSERT INTO {table} (said) VALUES ('new') RETURNING id") == [(1001,)]
 
 
 def test_a_table_of_a_type_that_goes_too_is_copied_and_comes_back(checkout: Checkout, url: str) -> None:
@@ -81,16 +86,21 @@ def test_a_table_without_a_primary_key_comes_back_with_its_doubles(checkout: Che
     there_and_back(checkout, url, "notes")
 
 
-@pytest.mark.parametrize("kind", ["text", "public.feeling", "integer[]"])
-def test_a_dropped_column_comes_back_where_it_held_a_value(checkout: Checkout, url: str, kind: str) -> None:
+def test_dropped_columns_come_back_where_they_held_a_value(checkout: Checkout, url: str) -> None:
+    kinds = {"a": "text", "b": "public.feeling", "c": "integer[]"}
     revise(checkout, f"{FEELING}; CREATE TABLE public.notes ({COLUMNS.format('notes')})", "SELECT 1")
-    revise(checkout, f"ALTER TABLE public.notes ADD extra {kind}", "ALTER TABLE public.notes DROP extra")
+    revise(
+        checkout,
+        "; ".join(f"ALTER TABLE public.notes ADD {name} {kind}" for name, kind in kinds.items()),
+        *(f"ALTER TABLE public.notes DROP {name}" for name in kinds),
+    )
     upgraded(checkout, url)
     rows(url, FILL.format("notes"))
-    value = {"text": "said", "public.feeling": "'sad'", "integer[]": "ARRAY[id, NULL]"}[kind]
-    rows(url, f"UPDATE notes SET extra = {value} WHERE id % 2 = 0")
+    rows(url, "UPDATE notes SET a = said, b = 'sad', c = ARRAY[id, NULL] WHERE id % 2 = 0")
     lost, _ = there_and_back(checkout, url, "notes")
-    assert lost == [("column", "public.notes", "extra", 400 if kind == "text" else 500)]
+    assert lost == [
+        ("column", "public.notes", name, held) for name, held in zip("abc", (400, 500, 500), strict=True)
+    ]
 
 
 def test_a_column_made_anew_under_its_name_is_seen(checkout: Checkout, url: str) -> None:
@@ -126,66 +136,66 @@ def test_deleted_and_changed_rows_come_back(checkout: Checkout, url: str) -> Non
     assert rows(url, "SELECT tgname FROM pg_trigger WHERE tgname ~ '^rollback_'") == []
 
 
-@pytest.mark.parametrize(
-    "step",
-    [
-        "ALTER TABLE public.notes DROP more; DELETE FROM public.notes WHERE id > 990",
-        "DELETE FROM public.notes WHERE id > 990; ALTER TABLE public.notes DROP more",
-    ],
-)
-def test_rows_that_lose_a_column_in_the_same_step_come_back_with_it(
-    checkout: Checkout, url: str, step: str
-) -> None:
+def test_rows_that_lose_a_column_in_the_same_step_come_back_with_it(checkout: Checkout, url: str) -> None:
     # Its number, which only the server gives, is not what the row is found by.
     table = COLUMNS.replace(" CONSTRAINT {0}_pkey PRIMARY KEY, said text", ", said text PRIMARY KEY")
-    revise(checkout, f"CREATE TABLE public.notes ({table.replace('more jsonb, ', '')})", "SELECT 1")
-    revise(checkout, "ALTER TABLE public.notes ADD more jsonb", step)
+    steps = [
+        "ALTER TABLE public.a DROP more; DELETE FROM public.a WHERE id > 990",
+        "DELETE FROM public.b WHERE id > 990; ALTER TABLE public.b DROP more",
+    ]
+    columns = table.replace("more jsonb, ", "")
+    revise(checkout, f"CREATE TABLE public.a ({columns}); CREATE TABLE public.b ({columns})", "SELECT 1")
+    revise(checkout, "ALTER TABLE public.a ADD more jsonb; ALTER TABLE public.b ADD more jsonb", *steps)
     upgraded(checkout, url)
-    rows(url, FILL.format("notes").replace("CASE WHEN n % 5 <> 0 THEN 'said ' || n END", "n::text"))
-    lost, _ = there_and_back(checkout, url, "notes")
-    assert lost == [("column", "public.notes", "more", 1000), ("deleted", "public.notes", None, 10)]
+    for name in ("a", "b"):
+        rows(url, FILL.format(name).replace("CASE WHEN n % 5 <> 0 THEN 'said ' || n END", "n::text"))
+    lost, _ = there_and_back(checkout, url, "a", "b")
+    assert sorted(lost) == [
+        (kind, f"public.{name}", column, count)
+        for kind, column, count in (("column", "more", 1000), ("deleted", None, 10))
+        for name in ("a", "b")
+    ]
 
 
-@pytest.mark.parametrize("table", ["public.notes", "public.notes_all"])
-def test_rows_deleted_from_a_partition_come_back(checkout: Checkout, url: str, table: str) -> None:
+def test_rows_deleted_from_a_partition_come_back(checkout: Checkout, url: str) -> None:
     revise(
         checkout,
-        "CREATE TABLE public.notes (id bigint PRIMARY KEY, said text) PARTITION BY RANGE (id);"
-        "CREATE TABLE public.notes_all PARTITION OF public.notes DEFAULT",
+        "; ".join(
+            f"CREATE TABLE public.{name} (id bigint PRIMARY KEY, said text) PARTITION BY RANGE (id);"
+            f"CREATE TABLE public.{name}_all PARTITION OF public.{name} DEFAULT"
+            for name in ("a", "b")
+        ),
         "SELECT 1",
     )
-    revise(checkout, "SELECT 1", f"DELETE FROM {table} WHERE id > 5")
+    revise(checkout, "SELECT 1", "DELETE FROM public.a WHERE id > 5", "DELETE FROM public.b_all WHERE id > 5")
     upgraded(checkout, url)
-    rows(url, "INSERT INTO notes SELECT n, 'said' FROM generate_series(1, 12) AS n")
-    lost, _ = there_and_back(checkout, url, "notes")
-    assert lost == [("deleted", "public.notes_all", None, 7)]
+    for name in ("a", "b"):
+        rows(url, f"INSERT INTO {name} SELECT n, 'said' FROM generate_series(1, 12) AS n")
+    lost, _ = there_and_back(checkout, url, "a", "b")
+    assert sorted(lost) == [("deleted", "public.a_all", None, 7), ("deleted", "public.b_all", None, 7)]
 
 
-@pytest.mark.parametrize(
-    "downgrade",
-    [
-        "TRUNCATE public.notes",
-        "ALTER TABLE public.notes ALTER said TYPE varchar(5) USING left(said, 5)",
-        "DO 'BEGIN TRUNCATE public.notes; END'",
-    ],
-)
-def test_a_table_that_is_truncated_or_takes_another_type_comes_back(
-    checkout: Checkout, url: str, downgrade: str
-) -> None:
-    revise(checkout, f"CREATE TABLE public.notes ({COLUMNS.format('notes')})", "SELECT 1")
-    revise(checkout, "ALTER TABLE public.notes ALTER said TYPE text", downgrade)
-    revise_first(checkout, downgrade)
+def test_tables_that_are_truncated_or_take_another_type_come_back(checkout: Checkout, url: str) -> None:
+    columns = {name: COLUMNS.format(name) for name in ("a", "b", "c")}
+    # Of the type that the downgrade gives back, so that the schema is as it was.
+    columns["b"] = columns["b"].replace("said text", "said varchar(5)")
+    revise(
+        checkout,
+        "; ".join(f"CREATE TABLE public.{name} ({one})" for name, one in columns.items()),
+        "SELECT 1",
+    )
+    revise(
+        checkout,
+        "; ".join(f"ALTER TABLE public.{name} ALTER said TYPE text" for name in columns),
+        "TRUNCATE public.a",
+        "ALTER TABLE public.b ALTER said TYPE varchar(5) USING left(said, 5)",
+        "DO 'BEGIN TRUNCATE public.c; END'",
+    )
     upgraded(checkout, url)
-    rows(url, FILL.format("notes"))
-    lost, _ = there_and_back(checkout, url, "notes")
-    assert lost == [("rewritten", "public.notes", None, 1000)]
-
-
-def revise_first(checkout: Checkout, downgrade: str) -> None:
-    """Make the column of the type that the downgrade gives back, so that the schema is as it was."""
-    if "varchar" in downgrade:
-        file = sorted(checkout.versions.glob("[0-9]*_added.py"))[0]
-        file.write_text(file.read_text().replace("said text", "said varchar(5)"))
+    for name in columns:
+        rows(url, FILL.format(name))
+    lost, _ = there_and_back(checkout, url, *columns)
+    assert sorted(lost) == [("rewritten", f"public.{name}", None, 1000) for name in columns]
 
 
 def test_a_partitioned_table_comes_back_with_its_partitions_rows(checkout: Checkout, url: str) -> None:
@@ -246,96 +256,3 @@ def test_rows_written_meanwhile_stay_and_triggers_are_silent_while_restoring(
     )
     assert rows(url, "SELECT * FROM notes ORDER BY id") == [(1, "A"), (2, "B"), (3, "THREE")]
     assert rows(url, "INSERT INTO notes VALUES (4, 'd') RETURNING said") == [("D",)]
-
-
-def test_to_restore_before_the_table_is_there_again_is_refused_with_the_upgrade(
-    checkout: Checkout, url: str
-) -> None:
-    number = revise(checkout, "CREATE TABLE public.notes (said text)", "DROP TABLE public.notes")
-    upgraded(checkout, url)
-    rows(url, "INSERT INTO notes VALUES ('a')")
-    kept = accepted(url, checkout=checkout)
-    done = agentdb(url, "restore", kept, checkout=checkout)
-    assert (done.code, done.out, done.err) == (
-        1,
-        "",
-        [
-            'error: "public.notes" is not there to be restored',
-            f"Hint: alembic upgrade {number} brings it back, then run this again",
-        ],
-    )
-    upgraded(checkout, url)
-    assert agentdb(url, "restore", kept, checkout=checkout).out == "public.notes: 1 row\n"
-    done = agentdb(url, "restore", kept, checkout=checkout)
-    assert (done.code, done.err) == (
-        1,
-        [
-            f'error: what "{kept}" keeps was put back already',
-            f"Hint: `agentdb rollback purge {kept}` drops it",
-        ],
-    )
-    assert rows(url, "SELECT count(*) FROM notes") == [(1,)]
-
-
-@pytest.mark.parametrize(
-    "tampering", ["UPDATE {0} SET said = 'x' WHERE id = 1", "DELETE FROM {0} WHERE id = 1"]
-)
-def test_what_was_changed_in_the_quarantine_is_not_restored(
-    checkout: Checkout, url: str, tampering: str
-) -> None:
-    revise(checkout, "CREATE TABLE public.notes (id bigint PRIMARY KEY, said text)", "SELECT 1")
-    revise(checkout, "SELECT 1", "DELETE FROM public.notes")
-    upgraded(checkout, url)
-    rows(url, "INSERT INTO notes VALUES (1, 'a'), (2, 'b')")
-    kept = accepted(url, checkout=checkout)
-    ((name,),) = rows(url, f"SELECT kept_as FROM {kept}.contents")
-    rows(url, tampering.format(f"{kept}.{name}"))
-    upgraded(checkout, url)
-    done = agentdb(url, "restore", kept, checkout=checkout)
-    left = 2 if tampering.startswith("UPDATE") else 1
-    assert (done.code, done.err) == (
-        1,
-        [
-            f'error: "{kept}"."{name}" is not what was kept: {left} rows, and 2 were',
-            "Hint: somebody changed it since; restore from a backup",
-        ],
-    )
-    assert rows(url, "SELECT count(*) FROM notes") == [(0,)]
-
-
-def test_nobody_else_reads_the_quarantine(store: str) -> None:
-    kept = accepted(store, "001")
-    names = [
-        str(name) for (name,) in rows(store, f"SELECT kept_as FROM {kept}.contents WHERE kept_as IS NOT NULL")
-    ]
-    assert any("users" in name for name in names)
-    for role in ("agent_app", "agent_readonly", "agent_owner"):
-        assert rows(store, "SELECT has_schema_privilege(%s, %s, 'USAGE')", (role, kept)) == [(False,)]
-
-
-def test_what_is_kept_is_listed_and_purged_by_name_and_by_time(checkout: Checkout, url: str) -> None:
-    revise(checkout, "CREATE TABLE public.notes (said text)", "DROP TABLE public.notes")
-    names = []
-    for _ in range(2):
-        upgraded(checkout, url)
-        rows(url, "INSERT INTO notes VALUES ('a'), ('b')")
-        digest = planned(url, checkout=checkout)["digest"]
-        out = agentdb(url, "to", HEAD, "--accept-data-loss", digest, checkout=checkout).out
-        names.append(out.split()[-1])
-    until = rows(url, "SELECT to_char(now() + INTERVAL '30 days', 'YYYY-MM-DD')")[0][0]
-    listed = agentdb(url, "list", checkout=checkout).out
-    assert sorted(listed.splitlines()) == sorted(
-        f"{name}: 2 rows of 1 table, kept until {until}" for name in names
-    )
-    assert agentdb(url, "purge", checkout=checkout).out == ""
-    assert agentdb(url, "purge", names[0], checkout=checkout).out == f"{names[0]}: gone\n"
-    assert quarantine(url) == names[1]
-    rows(url, f"UPDATE {names[1]}.contents SET keep_until = now()")
-    assert agentdb(url, "purge", checkout=checkout).out == f"{names[1]}: gone\n"
-    done = agentdb(url, "purge", names[1], checkout=checkout)
-    assert (done.code, done.err) == (
-        1,
-        [f'error: there is no quarantine "{names[1]}"', "Hint: `agentdb rollback list` names them"],
-    )
-    done = agentdb(url, "restore", "public", checkout=checkout)
-    assert (done.code, done.err[0]) == (1, 'error: "public" is not the name of a run')

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
+from killing import killed_before
+from spotify_ai_agent_migrations import TableError
+from spotify_ai_agent_migrations.versions.core.errors import DatabaseError, LockError
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
     Backfill,
@@ -11,9 +19,14 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
     Manner,
     Pace,
     State,
+    abort,
+    backfill,
     change,
+    start,
+    verify,
 )
-from support import rows
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import arguments_of, wish_of
+from support import connected, rows
 
 DUE = "SELECT count(*), count(*) FILTER (WHERE b IS NULL), count(*) FILTER (WHERE b <> a + 1) FROM t"
 RANGES = "SELECT table_name, walked_count, row_count, low, high, reached, finished_at IS NOT NULL FROM ops.online_range ORDER BY number"
@@ -49,9 +62,157 @@ def test_every_row_is_filled_once_along_any_key(ledger_url: str, key: str, value
     made(ledger_url, key, value)
     done = run(ledger_url)
     assert (done.state, rows(ledger_url, DUE)) == (State.COMPLETED, [(1_000, 0, 0)])
-    # A second round has found nothing to write; of neither are there keys left.
-    assert rows(ledger_url, RANGES) == [
-        ("public.t", 1_000, 1_000, None, None, None, True),
-        ("public.t", 1_000, 0, None, None, None, True),
-    ]
+    # Of what it has walked along no key is left.
+    assert rows(ledger_url, RANGES) == [("public.t", 1_000, 1_000, None, None, None, True)]
     assert run(ledger_url) == done
+
+
+def test_killed_before_any_statement_it_goes_on_and_fills_no_row_twice(ledger_url: str) -> None:
+    made(ledger_url, "x text, y integer, PRIMARY KEY (x, y)", "i % 5, i", many=200)
+    counting = "CREATE FUNCTION counted() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN UPDATE n SET n = n + 1; RETURN new; END$$"
+    rows(ledger_url, f"CREATE TABLE n AS SELECT 0 AS n; {counting}")
+    rows(ledger_url, "CREATE TRIGGER counted AFTER UPDATE ON t FOR EACH ROW EXECUTE FUNCTION counted()")
+    number, kills = 0, 0
+    while killed_before(number := number + 9, lambda: run(ledger_url)):
+        kills += 1
+    assert kills > 3
+    assert rows(ledger_url, DUE) == [(200, 0, 0)]
+    assert rows(ledger_url, "SELECT n FROM n") == [(200,)]
+    assert run(ledger_url).state is State.COMPLETED
+
+
+@contextmanager
+def inserting(url: str, statement: str) -> Iterator[list[int]]:
+    """Execute a statement with a number, from 10,000 on, again and again beside the block; give how often."""
+    over, count = threading.Event(), [0]
+
+    def insert() -> None:
+        with connected(url) as connection, connection.cursor() as cursor:
+            while not over.is_set():
+                count[0] += 1
+                cursor.execute(statement, (9_999 + count[0],))
+
+    thread = threading.Thread(target=insert)
+    thread.start()
+    try:
+        yield count
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_it_ends_under_a_stream_of_inserts_and_the_proof_says_that_they_go_on(ledger_url: str) -> None:
+    made(ledger_url)
+    given = resolve_settings(ledger_url)
+    start(WISH, settings=given)
+    with inserting(ledger_url, "INSERT INTO t VALUES (%s, 1, NULL)") as count:
+        filled = backfill(WISH, settings=given)
+        assert filled.state is State.FILLED
+        with pytest.raises(TableError, match=r'rows of "public\.t" were missed; the first: id=\d+'):
+            verify(WISH, settings=given)
+    assert count[0] > 1
+    done = run(ledger_url)
+    assert done.id == filled.id
+    assert (done.state, rows(ledger_url, DUE)[0][1:]) == (State.COMPLETED, (0, 0))
+
+
+def test_a_row_that_cannot_be_filled_is_named_and_all_before_it_are_filled(ledger_url: str) -> None:
+    made(ledger_url)
+    rows(ledger_url, "ALTER TABLE t ADD CHECK (b <> 701)")
+    with pytest.raises(TableError) as failed:
+        run(ledger_url)
+    assert failed.value.problem == (
+        'the row id=700 of "public.t" cannot be filled: new row for relation "t" violates check constraint "t_b_check"'
+    )
+    assert rows(ledger_url, DUE) == [(1_000, 301, 0)]
+    rows(ledger_url, "ALTER TABLE t DROP CONSTRAINT t_b_check")
+    assert run(ledger_url).state is State.COMPLETED
+    assert rows(ledger_url, "SELECT count(*), count(DISTINCT change_id) FROM ops.online_range") == [(1, 1)]
+
+
+def test_a_key_that_may_be_somebodys_is_in_no_error_but_a_query_finds_the_row(ledger_url: str) -> None:
+    made(ledger_url, "mail text, n integer, PRIMARY KEY (mail, n)", "'ann' || i || '@example.org', i")
+    rows(ledger_url, "CREATE UNIQUE INDEX ON t (b) WHERE b = 5; UPDATE t SET a = 4 WHERE n IN (300, 400)")
+    with pytest.raises(TableError) as failed:
+        run(ledger_url)
+    assert "@" not in str(failed.value)
+    assert failed.value.problem.startswith('the row n=400 of "public.t" cannot be filled: ')
+    found = rows(ledger_url, failed.value.hint.partition("go on: ")[2])
+    assert found == [("ann400@example.org", 400, 4, None)]
+
+
+def test_a_row_that_is_held_is_waited_for_and_who_holds_it_is_named(ledger_url: str) -> None:
+    made(ledger_url)
+    pace = Pace(first_rows=512, row_wait_s=0.3, lock_timeout_ms=20)
+    with connected(ledger_url, autocommit=False) as holder:
+        holder.cursor().execute("UPDATE t SET a = a WHERE id = 600")
+        with pytest.raises(
+            LockError, match=rf'a row of "public\.t" was held .* pid {holder.info.backend_pid}, '
+        ):
+            run(ledger_url, manner=Manner(pace=pace))
+        assert rows(ledger_url, DUE) == [(1_000, 401, 0)]
+        holder.rollback()
+    assert run(ledger_url).state is State.COMPLETED
+
+
+PARTS = """
+CREATE TABLE t (id integer, a integer NOT NULL, b integer, PRIMARY KEY (a, id)) PARTITION BY RANGE (a);
+CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (500);
+CREATE TABLE t2 PARTITION OF t FOR VALUES FROM (500) TO (MAXVALUE) PARTITION BY LIST (a);
+CREATE TABLE "T %s" PARTITION OF t2 DEFAULT;
+CREATE TABLE empty PARTITION OF t2 FOR VALUES IN (-1);
+INSERT INTO t SELECT i, i FROM generate_series(1, 1000) AS i
+"""
+
+
+def test_each_partition_is_filled_by_a_worker_of_its_own(ledger_url: str) -> None:
+    rows(ledger_url, PARTS)
+    run(ledger_url, manner=Manner(pace=Pace(workers=3, first_rows=20)))
+    assert rows(ledger_url, DUE) == [(1_000, 0, 0)]
+    assert sorted(row[:3] for row in rows(ledger_url, RANGES)) == [
+        ('public."T %s"', 501, 501),
+        ("public.t1", 499, 499),
+    ]
+
+
+def test_a_large_table_is_cut_into_ranges_that_several_workers_fill(ledger_url: str) -> None:
+    rows(ledger_url, "CREATE TABLE t (id uuid PRIMARY KEY, a integer, b integer, wide text STORAGE PLAIN)")
+    rows(
+        ledger_url,
+        "INSERT INTO t SELECT md5(i::text)::uuid, i, NULL, repeat('x', 7000) FROM generate_series(1, 2500) AS i",
+    )
+    run(ledger_url, manner=Manner(pace=Pace(workers=2, first_rows=100)))
+    assert rows(ledger_url, DUE) == [(2_500, 0, 0)]
+    counts = [int(str(row[2])) for row in rows(ledger_url, RANGES)]
+    assert len(counts) == 4
+    assert sum(counts) == 2_500
+    assert min(counts) > 100
+
+
+def test_what_makes_no_sense_is_refused_before_anything_is_begun(ledger_url: str) -> None:
+    made(ledger_url, "id integer, g integer GENERATED ALWAYS AS (1) STORED", many=0)
+    rows(ledger_url, "INSERT INTO t (a) VALUES (1)")
+    with pytest.raises(TableError, match="neither a primary key nor a unique index of NOT NULL columns"):
+        run(ledger_url)
+    with pytest.raises(TableError, match='PostgreSQL computes "g"'):
+        run(ledger_url, Backfill("public.t", (("g", "1"),), "g IS NULL"))
+    rows(ledger_url, "UPDATE t SET id = 1; ALTER TABLE t ADD PRIMARY KEY (id)")
+    with pytest.raises(DatabaseError, match='column "c" does not exist'):
+        run(ledger_url, Backfill("public.t", (("b", "c"),), "b IS NULL"))
+    assert rows(ledger_url, "SELECT count(*) FROM ops.online_change") == [(0,)]
+
+
+def test_triggers_are_kept_quiet_where_that_is_wished(ledger_url: str) -> None:
+    made(ledger_url, many=10)
+    rows(ledger_url, "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$")
+    rows(ledger_url, "CREATE TRIGGER no BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION no()")
+    with pytest.raises(TableError, match=r'10 rows of "public\.t" were missed; the first: id=1'):
+        run(ledger_url)
+    assert abort(WISH, settings=resolve_settings(ledger_url)).state is State.ABORTED
+    assert rows(ledger_url, RANGES) == []
+    run(ledger_url, manner=Manner(pace=Pace(quiet=True)))
+    assert rows(ledger_url, DUE) == [(10, 0, 0)]
+
+
+def test_a_backfill_is_the_wish_again_that_was_recorded() -> None:
+    assert wish_of("backfill", json.loads(json.dumps(arguments_of(WISH)))) == WISH

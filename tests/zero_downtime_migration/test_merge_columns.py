@@ -25,16 +25,16 @@ INSERT INTO shop.t SELECT gen_random_uuid(), i, -i FROM generate_series(1, 20) A
 """
 WISH = MergeColumns(
     "shop.t",
-    (("a", "new.both[1]"), ("b%", "new.both[2]")),
-    "both",
+    (("a", "new.pair[1]"), ("b%", "new.pair[2]")),
+    "pair",
     "integer[]",
     'ARRAY[new.a, new."b%"]',
     required=True,
 )
 PLAIN = """
-ALTER TABLE shop.t ADD COLUMN both integer[];
-UPDATE shop.t SET both = ARRAY[a, "b%"];
-ALTER TABLE shop.t ALTER COLUMN both SET NOT NULL, DROP COLUMN a, DROP COLUMN "b%";
+ALTER TABLE shop.t ADD COLUMN pair integer[];
+UPDATE shop.t SET pair = ARRAY[a, "b%"];
+ALTER TABLE shop.t ALTER COLUMN pair SET NOT NULL, DROP COLUMN a, DROP COLUMN "b%";
 """
 
 
@@ -48,13 +48,13 @@ def lives(url: str) -> None:
             cursor.execute("INSERT INTO shop.t AS t VALUES (gen_random_uuid(), 5, 6, -7)")
             cursor.execute("UPDATE shop.t SET a = 7 WHERE seen = -7")
             cursor.execute(new.replace("shop.t", "shop.t AS t"))
-            wanted = {"a": 7, "b%": 6, "both": [7, 6]}
+            wanted = {"a": 7, "b%": 6, "pair": [7, 6]}
             assert cursor.fetchall() == [({key: wanted[key] for key in found},)]
-        if "both" in found:
-            cursor.execute("INSERT INTO shop.t (id, both, seen) VALUES (gen_random_uuid(), '{1,2}', -7)")
-            cursor.execute("UPDATE shop.t SET both[2] = 3 WHERE seen = -7")
+        if "pair" in found:
+            cursor.execute("INSERT INTO shop.t (id, pair, seen) VALUES (gen_random_uuid(), '{1,2}', -7)")
+            cursor.execute("UPDATE shop.t SET pair[2] = 3 WHERE seen = -7")
             cursor.execute(new.replace("shop.t", "shop.t AS t"))
-            wanted = {"a": 1, "b%": 3, "both": [1, 3]}
+            wanted = {"a": 1, "b%": 3, "pair": [1, 3]}
             assert cursor.fetchall() == [({key: wanted[key] for key in found},)]
 
 
@@ -85,7 +85,7 @@ def test_what_is_lost_is_counted_and_nothing_is_dropped(ledger_url: str) -> None
 def test_what_hangs_on_a_column_is_refused_by_name(ledger_url: str) -> None:
     rows(
         ledger_url,
-        "CREATE TABLE t (id integer PRIMARY KEY, a text, b text, c text, d text, e text,"
+        "CREATE TABLE t (id integer PRIMARY KEY, a text, b text, c text, d text, e text, free text,"
         " long integer GENERATED ALWAYS AS (length(c)) STORED, UNIQUE (a, d)); CREATE VIEW seen AS SELECT b FROM t;"
         "CREATE INDEX d_and_e ON t (d, e); CREATE TABLE keyless (a text); CREATE TABLE heir () INHERITS (keyless)",
     )
@@ -104,5 +104,5 @@ def test_what_hangs_on_a_column_is_refused_by_name(ledger_url: str) -> None:
     with pytest.raises(TableError, match=r"INHERITS, .*: public\.heir"):
         start(SplitColumn("keyless", "a", (("x", "text", "new.a"),), "new.x"), settings=given)
     with pytest.raises(TableError, match=r"cannot be computed: .*nowhere"):
-        start(SplitColumn("t", "d", (("x", "text", "new.nowhere"),), "new.x"), settings=given)
+        start(SplitColumn("t", "free", (("x", "text", "new.nowhere"),), "new.x"), settings=given)
     assert rows(ledger_url, "SELECT count(*) FROM ops.online_change") == [(0,)]

@@ -55,8 +55,7 @@ def both(old: str, new: str) -> Callable[[str], None]:
             for form in forms:
                 for tenant in (1, 7):
                     cursor.execute(
-                        f"INSERT INTO {TABLE} (note, tenant, {form}) VALUES ('new', %s, {VALUES[form]})",
-                        (tenant,),
+                        f"INSERT INTO {TABLE} (note, tenant, {form}) VALUES ('new', {tenant}, {VALUES[form]})"
                     )
                 for other in forms:
                     cursor.execute(f"SELECT DISTINCT {other} FROM {TABLE} WHERE note = 'new'")
@@ -73,7 +72,7 @@ def both(old: str, new: str) -> Callable[[str], None]:
     return lives
 
 
-WHOLE, PARTS = '"full name"', 'first, "last%%"'
+WHOLE, PARTS = '"full name"', 'first, "last%"'
 VALUES = {WHOLE: "'A B B'", PARTS: "'A', 'B B'"}
 SEEN = {WHOLE: ("A B B",), PARTS: ("A", "B B")}
 

@@ -14,10 +14,9 @@ import shlex
 import shutil
 import subprocess
 import threading
-import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +29,7 @@ _log = logging.getLogger("spotify_ai_agent_migrations")
 
 _COUNT: Final = ".handle_pids.json"  # the wheel's list of the processes that use the server
 _THREADS: Final = threading.Lock()
+_ORPHANS_S: Final = 30
 _USER_LOCK: Final = Path("/var/run/agentdb-user.lock")  # where only root writes
 # Behaviour that does not depend on the machine's locale: the builtin provider is the same everywhere.
 _INITDB: Final = (
@@ -179,22 +179,52 @@ def _initialise(wheel: Any, data: Path) -> None:  # noqa: ANN401
 
 
 def _start(wheel: Any, data: Path) -> None:  # noqa: ANN401
-    """Start the server of *data*; a killed one's children hold its memory a moment longer, so thrice."""
-    pauses_s = [0.5, 1.0]
-    while True:
-        _forget(data)
-        try:
-            sockets = shlex.quote(str(_socket_folder(data)))
-            options = f"-h '' -k {sockets}"
-            wheel.pg_ctl(
-                ["-w", "-o", options, "-l", str(data / "log"), "start"], pgdata=data, user=_system_user()
-            )
-        except (OSError, RuntimeError, subprocess.SubprocessError) as error:
-            if not pauses_s:
-                raise _does_not_start(data) from error
-            time.sleep(pauses_s.pop(0))
-        else:
-            return
+    """Start the server of *data*, when nothing is left of one that was killed."""
+    _await_orphans(data)
+    _forget(data)
+    try:
+        sockets = _socket_folder(data)
+        _forget_sockets(sockets, data)
+        options = f"-h '' -k {shlex.quote(str(sockets))}"
+        wheel.pg_ctl(
+            ["-w", "-o", options, "-l", str(data / "log"), "start"], pgdata=data, user=_system_user()
+        )
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+        raise _does_not_start(data) from error
+
+
+def _await_orphans(data: Path) -> None:
+    """Wait for the children of a killed server: as long as they hold its memory, no other one starts.
+
+    Raises:
+        ServerError: they have not ended in time.
+    """
+    import psutil
+
+    _, left = psutil.wait_procs(_orphans(data), timeout=0)
+    if left:
+        _log.warning("waiting for what is left of a killed server in %s", data.parent)
+        _, left = psutil.wait_procs(left, timeout=_ORPHANS_S)
+    if left:
+        pids = ", ".join(str(process.pid) for process in left)
+        raise ServerError(
+            f'of a killed server in "{data.parent}" these processes are left: {pids}',
+            hint=f"end them: kill -QUIT {pids.replace(',', '')}",
+        )
+
+
+def _orphans(data: Path) -> list[Any]:
+    """Return the processes of PostgreSQL whose folder is *data*: every one of a server works there."""
+    import psutil
+
+    found = []
+    for process in psutil.process_iter(["name"]):
+        # Those of others, and those that have just ended, do not say where they work.
+        with suppress(psutil.Error, OSError):
+            name = process.info["name"] or ""
+            if name.startswith("postgres") and Path(process.cwd()) == data.resolve():
+                found.append(process)
+    return found
 
 
 def _socket_folder(data: Path) -> Path:
@@ -253,6 +283,15 @@ def _forget(data: Path) -> None:
 
     (data / "postmaster.pid").unlink(missing_ok=True)
     PostgresServer._instances.pop(data.resolve(), None)
+
+
+def _forget_sockets(folder: Path, data: Path) -> None:
+    """Drop the locks of the sockets of a killed server of *data*: while it is a zombie, they are believed."""
+    for lock in folder.glob(".s.PGSQL.*.lock"):
+        with suppress(OSError, ValueError):
+            _, place, *_ = lock.read_text().splitlines()
+            if Path(place).resolve() == data.resolve():
+                lock.unlink()
 
 
 def _mend_count(data: Path) -> None:

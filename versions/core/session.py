@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final, TypeVar
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import make_dsn
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.database import open_connection, shown_message
@@ -169,15 +170,17 @@ class BriefSession:
 
 
 @contextmanager
-def beside(connection: Connection) -> Iterator[Connection]:
-    """Open a connection like *connection*, as the same role, with its time-outs, for the block."""
+def beside(connection: Connection, role: str = "none") -> Iterator[Connection]:
+    """Open a connection like *connection*, by the same login, with its time-outs, for the block.
+
+    role: what the setting `role` is to be; the connection is not asked for its own, another thread uses it.
+    """
     told = {**connection.info.dsn_parameters, "password": connection.info.password or ""}
-    with closing(psycopg2.connect(**{name: value for name, value in told.items() if value})) as other:
+    dsn = make_dsn(**{name: value for name, value in told.items() if value})
+    with closing(psycopg2.connect(dsn)) as other:
         other.autocommit = True
-        with connection.cursor() as asking, other.cursor() as cursor:
-            asking.execute("SELECT pg_catalog.current_setting('role')")
-            ((role,),) = asking.fetchall()
-            cursor.execute(SQL("SET ROLE {}").format(SQL("NONE") if role == "none" else Identifier(role)))
+        with other.cursor() as cursor:
+            cursor.execute(SQL("SET role = {}").format(Literal(role)))
             for setting, value in SPELLING.items():
                 cursor.execute(SQL("SET {} = {}").format(Identifier(setting), Literal(value)))
         yield other

@@ -26,10 +26,12 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_unique import AddUnique
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.backfill import Backfill
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.change_type import ChangeType
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.create_index import CreateIndex
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_column import DropColumn
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_index import DropIndex
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_not_null import DropNotNull
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_table import DropTable
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.enum_to_lookup import (
     EnumToLookup,
 )
@@ -42,6 +44,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rep
     ReplaceIndex,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.split_column import SplitColumn
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.swap_table import SwapTable
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.synced_column import (
     AddSyncedColumn,
 )
@@ -79,10 +82,12 @@ __all__ = [
     "AddUnique",
     "Backfill",
     "Change",
+    "ChangeType",
     "CreateIndex",
     "DropColumn",
     "DropIndex",
     "DropNotNull",
+    "DropTable",
     "EnumToLookup",
     "Limits",
     "Listed",
@@ -99,6 +104,7 @@ __all__ = [
     "SplitColumn",
     "State",
     "Step",
+    "SwapTable",
     "abort",
     "abort_upgrade",
     "backfill",

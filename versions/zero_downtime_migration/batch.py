@@ -6,15 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import psycopg2
 from psycopg2.extras import Json
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import walkable
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Fill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.ranges import Range
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.sync import FILLING
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.walkable import At, said
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.walkable import (
+    At,
+    Key,
+    require_progress,
+    said,
+)
 
 # Nobody has looked yet how the values are spread: the plan that walks the index is right whatever they are.
 ALONG_THE_KEY: Final[Mapping[str, str]] = {
@@ -35,6 +40,10 @@ class Job:
     fill: Fill
     settings: Mapping[str, str]
 
+    def of(self, number: int) -> dict[str, int]:
+        """Where the ledger has a range of it."""
+        return {"id": self.change_id, "place": self.place, "number": number}
+
     @property
     def begin(self) -> Composable:
         """What begins a batch."""
@@ -52,45 +61,72 @@ def settings_of(settings: Mapping[str, str]) -> list[Composable]:
     return [SQL("SET LOCAL {} = {}").format(SQL(name), Literal(value)) for name, value in settings.items()]
 
 
+class Refused(Exception):  # noqa: N818  (no error yet: half of the rows may pass)
+    """The server refused to write the rows of a batch, for what is in `error`."""
+
+    def __init__(self, error: psycopg2.Error) -> None:
+        super().__init__(error)
+        self.error = error
+
+
 @dataclass(frozen=True)
 class Batch:
-    """What one batch came to: the key of its last row, how many rows it came by, how many it wrote."""
+    """What one batch came to: the key of its last row, how many rows it wrote; `last` if it was the last."""
 
-    upto: At
-    walked: int
+    upto: At | None
     written: int
+    last: bool
 
 
-def bound(session: Session, one: Range, at: At | None, rows: int) -> tuple[At, int] | None:
-    """Return the key of the last of the next *rows* rows behind *at*, and how many they are; None is none."""
-    statement = said(
-        session,
-        "next_key",
-        one.table,
-        one.key,
-        behind=one.key.behind(at),
-        upto=one.key.upto(one.high),
-        rows=Literal(rows),
-    )
-    found = session.ask(statement)
-    return (found[0][:-1], found[0][-1]) if found else None
-
-
-def write(session: Session, wanted: Job, one: Range, at: At | None, rows: int) -> Batch | None:
-    """Write the next *rows* rows behind *at*, and commit them; None if there are none."""
-    session.run(wanted.begin)
-    found = bound(session, one, at, rows)
-    if found is None:
-        session.run("ROLLBACK")
+def bound(session: Session, table: str, key: Key, span: tuple[At | None, At | None], rows: int) -> At | None:
+    """Return the key of the last of the next *rows* rows of a span, its beginning left out; None if none."""
+    at, high = span
+    asked = {"behind": key.behind(at), "upto": key.upto(high), "rows": Literal(rows)}
+    found = session.ask(said(session, "next_key", table, key, **asked))
+    if not found:
         return None
-    upto, walked = found
-    values = {"values": assigned(wanted.fill), "due": SQL(wanted.fill.due)}
-    span = {"behind": one.key.behind(at), "upto": one.key.upto(upto)}
-    written = session.run(said(session, "write_range", one.table, one.key, **span, **values))
-    said_of = {"id": wanted.change_id, "place": wanted.place, "number": one.number}
-    session.ask("range_at", **said_of, at=Json(list(upto)), walked=walked, rows=written, batch_rows=rows)
+    require_progress(table, at, found[0])
+    return found[0]
+
+
+def write(session: Session, wanted: Job, one: Range, at: At | None, rows: int) -> Batch:
+    """Write the next *rows* rows behind *at*, and commit them with how far they came.
+
+    Raises:
+        Refused: these rows could not be written; nothing of them is.
+    """
+    session.run(wanted.begin)
+    upto = bound(session, one.table, one.key, (at, one.high), rows)
+    written = 0 if upto is None else _written(session, _update(session, wanted.fill, one, at, upto))
+    last = upto is None or list(upto) == list(one.high or ())
+    session.ask(
+        "range_at",
+        **wanted.of(one.number),
+        at=None if upto is None else Json(list(upto)),
+        # Of the last batch it is not known how many rows it came by.
+        walked=written if last else rows,
+        rows=written,
+        batch_rows=rows,
+        ended=last,
+    )
     session.run("COMMIT")
-    return Batch(upto, walked, written)
+    return Batch(upto, written, last)
+
+
+def _written(session: Session, update: Composable) -> int:
+    try:
+        written = session.run(update)
+        # What would be checked at the end is checked here, where it is known to be of these rows.
+        session.run("SET CONSTRAINTS ALL IMMEDIATE")
+    except psycopg2.Error as error:
+        raise Refused(error) from error
+    return written
+
+
+def _update(session: Session, fill: Fill, one: Range, at: At | None, upto: At) -> Composable:
+    span = {"behind": one.key.behind(at), "upto": one.key.upto(upto)}
+    values = {"values": assigned(fill), "due": SQL(fill.due)}
+    return said(session, "write_range", one.table, one.key, **span, **values)
 
 
 def assigned(fill: Fill) -> Composable:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import psycopg2
 from psycopg2.sql import SQL, Composable, Literal
 
@@ -11,9 +13,18 @@ from spotify_ai_agent_migrations.versions.core.locks import sessions
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.batch import Job, bound
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.ranges import Range
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.walkable import At, Key, said
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.walkable import ROW, At, Key
 
 _HOLDS_ROWS = ["RowShareLock", "RowExclusiveLock"]
+# Without a comment: it is shown on one line.
+_LOOK_UP: Final = """
+SELECT {row}.*
+  FROM ONLY {table} AS {row}, ops.online_range AS range
+ WHERE (range.change_id, range.place, range.number) = ({change}, {place}, {number})
+   AND (coalesce(range.reached, range.low) IS NULL OR ({names}) > ({values}))
+ ORDER BY {names}
+ LIMIT 1
+"""
 
 
 def failing_row(session: Session, job: Job, one: Range, at: At | None, error: psycopg2.Error) -> TableError:
@@ -21,12 +32,12 @@ def failing_row(session: Session, job: Job, one: Range, at: At | None, error: ps
 
     Shown of its key are whole numbers and UUIDs. The rest is found by a query that takes it from the ledger.
     """
-    found = bound(session, one, at, 1)
-    shown = _shown(one.key, found[0]) if found else ""
+    found = bound(session, one.table, one.key, (at, one.high), 1)
+    shown = _shown(one.key, found) if found else ""
     called = f"the row {shown}" if shown else f"a row, in range {one.number},"
     return TableError(
         f'{called} of "{one.table}" cannot be filled: {shown_message(error)}',
-        hint=f"all before it is filled; mend it, then go on: {session.text(_look_up(session, job, one))}",
+        hint=f"all before it is filled; mend it, then go on: {session.text(_look_up(job, one))}",
     )
 
 
@@ -50,11 +61,13 @@ def _shown(key: Key, at: At) -> str:
     return ", ".join(f"{name}={value}" for name, value in pairs if name in key.open)
 
 
-def _look_up(session: Session, job: Job, one: Range) -> Composable:
+def _look_up(job: Job, one: Range) -> Composable:
     """The query that shows the row to whoever may see it: the first one behind what the ledger says."""
     values = SQL(", ").join(
         SQL("(coalesce(range.reached, range.low) ->> {})::{}").format(Literal(place), SQL(type_))
         for place, type_ in enumerate(one.key.types)
     )
     place_of = {"change": Literal(job.change_id), "place": Literal(job.place), "number": Literal(one.number)}
-    return said(session, "failing_row", one.table, one.key, values=values, **place_of)
+    return SQL(_LOOK_UP).format(
+        row=SQL(ROW), table=SQL(one.table), names=one.key.names, values=values, **place_of
+    )

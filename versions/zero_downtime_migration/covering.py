@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from psycopg2.sql import SQL, Composable, Identifier, Literal
+from psycopg2.sql import SQL, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.constraints import added, removed
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.indexes import (
     Index,
@@ -34,11 +35,11 @@ class Cover:
     """What is built: `whole` is the phase of the table's own index, which holds no rows.
 
     `rule` is the constraint that it is for, as SQL defines it, and `using` that constraint of an index that
-    is there; `ending` is how names of it end, `said` what is said of it.
+    is there; `named` is what its parts are called behind the name of their table, `said` what is said of it.
     """
 
     shape: Shape
-    ending: str = "idx"
+    named: tuple[str, ...]
     rule: str | None = None
     using: str | None = None
     whole: Phase = Phase.START
@@ -67,18 +68,19 @@ def cover(session: Session, table: Table, name: str, asked: Cover) -> tuple[Step
         refuse_ambiguous(session, table, nodes, asked.shape)
     top = Place(table.name, table.schema, name)
     parts = _parts(session, table, top, nodes, asked)
-    taken_back = _taken_back(session, table, nodes, top, asked)
+    every = all_locks(table, nodes)
     there = next(iter(indexes(session, table.oid, name)), None)
     attached = {one for one in parts if one.there is not None and one.there.parent is not None}
-    whole = _whole(session, top, taken_back, asked, asked.plain)
+    whole = _whole(session, top, _taken_back(session, every, asked, top), asked, asked.plain)
     steps = [] if there else [replace(whole, sql=(*whole.sql, *asked.said))]
     for part in parts:
         if part.node.partitioned and part.there is None:
-            steps.append(_whole(session, part.place, taken_back, asked, ()))
+            back = _taken_back(session, every, asked, top, part.place)
+            steps.append(_whole(session, part.place, back, asked, ()))
         elif not part.node.partitioned:
             steps += _leaf(session, part, asked)
     steps += [
-        _attached(session, part, taken_back)
+        _attached(session, part, _taken_back(session, every, asked, top, part.parent))
         for part in sorted(parts, key=lambda one: (-one.node.level, one.there is not None))
         if part not in attached
     ]
@@ -104,11 +106,7 @@ def _parts(
     parts: list[_Part] = []
     for node in nodes:
         there = _usable(session, node, places[node.parent], asked)
-        name = (
-            there.plain
-            if there
-            else _part_name(session, node, fitted(node.plain, *asked.shape.columns, asked.ending))
-        )
+        name = there.plain if there else _part_name(session, node, fitted(node.plain, *asked.named))
         places[node.oid] = Place(node.name, node.schema, name)
         parts.append(_Part(node, places[node.oid], places[node.parent], there))
     return tuple(parts)
@@ -148,7 +146,7 @@ def _part_name(session: Session, node: Node, name: str) -> str:
 
 def _whole(session: Session, place: Place, taken_back: Step, asked: Cover, plain: tuple[str, ...]) -> Step:
     """Return the step that makes an index of a partitioned table, of which no partition is a part yet."""
-    named: Composable = Identifier(place.index)
+    named = Identifier(place.index)
     made = (
         SQL("ALTER TABLE ONLY {} ADD CONSTRAINT {} {}").format(SQL(place.table), named, SQL(asked.rule))
         if asked.rule
@@ -173,20 +171,16 @@ def _leaf(session: Session, part: _Part, asked: Cover) -> tuple[Step, ...]:
     made = replace(build(session, part.place, asked.shape), plain=())
     if asked.using is None:
         return (made,)
-    name = Identifier(part.place.index)
-    table = SQL(part.place.table)
-    added = SQL("ALTER TABLE {} ADD CONSTRAINT {} {}").format(
-        table, name, SQL(asked.using).format(index=name)
-    )
+    using = session.text(SQL(asked.using).format(index=Identifier(part.place.index)))
     return (
         made,
         Step(
             name=f"make the constraint {part.place.index} of the index",
             phase=Phase.COMPLETE,
             kind=Kind.BRIEF,
-            sql=(session.text(added),),
+            sql=(added(session, part.place.table, part.place.index, using),),
             locks=(Lock(part.place.table),),
-            undo=(session.text(SQL("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}").format(table, name)),),
+            undo=(removed(session, part.place.table, part.place.index),),
             plain=(),
         ),
     )
@@ -213,22 +207,22 @@ def _attached(session: Session, part: _Part, taken_back: Step) -> Step:
     )
 
 
-def _taken_back(session: Session, table: Table, nodes: Sequence[Node], top: Place, asked: Cover) -> Step:
-    """Return a step without a content, whose undoing drops the whole index and those that are in it.
+def _taken_back(session: Session, locks: tuple[Lock, ...], asked: Cover, *places: Place) -> Step:
+    """Return a step without a content, whose undoing drops whole indexes and those that are in them.
 
     A part can neither be taken out of the whole nor be dropped without it.
     """
-    locks = all_locks(table, nodes)
     dropped = (
-        SQL("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}").format(SQL(table.name), Identifier(top.index))
+        removed(session, place.table, place.index)
         if asked.rule
-        else SQL("DROP INDEX IF EXISTS {}").format(top.identifier)
+        else session.text(SQL("DROP INDEX IF EXISTS {}").format(place.identifier))
+        for place in dict.fromkeys(places)
     )
     return Step(
         name="",
         phase=Phase.COMPLETE,
         kind=Kind.BRIEF,
-        undo=(*together(session, locks), session.text(dropped)),
+        undo=(*together(session, locks), *dropped),
         undo_locks=locks,
     )
 

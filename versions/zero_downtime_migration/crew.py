@@ -25,8 +25,9 @@ def fill(watched: Watch, job: Job, left: Sequence[Range]) -> int:
     for one in left:
         queue.put(one)
     over, many = Event(), min(watched.pace.workers, len(left))
+    role = str(watched.session.value("role"))
     with ThreadPoolExecutor(many, "backfill") as pool:
-        workers = [pool.submit(_work, watched, job, queue) for _ in range(many)]
+        workers = [pool.submit(_work, watched, job, queue, role) for _ in range(many)]
 
         def ended(one: Future[int]) -> None:
             if one.exception():
@@ -44,10 +45,10 @@ def fill(watched: Watch, job: Job, left: Sequence[Range]) -> int:
     return sum(worker.result() for worker in workers)
 
 
-def _work(watched: Watch, job: Job, queue: SimpleQueue[Range]) -> int:
+def _work(watched: Watch, job: Job, queue: SimpleQueue[Range], role: str) -> int:
     """Fill one range after the other until none is left, or it is over; return how many rows were written."""
     written = 0
-    with beside(watched.session.connection) as connection:
+    with beside(watched.session.connection, role) as connection:
         session = Session(connection)
         watched.gate.join(connection.info.backend_pid)
         while True:

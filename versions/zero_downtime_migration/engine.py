@@ -12,14 +12,13 @@ from psycopg2.sql import SQL
 from spotify_ai_agent_migrations.versions.core.database import shown_message
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.core.retry import RETRYABLE
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import filled, filling, ledger
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import filling, ledger, proving
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.locking import strongly
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
     PHASES,
     REACHED,
     Change,
-    Fill,
     Kind,
     Phase,
     State,
@@ -141,7 +140,7 @@ def _is_done(session: Session, step: Step) -> bool:
 
 def _prove(session: Session, change: Change, step: Step, manner: Manner) -> None:
     if step.fill is not None:
-        _prove_filled(session, change, step, step.fill)
+        proving.prove(session, change, step, step.fill, manner)
     else:
         prove(session, step, manner)
 
@@ -166,14 +165,6 @@ def prove(session: Session, step: Step, manner: Manner) -> None:
 def _told(text: str, rows: Sequence[Row]) -> str:
     """Return the text of a proof with what it has found; a name in it may hold braces of its own."""
     return text.replace("{count}", str(len(rows))).replace("{first}", str(rows[0][0]))
-
-
-def _prove_filled(session: Session, change: Change, step: Step, wanted: Fill) -> None:
-    count, first = filled.missed(session, wanted)
-    if count:
-        ledger.reopen(session, change, wanted.table)
-        said = {"count": count, "first": first}
-        raise TableError(step.failure.format(**said), hint=step.hint.format(**said))
 
 
 def _undo(session: Session, change: Change, place: int, manner: Manner) -> None:

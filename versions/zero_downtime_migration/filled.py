@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
-from psycopg2.sql import SQL, Literal
+from psycopg2.sql import SQL
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import blame, facts, walkable
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.batch import ALONG_THE_KEY, settings_of
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.batch import (
+    ALONG_THE_KEY,
+    bound,
+    settings_of,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Fill, Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.pace import Pace
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Row, Session
@@ -35,39 +41,50 @@ def proof_of_fill(session: Session, table: facts.Table, due: str) -> Step:
         held="while it reads some thousand rows, again and again",
         plain=(),
         fill=Fill(table.name, (), due),
-        failure=f'{{count}} rows of "{_escaped(table.name)}" were missed; the first: {{first}}',
+        failure=f'{{count}} rows of "{table.name}" were missed; the first: {{first}}',
         hint="backfill it again; if it goes on, something writes rows that no trigger sees",
     )
 
 
 def missed(session: Session, fill: Fill, *, most: int | None = None) -> tuple[int, str]:
-    """Return how many rows are due, and what may be shown of the key of the first; looks for *most* only.
+    """Return how many rows are due, and what may be shown of the key of the first; stops behind *most*.
 
-    Rows that come in meanwhile are looked at too, as long as they come slower than they are read.
+    It ends with the keys that are there when it begins, however many rows come in.
     """
     count, first = 0, ""
     for part in walkable.parts(session, facts.table(session, fill.table)):
-        at: At | None = None
-        rows = _PACE.first_rows
-        while most is None or count < most:
-            began_s = time.monotonic()
-            last, walked, due = session.once(lambda: _look(session, part, fill.due, at, rows))  # noqa: B023
+        for at, upto in _spans(session, part):
+            due = session.once(partial(_due, session, part, fill.due, (at, upto)))
             if due and not count:
                 first = _first(session, part, fill.due, at)
             count += due
-            if walked < rows:
-                break
-            at, rows = last, _PACE.next_rows(rows, time.monotonic() - began_s)
+            if most is not None and count >= most:
+                return count, first
     return count, first
 
 
-def _look(session: Session, part: Part, due: str, at: At | None, rows: int) -> tuple[At, int, int]:
-    """Return the last key of the next rows, how many they are, and how many of them are due."""
+def _spans(session: Session, part: Part) -> Iterator[tuple[At | None, At]]:
+    """Yield the table in pieces that each take a moment to read, once the one before was."""
+    last = session.ask(said(session, "last_key", part.name, part.key))
+    at, rows = None, _PACE.first_rows
+    while last and (at is None or list(at) != list(last[0])):
+        began_s = time.monotonic()
+        upto = session.once(partial(_next, session, part, (at, last[0]), rows))
+        if upto is None:
+            return
+        yield at, upto
+        at, rows = upto, _PACE.next_rows(rows, time.monotonic() - began_s)
+
+
+def _next(session: Session, part: Part, span: tuple[At | None, At], rows: int) -> At | None:
     _along_the_key(session)
-    asked = {"behind": part.key.behind(at), "due": SQL(due), "rows": Literal(rows)}
-    found = session.ask(said(session, "due_in_next", part.name, part.key, **asked))
-    walkable.require_progress(part.name, at, found and found[0][:-2])
-    return (found[0][:-2], found[0][-2], found[0][-1]) if found else ((), 0, 0)
+    return bound(session, part.name, part.key, span, rows)
+
+
+def _due(session: Session, part: Part, due: str, span: tuple[At | None, At]) -> int:
+    _along_the_key(session)
+    asked = {"behind": part.key.behind(span[0]), "upto": part.key.upto(span[1]), "due": SQL(due)}
+    return int(session.value(said(session, "count_due", part.name, part.key, **asked)))
 
 
 def _first(session: Session, part: Part, due: str, at: At | None) -> str:
@@ -85,7 +102,3 @@ def _first(session: Session, part: Part, due: str, at: At | None) -> str:
 def _along_the_key(session: Session) -> None:
     for setting in settings_of(ALONG_THE_KEY):
         session.run(setting)
-
-
-def _escaped(name: str) -> str:
-    return name.replace("{", "{{").replace("}", "}}")

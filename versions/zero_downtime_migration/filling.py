@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -16,20 +17,22 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.batch import J
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.brakes import Look
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.gate import Gate
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Fill
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.ranges import Range
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.walkable import At, Part
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.watching import Watch
 
-# Rows that come in while nothing gives them their values are looked for again, so often at most.
+# Rows that come in at the end while nothing gives them their values are filled too, so often at most.
 _ROUNDS: Final = 3
 
 
 def fill(session: Session, change: Change, place: int, manner: Manner) -> None:
     """Write the rows of a step's table that are due, from where an earlier process came to.
 
-    A round ends with the keys that are there when it begins, however many rows come in: a trigger gives these
-    their values. Where there is none, they are looked for in another round; `verify` finds what is due even
-    then. The table's own triggers fire for what is filled, unless the pace says otherwise.
+    It ends with the keys that are there when it begins, however many rows come in: a trigger gives these
+    their values. Where there is none, what came in behind the last key is filled too; `verify` finds the
+    rest. The table's own triggers fire for what is filled, unless the pace says otherwise.
 
     Locks: ROW EXCLUSIVE, and the rows of a batch until it commits.
 
@@ -49,22 +52,41 @@ def fill(session: Session, change: Change, place: int, manner: Manner) -> None:
         manner.pace.lock_timeout_ms,
         quiet=manner.pace.quiet and bool(session.value("may_be_quiet", oid=table.oid, columns=columns)),
     )
-    is_synchronised = session.value("is_synchronised", oid=table.oid, columns=columns)
-    for _ in range(1 if is_synchronised else _ROUNDS):
-        if not _round(session, change, place, manner, work, parts):
+    lows: Mapping[str, At] = {}
+    for _ in range(1 if is_synchronised(session, wanted) else _ROUNDS):
+        left = _left(session, change, place, manner, parts, lows)
+        if not left or not _round(session, change, place, manner, work, parts, left):
             return
+        lows = {**lows, **{one.table: one.high for one in left if one.high is not None}}
+
+
+def is_synchronised(session: Session, wanted: Fill) -> bool:
+    """Tell whether a trigger gives every row that is written the values of a backfill."""
+    oid = facts.table(session, wanted.table).oid
+    return bool(session.value("is_synchronised", oid=oid, columns=[name for name, _ in wanted.values]))
+
+
+def _left(
+    session: Session,
+    change: Change,
+    place: int,
+    manner: Manner,
+    parts: Sequence[Part],
+    lows: Mapping[str, At],
+) -> tuple[Range, ...]:
+    """Return the ranges that an earlier process has left, or new ones of the whole table behind *lows*."""
+    left = ranges.unfinished(session, change, place, parts)
+    if left:
+        return left
+    ranges.make(session, change, place, parts, manner.pace.workers, lows)
+    return ranges.unfinished(session, change, place, parts)
 
 
 def _round(
-    session: Session, change: Change, place: int, manner: Manner, work: Job, parts: tuple[walkable.Part, ...]
-) -> int:
-    """Walk along the whole table, or what is left of it; return how many rows were written."""
-    left = ranges.unfinished(session, change, place, parts)
-    if not left:
-        ranges.make(session, change, place, parts, manner.pace.workers)
-        left = ranges.unfinished(session, change, place, parts)
-    if not left:
-        return 0
+    session: Session, change: Change, place: int, manner: Manner, work: Job, parts: Sequence[Part],
+    left: Sequence[Range],
+) -> int:  # fmt: skip
+    """Fill ranges; return how many rows were written."""
     gate = Gate()
     watched = Watch(
         session,

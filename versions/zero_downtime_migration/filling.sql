@@ -93,26 +93,22 @@ SELECT range.number, range.table_name, range.low, range.high, range.reached, ran
 -- make_range --
 -- Remember a range that is to be filled.
 INSERT INTO ops.online_range (change_id, place, number, table_name, low, high, row_estimate)
-SELECT %(id)s, %(place)s, coalesce(max(range.number), 0) + 1, %(table)s, %(low)s, %(high)s, %(estimate)s
+SELECT %(id)s, %(place)s, coalesce(max(range.number), 0) + 1, %(table)s, %(low)s::jsonb, %(high)s::jsonb, %(estimate)s
   FROM ops.online_range AS range
  WHERE range.change_id = %(id)s AND range.place = %(place)s
 RETURNING number;
 
 -- range_at --
--- Remember how far a range is filled.
+-- Remember how far a range is filled; of one that is filled to its end, forget the keys: they may be those of people.
 UPDATE ops.online_range AS range
-   SET reached = %(at)s,
+   SET low = CASE WHEN NOT %(ended)s THEN range.low END,
+       high = CASE WHEN NOT %(ended)s THEN range.high END,
+       reached = CASE WHEN NOT %(ended)s THEN %(at)s::jsonb END,
        walked_count = range.walked_count + %(walked)s,
        row_count = range.row_count + %(rows)s,
-       batch_rows = %(batch_rows)s,
-       written_at = pg_catalog.clock_timestamp()
- WHERE range.change_id = %(id)s AND range.place = %(place)s AND range.number = %(number)s
-RETURNING range.number;
-
--- end_range --
--- Remember that a range is filled, and forget its keys: they may be those of people.
-UPDATE ops.online_range AS range
-   SET low = NULL, high = NULL, reached = NULL, finished_at = pg_catalog.clock_timestamp(), written_at = pg_catalog.clock_timestamp()
+       batch_rows = coalesce(%(batch_rows)s::int, range.batch_rows),
+       written_at = pg_catalog.clock_timestamp(),
+       finished_at = CASE WHEN %(ended)s THEN pg_catalog.clock_timestamp() END
  WHERE range.change_id = %(id)s AND range.place = %(place)s AND range.number = %(number)s
 RETURNING range.number;
 
@@ -141,7 +137,7 @@ RETURNING change.id;
 -- Forget that a table is filled.
 UPDATE ops.online_step AS step
    SET finished_at = NULL
- WHERE step.change_id = %(id)s AND step.place = ANY (%(places)s)
+ WHERE step.change_id = %(id)s AND step.place = %(place)s
 RETURNING step.place;
 
 -- last_key --
@@ -152,34 +148,29 @@ SELECT {texts}
  LIMIT 1;
 
 -- sampled_keys --
--- The last keys of so many pieces of a table, by a sample of its pages, and how many rows the sample has.
-SELECT DISTINCT ON ({row}.{part}) {row}.{many}, {texts}
-  FROM (SELECT {names}, pg_catalog.ntile({pieces}) OVER (ORDER BY {names}) AS {part}, pg_catalog.count(*) OVER () AS {many}
+-- The last keys of so many pieces of a table, by a sample of its pages.
+SELECT DISTINCT ON ({row}.{part}) {texts}
+  FROM (SELECT {names}, pg_catalog.ntile({pieces}) OVER (ORDER BY {names}) AS {part}
           FROM ONLY {table} AS {row} TABLESAMPLE SYSTEM ({percent})) AS {row}
  ORDER BY {row}.{part}, {falling};
 
+-- sampled_count --
+-- How many rows a sample of the pages of a table has.
+SELECT count(*)
+  FROM ONLY {table} AS {row} TABLESAMPLE SYSTEM ({percent});
+
 -- next_key --
--- The key of the last of the next rows, and how many they are.
-SELECT {texts}, {row}.{many}
-  FROM (SELECT {names}, pg_catalog.row_number() OVER (ORDER BY {names}) AS {many}
-          FROM ONLY {table} AS {row}
-         WHERE {behind} AND {upto}
-         ORDER BY {names}
-         LIMIT {rows}) AS {row}
- ORDER BY {row}.{many} DESC
+-- The key of the last of the next rows.
+SELECT {texts}
+  FROM (SELECT {names} FROM ONLY {table} AS {row} WHERE {behind} AND {upto} ORDER BY {names} LIMIT {rows}) AS {row}
+ ORDER BY {falling}
  LIMIT 1;
 
--- due_in_next --
--- The key of the last of the next rows, how many they are, and how many of them are due.
-SELECT {texts}, {row}.{many}, {row}.{count}
-  FROM (SELECT {names}, pg_catalog.row_number() OVER along AS {many}, pg_catalog.count(*) FILTER (WHERE ({due})) OVER along AS {count}
-          FROM ONLY {table} AS {row}
-         WHERE {behind}
-        WINDOW along AS (ORDER BY {names} ROWS UNBOUNDED PRECEDING)
-         ORDER BY {names}
-         LIMIT {rows}) AS {row}
- ORDER BY {row}.{many} DESC
- LIMIT 1;
+-- count_due --
+-- How many rows of a range are due.
+SELECT count(*)
+  FROM ONLY {table} AS {row}
+ WHERE {behind} AND {upto} AND ({due});
 
 -- first_due --
 -- The key of the first row that is due.
@@ -194,7 +185,3 @@ SELECT {texts}
 UPDATE ONLY {table} AS {row}
    SET {values}
  WHERE {behind} AND {upto} AND ({due});
-
--- failing_row --
--- The row that could not be filled, by what the ledger says was the last one before it.
-SELECT {row}.* FROM ONLY {table} AS {row}, ops.online_range AS range WHERE (range.change_id, range.place, range.number) = ({change}, {place}, {number}) AND (coalesce(range.reached, range.low) IS NULL OR ({names}) > ({values})) ORDER BY {names} LIMIT 1

@@ -15,3 +15,7 @@ SELECT part.attnotnull
 -- bytes_of --
 -- How large a table is; nothing where there is none.
 SELECT pg_catalog.pg_relation_size(pg_catalog.to_regclass(%(table)s));
+
+-- role --
+-- The role that this session has taken; none is that of its login.
+SELECT pg_catalog.current_setting('role');

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
 
 from psycopg2.sql import SQL, Identifier
 
@@ -26,12 +25,10 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import K
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.probe import Shape
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
-_ENDINGS: Final = {"UNIQUE": "key", "PRIMARY KEY": "pkey"}
-
 
 @dataclass(frozen=True)
 class Key:
-    """A key to be made: `word` is UNIQUE or PRIMARY KEY, `definition` all of it, `ending` when it is looked at."""
+    """A key to be made: `word` is UNIQUE or PRIMARY KEY, `definition` all of it, `ending` its deferral."""
 
     name: str
     word: str
@@ -39,6 +36,11 @@ class Key:
     shape: Shape
     ending: str
     comment: str | None
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """What the parts of it are called behind the name of their table."""
+        return (*self.shape.columns, "key") if self.word == "UNIQUE" else ("pkey",)
 
     @property
     def using(self) -> str:
@@ -64,12 +66,12 @@ def key_steps(session: Session, table: Table, key: Key) -> tuple[Step, ...]:
     if table.partitioned:
         # A primary key is made of columns that are NOT NULL, which is seen to before.
         whole = Phase.START if key.word == "UNIQUE" else Phase.COMPLETE
-        asked = Cover(key.shape, _ENDINGS[key.word], key.definition, key.using, whole, said, plain)
+        asked = Cover(key.shape, key.named, key.definition, key.using, whole, said, plain)
         return (proof, *cover(session, table, key.name, asked))
     built = replace(build(session, place, key.shape), plain=())
     return (
         *(() if there and there.valid else (proof, built)),
-        _made(session, table, key, (*said,), plain),
+        _made(session, table, key, said, plain),
     )
 
 

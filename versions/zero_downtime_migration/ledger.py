@@ -11,7 +11,6 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration import model
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
     ENDED,
     Change,
-    Kind,
     State,
     Step,
 )
@@ -91,12 +90,7 @@ def undo(session: Session, change: Change, place: int) -> None:
 
 def reopen(session: Session, change: Change, table: str) -> None:
     """Write down that a table is not filled: `backfill` does it again."""
-    places = [
-        place
-        for place, step in enumerate(change.steps)
-        if step.kind is Kind.FILL and step.fill is not None and step.fill.table == table
-    ]
-    session.ask("reopen_fills", id=change.id, places=places)
+    session.ask("reopen_fills", id=change.id, place=change.filling(table))
     set_state(session, change, State.STARTED)
 
 

@@ -136,6 +136,17 @@ class Change:
             if step.phase is phase and place not in self.done
         )
 
+    def filling(self, table: str) -> int | None:
+        """Return the place of the step that fills a table."""
+        return next(
+            (
+                place
+                for place, step in enumerate(self.steps)
+                if step.kind is Kind.FILL and step.fill is not None and step.fill.table == table
+            ),
+            None,
+        )
+
     def is_final(self) -> bool:
         """Tell whether a step was begun after which there is no way back."""
         return any(step.final and place in self.begun for place, step in enumerate(self.steps))

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 from psycopg2.extras import Json
 from psycopg2.sql import Literal
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Row, Session
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.walkable import At, Key, Part, said
 
 # Less is not worth a session of its own; more ranges than workers, so that these end together.
 _LEAST_BYTES: Final = 4 << 20
 _EACH: Final = 4
-_SAMPLED_BYTES: Final = 2 << 20
+_SAMPLED_BYTES: Final = 1 << 19
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Range:
         return self.low if self.reached is None else self.reached
 
 
-def unfinished(session: Session, change: Change, place: int, parts: tuple[Part, ...]) -> tuple[Range, ...]:
+def unfinished(session: Session, change: Change, place: int, parts: Sequence[Part]) -> tuple[Range, ...]:
     """Return the ranges that a step has still to fill; one whose table is gone has nothing to fill."""
     keys = {part.name: part.key for part in parts}
     found = []
@@ -45,36 +45,43 @@ def unfinished(session: Session, change: Change, place: int, parts: tuple[Part, 
         if table in keys:
             found.append(Range(number, table, keys[table], low, high, reached, batch_rows))
         else:
-            session.ask("end_range", id=change.id, place=place, number=number)
+            gone = {"at": None, "walked": 0, "rows": 0, "batch_rows": None, "ended": True}
+            session.ask("range_at", id=change.id, place=place, number=number, **gone)
     return tuple(found)
 
 
-def make(session: Session, change: Change, place: int, parts: tuple[Part, ...], workers: int) -> None:
+def make(
+    session: Session, change: Change, place: int, parts: Sequence[Part], workers: int, lows: Mapping[str, At]
+) -> None:
     """Remember the ranges of all parts up to the last key that is there now; none of a part without rows.
 
-    All at once: of what was killed meanwhile, nothing is remembered.
+    Of a part that has a key in *lows*, what is behind it. All at once: of what was killed meanwhile, nothing
+    is remembered.
     """
-    session.once(lambda: [_make(session, change, place, part, workers) for part in parts])
+
+    def each() -> None:
+        for part in parts:
+            for low, high, estimate in _cut(session, part, workers, lows.get(part.name)):
+                values = {"low": low and Json(list(low)), "high": Json(list(high)), "estimate": estimate}
+                session.ask("make_range", id=change.id, place=place, table=part.name, **values)
+
+    session.once(each)
 
 
-def _make(session: Session, change: Change, place: int, part: Part, workers: int) -> None:
+def _cut(session: Session, part: Part, workers: int, low: At | None) -> list[tuple[At | None, At, int]]:
+    """Return ranges of a part, each from behind a key to another, with about how many rows it has."""
     last = session.ask(said(session, "last_key", part.name, part.key))
-    if not last:
-        return
+    if not last or (low and list(low) == list(last[0])):
+        return []
+    if low:
+        return [(low, last[0], 0)]
     pieces = 1 if workers == 1 else min(workers * _EACH, max(1, part.size_bytes // _LEAST_BYTES))
-    cuts, estimate = _sampled(session, part, pieces)
-    bounds = [None, *cuts, list(last[0])]
-    for low, high in pairwise(bounds):
-        values = {"low": low and Json(low), "high": Json(high), "estimate": estimate // (len(cuts) + 1)}
-        session.ask("make_range", id=change.id, place=place, table=part.name, **values)
-
-
-def _sampled(session: Session, part: Part, pieces: int) -> tuple[list[list[str]], int]:
-    """Return keys between *pieces* of about as many rows each, and about how many rows there are."""
     percent = min(100.0, 100.0 * _SAMPLED_BYTES * pieces / max(1, part.size_bytes))
-    statement = said(
-        session, "sampled_keys", part.name, part.key, pieces=Literal(pieces), percent=Literal(percent)
-    )
-    rows = session.ask(statement)
-    estimate = int(rows[0][0] * 100 / percent) if rows else 0
-    return [list(row[1:]) for row in rows[:-1]], estimate
+    sample = {"percent": Literal(percent)}
+    many = session.value(said(session, "sampled_count", part.name, part.key, **sample))
+    cuts: list[Row] = []
+    if pieces > 1:
+        statement = said(session, "sampled_keys", part.name, part.key, pieces=Literal(pieces), **sample)
+        cuts = session.ask(statement)[:-1]
+    estimate = int(many * 100 / percent) // (len(cuts) + 1)
+    return [(behind, upto, estimate) for behind, upto in zip((None, *cuts), (*cuts, last[0]), strict=True)]

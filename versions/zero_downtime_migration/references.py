@@ -70,7 +70,8 @@ def refuse_unfit(session: Session, key: Reference, *, indexed: bool) -> None:
         types = [_SIZE.sub("", column.type) for column in (key.table.column(mine), key.other.column(theirs))]
         if types[0] != types[1]:
             raise TableError(
-                f'"{mine}" of "{key.table.name}" is {types[0]}, "{theirs}" of "{key.other.name}" is {types[1]}',
+                f'"{mine}" of "{key.table.name}" is {types[0]}, '
+                f'"{theirs}" of "{key.other.name}" is {types[1]}',
                 hint="let them be of one type first: the change_type operation does",
             )
     asked = {"table": key.other.oid, "columns": list(key.targets), "exact": True}

@@ -46,8 +46,15 @@ def column_grants(session: Session, table: Table, columns: Iterable[str], to: st
 def comments(session: Session, oid: int, kind: str, to: Composable) -> tuple[str, ...]:
     """Return what gives to another relation, a TABLE or a VIEW, the comments of one and of its columns."""
     return tuple(
-        session.text(_comment(kind, to, column, said)) for column, said in session.ask("comments_of", oid=oid)
+        session.text(comment(kind, to, column, said)) for column, said in session.ask("comments_of", oid=oid)
     )
+
+
+def comment(kind: str, to: Composable, column: str | None, said: str | None) -> Composable:
+    """Return what comments on a relation or on a column of it, or takes its comment away."""
+    if column is None:
+        return SQL("COMMENT ON {} {} IS {}").format(SQL(kind), to, Literal(said))
+    return SQL("COMMENT ON COLUMN {}.{} IS {}").format(to, Identifier(column), Literal(said))
 
 
 def refuse(problem: str, names: Iterable[str], hint: str) -> None:
@@ -75,9 +82,3 @@ def only_if(session: Session, condition: Composable, *statements: Composable) ->
 
 def _privilege(kind: str, column: str | None) -> Composable:
     return SQL(kind) if column is None else SQL("{} ({})").format(SQL(kind), Identifier(column))
-
-
-def _comment(kind: str, to: Composable, column: str | None, said: str) -> Composable:
-    if column is None:
-        return SQL("COMMENT ON {} {} IS {}").format(SQL(kind), to, Literal(said))
-    return SQL("COMMENT ON COLUMN {}.{} IS {}").format(to, Identifier(column), Literal(said))

@@ -55,7 +55,7 @@ SELECT pg_catalog.format('%%I.%%I', namespace.nspname, other.relname)
  ORDER BY 1;
 
 -- dependents --
--- What is lost with a table though it is no part of it.
+-- What hangs on a table though it is no part of it, with or without the defaults that take from its sequences.
 WITH RECURSIVE part AS (
     SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid AS classid, %(oid)s::pg_catalog.oid AS objid
     UNION
@@ -68,7 +68,12 @@ SELECT DISTINCT pg_catalog.pg_describe_object(link.classid, link.objid, link.obj
   FROM part
   JOIN pg_catalog.pg_depend AS link ON link.refclassid = part.classid AND link.refobjid = part.objid
  WHERE link.deptype = 'n'
+   AND (%(defaults)s OR link.classid <> 'pg_catalog.pg_attrdef'::pg_catalog.regclass)
    AND NOT EXISTS (SELECT FROM part AS own WHERE own.classid = link.classid AND own.objid = link.objid)
+   AND NOT EXISTS (
+           SELECT FROM pg_catalog.pg_constraint AS made
+            WHERE link.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND made.oid = link.objid AND made.conparentid <> 0
+       )
  ORDER BY 1;
 
 -- columns_dependents --
@@ -115,16 +120,15 @@ SELECT DISTINCT pg_catalog.pg_describe_object(link.classid, link.objid, link.obj
  ORDER BY 1;
 
 -- foreign_keys_of --
--- The foreign keys that a table, or a partition of it, has of its own: table, name, definition, whether it is
+-- The foreign keys that a table, or a partition of it, has of its own: plain name of that, name, definition, whether it is
 -- validated, table it references.
-SELECT pg_catalog.format('%%I.%%I', namespace.nspname, class.relname),
+SELECT class.relname::text,
        made.conname::text,
        pg_catalog.pg_get_constraintdef(made.oid),
        made.convalidated,
        pg_catalog.format('%%I.%%I', far_namespace.nspname, far.relname)
   FROM pg_catalog.pg_constraint AS made
   JOIN pg_catalog.pg_class AS class ON class.oid = made.conrelid
-  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
   JOIN pg_catalog.pg_class AS far ON far.oid = made.confrelid
   JOIN pg_catalog.pg_namespace AS far_namespace ON far_namespace.oid = far.relnamespace
  WHERE made.contype = 'f'
@@ -206,3 +210,148 @@ SELECT class.relname::text
 SELECT part.attstattarget
   FROM pg_catalog.pg_attribute AS part
  WHERE part.attrelid = %(oid)s AND part.attname = %(column)s AND part.attstattarget >= 0;
+
+-- uses_of --
+-- How often a table and its partitions were read and written since the counters began, and since when they count.
+SELECT coalesce(sum(used.seq_scan + coalesce(used.idx_scan, 0)), 0)::bigint,
+       coalesce(sum(used.n_tup_ins + used.n_tup_upd + used.n_tup_del), 0)::bigint,
+       coalesce((
+           SELECT counted.stats_reset::text
+             FROM pg_catalog.pg_stat_database AS counted
+            WHERE counted.datname = pg_catalog.current_database()
+       ), ''),
+       pg_catalog.clock_timestamp()::text
+  FROM pg_catalog.pg_stat_all_tables AS used
+ WHERE used.relid = %(oid)s OR used.relid IN (SELECT leaf.relid FROM pg_catalog.pg_partition_tree(%(oid)s) AS leaf);
+
+-- used_since --
+-- How often a table was read and written since a change of it began; nothing if it was not.
+SELECT pg_catalog.format('read %s and written %s times', now.reads - {reads}, now.writes - {writes})
+  FROM (
+      SELECT coalesce(sum(used.seq_scan + coalesce(used.idx_scan, 0)), 0) AS reads,
+             coalesce(sum(used.n_tup_ins + used.n_tup_upd + used.n_tup_del), 0) AS writes
+        FROM pg_catalog.pg_stat_all_tables AS used
+       WHERE used.relid = {oid} OR used.relid IN (SELECT leaf.relid FROM pg_catalog.pg_partition_tree({oid}) AS leaf)
+  ) AS now
+ WHERE now.reads - {reads} NOT BETWEEN 0 AND {ignored} OR now.writes <> {writes};
+
+-- counted_anew --
+-- Whether the counters have begun anew since a change began.
+SELECT 'reset'
+  FROM pg_catalog.pg_stat_database AS counted
+ WHERE counted.datname = pg_catalog.current_database() AND coalesce(counted.stats_reset::text, '') <> {since};
+
+-- too_early --
+-- How many seconds of a time have not passed yet since a change began.
+SELECT pg_catalog.ceil(pg_catalog.extract('epoch', left_over.time))::bigint
+  FROM (
+      SELECT {began}::timestamptz + pg_catalog.make_interval(secs => {unused_s}) - pg_catalog.clock_timestamp() AS time
+  ) AS left_over
+ WHERE left_over.time > '0 s';
+
+-- homes_of --
+-- Where a table and its partitions are: schema and name; the table first.
+SELECT namespace.nspname::text, class.relname::text
+  FROM pg_catalog.pg_class AS class
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  LEFT JOIN pg_catalog.pg_partition_tree(%(oid)s) AS leaf ON leaf.relid = class.oid
+ WHERE class.oid = %(oid)s OR leaf.relid IS NOT NULL
+ ORDER BY class.oid <> %(oid)s, leaf.level, class.oid;
+
+-- owned_sequences --
+-- The sequences that are dropped with a table.
+SELECT class.oid::pg_catalog.regclass::text
+  FROM pg_catalog.pg_depend AS link
+  JOIN pg_catalog.pg_class AS class ON class.oid = link.objid AND class.relkind = 'S'
+ WHERE link.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+   AND link.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+   AND link.refobjid = %(oid)s
+   AND link.deptype IN ('a', 'i')
+ ORDER BY 1;
+
+-- schema_owner --
+-- Who owns the schema, as SQL writes it; nobody if there is none.
+SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(namespace.nspowner))
+  FROM pg_catalog.pg_namespace AS namespace
+ WHERE namespace.nspname = %(name)s;
+
+-- guards_of --
+-- What sees to the rows of a table, whoever reads and writes them: row security, triggers, publications, how a row is
+-- found on a subscriber; each without the name of the table.
+SELECT 'row security' || CASE WHEN class.relforcerowsecurity THEN ' for its owner too' ELSE '' END
+  FROM pg_catalog.pg_class AS class
+ WHERE class.oid = %(oid)s AND class.relrowsecurity
+ UNION ALL
+SELECT pg_catalog.format(
+           'policy %%I, %%s, for %%s to %%s using (%%s) with check (%%s)',
+           policy.polname,
+           CASE WHEN policy.polpermissive THEN 'permissive' ELSE 'restrictive' END,
+           policy.polcmd,
+           policy.polroles::pg_catalog.regrole[],
+           pg_catalog.pg_get_expr(policy.polqual, policy.polrelid),
+           pg_catalog.pg_get_expr(policy.polwithcheck, policy.polrelid)
+       )
+  FROM pg_catalog.pg_policy AS policy
+ WHERE policy.polrelid = %(oid)s
+ UNION ALL
+SELECT pg_catalog.format(
+           '%%s (%%s)',
+           pg_catalog.replace(
+               pg_catalog.pg_get_triggerdef(trigger.oid),
+               pg_catalog.format(' ON %%I.%%I ', namespace.nspname, class.relname),
+               ' '
+           ),
+           trigger.tgenabled
+       )
+  FROM pg_catalog.pg_trigger AS trigger
+  JOIN pg_catalog.pg_class AS class ON class.oid = trigger.tgrelid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+ WHERE trigger.tgrelid = %(oid)s AND NOT trigger.tgisinternal
+ UNION ALL
+SELECT pg_catalog.format(
+           'publication %%I (%%s) where (%%s)',
+           published.pubname,
+           member.prattrs,
+           pg_catalog.pg_get_expr(member.prqual, member.prrelid)
+       )
+  FROM pg_catalog.pg_publication_rel AS member
+  JOIN pg_catalog.pg_publication AS published ON published.oid = member.prpubid
+ WHERE member.prrelid = %(oid)s
+ UNION ALL
+SELECT 'replica identity ' || class.relreplident::text
+  FROM pg_catalog.pg_class AS class
+ WHERE class.oid = %(oid)s AND class.relreplident <> 'd';
+
+-- counters_of --
+-- The columns that have a sequence of their own: column, sequence, whether it counts upwards.
+SELECT part.attname::text,
+       pg_catalog.format('%%I.%%I', namespace.nspname, class.relname),
+       counter.seqincrement > 0
+  FROM pg_catalog.pg_depend AS link
+  JOIN pg_catalog.pg_class AS class ON class.oid = link.objid
+  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+  JOIN pg_catalog.pg_sequence AS counter ON counter.seqrelid = class.oid
+  JOIN pg_catalog.pg_attribute AS part ON part.attrelid = link.refobjid AND part.attnum = link.refobjsubid
+ WHERE link.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+   AND link.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+   AND link.refobjid = %(oid)s
+   AND link.deptype IN ('a', 'i');
+
+-- unlike --
+-- The columns that two tables have not in common: by place, name, type, collation, NOT NULL and how they are generated.
+WITH part AS (
+    SELECT of_it.attrelid AS relation,
+           pg_catalog.row_number() OVER (PARTITION BY of_it.attrelid ORDER BY of_it.attnum) AS place,
+           of_it.attname, of_it.atttypid, of_it.atttypmod, of_it.attcollation, of_it.attnotnull, of_it.attgenerated,
+           of_it.attidentity
+      FROM pg_catalog.pg_attribute AS of_it
+     WHERE of_it.attrelid IN (pg_catalog.to_regclass({one}), pg_catalog.to_regclass({other}))
+       AND of_it.attnum > 0
+       AND NOT of_it.attisdropped
+)
+SELECT found.attname::text
+  FROM part AS found
+ GROUP BY found.place, found.attname, found.atttypid, found.atttypmod, found.attcollation, found.attnotnull,
+          found.attgenerated, found.attidentity
+HAVING count(*) < 2
+ ORDER BY min(found.place), 1;

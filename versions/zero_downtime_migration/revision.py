@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Final
 
 from alembic import op
@@ -51,6 +51,18 @@ class Plainly:
 
 class Told(Plainly):
     """A dry run while the table is large: its steps are told to whoever watches, and not executed."""
+
+    changed = False
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Do *work* before the first change; behind one, which was not made, it is told as well."""
+        with op.get_context().autocommit_block() if self.changed else nullcontext():
+            work()
+
+    def change(self, wish: Wish) -> None:
+        """Tell the steps of a change."""
+        super().change(wish)
+        self.changed = True
 
     def step(self, step: Step) -> None:
         """Tell one step."""

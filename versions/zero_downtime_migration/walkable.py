@@ -104,7 +104,8 @@ def require_progress(table: str, at: At | None, last: At | None) -> None:
     """
     if at and last and list(at) == list(last):
         raise TableError(
-            f'the key of "{table}" is not read as it is written', hint="its type is broken; give it another key"
+            f'the key of "{table}" is not read as it is written',
+            hint="give it another key",
         )
 
 

@@ -10,7 +10,7 @@ import psycopg2
 
 from spotify_ai_agent_migrations.versions.core.retry import RETRYABLE
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import blame
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.batch import Batch, Job, write
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.batch import Batch, Job, Refused, write
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.gate import Gate
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.pace import Pace
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.ranges import Range
@@ -45,16 +45,18 @@ def walk(session: Session, job: Job, one: Range, pace: Pace, gate: Gate) -> int:
         began_s = time.monotonic()
         try:
             done = write(session, job, one, now.at, now.rows)
+        except Refused as refused:
+            _failed(session, job, one, now, pace, refused.error)
+            continue
         except psycopg2.Error as error:
-            if session.connection.closed:
+            # Not of these rows, but of the ledger or the server.
+            if error.pgcode not in RETRYABLE:
                 raise
-            session.run("ROLLBACK")
             _failed(session, job, one, now, pace, error)
             continue
-        if done is None:
-            session.ask("end_range", id=job.change_id, place=job.place, number=one.number)
-            return written
         written += done.written
+        if done.last:
+            return written
         _passed(now, done, pace, time.monotonic() - began_s)
 
 
@@ -67,15 +69,15 @@ def _ease(now: _Walk, gate: Gate, pace: Pace) -> None:
 
 def _passed(now: _Walk, done: Batch, pace: Pace, took_s: float) -> None:
     now.at, now.waited_since = done.upto, None
-    now.suspects = max(0, now.suspects - done.walked)
-    if now.suspects:
-        now.rows = max(1, now.suspects // 2)
-    elif done.walked >= now.rows:
-        now.rows = pace.next_rows(now.rows, took_s)
+    now.suspects = max(0, now.suspects - now.rows)
+    now.rows = max(1, now.suspects // 2) if now.suspects else pace.next_rows(now.rows, took_s)
 
 
 def _failed(session: Session, job: Job, one: Range, now: _Walk, pace: Pace, error: psycopg2.Error) -> None:
     """Make ready for half of it; of one row, say which it is."""
+    if session.connection.closed:
+        raise error
+    session.run("ROLLBACK")
     if now.rows > 1:
         now.suspects, now.rows = now.rows, now.rows // 2
     elif error.pgcode not in RETRYABLE:

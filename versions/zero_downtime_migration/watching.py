@@ -13,6 +13,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.gate import Ga
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.pace import Pace
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
+_FIRST_LOOK_S = 0.1
 _PAUSED = "paused, as was asked"
 
 
@@ -58,6 +59,8 @@ def watch(watch: Watch, over: Event) -> None:
     """
     meter = progress.Meter(watch.session, watch.change_id, watch.place)
     pace, held_since, told_at = watch.pace, None, time.monotonic()
+    # What is over in a moment need not be watched.
+    over.wait(min(_FIRST_LOOK_S, pace.look_every_s))
     while not over.is_set():
         reason, most_s = _reason(watch)
         _set(watch, reason)

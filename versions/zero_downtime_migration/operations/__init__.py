@@ -20,10 +20,12 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_unique import AddUnique
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.backfill import Backfill
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.change_type import ChangeType
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.create_index import CreateIndex
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_column import DropColumn
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_index import DropIndex
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_not_null import DropNotNull
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_table import DropTable
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.enum_to_lookup import (
     EnumToLookup,
 )
@@ -36,6 +38,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rep
     ReplaceIndex,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.split_column import SplitColumn
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.swap_table import SwapTable
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.synced_column import (
     AddSyncedColumn,
 )
@@ -72,10 +75,12 @@ _WISHES: Final[tuple[type[Wish], ...]] = (
     AddSyncedColumn,
     AddUnique,
     Backfill,
+    ChangeType,
     CreateIndex,
     DropColumn,
     DropIndex,
     DropNotNull,
+    DropTable,
     EnumToLookup,
     MergeColumns,
     RebuildIndex,
@@ -84,6 +89,7 @@ _WISHES: Final[tuple[type[Wish], ...]] = (
     ReplaceIndex,
     SetNotNull,
     SplitColumn,
+    SwapTable,
 )
 OPERATIONS: Final[Mapping[str, type[Wish]]] = {wish.operation: wish for wish in _WISHES}
 

@@ -17,7 +17,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import
 
 @dataclass(frozen=True)
 class AddExclusion:
-    """Let no two rows of *table*, which is named with its schema, conflict; `definition` is SQL from EXCLUDE on.
+    """Let no two rows of *table*, which is named with its schema, conflict: `definition`, from EXCLUDE on.
 
     PostgreSQL builds the index of it under a lock that every writer waits for, and has no NOT VALID for it.
     """

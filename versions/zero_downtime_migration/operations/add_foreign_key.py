@@ -34,13 +34,15 @@ _ACTIONS: Final = ("NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT"
 class AddForeignKey:
     """Let *columns* of *table* refer to rows of *referenced*; both tables are named with their schemas.
 
-    Without `referenced_columns` they refer to its primary key. `on_delete` and `on_update` are the actions as
-    SQL writes them; `full` is MATCH FULL; `deferrable` is "", "deferrable" or "deferred". New rows are held to
-    it from the start on. Without an index on the columns, which every DELETE of a referenced row would miss,
-    it is refused, unless `without_index`. Without a `name` it is called after the table and its columns.
+    Without `referenced_columns` they refer to its primary key. `on_delete` and `on_update` are the actions
+    as SQL writes them; `full` is MATCH FULL; `deferrable` is "", "deferrable" or "deferred". New rows are
+    held to it from the start on. Without an index on the columns, which every DELETE of a referenced row
+    would miss, it is refused, unless `without_index`. Without a `name` it is called after the table and its
+    columns.
 
-    Locks: SHARE ROW EXCLUSIVE on both tables for a moment: writers wait, readers do not. Of a partitioned table
-    before PostgreSQL 18 it is added to each partition first, and the last step locks the referenced table too.
+    Locks: SHARE ROW EXCLUSIVE on both tables for a moment: writers wait, readers do not. Of a partitioned
+    table before PostgreSQL 18 it is added to each partition first; the last step then locks the referenced
+    table for readers too, for a moment.
     """
 
     table: str
@@ -117,7 +119,7 @@ class AddForeignKey:
 
 def _mark(action: str) -> str:
     """Return the catalogue's letter for an action."""
-    return {"SET NULL": "n", "SET DEFAULT": "d"}.get(action, action[0].lower())
+    return {"NO ACTION": "a", "SET NULL": "n", "SET DEFAULT": "d"}.get(action, action[0].lower())
 
 
 def _refuse_columns(table: Table, columns: tuple[str, ...], other: Table, targets: tuple[str, ...]) -> None:

@@ -21,9 +21,9 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import
 class AddUnique:
     """Let *columns* of *table*, which is named with its schema, be unique together.
 
-    Keys that are there twice are counted before anything is built. `include` are further columns of the index;
-    `deferrable` is "", "deferrable" or "deferred". Without a `name` it is called after the table and its
-    columns. An index of that name that is defined so is used.
+    Keys that are there twice are counted before anything is built. `include` are further columns of the
+    index; `deferrable` is "", "deferrable" or "deferred". Without a `name` it is called after the table and
+    its columns. An index of that name that is defined so is used.
     """
 
     table: str

@@ -73,7 +73,12 @@ class CreateIndex:
         built = build(session, place, shape)
         if not table.partitioned:
             return (*proofs, built)
-        return (*proofs, *cover(session, table, place.index, Cover(shape, plain=built.plain or ())))
+        return (
+            *proofs,
+            *cover(
+                session, table, place.index, Cover(shape, (*shape.columns, "idx"), plain=built.plain or ())
+            ),
+        )
 
     def _commented(self, session: Session, place: Place, there: Index | None) -> tuple[Step, ...]:
         if self.comment is None or (there and there.valid and there.comment == self.comment):

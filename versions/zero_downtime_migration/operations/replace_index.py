@@ -1,4 +1,4 @@
-"""Put another index in the place of one, or build the same one anew: nobody waits, none is missing meanwhile."""
+"""Put another index in the place of one, or build the same one anew; nobody waits or misses it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ class ReplaceIndex(CreateIndex):
         return (
             *((proof_of_uniqueness(session, table.name, shape),) if shape.unique else ()),
             *(
-                cover(session, table, new.index, Cover(shape, plain=built.plain or ()))
+                cover(
+                    session, table, new.index, Cover(shape, (*shape.columns, "idx"), plain=built.plain or ())
+                )
                 if table.partitioned
                 else (built,)
             ),

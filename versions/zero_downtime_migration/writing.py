@@ -1,0 +1,18 @@
+"""Write a statement as text: names are quoted, what is SQL already is marked so."""
+
+from __future__ import annotations
+
+from psycopg2.sql import SQL, Composable, Identifier
+
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+
+
+def listed(names: tuple[str, ...] | list[str]) -> Composable:
+    """Return names, quoted, with commas between."""
+    return SQL(", ").join(map(Identifier, names))
+
+
+def written(session: Session, text: str, **parts: str | Composable) -> str:
+    """Return *text* with its parts put in: a string is a name and is quoted, anything else stays as it is."""
+    put = {key: Identifier(part) if isinstance(part, str) else part for key, part in parts.items()}
+    return session.text(SQL(text).format(**put))
