@@ -30,7 +30,7 @@ def rolled_back(session: Session) -> Iterator[None]:
         yield
     finally:
         if not session.connection.closed:
-            session.run("ROLLBACK" if alone else "ROLLBACK TO SAVEPOINT zz_probe")
+            session.run("ROLLBACK" if alone else "ROLLBACK TO SAVEPOINT zz_probe; RELEASE SAVEPOINT zz_probe")
 
 
 def not_null_name(session: Session, table: Table, column: str) -> str:

@@ -34,7 +34,7 @@ class AddColumn:
     would be a rewrite as well: the column gets the type below it, and a check that a value is one of the
     domain. *not_null* without a default holds from `complete` on; until then old code leaves the column out.
     A *check* is added NOT VALID and validated. Whoever may insert may draw from the sequence of a serial
-    column. Expressions are as SQL writes them.
+    column. Expressions are as SQL writes them. Subscribers of a publication need the column first.
 
     A *generated* column is *virtual* (PostgreSQL 18), or, since the server cannot add a stored one without
     rewriting the table, *emulated*: a trigger computes it whenever a row is written, and stays.
