@@ -94,7 +94,7 @@ class DropColumn:
     def _refuse_null(self, session: Session, table: Table) -> None:
         """Refuse a column whose checks or domain would not let it be NULL."""
         number = session.value("column_number", oid=table.oid, column=self.column)
-        checks = session.ask("checks_of", oid=table.oid, number=number)
+        checks = session.ask("checks_of_column", oid=table.oid, number=number)
         column = table.column(self.column)
         with rolled_back(session):
             session.run(
