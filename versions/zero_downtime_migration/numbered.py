@@ -10,7 +10,7 @@ from psycopg2.sql import SQL, Composable, Identifier, Literal
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import sequence_name
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.server_names import sequence_name
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
 

@@ -13,12 +13,9 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.declared impor
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table, version
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.filled import proof_of_fill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Fill, Kind, Lock, Phase, Step
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import (
-    late,
-    not_null_steps,
-    validated,
-)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import not_null_steps
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.validating import late, validated
 
 FIRST_WITH_VIRTUAL: Final = 18
 
@@ -124,7 +121,7 @@ class AddColumn:
         drop = SQL("ALTER TABLE {} DROP COLUMN IF EXISTS {}").format(SQL(table.name), name)
         said = SQL("COMMENT ON COLUMN {}.{} IS {}").format(SQL(table.name), name, Literal(self.comment))
         comment = (said,) if self.comment is not None else ()
-        checks = () if wanted.fill else tuple(check.added(table, valid=False) for check in wanted.checks)
+        checks = () if wanted.fill else tuple(check.added(table) for check in wanted.checks)
         whole = (wanted.whole, *(check.inline for check in wanted.checks))
         first = add.format(SQL(table.name), name, wanted.first)
         plain = add.format(SQL(table.name), name, SQL(" ").join(whole))
@@ -156,7 +153,7 @@ class AddColumn:
             name="add the check, not valid",
             phase=Phase.BACKFILL,
             kind=Kind.BRIEF,
-            sql=tuple(session.text(check.added(table, valid=False)) for check in wanted.checks),
+            sql=tuple(session.text(check.added(table)) for check in wanted.checks),
             locks=(Lock(table.name),),
             plain=(),
         )
