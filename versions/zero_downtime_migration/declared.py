@@ -2,49 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from psycopg2.sql import SQL, Composable, Identifier
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import emulated, numbered
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.added_checks import (
-    Check,
     checks_of,
     domain_check,
 )
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.adding import Declared, counted
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.declaration import (
     Declaration,
     clause,
     typed,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import Asked, asked
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
-
-
-@dataclass(frozen=True)
-class Declared:
-    """How a column is added.
-
-    `said` is the type that was declared, `type` the one it gets. `first` is what stands behind its name when
-    it is added, `then` what follows in the same transaction, `forget` what takes that away; `whole` and
-    `plain_then` are the same where the table may be rewritten. `fill` are the value of old rows and which of
-    them are due. `not_null` is whether it is made NOT NULL when all rows have a value, `last` what then
-    follows.
-    """
-
-    said: str
-    type: str
-    first: Composable
-    whole: Composable
-    then: tuple[Composable, ...] = ()
-    plain_then: tuple[Composable, ...] = ()
-    forget: tuple[Composable, ...] = ()
-    fill: tuple[str, str] | None = None
-    not_null: bool = False
-    checks: tuple[Check, ...] = ()
-    last: tuple[Step, ...] = ()
 
 
 def declared(session: Session, table: Table, wish: Declaration) -> Declared:
@@ -56,11 +31,11 @@ def declared(session: Session, table: Table, wish: Declaration) -> Declared:
     answer = asked(session, table, wish.column, clause(wish))
     domain = session.ask("domain_of", type=answer.type_oid)
     if answer.serial:
-        found = _numbered(numbered.serial(session, table, wish.column, answer.type), answer, SQL(wish.type))
+        found = counted(numbered.serial(session, table, wish.column, answer.type), answer, SQL(wish.type))
     elif wish.identity is not None:
         always = wish.identity == "always"
         made = numbered.identity(session, table, wish.column, answer.type, always=always)
-        found = _numbered(made, answer, clause(wish))
+        found = counted(made, answer, clause(wish))
     elif wish.emulated:
         found = _emulated(session, table, wish, answer)
     elif answer.rewrites and domain:
@@ -117,19 +92,6 @@ def _emulated(session: Session, table: Table, wish: Declaration, answer: Asked) 
         forget=made.drop,
         fill=(made.expression, made.due),
         not_null=wish.not_null,
-    )
-
-
-def _numbered(made: numbered.Numbered, answer: Asked, whole: Composable) -> Declared:
-    return Declared(
-        said=answer.type,
-        type=answer.type,
-        first=SQL(answer.type),
-        whole=whole,
-        then=made.create,
-        fill=(made.value, made.due),
-        not_null=True,
-        last=made.last,
     )
 
 
