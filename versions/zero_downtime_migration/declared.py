@@ -33,8 +33,7 @@ def declared(session: Session, table: Table, wish: Declaration) -> Declared:
     if answer.serial:
         found = counted(numbered.serial(session, table, wish.column, answer.type), answer, SQL(wish.type))
     elif wish.identity is not None:
-        always = wish.identity == "always"
-        made = numbered.identity(session, table, wish.column, answer.type, always=always)
+        made = numbered.identity(session, table, wish.column, answer.type, wish.identity)
         found = counted(made, answer, clause(wish))
     elif wish.emulated:
         found = _emulated(session, table, wish, answer)
