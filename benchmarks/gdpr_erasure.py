@@ -6,7 +6,8 @@ People with 10,000 rows each in the largest tables, among so many rows of others
 them). By hand is what a careful colleague would write: for each table of a person, DELETE … WHERE
 user_id = …, by index, children first, and users set to NULL; one transaction, and nothing else: no plan, no tombstone,
 no wait for older transactions, no second look, no statistics, no trail redacted, no certificate. One person is erased
-by hand and the next by `erase_user`, in turn; medians. The same triggers fire for both.
+by hand and the next by `erase_user`, in turn; medians. The same triggers fire for both, and each is given a URL: it
+opens a session of its own.
 
 Meanwhile another session writes a row of its own again and again: how long its longest write took is told of both.
 Runs on DATABASE_URL, or on the local server; drops the database that it made.
@@ -80,8 +81,8 @@ def vacuumed(connection: Connection) -> None:
     connection.autocommit = False
 
 
-def by_hand(connection: Connection, person: int) -> None:
-    with connection, connection.cursor() as cursor:
+def by_hand(url: str, person: int) -> None:
+    with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
         for table in BY_HAND:
             cursor.execute(f"DELETE FROM {table} WHERE user_id = %s", (person,))
         cursor.execute(USERS, (person,))
@@ -126,16 +127,15 @@ def timed(do: Callable[[], object]) -> float:
 def measured(url: str, people: Iterator[int], others: int) -> None:
     took: dict[str, list[float]] = {"by hand": [], "erase_user": []}
     longest: dict[str, list[float]] = {name: [] for name in took}
-    with closing(psycopg2.connect(url)) as connection:
-        ways: dict[str, Callable[[int], None]] = {
-            "by hand": lambda person: by_hand(connection, person),
-            "erase_user": lambda person: by_us(url, person),
-        }
-        for _ in range(ROUNDS):
-            for name, do in ways.items():
-                person = next(people)
-                with writing(url, longest[name]):
-                    took[name].append(timed(lambda do=do, person=person: do(person)))  # type: ignore[misc]
+    ways: dict[str, Callable[[int], None]] = {
+        "by hand": lambda person: by_hand(url, person),
+        "erase_user": lambda person: by_us(url, person),
+    }
+    for _ in range(ROUNDS):
+        for name, do in ways.items():
+            person = next(people)
+            with writing(url, longest[name]):
+                took[name].append(timed(lambda do=do, person=person: do(person)))  # type: ignore[misc]
     print(f"{others:,} rows of others")
     for name, seconds in took.items():
         ratio = statistics.median(seconds) / statistics.median(took["by hand"])

@@ -29,7 +29,7 @@ from support import Databases, connected, rows
 def plan_of(count: int, table: str = "public.listens") -> ErasurePlan:
     """A plan that does so many rows of one table."""
     return ErasurePlan(
-        1, (Step(1, table, Action.DELETE, (), count, True, 0, "ROW EXCLUSIVE", "", "", ""),), ()
+        1, (Step(1, table, Action.DELETE, (), count, True, 0, "ROW EXCLUSIVE", str, "", ""),), ()
     )
 
 

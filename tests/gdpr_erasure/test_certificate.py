@@ -53,7 +53,7 @@ class Plan:
 def step(position: int, action: Action, *outcomes: Outcome) -> Step:
     columns = tuple(Treated(f"c{n}", Strategy.NULL, one, {"value": "x"}) for n, one in enumerate(outcomes))
     return Step(
-        position, f"public.t{position}", action, columns, 1, by_index=True, cost_rows=1, lock="rows", statement="", whole="", left=""
+        position, f"public.t{position}", action, columns, 1, by_index=True, cost_rows=1, lock="rows", batch=str, whole="", left=""
     )  # fmt: skip
 
 

@@ -25,6 +25,10 @@ _DECLARED: Final = (
     "discriminator_value", "json_path", "own_columns", "note", "compares_text", "element_type",
 )  # fmt: skip
 
+# There are hundreds of columns, and a look-up costs less than a call.
+_STRATEGIES: Final = {one.value: one for one in Strategy}
+_ORIGINS: Final = {one.value: one for one in Origin}
+
 
 def read_catalogue(cursor: Cursor) -> Catalogue:
     """Return the catalogue as it is, foreign keys included; reads only, in the transaction of *cursor*.
@@ -50,8 +54,9 @@ def _tupled(row: Iterable[Any]) -> Iterator[Any]:
 
 
 def _column(row: Sequence[Any]) -> Column:
-    values = list(_tupled(row))
-    values[6], values[8] = Strategy(values[6]), Origin(values[8])
+    values = list(row)
+    values[6:9] = _STRATEGIES[row[6]], row[7] or {}, _ORIGINS[row[8]]
+    values[10] = tuple(row[10])
     return Column(*values)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -156,7 +158,14 @@ class Catalogue:
 
     def columns_of(self, table: str) -> tuple[Column, ...]:
         """Return what is known of the columns of *table*, in their order."""
-        return tuple(column for column in self.columns if column.table_name == table)
+        return self._by_table.get(table, ())
+
+    @cached_property
+    def _by_table(self) -> Mapping[str, tuple[Column, ...]]:
+        found: dict[str, list[Column]] = defaultdict(list)
+        for column in self.columns:
+            found[column.table_name].append(column)
+        return {table: tuple(columns) for table, columns in found.items()}
 
     def personal(self, people: str = "users") -> tuple[str, ...]:
         """Return the tables with a column that speaks of such *people*, each once."""

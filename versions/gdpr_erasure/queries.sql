@@ -48,7 +48,7 @@ SELECT entry.table_name,
        entry.class,
        entry.description,
        entry.strategy,
-       entry.strategy_args,
+       NULLIF(entry.strategy_args, '{}'),
        entry.origin,
        entry.third_party,
        entry.purposes,
@@ -56,9 +56,12 @@ SELECT entry.table_name,
        entry.retention_rule,
        entry.rectifiable,
        entry.people
-  FROM ops.personal_data AS entry
+  FROM (SELECT known.table_name, pg_catalog.to_regclass(known.table_name)::oid AS relation
+          FROM (SELECT DISTINCT one.table_name FROM ops.personal_data AS one) AS known
+        OFFSET 0) AS named
+  JOIN ops.personal_data AS entry ON entry.table_name = named.table_name
   LEFT JOIN pg_catalog.pg_attribute AS attribute
-    ON attribute.attrelid = pg_catalog.to_regclass(entry.table_name)
+    ON attribute.attrelid = named.relation
    AND attribute.attname = entry.column_name
    AND attribute.attnum > 0
    AND NOT attribute.attisdropped
@@ -191,7 +194,7 @@ SELECT entry.table_name, entry.column_name
  ORDER BY 1, 2;
 
 -- checks --
--- The checks of tables, with their columns, each on one row as the tables are named in the catalogue.
+-- The checks of some tables, with their columns, each on one row as the tables are named in the catalogue.
 SELECT pg_catalog.quote_ident(namespace.nspname) || '.' || pg_catalog.quote_ident(relation.relname),
        relation.relname::text,
        con.conname::text,
@@ -205,6 +208,7 @@ SELECT pg_catalog.quote_ident(namespace.nspname) || '.' || pg_catalog.quote_iden
   JOIN pg_catalog.pg_class AS relation ON relation.oid = con.conrelid
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relation.relnamespace
  WHERE con.contype = 'c'
+   AND con.conrelid IN (SELECT pg_catalog.to_regclass(named.name) FROM pg_catalog.unnest(%(tables)s::text[]) AS named (name))
    AND NOT relation.relispartition
  ORDER BY 1, 3;
 

@@ -17,13 +17,14 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.certificate import 
     StepDone,
     issue,
 )
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.identifiers import name_subject
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keeping import counted
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keys import Keys
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.ledger import note
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.lines import Kind
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import Kept
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.notices import pending
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import ErasurePlan
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.planning import kept_now
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.residue import residue_of
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import STATEMENTS, patiently
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.state import Erasure, erasure, progress
@@ -78,10 +79,9 @@ def _facts(cursor: Cursor, swept: Erasure, plan: ErasurePlan, line: str | None) 
 def _kept(cursor: Cursor, swept: Erasure, plan: ErasurePlan) -> Iterator[Kept]:
     """Yield what *plan* keeps, counted now, and no fewer rows than at first: some lead to nobody since."""
     first = _kept_at_first(cursor, swept)
-    now = {_place(one): one for one in kept_now(cursor, swept.subject, at=swept.hidden_at)}
-    for one in plan.kept:
+    name_subject(cursor, swept.subject)
+    for one, found in zip(plan.kept, counted(cursor, plan.kept), strict=True):
         rows, until = first.get(_place(one), (0, None))
-        found = now.get(_place(one), one)
         yield replace(one, rows=max(rows, found.rows), until=found.until or until)
 
 

@@ -29,7 +29,8 @@ Check = tuple[str, str, str, Sequence[str]]
 def of_checks(cursor: Cursor, parts: Sequence[Part]) -> Iterator[Refusal]:
     """Yield the checks that rows of the person would break when *parts* are done."""
     checks: dict[str, list[Check]] = defaultdict(list)
-    for table, alias, name, expression, columns in asked(cursor, "checks"):
+    tables = [part.work.reach.name for part in parts if part.work.action is Action.UPDATE]
+    for table, alias, name, expression, columns in asked(cursor, "checks", tables=tables):
         checks[table].append((alias, name, expression, columns))
     for part in parts:
         work = part.work

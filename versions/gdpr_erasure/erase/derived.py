@@ -74,13 +74,17 @@ def remember(
     cursor.execute(_SQL["derived_remembered"])
     cursor.execute(_SQL["derived_forgotten"])
     known = _known(cursor, catalogue, tables)
-    for reach in reaches if reaches is not None else reached(catalogue):
+    entries = [
+        SQL(_SQL["derived_entries"]).format(
+            source=source_of(reach), rows=rows_of(reach), values=_values(known[reach.name])
+        )
+        for reach in (reaches if reaches is not None else reached(catalogue))
         # The trail goes on naming what was touched, and no more whose it was.
-        if reach.name in known and reach.name != _AUDIT:
-            statement = SQL(_SQL["derived_remember"]).format(
-                source=source_of(reach), rows=rows_of(reach), values=_values(known[reach.name])
-            )
-            cursor.execute(statement, {"subject": SUBJECT})
+        if reach.name in known and reach.name != _AUDIT
+    ]
+    if entries:
+        marking = SQL(_SQL["derived_remember"]).format(entries=SQL(" UNION ALL ").join(entries))
+        cursor.execute(marking, {"subject": SUBJECT})
     cursor.execute(_SQL["derived_number"], {"tables": list(TRAIL), "subject": SUBJECT})
     cursor.execute(_SQL["derived_known_only"])
     cursor.execute(_SQL["derived_whose"], {"subject": SUBJECT})
@@ -162,13 +166,12 @@ def _parts(known: tuple[Any, ...]) -> dict[str, Composable]:
 
 def _restored(cursor: Cursor, tables: Sequence[str]) -> tuple[str, ...]:
     """Take what was remembered out of what is known; count anew where the server cannot do with less."""
-    held = _rows(cursor, "derived_held", {"tables": list(tables)})
+    way = "derived_restore" if cursor.connection.server_version >= _RESTORES else "derived_held"
+    held = _rows(cursor, way, {"tables": list(tables)})
     columns: dict[str, list[str] | None] = {}
-    for table, relation, column, inherited, is_index in held:
-        if cursor.connection.server_version >= _RESTORES:
-            values = {"relation": relation, "column": column, "inherited": inherited, "is_index": is_index}
-            if _rows(cursor, "derived_restore", values) == [(True,)]:
-                continue
+    for table, column, is_index, is_restored in held:
+        if is_restored:
+            continue
         # With columns named, expressions of indexes are not counted.
         before = columns.get(table, [])
         columns[table] = None if is_index or before is None else [*dict.fromkeys((*before, column))]

@@ -135,16 +135,20 @@ SELECT given.root, class.oid, stats.attname, stats.inherited, one.value, one.par
 SELECT DISTINCT known.relation::bigint, known.attname::text
   FROM pg_temp.erased_statistics AS known;
 
+-- derived_entries --
+-- Values that rows of the person hold in one table, and how many rows.
+SELECT entry.relation, entry.attname, entry.value, count(*) AS rows
+  FROM {source}
+ CROSS JOIN LATERAL ({values}) AS entry (relation, attname, value)
+ WHERE {rows}
+   AND entry.value IS NOT NULL
+ GROUP BY entry.relation, entry.attname, entry.value
+
 -- derived_remember --
 -- Mark those that rows of the person hold. A common one that others seem to have as well is nobody's.
 UPDATE pg_temp.erased_statistics AS known
    SET is_own = true
-  FROM (SELECT entry.relation, entry.attname, entry.value, count(*) AS rows
-          FROM {source}
-         CROSS JOIN LATERAL ({values}) AS entry (relation, attname, value)
-         WHERE {rows}
-           AND entry.value IS NOT NULL
-         GROUP BY entry.relation, entry.attname, entry.value) AS own
+  FROM ({entries}) AS own
  WHERE known.relation = own.relation AND known.attname = own.attname AND known.value = own.value
    AND (known.rows IS NULL OR known.rows <= 2 * own.rows + 1);
 
@@ -160,15 +164,16 @@ DELETE FROM pg_temp.erased_statistics AS known
  WHERE NOT known.is_own;
 
 -- derived_held --
--- What is still known of what was remembered of the tables: the table, the column, and whether it is of an index.
+-- What is still known of what was remembered of the tables: the table, the column, whether it is of an
+-- index, and that it was not taken out.
 WITH remembered AS MATERIALIZED (
     SELECT found.relation, found.attname, found.inherited, pg_catalog.array_agg(found.value) AS vals
       FROM pg_temp.erased_statistics AS found
      WHERE found.root = ANY (%(tables)s)
      GROUP BY found.relation, found.attname, found.inherited
 )
-SELECT pg_catalog.format('%%I.%%I', namespace.nspname, coalesce(owner.relname, class.relname)), class.oid::bigint,
-       remembered.attname::text, remembered.inherited, owner.oid IS NOT NULL
+SELECT pg_catalog.format('%%I.%%I', namespace.nspname, coalesce(owner.relname, class.relname)),
+       remembered.attname::text, owner.oid IS NOT NULL, false
   FROM remembered
   JOIN pg_catalog.pg_class AS class ON class.oid = remembered.relation
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
@@ -189,62 +194,78 @@ SELECT pg_catalog.format('%%I.%%I', namespace.nspname, coalesce(owner.relname, c
  WHERE remembered.vals && known.most_common_vals::text[]
     OR remembered.vals && known.histogram_bounds::text[]
     OR remembered.vals && known.most_common_elems::text[]
- ORDER BY 1, 2, 3, 4;
+ ORDER BY 1, class.oid, remembered.attname, remembered.inherited;
 
 -- derived_restore --
--- Let the planner know of one column what it knew, but for what was remembered; false where there is too little.
-WITH stats AS MATERIALIZED (
-    SELECT found.null_frac, found.avg_width, found.n_distinct, found.most_common_vals::text::text[] AS most_common_vals,
-           found.most_common_freqs, found.histogram_bounds::text::text[] AS histogram_bounds, found.correlation,
-           found.most_common_elems::text::text[] AS most_common_elems, found.most_common_elem_freqs,
-           found.elem_count_histogram
-      FROM pg_catalog.pg_class AS class
+-- The same, where of each column the planner is told what it knew, but for what was remembered; false where there is
+-- too little. From 18 on.
+WITH remembered AS MATERIALIZED (
+    SELECT found.relation, found.attname, found.inherited, pg_catalog.array_agg(found.value) AS vals
+      FROM pg_temp.erased_statistics AS found
+     WHERE found.root = ANY (%(tables)s)
+     GROUP BY found.relation, found.attname, found.inherited
+), known AS MATERIALIZED (
+    SELECT pg_catalog.format('%%I.%%I', namespace.nspname, coalesce(owner.relname, class.relname)) AS name, class.oid AS relation,
+           owner.oid IS NOT NULL AS is_index, remembered.attname, remembered.inherited, remembered.vals,
+           ARRAY(SELECT found.value
+                   FROM pg_temp.erased_statistics AS found
+                  WHERE found.relation = remembered.relation AND found.attname = remembered.attname) AS gone,
+           stats.null_frac, stats.avg_width, stats.n_distinct, stats.most_common_vals::text[] AS most_common_vals,
+           stats.most_common_freqs, stats.histogram_bounds::text[] AS histogram_bounds, stats.correlation,
+           stats.most_common_elems::text[] AS most_common_elems, stats.most_common_elem_freqs, stats.elem_count_histogram
+      FROM remembered
+      JOIN pg_catalog.pg_class AS class ON class.oid = remembered.relation
       JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+      LEFT JOIN pg_catalog.pg_index AS index ON index.indexrelid = class.oid
+      LEFT JOIN pg_catalog.pg_class AS owner ON owner.oid = index.indrelid
      CROSS JOIN LATERAL (
-           SELECT stats.*
-             FROM pg_catalog.pg_stats AS stats
-            WHERE stats.schemaname = namespace.nspname AND stats.tablename = class.relname
-              AND stats.attname = %(column)s AND stats.inherited = %(inherited)s
-           OFFSET 0) AS found
-     WHERE class.oid = %(relation)s AND NOT %(is_index)s
-    UNION ALL
-    SELECT found.null_frac, found.avg_width, found.n_distinct, found.most_common_vals::text[],
-           found.most_common_freqs, found.histogram_bounds::text[], found.correlation,
-           found.most_common_elems::text[], found.most_common_elem_freqs, found.elem_count_histogram
-      FROM ops.index_statistics_v1(%(relation)s::oid::pg_catalog.regclass) AS found
-     WHERE found.attname = %(column)s AND found.inherited = %(inherited)s AND %(is_index)s
-), remembered AS MATERIALIZED (
-    SELECT remembered.value
-      FROM pg_temp.erased_statistics AS remembered
-     WHERE remembered.relation = %(relation)s AND remembered.attname = %(column)s
-), left_ AS MATERIALIZED (
-    SELECT stats.null_frac, stats.avg_width, stats.n_distinct, stats.correlation, stats.elem_count_histogram,
-           common.vals, common.freqs, bounds.vals AS bounds, elements.vals AS elements, elements.freqs AS element_freqs
-      FROM stats
-     CROSS JOIN LATERAL (
-           SELECT pg_catalog.array_agg(one.value ORDER BY one.place)::text AS vals,
-                  pg_catalog.array_agg(one.part ORDER BY one.place) AS freqs
-             FROM ROWS FROM (pg_catalog.unnest(stats.most_common_vals), pg_catalog.unnest(stats.most_common_freqs))
-                  WITH ORDINALITY AS one (value, part, place)
-            WHERE one.value <> ALL (ARRAY(SELECT remembered.value FROM remembered))) AS common
-     CROSS JOIN LATERAL (
-           SELECT CASE WHEN count(*) > 1 THEN pg_catalog.array_agg(one.value ORDER BY one.place)::text END AS vals
-             FROM pg_catalog.unnest(stats.histogram_bounds) WITH ORDINALITY AS one (value, place)
-            WHERE one.value <> ALL (ARRAY(SELECT remembered.value FROM remembered))) AS bounds
-     CROSS JOIN LATERAL (
-           -- Behind the frequencies of the elements stand the least and the greatest, and that of NULL.
-           SELECT CASE WHEN count(one.value) > 0 THEN
-                       (pg_catalog.array_agg(one.value ORDER BY one.place) FILTER (WHERE one.value IS NOT NULL))::text END AS vals,
-                  CASE WHEN count(one.value) > 0 THEN pg_catalog.array_agg(one.part ORDER BY one.place) END AS freqs
-             FROM ROWS FROM (pg_catalog.unnest(stats.most_common_elems), pg_catalog.unnest(stats.most_common_elem_freqs))
-                  WITH ORDINALITY AS one (value, part, place)
-            WHERE one.value IS NULL OR one.value <> ALL (ARRAY(SELECT remembered.value FROM remembered))) AS elements
+           (SELECT found.null_frac, found.avg_width, found.n_distinct, found.most_common_vals::text, found.most_common_freqs,
+                   found.histogram_bounds::text, found.correlation, found.most_common_elems::text, found.most_common_elem_freqs,
+                   found.elem_count_histogram
+              FROM pg_catalog.pg_stats AS found
+             WHERE owner.oid IS NULL
+               AND found.schemaname = namespace.nspname AND found.tablename = class.relname
+               AND found.attname = remembered.attname AND found.inherited = remembered.inherited
+            OFFSET 0)
+            UNION ALL
+           SELECT found.null_frac, found.avg_width, found.n_distinct, found.most_common_vals, found.most_common_freqs,
+                  found.histogram_bounds, found.correlation, found.most_common_elems, found.most_common_elem_freqs,
+                  found.elem_count_histogram
+             FROM ops.index_statistics_v1(class.oid) AS found
+            WHERE owner.oid IS NOT NULL
+              AND found.attname = remembered.attname AND found.inherited = remembered.inherited) AS stats
+), held AS MATERIALIZED (
+    SELECT known.*
+      FROM known
+     WHERE known.vals && known.most_common_vals
+        OR known.vals && known.histogram_bounds
+        OR known.vals && known.most_common_elems
+     ORDER BY known.name, known.relation, known.attname, known.inherited
 )
-SELECT ops.restore_statistics_v1(
-           %(relation)s::oid::pg_catalog.regclass, %(column)s::name, %(inherited)s, left_.null_frac, left_.avg_width,
-           left_.n_distinct, left_.vals, left_.freqs, left_.bounds, left_.correlation, left_.elements, left_.element_freqs,
-           CASE WHEN left_.elements IS NOT NULL THEN left_.elem_count_histogram END)
-  FROM left_;
+SELECT held.name, held.attname::text, held.is_index,
+       ops.restore_statistics_v1(
+           held.relation::pg_catalog.regclass, held.attname, held.inherited, held.null_frac, held.avg_width,
+           held.n_distinct, common.vals, common.freqs, bounds.vals, held.correlation, elements.vals, elements.freqs,
+           CASE WHEN elements.vals IS NOT NULL THEN held.elem_count_histogram END)
+  FROM held
+ CROSS JOIN LATERAL (
+       SELECT pg_catalog.array_agg(one.value ORDER BY one.place)::text AS vals,
+              pg_catalog.array_agg(one.part ORDER BY one.place) AS freqs
+         FROM ROWS FROM (pg_catalog.unnest(held.most_common_vals), pg_catalog.unnest(held.most_common_freqs))
+              WITH ORDINALITY AS one (value, part, place)
+        WHERE one.value <> ALL (held.gone)) AS common
+ CROSS JOIN LATERAL (
+       SELECT CASE WHEN count(*) > 1 THEN pg_catalog.array_agg(one.value ORDER BY one.place)::text END AS vals
+         FROM pg_catalog.unnest(held.histogram_bounds) WITH ORDINALITY AS one (value, place)
+        WHERE one.value <> ALL (held.gone)) AS bounds
+ CROSS JOIN LATERAL (
+       -- Behind the frequencies of the elements stand the least and the greatest, and that of NULL.
+       SELECT CASE WHEN count(one.value) > 0 THEN
+                   (pg_catalog.array_agg(one.value ORDER BY one.place) FILTER (WHERE one.value IS NOT NULL))::text END AS vals,
+              CASE WHEN count(one.value) > 0 THEN pg_catalog.array_agg(one.part ORDER BY one.place) END AS freqs
+         FROM ROWS FROM (pg_catalog.unnest(held.most_common_elems), pg_catalog.unnest(held.most_common_elem_freqs))
+              WITH ORDINALITY AS one (value, part, place)
+        WHERE one.value IS NULL OR one.value <> ALL (held.gone)) AS elements;
 
 -- derived_analyze --
 -- Count a table anew, or some of its columns.

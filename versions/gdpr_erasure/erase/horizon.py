@@ -18,7 +18,7 @@ from psycopg2.extensions import connection as Connection
 from spotify_ai_agent_migrations.versions.core.errors import LockError
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import STATEMENTS
 
-_PAUSE_S: Final = 0.01
+_PAUSE_S: Final = 0.001
 _PAUSE_MOST_S: Final = 0.5
 _SHOWN: Final = 5
 _Asking = Callable[[], Sequence[str]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -14,6 +14,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.identifiers import 
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import Kept
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import STATEMENTS
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.statements import located
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.together import together
 from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach
 from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Catalogue, Column, Edge, Strategy
 from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import (
@@ -119,14 +120,25 @@ def any_of(found: Sequence[Spare]) -> Composable | None:
     return SQL(" OR ").join([one.condition for one in found]) if found else None
 
 
+def counted(cursor: Cursor, found: Sequence[Kept]) -> tuple[Kept, ...]:
+    """Return what is kept of the person whom the session is about, its rows counted now.
+
+    Locks: ACCESS SHARE on the tables that rows are counted of.
+    """
+    answers = together(cursor, [one.counting for one in found], {"subject": SUBJECT})
+    return tuple(
+        replace(one, rows=int(count), until=one.until if one.rule is None else until)
+        for one, (count, until) in zip(found, answers, strict=True)
+    )
+
+
 def kept_by_holds(
     cursor: Cursor, reach: Reach, columns: Sequence[Column], found: Sequence[Spare]
 ) -> Iterator[Kept]:
-    """Yield what holds keep of a table, each with the number of its rows."""
+    """Yield what holds keep of a table, not counted yet."""
     # A row that would be deleted is kept with all that is in it.
     goes = any(one.strategy is Strategy.DELETE for one in columns)
     for spare in found:
-        count, _ = _counted(cursor, reach, spare.condition)
         names = tuple(
             one.name for one in columns if goes or spare.via or spare.hold.column in {None, one.name}
         )
@@ -134,26 +146,27 @@ def kept_by_holds(
         yield Kept(
             reach.name,
             names,
-            count,
+            0,
             f"art. 17(3)({', '.join(spare.hold.basis)})",
             why,
             until=spare.hold.until,
             hold=spare.hold.number,
+            counting=_counting(reach, spare.condition).as_string(cursor),
         )
 
 
 def kept_by_catalogue(
     cursor: Cursor, reach: Reach, columns: Sequence[Column], rules: Mapping[tuple[str, str], tuple[str, str]]
 ) -> Iterator[Kept]:
-    """Yield what the catalogue keeps of a table, by why it does; *rules* say how long."""
+    """Yield what the catalogue keeps of a table, by why it does, not counted yet; *rules* say how long."""
     grouped: dict[tuple[str, str, str | None], list[str]] = {}
     for one in columns:
         if one.strategy is Strategy.KEEP:
             why = str(one.strategy_args.get("why", ""))
             grouped.setdefault((one.legal_basis or "", why, one.retention_rule), []).append(one.name)
     for (basis, why, rule), names in grouped.items():
-        count, until = _counted(cursor, reach, _ALL, _rule(rules, reach, rule))
-        yield Kept(reach.name, tuple(names), count, basis, why, until=until, rule=rule)
+        counting = _counting(reach, _ALL, _rule(rules, reach, rule)).as_string(cursor)
+        yield Kept(reach.name, tuple(names), 0, basis, why, rule=rule, counting=counting)
 
 
 def _rule(
@@ -163,23 +176,18 @@ def _rule(
     return rules.get((name, rule or "")) or rules.get((name.removeprefix("public."), rule or ""))
 
 
-def _counted(
-    cursor: Cursor, reach: Reach, condition: Composable, rule: tuple[str, str] | None = None
-) -> tuple[int, datetime | None]:
-    """Return how many rows there are, and when the last is over by *rule*: how long, by which column."""
+def _counting(reach: Reach, condition: Composable, rule: tuple[str, str] | None = None) -> Composable:
+    """Return how to ask for the rows there are, and when the last is over by *rule*: how long, by what."""
     latest: Composable = SQL("NULL")
     if rule is not None:
-        latest = SQL("pg_catalog.max({}::timestamptz) + {}::interval").format(
+        latest = SQL("(pg_catalog.max({}::timestamptz) + {}::interval)").format(
             Escaped(Identifier(ROW, rule[1])), Literal(rule[0])
         )
-    statement = SQL(STATEMENTS["kept_rows"]).format(
+    return SQL(STATEMENTS["kept_rows"]).format(
         latest=latest,
         source=source_of(reach),
         rows=SQL("{} AND ({})").format(located(reach), condition),
     )
-    cursor.execute(statement, {"subject": SUBJECT})
-    ((count, until),) = cursor.fetchall()
-    return int(count), until
 
 
 def rules(cursor: Cursor) -> dict[tuple[str, str], tuple[str, str]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from functools import cached_property
 from typing import Any
 
 from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Strategy
@@ -52,10 +53,9 @@ class Step:
 
     rows: how many the plan counted. by_index: whether they are found by an index; without one the whole table
     is read, of which `cost_rows` tells how many rows it has. lock: what it takes, and for how long.
-    statement: does one batch, with the parameters `subject`, `most` (rows) and `after` (key of the last row
-    done, JSON, or None), and returns one row: how many it did, and the key of the last, None when it is over.
-    whole: does all of them at once, with the parameter `subject`, and returns such a row too.
-    left: counts the rows that are still to be done, with the parameter `subject`.
+    whole: does all of them at once, with the parameter `subject`, and returns one row: how many it did, and
+    NULL. left: counts the rows that are still to be done, with the parameter `subject`.
+    batch: writes `statement`, as long as the session that planned is open.
     """
 
     position: int
@@ -66,9 +66,18 @@ class Step:
     by_index: bool
     cost_rows: int
     lock: str
-    statement: str = field(compare=False, repr=False)
+    batch: Callable[[], str] = field(compare=False, repr=False)
     whole: str = field(compare=False, repr=False)
     left: str = field(compare=False, repr=False)
+
+    @cached_property
+    def statement(self) -> str:
+        """Return what does one batch, which most erasures need none of.
+
+        Its parameters: `subject`, `most` (rows) and `after` (key of the last row done, JSON, or None). It
+        returns one row: how many it did, and the key of the last, None when it is over.
+        """
+        return self.batch()
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,7 @@ class Kept:
 
     basis: letters of GDPR art. 17(3), or the law. hold: number of the hold, rule: name of the rule of
     retention; one of the two where it ends by itself.
+    counting: counts its rows, with the parameter `subject`, and says when the last is over by the rule.
     """
 
     table: str
@@ -87,6 +97,7 @@ class Kept:
     until: datetime | None = None
     hold: int | None = None
     rule: str | None = None
+    counting: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True)

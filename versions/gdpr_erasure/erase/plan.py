@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from spotify_ai_agent_migrations.versions.core.signing import Keyring, SigningKey
@@ -61,7 +62,7 @@ class ErasurePlan:
         """Return how many rows it deletes or changes."""
         return sum(step.rows for step in self.steps)
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """Return the SHA-256 of what it does and keeps."""
         return hashlib.sha256(_canonical(self._structure()).encode()).hexdigest()

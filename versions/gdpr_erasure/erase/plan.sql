@@ -1,7 +1,7 @@
 -- What an erasure is planned with. Nothing here writes, but for what says so.
 
 -- live_columns --
--- The columns of every table there is: their type, what it allows, and who fills them.
+-- The columns of some tables: their type, what it allows, and who fills them.
 SELECT pg_catalog.quote_ident(namespace.nspname) || '.' || pg_catalog.quote_ident(relation.relname),
        attribute.attname::text,
        pg_catalog.format_type(attribute.atttypid, attribute.atttypmod),
@@ -36,7 +36,10 @@ SELECT pg_catalog.quote_ident(namespace.nspname) || '.' || pg_catalog.quote_iden
                 AND made.adnum = attribute.attnum
                 AND link.refobjsubid <> attribute.attnum
               ORDER BY source.attnum)
-  FROM pg_catalog.pg_class AS relation
+  FROM (SELECT pg_catalog.to_regclass(given.name)::oid AS oid
+          FROM pg_catalog.unnest(%(tables)s::text[]) AS given (name)
+        OFFSET 0) AS named
+  JOIN pg_catalog.pg_class AS relation ON relation.oid = named.oid
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relation.relnamespace
   JOIN pg_catalog.pg_attribute AS attribute
     ON attribute.attrelid = relation.oid
@@ -44,17 +47,34 @@ SELECT pg_catalog.quote_ident(namespace.nspname) || '.' || pg_catalog.quote_iden
    AND NOT attribute.attisdropped
   JOIN pg_catalog.pg_type AS type ON type.oid = attribute.atttypid
   JOIN pg_catalog.pg_type AS base ON base.oid = coalesce(NULLIF(type.typbasetype, 0), type.oid)
- WHERE relation.relkind IN ('r', 'p', 'f', 'm')
-   AND NOT relation.relispartition
-   AND relation.relpersistence <> 't'
-   AND namespace.nspname !~ '^pg_'
-   AND namespace.nspname <> 'information_schema'
-   AND NOT EXISTS (SELECT
-                     FROM pg_catalog.pg_depend AS link
-                    WHERE link.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-                      AND link.objid = relation.oid
-                      AND link.deptype = 'e')
  ORDER BY 1, attribute.attnum;
+
+-- unclassified --
+-- The columns of every table there is that the catalogue has no entry of.
+SELECT stored.name, attribute.attname::text
+  FROM (SELECT relation.oid, pg_catalog.quote_ident(namespace.nspname) || '.' || pg_catalog.quote_ident(relation.relname) AS name
+          FROM pg_catalog.pg_class AS relation
+          JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relation.relnamespace
+         WHERE relation.relkind IN ('r', 'p', 'f', 'm')
+           AND NOT relation.relispartition
+           AND relation.relpersistence <> 't'
+           AND namespace.nspname !~ '^pg_'
+           AND namespace.nspname <> 'information_schema'
+           AND NOT EXISTS (SELECT
+                             FROM pg_catalog.pg_depend AS link
+                            WHERE link.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                              AND link.objid = relation.oid
+                              AND link.deptype = 'e')
+        OFFSET 0) AS stored
+  JOIN pg_catalog.pg_attribute AS attribute
+    ON attribute.attrelid = stored.oid
+   AND attribute.attnum > 0
+   AND NOT attribute.attisdropped
+ WHERE NOT EXISTS (SELECT
+                     FROM ops.personal_data AS entry
+                    WHERE entry.table_name = stored.name
+                      AND entry.column_name = attribute.attname)
+ ORDER BY stored.name, attribute.attnum;
 
 -- delete_batch --
 -- Some rows of a person deleted, in the order of the key.
@@ -157,7 +177,7 @@ SELECT pg_catalog.count(*), NULL::jsonb FROM done;
 
 -- left --
 -- How many rows are still to be done.
-SELECT pg_catalog.count(*) FROM {source} WHERE {rows};
+SELECT pg_catalog.count(*) FROM {source} WHERE {rows}
 
 -- holds --
 -- What keeps data of a person now, that on everybody's among them.
@@ -169,7 +189,7 @@ SELECT hold.hold_id, hold.table_name, hold.column_name,
 
 -- kept_rows --
 -- How many rows are kept by one hold, or by a rule, and the last instant of them.
-SELECT pg_catalog.count(*), {latest} FROM {source} WHERE {rows};
+SELECT pg_catalog.count(*), {latest}::timestamptz FROM {source} WHERE {rows}
 
 -- retention --
 -- How long rows are kept, by which column.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -25,6 +26,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.identifiers import 
 )
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keeping import (
     Spare,
+    counted,
     holds,
     kept_by_catalogue,
     kept_by_holds,
@@ -47,8 +49,9 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import Erasure
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.recipients import read_recipients, untellable
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import eraser, once
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import STATEMENTS, Seen, seen
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.statements import Work, located
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.statements import Texts, Work, located
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.suppressing import of_objections
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.together import together
 from spotify_ai_agent_migrations.versions.gdpr_erasure.export.reading import checked_subject
 from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach
 from spotify_ai_agent_migrations.versions.gdpr_erasure.model import Edge, Strategy
@@ -71,13 +74,20 @@ def plan_erasure(
     """
     subject = checked_subject(user_id)
     with eraser(url) as connection:
-        plan = once(connection, lambda cursor: planned(cursor, subject))
+        plan = once(connection, lambda cursor: _written(planned(cursor, subject)))
     try:
         return plan.signed(keys_for(resolve_settings(url), key=key).signing)
     except SettingsError:
         if key is not None:
             raise
         return plan
+
+
+def _written(plan: ErasurePlan) -> ErasurePlan:
+    """Return *plan* with all of its statements, which its session has to be open for."""
+    for step in plan.steps:
+        _ = step.statement
+    return plan
 
 
 def planned(
@@ -102,10 +112,11 @@ def planned(
     by = by or seen(cursor)
     reaches = tuple(reach for reach in by.reaches if reach.table.kind != "m")
     whole = Known(by.catalogue, reaches, by.live, holds(cursor, at))
-    barred = _barred(cursor, whole)
+    all_parts = parts(whole)
+    barred = tuple(refusals.of_rights(cursor, [part.work for part in all_parts]))
     found = Broken() if barred else _broken(cursor, whole)
-    known = _without(whole, found)
-    done = _in_order(known, parts(known))
+    known = _without(whole, found) if found.edges else whole
+    done = _in_order(known, parts(known) if found.edges else all_parts)
     others = _refusals(cursor, known, done, reads=not barred)
     refused = tuple(dict.fromkeys((*barred, *found.refusals, *others)))
     # Whose row a rule has deleted meanwhile may have left something else; so may the erasure that goes on.
@@ -123,24 +134,12 @@ def planned(
     return ErasurePlan(
         subject,
         steps,
-        tuple(_kept(counter, known, done)),
+        counted(cursor, tuple(_kept(counter, known, done))),
         views,
         refused,
         tuple(dict.fromkeys(_warnings(steps, done))),
         is_deferred=found.is_deferred,
     )
-
-
-def kept_now(cursor: Cursor, subject: int, *, at: datetime) -> tuple[Kept, ...]:
-    """Return what is kept of *subject*, whose erasure began *at*, counted in the transaction of *cursor*.
-
-    Locks: ACCESS SHARE on catalogs and on the tables that rows are counted of.
-    """
-    name_subject(cursor, subject)
-    there = seen(cursor)
-    reaches = tuple(reach for reach in there.reaches if reach.table.kind != "m")
-    known = Known(there.catalogue, reaches, there.live, holds(cursor, at))
-    return tuple(_kept(_Counter(cursor, (), counts=True), known, parts(known)))
 
 
 @dataclass(frozen=True)
@@ -156,11 +155,6 @@ class _Counter:
         return self.counts and not any(
             one.place == table or one.place.startswith(f"{table}.") for one in self.refused
         )
-
-
-def _barred(cursor: Cursor, known: Known) -> tuple[Refusal, ...]:
-    """Return what keeps the role at work from so much as counting."""
-    return tuple(refusals.of_rights(cursor, [part.work for part in parts(known)]))
 
 
 def _refuse_nobody(cursor: Cursor, known: Known) -> None:
@@ -215,23 +209,20 @@ def _in_order(known: Known, found: Sequence[Part]) -> tuple[Part, ...]:
 
 
 def _steps(counter: _Counter, found: Sequence[Part]) -> tuple[Step, ...]:
-    with cost.without_scans(counter.cursor):
-        indexed = [
-            not counter.may_count(part.work.reach.name) or cost.by_index(counter.cursor, part.work)
-            for part in found
-        ]
+    cursor, texts = counter.cursor, [Texts.of(part.work, counter.cursor) for part in found]
+    countable = [place for place, one in enumerate(found) if counter.may_count(one.work.reach.name)]
+    by_index = dict(zip(countable, cost.by_index(cursor, [texts[place] for place in countable]), strict=True))
+    rows = dict(zip(countable, _counted(cursor, [texts[one] for one in countable]), strict=True))
     return tuple(
-        _step(counter, position, part, by_index=by_index)
-        for position, (part, by_index) in enumerate(zip(found, indexed, strict=True), 1)
+        _step(cursor, part, texts[place], place, rows=rows.get(place, 0), by_index=by_index.get(place, True))
+        for place, part in enumerate(found)
     )
 
 
-def _step(counter: _Counter, position: int, part: Part, *, by_index: bool) -> Step:
-    work, cursor = part.work, counter.cursor
-    condition = statements.rows(work, with_chance=False)
-    rows = _count(cursor, work.reach, condition) if counter.may_count(work.reach.name) else 0
+def _step(cursor: Cursor, part: Part, texts: Texts, place: int, *, rows: int, by_index: bool) -> Step:
+    work = part.work
     return Step(
-        position,
+        place + 1,
         work.reach.name,
         work.action,
         part.columns,
@@ -239,10 +230,15 @@ def _step(counter: _Counter, position: int, part: Part, *, by_index: bool) -> St
         by_index=by_index,
         cost_rows=rows if by_index else cost.table_rows(cursor, work),
         lock=_LOCK,
-        statement=statements.batch(work, cursor),
-        whole=statements.whole(work, cursor),
-        left=statements.left(work, cursor),
+        batch=partial(statements.batch, texts, cursor),
+        whole=statements.whole(texts, cursor),
+        left=statements.left(texts, cursor),
     )
+
+
+def _counted(cursor: Cursor, texts: Sequence[Texts]) -> tuple[int, ...]:
+    counting = [statements.there(one) for one in texts]
+    return tuple(int(count) for (count,) in together(cursor, counting, {"subject": SUBJECT}))
 
 
 def _count(cursor: Cursor, reach: Reach, rows: Composable) -> int:
@@ -279,7 +275,7 @@ def _derived(cursor: Cursor, works: Sequence[Work]) -> tuple[str, ...]:
 
 def _refusals(cursor: Cursor, known: Known, found: Sequence[Part], *, reads: bool) -> Iterator[Refusal]:
     """Yield what cannot be done; what only rows tell where *reads*."""
-    yield from refusals.of_catalogue(known.catalogue, known.live, known.reaches)
+    yield from refusals.of_catalogue(cursor, known.catalogue, known.reaches)
     yield from refusals.of_columns(cursor, known, found)
     yield from refusals.of_keys(known, found)
     yield from refusals.of_shredded(found)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -15,7 +16,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.identifiers import 
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keeping import of_table
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import Action, Refusal
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.parts import Known, Part, personal
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import STATEMENTS, Live
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import STATEMENTS
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.statements import Work, located
 from spotify_ai_agent_migrations.versions.gdpr_erasure.fitting import misfits
 from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach, unreached
@@ -29,11 +30,12 @@ _SUBJECT_KEYS: Final = "ops.subject_keys"
 _STRATEGY: Final = "choose another strategy: ops.classify_column_v1"
 
 
-def of_catalogue(
-    catalogue: Catalogue, live: Mapping[str, Mapping[str, Live]], reaches: Sequence[Reach]
-) -> Iterator[Refusal]:
+def of_catalogue(cursor: Cursor, catalogue: Catalogue, reaches: Sequence[Reach]) -> Iterator[Refusal]:
     """Yield the columns nobody has classified, and the tables that no way leads to."""
-    known = {(one.table_name, one.name) for one in catalogue.columns}
+    cursor.execute(STATEMENTS["unclassified"])
+    bare: dict[str, list[str]] = defaultdict(list)
+    for table_name, name in cursor.fetchall():
+        bare[table_name].append(name)
     for table in catalogue.tables:
         if _QUARANTINE.fullmatch(table.schema):
             yield Refusal(
@@ -42,8 +44,10 @@ def of_catalogue(
                 "agentdb rollback restore, or agentdb rollback purge: agentdb rollback list names it",
             )
             continue
-        for name in live.get(table.name, ()):
-            if (table.name, name) not in known:
+        # What was part of a table is known as that table is.
+        known = {one.name for one in catalogue.columns_of(table.name)}
+        for name in bare[table.name]:
+            if name not in known:
                 yield Refusal(f"{table.name}.{name}", "is not in the catalogue", _CHECK)
     # A materialised view is filled anew, whoever leads to it.
     views = {table.name for table in catalogue.tables if table.kind == "m"}

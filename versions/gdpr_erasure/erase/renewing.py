@@ -7,14 +7,14 @@ from psycopg2.extensions import cursor as Cursor
 
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase import derived
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import ErasurePlan
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import patiently
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import lightly, patiently
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import Seen
 
 
 def look_before(connection: Connection, plan: ErasurePlan, by: Seen) -> None:
     """Keep which values of the person the planner knows, before any of their rows is erased."""
     tables = [step.table for step in plan.steps if step.rows]
-    patiently(
+    lightly(
         connection,
         lambda cursor: derived.remember(
             cursor, plan.subject, tables=tables, catalogue=by.catalogue, reaches=by.reaches
@@ -26,7 +26,7 @@ def renew(connection: Connection, plan: ErasurePlan) -> None:
     """Fill the materialised views anew, and take what was of the person out of what the planner knows."""
     if plan.derived:
         patiently(connection, lambda cursor: derived.refresh(cursor, plan.derived))
-    patiently(connection, lambda cursor: _known(cursor, plan))
+    lightly(connection, lambda cursor: _known(cursor, plan))
 
 
 def _known(cursor: Cursor, plan: ErasurePlan) -> None:

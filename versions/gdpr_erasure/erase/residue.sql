@@ -33,24 +33,31 @@ SELECT wanted.table_name, pg_catalog.pg_total_relation_size(class.oid),
 -- residue_statistics --
 -- Tables and views of which the planner knows what it knew: they had no rows when they were last counted, or are of
 -- somebody for whom nobody who erases may count them.
-SELECT DISTINCT pg_catalog.format('%%I.%%I', namespace.nspname, class.relname)
-  FROM (SELECT pg_catalog.to_regclass(given.name)::oid AS relation
-          FROM pg_catalog.unnest(%(tables)s::text[]) AS given (name)
-         UNION ALL
-        SELECT part.relid::oid
-          FROM pg_catalog.unnest(%(tables)s::text[]) AS given (name)
-         CROSS JOIN pg_catalog.pg_partition_tree(pg_catalog.to_regclass(given.name)) AS part) AS stored
-  JOIN pg_catalog.pg_class AS class
-    ON class.oid = stored.relation
-   AND (class.reltuples = 0
-        OR NOT pg_catalog.pg_has_role('agent_owner', class.relowner, 'USAGE')
-           AND class.relnamespace <> 'pg_catalog'::pg_catalog.regnamespace)
-  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+WITH stored AS MATERIALIZED (
+    SELECT pg_catalog.to_regclass(given.name)::oid AS relation
+      FROM pg_catalog.unnest(%(tables)s::text[]) AS given (name)
+     UNION
+    SELECT part.relid::oid
+      FROM pg_catalog.unnest(%(tables)s::text[]) AS given (name)
+     CROSS JOIN pg_catalog.pg_partition_tree(pg_catalog.to_regclass(given.name)) AS part
+), concerned AS MATERIALIZED (
+    -- What is known is asked of these alone; of all that the server has, without.
+    SELECT class.oid, namespace.nspname, class.relname
+      FROM stored
+      JOIN pg_catalog.pg_class AS class
+        ON class.oid = stored.relation
+       AND (class.reltuples = 0
+            OR NOT pg_catalog.pg_has_role('agent_owner', class.relowner, 'USAGE')
+               AND class.relnamespace <> 'pg_catalog'::pg_catalog.regnamespace)
+      JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+)
+SELECT pg_catalog.format('%%I.%%I', concerned.nspname, concerned.relname)
+  FROM concerned
  WHERE EXISTS (SELECT FROM pg_catalog.pg_stats AS known
-                WHERE known.schemaname = namespace.nspname AND known.tablename = class.relname
+                WHERE known.schemaname = concerned.nspname AND known.tablename = concerned.relname
                -- Of this table alone: else what is known of all is read at once, and put into a table.
                OFFSET 0)
-    OR ops.has_statistics_v1(class.oid)
+    OR ops.has_statistics_v1(concerned.oid)
  ORDER BY 1;
 
 -- residue_of_erasure --

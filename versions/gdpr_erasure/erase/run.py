@@ -38,7 +38,12 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.order import (
 )
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import ErasurePlan
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.renewing import look_before
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import STATEMENTS, eraser, patiently
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import (
+    STATEMENTS,
+    eraser,
+    lightly,
+    patiently,
+)
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import Seen
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.state import (
     Erasure,
@@ -179,7 +184,7 @@ def _certificate(run: _Run) -> ErasureCertificate:
     now, plan, by = patiently(
         run.connection, lambda cursor: hide(cursor, run.subject, run.order, run.brake, run.keys)
     )
-    patiently(run.connection, lambda cursor: remember(cursor, run.subject, now.id, known=by))
+    lightly(run.connection, lambda cursor: remember(cursor, run.subject, now.id, known=by))
     if now.state is State.HIDDEN:
         patiently(run.connection, lambda cursor: note(cursor, run.keys, now.id, Kind.HIDDEN))
         _erase(run, now, plan, by)
@@ -201,7 +206,7 @@ def _erase(run: _Run, now: Erasure, plan: ErasurePlan, by: Seen) -> None:
         # Of one that goes on, what was done is not there to be looked at: then all of it is counted anew.
         look_before(run.connection, plan, by)
     if plan.is_deferred or (plan.rows <= run.portions.whole_rows and not is_begun):
-        patiently(run.connection, lambda cursor: do_whole(cursor, now, plan.steps))
+        lightly(run.connection, lambda cursor: do_whole(cursor, now, plan.steps))
     else:
         do_in_batches(run.connection, now, plan.steps, most=run.portions.batch_rows)
     patiently(run.connection, lambda cursor: _forget(cursor, now))

@@ -92,6 +92,19 @@ def patiently(connection: Connection, work: Callable[[Cursor], _Given]) -> _Give
     return once(connection, work)
 
 
+def lightly(connection: Connection, work: Callable[[Cursor], _Given]) -> _Given:
+    """Return what *work* does, as `patiently`; its end does not wait for the disk.
+
+    For what goes on to a state that is waited for: a server that loses this has lost what came behind it too.
+    """
+
+    def at_ease(cursor: Cursor) -> _Given:
+        cursor.execute("SET LOCAL synchronous_commit = off")
+        return work(cursor)
+
+    return patiently(connection, at_ease)
+
+
 def once(connection: Connection, work: Callable[[Cursor], _Given]) -> _Given:
     """Return what *work* does in one transaction, committed when it has."""
     with connection, connection.cursor() as cursor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -40,7 +40,10 @@ class Live:
 
 @dataclass(frozen=True)
 class Seen:
-    """What an erasure is planned by, read once and handed on: `reaches` with materialised views."""
+    """What an erasure is planned by, read once and handed on: `reaches` with materialised views.
+
+    live: the columns of the tables that are reached, by their names.
+    """
 
     catalogue: Catalogue
     reaches: tuple[Reach, ...]
@@ -50,17 +53,18 @@ class Seen:
 def seen(cursor: Cursor) -> Seen:
     """Return the catalogue, what it reaches and the columns there are, in the transaction of *cursor*."""
     catalogue = read_catalogue(cursor)
-    live = live_columns(cursor)
+    reaches = reached(catalogue)
+    live = live_columns(cursor, [one.name for one in reaches])
     for one in catalogue.columns:
         if one.follows and one.name in live.get(one.table_name, {}):
             filled = replace(live[one.table_name][one.name], is_filled=True, sources=one.follows)
             live[one.table_name][one.name] = filled
-    return Seen(catalogue, reached(catalogue), live)
+    return Seen(catalogue, reaches, live)
 
 
-def live_columns(cursor: Cursor) -> dict[str, dict[str, Live]]:
-    """Return the columns of every table by its name, in their order."""
-    cursor.execute(STATEMENTS["live_columns"])
+def live_columns(cursor: Cursor, tables: Sequence[str]) -> dict[str, dict[str, Live]]:
+    """Return the columns of *tables* by their names, in their order."""
+    cursor.execute(STATEMENTS["live_columns"], {"tables": list(tables)})
     found: dict[str, dict[str, Live]] = {}
     for table, name, type_, *shape, is_filled, length, element, sources in cursor:
         column = Live(type_, Shape(*shape), is_filled, length, element, tuple(sources))

@@ -12,7 +12,7 @@ from psycopg2.sql import SQL, Composable, Identifier, Literal, Placeholder
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import Action
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.shapes import STATEMENTS, Live
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.treating import Change, own
-from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach
+from spotify_ai_agent_migrations.versions.gdpr_erasure.graph import Reach, Way
 from spotify_ai_agent_migrations.versions.gdpr_erasure.reach import ROW, Escaped, joined, rows_of, source_of
 
 _BATCH: Final = "subject_batch"
@@ -54,26 +54,55 @@ class Work:
         return (self.action is Action.DELETE and names_itself) or self.reach.table.kind == "f"
 
 
-def batch(work: Work, cursor: Cursor) -> str:
+@dataclass(frozen=True)
+class Texts:
+    """What the statements of one step are put together from, each written once.
+
+    rows: the condition of the rows that are still to be done. known: the same, but for values that are known
+    in an erasure alone. changes: what stands after SET.
+    """
+
+    work: Work
+    source: Composable
+    rows: Composable
+    known: Composable
+    changes: Composable
+
+    @classmethod
+    def of(cls, work: Work, cursor: Cursor) -> Texts:
+        """Return them of *work*, as the session of *cursor* writes names and values."""
+
+        def text(part: Composable) -> Composable:
+            return SQL(part.as_string(cursor))
+
+        all_rows, is_chance = text(rows(work)), any(one.is_chance for one in work.changes)
+        known = text(rows(work, with_chance=False)) if is_chance else all_rows
+        return cls(work, text(source_of(work.reach)), all_rows, known, text(_changes(work)))
+
+
+def batch(texts: Texts, cursor: Cursor) -> str:
     """Return the statement that does some rows, in the order of the key, from one on."""
-    if work.is_at_once:
-        return whole(work, cursor)
-    return _written(cursor, _in_order(work) if work.key else _as_they_come(work))
+    if texts.work.is_at_once:
+        return whole(texts, cursor)
+    return _written(cursor, _in_order(texts) if texts.work.key else _as_they_come(texts))
 
 
-def whole(work: Work, cursor: Cursor) -> str:
+def whole(texts: Texts, cursor: Cursor) -> str:
     """Return the statement that does all rows."""
-    if work.objects:
-        return _written(cursor, _batch(work, after=_TRUE, most=SQL("NULL")))
-    form = SQL(STATEMENTS[f"{work.action.value}_whole"])
-    return _written(
-        cursor, form.format(source=source_of(work.reach), rows=rows(work), changes=_changes(work))
-    )
+    if texts.work.objects:
+        return _written(cursor, _batch(texts, after=_TRUE, most=SQL("NULL")))
+    form = SQL(STATEMENTS[f"{texts.work.action.value}_whole"])
+    return _written(cursor, form.format(source=texts.source, rows=texts.rows, changes=texts.changes))
 
 
-def left(work: Work, cursor: Cursor) -> str:
+def left(texts: Texts, cursor: Cursor) -> str:
     """Return the statement that counts the rows that are still to be done."""
-    return _written(cursor, SQL(STATEMENTS["left"]).format(source=source_of(work.reach), rows=rows(work)))
+    return _written(cursor, SQL(STATEMENTS["left"]).format(source=texts.source, rows=texts.rows))
+
+
+def there(texts: Texts) -> Composable:
+    """Return the statement that counts the rows that are to be done, as far as a plan can know them."""
+    return SQL(STATEMENTS["left"]).format(source=texts.source, rows=texts.known)
 
 
 def rows(work: Work, *, with_chance: bool = True) -> Composable:
@@ -102,8 +131,8 @@ def located(reach: Reach) -> Composable:
         return rows_of(reach)
     key = _listed(ROW, reach.table.key)
     parts = [
-        SQL("SELECT {} FROM {} WHERE {}").format(key, source_of(reach), rows_of(replace(reach, ways=(way,))))
-        for way in reach.ways
+        SQL("SELECT {} FROM {} WHERE {}").format(key, source_of(reach), rows_of(replace(reach, ways=ways)))
+        for ways in _asked_together(reach.ways)
     ]
     return SQL("({}) IN ({})").format(key, SQL(" UNION ").join(parts))
 
@@ -132,42 +161,52 @@ def _listed(alias: str, names: Sequence[str]) -> Composable:
     return SQL(", ").join([Escaped(Identifier(alias, name)) for name in names])
 
 
+def _asked_together(ways: Sequence[Way]) -> list[tuple[Way, ...]]:
+    """Return *ways*, those together that compare the same columns with the person's own key."""
+    found: dict[object, tuple[Way, ...]] = {}
+    for place, way in enumerate(ways):
+        together = way[0].from_columns if way and _is_direct(way) else place
+        found[together] = (*found.get(together, ()), way)
+    return list(found.values())
+
+
 def _is_direct(way: Sequence[object]) -> bool:
     return len(way) <= 1
 
 
-def _in_order(work: Work) -> Composable:
-    return _batch(work, after=_after(work), most=_MOST)
+def _in_order(texts: Texts) -> Composable:
+    return _batch(texts, after=_after(texts.work), most=_MOST)
 
 
-def _batch(work: Work, *, after: Composable, most: Composable) -> Composable:
-    key = work.key
+def _batch(texts: Texts, *, after: Composable, most: Composable) -> Composable:
+    work, key = texts.work, texts.work.key
     names = [Escaped(Identifier(name)) for name in key]
     listed = SQL(", ").join([own(name) for name in dict.fromkeys((*key, *work.objects))])
     return SQL(STATEMENTS[f"{work.action.value}_batch"]).format(
         listed=listed,
         keys=SQL(", ").join([own(name) for name in key]),
         names=SQL(", ").join(names),
-        source=source_of(work.reach),
-        rows=rows(work),
+        source=texts.source,
+        rows=texts.rows,
         after=after,
         most=most,
         fence=SQL("" if _is_ordered(work.reach) else " OFFSET 0"),
         same=_same(key),
         order=SQL(", ").join([SQL("{} DESC").format(name) for name in names]),
-        changes=_changes(work),
+        changes=texts.changes,
         unlinked=_unlinked(work),
     )
 
 
-def _as_they_come(work: Work) -> Composable:
+def _as_they_come(texts: Texts) -> Composable:
     """Return the statement for rows that have no key: by their place, until none is left."""
+    work = texts.work
     return SQL(STATEMENTS[f"{work.action.value}_places"]).format(
         row=Escaped(Identifier(ROW)),
-        source=source_of(work.reach),
-        rows=rows(work),
+        source=texts.source,
+        rows=texts.rows,
         most=_MOST,
-        changes=_changes(work),
+        changes=texts.changes,
         listed=SQL("").join([SQL(", {}").format(own(name)) for name in work.objects]),
         unlinked=_unlinked(work),
     )

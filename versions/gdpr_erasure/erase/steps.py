@@ -19,6 +19,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import (
     patiently,
 )
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.state import Erasure, Progress, progress
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.together import together
 
 # JSON as it is written: a number read and written again may be another one.
 _AS_WRITTEN: Final = new_type((3802,), "JSONB AS WRITTEN", lambda value, _: value)
@@ -38,8 +39,9 @@ def do_whole(cursor: Cursor, erasure: Erasure, steps: Sequence[Step]) -> None:
     # What two tables demand of each other holds when the last of them has been done.
     cursor.execute("SET CONSTRAINTS ALL DEFERRED")
     about(cursor, erasure.subject)
-    for step in steps:
-        _note(cursor, erasure, step, _done(cursor, step.whole))
+    rows = [_done(cursor, step.whole).rows for step in steps]
+    values = {"erasure": str(erasure.id), "positions": [step.position for step in steps], "rows": rows}
+    cursor.execute(STATEMENTS["steps_done"], values)
 
 
 def do_in_batches(connection: Connection, erasure: Erasure, steps: Sequence[Step], *, most: int) -> None:
@@ -57,9 +59,9 @@ def sweep(cursor: Cursor, erasure: Erasure, steps: Sequence[Step]) -> int:
     """Do once more what came meanwhile, in the transaction of *cursor*; return how many rows it was."""
     cursor.execute(STATEMENTS["work_on"], {"erasure": str(erasure.id)})
     cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-    about(cursor, erasure.subject)
     swept = 0
-    for step in steps:
+    # Mostly nothing came: to ask for that is one statement.
+    for step in steps if left(cursor, erasure.subject, steps) else ():
         batch = _done(cursor, step.whole)
         if batch.rows:
             _note(cursor, erasure, step, batch, is_swept=True)
@@ -70,13 +72,8 @@ def sweep(cursor: Cursor, erasure: Erasure, steps: Sequence[Step]) -> int:
 def left(cursor: Cursor, subject: int, steps: Sequence[Step]) -> tuple[Step, ...]:
     """Return the steps of which rows are left; the table of each is read as its index allows."""
     about(cursor, subject)
-    return tuple(step for step in steps if _left(cursor, step))
-
-
-def _left(cursor: Cursor, step: Step) -> int:
-    cursor.execute(step.left, {"subject": SUBJECT})
-    ((count,),) = cursor.fetchall()
-    return int(count)
+    counts = together(cursor, [step.left for step in steps], {"subject": SUBJECT})
+    return tuple(step for step, (count,) in zip(steps, counts, strict=True) if count)
 
 
 def _batch(

@@ -15,7 +15,7 @@ from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.horizon import wait
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.model import State
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.plan import ErasurePlan
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.renewing import renew
-from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import STATEMENTS, patiently
+from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.session import STATEMENTS, lightly, patiently
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.state import Erasure
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.steps import left, sweep
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.verifying import Verified, verify
@@ -39,7 +39,7 @@ def look_again(
         horizon = wait_for_horizon(
             connection, erasure.hidden_xid, wait_s=max(0.0, deadline - time.monotonic()), said_s=wait_s
         )
-        if patiently(connection, lambda cursor: _swept(cursor, erasure, plan)) or not is_renewed:
+        if lightly(connection, lambda cursor: _swept(cursor, erasure, plan)) or not is_renewed:
             renew(connection, plan)
             is_renewed = True
         try:

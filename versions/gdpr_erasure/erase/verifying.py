@@ -32,13 +32,15 @@ MOST_ROWS: Final = 1_000
 MOST_BYTES: Final = 1_000_000
 _TIMEOUT_MS: Final = 600_000
 _OTHER: Final = "subject_other"
-_NORMAL: Final = (
-    "pg_catalog.lower(CASE WHEN pg_catalog.octet_length({0}) = pg_catalog.char_length({0}) THEN {0}"
-    " ELSE pg_catalog.normalize({0}, 'NFKC') END)"
-)
+# Each text is put together once; of those that are like nothing sought a regular expression reads none.
 _TOLD: Final = (
-    "{text} LIKE ANY ((SELECT sought.likes FROM pg_temp.subject_sought AS sought)::text[])"
-    " AND {text} ~ (SELECT sought.telling FROM pg_temp.subject_sought AS sought)"
+    "(SELECT CASE WHEN plain.text"
+    " LIKE ANY ((SELECT sought.likes FROM pg_temp.subject_sought AS sought)::text[])"
+    " THEN plain.text ~ (SELECT sought.telling FROM pg_temp.subject_sought AS sought) ELSE false END"
+    " FROM (SELECT pg_catalog.lower("
+    "CASE WHEN pg_catalog.octet_length(written.text) = pg_catalog.char_length(written.text)"
+    " THEN written.text ELSE pg_catalog.normalize(written.text, 'NFKC') END) AS text"
+    " FROM (SELECT {text} AS text OFFSET 0) AS written OFFSET 0) AS plain)"
 )
 _EQUAL: Final = (
     "{column} = ANY ((SELECT pg_catalog.array_agg(known.value) FROM pg_temp.subject_known AS known"
@@ -152,7 +154,7 @@ def _equal(column: _Place) -> Composable:
 def _in_text(columns: Sequence[_Place]) -> Composable:
     """Return the condition that one of *columns* holds the person; they are put together to be read once."""
     joined = SQL("pg_catalog.concat_ws(E'\\n', {})").format(SQL(", ").join([_text(one) for one in columns]))
-    return SQL("({})").format(SQL(_TOLD).format(text=SQL(_NORMAL).format(joined)))
+    return SQL(_TOLD).format(text=joined)
 
 
 def _text(column: _Place) -> Composable:
