@@ -64,7 +64,7 @@ SAMPLES = {
 # These take no row but by their own rules: what is written there was written to another table first.
 DERIVED = {"consent", "track_embeddings"}
 # A trigger says what stands in these.
-COMPUTED = {("data_subject_requests", "due_note")}
+COMPUTED = {("data_subject_requests", "due_note"), ("users", "email_canonical")}
 
 BEFORE = """
     INSERT INTO users (id) VALUES (1);

@@ -236,7 +236,7 @@ def test_an_erased_person_keeps_nothing_but_random_keys(url: str) -> None:
         "SELECT attname FROM pg_attribute WHERE attrelid = 'users'::regclass AND attnum > 0"
         " AND col_description(attrelid, attnum) NOT LIKE 'none: %'",
     )
-    assert {str(name) for (name,) in classified} == {*PERSONAL, "id", "public_id"}
+    assert {str(name) for (name,) in classified} == {*PERSONAL, "id", "public_id", "email_canonical"}
     erase = "UPDATE users SET status = 'erased', erased_at = now()"
     with connected(url) as connection, connection.cursor() as cursor:
         for column, value in PERSONAL.items():
@@ -246,6 +246,8 @@ def test_an_erased_person_keeps_nothing_but_random_keys(url: str) -> None:
         cursor.execute("DELETE FROM users; INSERT INTO users DEFAULT VALUES")
         cursor.execute(erase)
         assert cursor.rowcount == 1
+        cursor.execute("SELECT email_canonical = id::text FROM users")
+        assert cursor.fetchall() == [(True,)]
 
 
 @pytest.mark.parametrize(

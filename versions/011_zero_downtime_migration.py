@@ -233,7 +233,8 @@ BEGIN
 BEGIN
     IF tg_op = 'INSERT' AND new."email" IS NULL
        OR tg_op = 'UPDATE' AND new."email_canonical" IS DISTINCT FROM old."email_canonical"
-          AND new."email" IS NOT DISTINCT FROM old."email" THEN
+          AND new."email" IS NOT DISTINCT FROM old."email"
+          AND new."email_canonical" IS DISTINCT FROM (SELECT coalesce(ops.canonical_email_v1(email), id::text) FROM (SELECT new."email" AS "email", new."id" AS "id") AS t) THEN
         new."email" := (SELECT CASE WHEN email_canonical LIKE '%@%' THEN email_canonical END FROM (SELECT new."email_canonical" AS "email_canonical") AS t);
     END IF;
     -- Whatever agentdb.filling says: who fills writes the same.

@@ -255,5 +255,13 @@ def test_every_personal_or_privileged_table_is_audited_in_every_column(url: str)
         " WHERE relnamespace = 'public'::regnamespace AND attnum > 0 AND NOT attisdropped AND attgenerated = ''"
         " AND strpos(prosrc, quote_literal(attname)) = 0 ORDER BY 1, 2",
     )
-    ignored = {"updated_at", "snapshot_id", "until_snapshot", "last_seq", "last_message_at"}
+    # What a trigger makes of another column changes with that one.
+    ignored = {
+        "updated_at",
+        "snapshot_id",
+        "until_snapshot",
+        "last_seq",
+        "last_message_at",
+        "email_canonical",
+    }
     assert {column for _, column in unseen} <= ignored

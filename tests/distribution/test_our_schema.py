@@ -88,6 +88,7 @@ def test_what_citus_would_refuse_is_what_we_know(findings: tuple[Finding, ...]) 
         ("CIT017", "public.playlist_items", "playlist_items_shared"),
         ("CIT017", "public.playlists", "playlists_shared"),
         ("CIT004", "public.user_identities", "user_identities_provider_provider_user_id_key"),
+        ("CIT004", "public.users", "users_email_canonical_key"),
         ("CIT004", "public.users", "users_email_hmac_key"),
         ("CIT004", "public.users", "users_public_id_key"),
     ]

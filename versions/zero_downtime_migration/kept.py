@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from psycopg2.sql import SQL, Composable, Identifier, Literal
@@ -38,12 +39,12 @@ def kept(
             SQL("OLD.{0} IS DISTINCT FROM NEW.{0}").format(Identifier(name)) for name in (*sources, column)
         ),
     }
-    body = SQL(_BODY).format(
-        column=Identifier(column),
-        expression=SQL(expression),
-        sources=SQL(", ").join(SQL("new.{0} AS {0}").format(Identifier(name)) for name in sources),
-        back=_back(column, back),
-    )
+    given = {
+        "column": Identifier(column),
+        "made": SQL(expression),
+        "sources": SQL(", ").join(SQL("new.{0} AS {0}").format(Identifier(name)) for name in sources),
+    }
+    body = SQL(_BODY).format(back=_back(given, back), **given)
     parts["body"] = SQL("$function${}$function$").format(body)
     return Sync(
         tuple(session.text(SQL(text).format(**parts)) for text in _CREATE),
@@ -51,11 +52,11 @@ def kept(
     )
 
 
-def _back(column: str, back: tuple[str, ...]) -> Composable:
+def _back(given: Mapping[str, Composable], back: tuple[str, ...]) -> Composable:
     if not back:
         return SQL("")
     source, expression = back
-    return SQL(_BACK).format(source=Identifier(source), column=Identifier(column), expression=SQL(expression))
+    return SQL(_BACK).format(source=Identifier(source), expression=SQL(expression), **given)
 
 
 _CREATE: Final = (
@@ -80,14 +81,15 @@ _DROP: Final = (
 _BODY: Final = """
 BEGIN{back}
     -- Whatever agentdb.filling says: who fills writes the same.
-    "new".{column} := (SELECT {expression} FROM (SELECT {sources}) AS t);
+    "new".{column} := (SELECT {made} FROM (SELECT {sources}) AS t);
     RETURN new;
 END
 """
-# OLD is NULL where a row is inserted.
+# OLD is NULL where a row is inserted. What the source makes is no news: a backfill leaves the source alone.
 _BACK: Final = """
     IF tg_op = 'INSERT' AND new.{source} IS NULL
        OR tg_op = 'UPDATE' AND new.{column} IS DISTINCT FROM old.{column}
-          AND new.{source} IS NOT DISTINCT FROM old.{source} THEN
+          AND new.{source} IS NOT DISTINCT FROM old.{source}
+          AND new.{column} IS DISTINCT FROM (SELECT {made} FROM (SELECT {sources}) AS t) THEN
         new.{source} := (SELECT {expression} FROM (SELECT new.{column} AS {column}) AS t);
     END IF;"""

@@ -35,7 +35,11 @@ def of_checks(cursor: Cursor, parts: Sequence[Part]) -> Iterator[Refusal]:
     for part in parts:
         work = part.work
         changed = {one.column for one in work.changes}
-        concerned = [one for one in checks[work.reach.name] if changed & set(one[3])]
+        # What a trigger makes anew is known when it is made.
+        later = {name for name, live in work.live.items() if live.is_kept}
+        concerned = [
+            one for one in checks[work.reach.name] if changed & set(one[3]) and not later & set(one[3])
+        ]
         if work.action is Action.UPDATE and concerned:
             yield from _broken(cursor, work, concerned)
 

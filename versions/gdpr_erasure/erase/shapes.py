@@ -22,7 +22,8 @@ class Live:
     """A column as it is: what it can hold, and whether the server fills it itself.
 
     type: as SQL writes it. length: the most characters of its type; None is any number.
-    element: type of the elements of an array. sources: the columns that the server makes it from.
+    element: type of the elements of an array. sources: the columns that the server makes it from, or a
+    trigger, which is what `is_kept` says.
     """
 
     type: str
@@ -31,6 +32,7 @@ class Live:
     length: int | None
     element: str | None
     sources: tuple[str, ...] = ()
+    is_kept: bool = False
 
     @property
     def is_text(self) -> bool:
@@ -57,7 +59,9 @@ def seen(cursor: Cursor) -> Seen:
     live = live_columns(cursor, [one.name for one in reaches])
     for one in catalogue.columns:
         if one.follows and one.name in live.get(one.table_name, {}):
-            filled = replace(live[one.table_name][one.name], is_filled=True, sources=one.follows)
+            filled = replace(
+                live[one.table_name][one.name], is_filled=True, sources=one.follows, is_kept=True
+            )
             live[one.table_name][one.name] = filled
     return Seen(catalogue, reaches, live)
 
