@@ -1,0 +1,113 @@
+"""Fill a column of a table that was never analyzed: ours, one plain UPDATE, batches of 1,000 rows as pgroll has them.
+
+    python benchmarks/zero_downtime_backfill.py [ROWS ...]
+
+The three take turns, each with the same new table. The batches are pgroll's statement written down here, not the
+tool: the rows after the last key by LIMIT, locked and joined back to the table. Printed are rows a second, and ours
+as a multiple of the others. Runs on DATABASE_URL or on the local server, in a database of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import psycopg2
+from psycopg2.extensions import make_dsn, parse_dsn
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import Backfill, abort, backfill, start
+from versions.core.embedded import home
+from versions.core.embedded import start as started
+
+ROOT = Path(__file__).resolve().parents[1]
+DATABASE = "backfill_benchmark"
+TABLE = """
+DROP TABLE IF EXISTS things;
+CREATE TABLE things (id bigint PRIMARY KEY, said text NOT NULL, amount int NOT NULL, doubled bigint) WITH (autovacuum_enabled = off);
+INSERT INTO things SELECT n, repeat('x', 60), n % 1000 FROM generate_series(1, {rows}) AS n;
+CHECKPOINT
+"""
+WISH = Backfill("public.things", (("doubled", "amount * 2"),), "doubled IS NULL")
+PGROLL = """
+WITH batch AS (SELECT id FROM things WHERE id > %s ORDER BY id LIMIT 1000 FOR NO KEY UPDATE),
+     updated AS (UPDATE things SET doubled = amount * 2 FROM batch WHERE things.id = batch.id RETURNING things.id)
+SELECT max(id) FROM updated
+"""
+
+
+def execute(url: str, text: str) -> None:
+    with closing(psycopg2.connect(url)) as connection:
+        connection.autocommit = True
+        for statement in text.split(";"):
+            connection.cursor().execute(statement)
+
+
+def ours(url: str) -> float:
+    given = resolve_settings(url)
+    start(WISH, settings=given)
+    began_s = time.monotonic()
+    backfill(WISH, settings=given)
+    took_s = time.monotonic() - began_s
+    abort(WISH, settings=given)
+    return took_s
+
+
+def plain(url: str) -> float:
+    began_s = time.monotonic()
+    execute(url, "UPDATE things SET doubled = amount * 2 WHERE doubled IS NULL")
+    return time.monotonic() - began_s
+
+
+def pgroll(url: str) -> float:
+    began_s = time.monotonic()
+    with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        last: object = 0
+        while last is not None:
+            cursor.execute(PGROLL, (last,))
+            (last,) = cursor.fetchone() or (None,)
+    return time.monotonic() - began_s
+
+
+def recreate(server: str) -> str:
+    execute(server, f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE); CREATE DATABASE {DATABASE}")
+    parts = parse_dsn(make_dsn(server, dbname=DATABASE))
+    return f"postgresql://{parts.get('user', '')}@/{DATABASE}?host={parts.get('host', '')}&port={parts.get('port', 5432)}"
+
+
+def main() -> None:
+    sizes = [int(size) for size in sys.argv[1:]] or [10_000, 100_000, 1_000_000]
+    url = recreate(os.environ.get("DATABASE_URL") or started(home()).url)
+    command = [sys.executable, "-m", "alembic", "upgrade", "head"]
+    subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "DATABASE_URL": url}, check=True, capture_output=True
+    )
+    ways: list[Callable[[str], float]] = [ours, plain, pgroll]
+    print(
+        f"{'rows':>12}{'ours rows/s':>14}{'plain':>12}{'pgroll':>12}{'/plain':>9}{'/pgroll':>9}{'client MiB':>12}"
+    )
+    for rows in sizes:
+        took_s = {}
+        for way in ways:
+            execute(url, TABLE.format(rows=rows))
+            took_s[way] = way(url)
+        speeds = [rows / took_s[way] for way in ways]
+        peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(
+            f"{rows:>12,}{speeds[0]:>14,.0f}{speeds[1]:>12,.0f}{speeds[2]:>12,.0f}"
+            f"{speeds[0] / speeds[1]:>9.2f}{speeds[0] / speeds[2]:>9.2f}{peak_mib:>12.0f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
