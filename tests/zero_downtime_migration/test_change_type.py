@@ -97,7 +97,7 @@ COMMENT ON COLUMN shop.twice.code IS 'of the country';
 """,
     content='SELECT kept, "the %s ""c" FROM shop."Odd ""T" ORDER BY kept',
     lives=lives,
-    every=9,
+    every=17,
 )
 
 
