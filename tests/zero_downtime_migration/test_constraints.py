@@ -21,6 +21,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
 )
 from support import Databases, rows
 
+CHECK, UNIQUE = AddCheck("shop.t", "a > 0"), AddUnique("shop.t", ("a",))
 MADE = (
     "CREATE TABLE shop.t (id integer, a integer, b text);"
     " INSERT INTO shop.t SELECT i, i, i::text FROM generate_series(1, 100) AS i"
@@ -163,6 +164,27 @@ def test_what_cannot_be_unique_is_refused_and_names_no_value(ledger_url: str) ->
         plan(AddUnique("shop.p", ("a",)), settings=given)
     with pytest.raises(TableError, match="has no column"):
         plan(AddUnique("shop.t", ("c",)), settings=given)
+
+
+def test_what_is_there_already_is_gone_on_from(ledger_url: str) -> None:
+    rows(ledger_url, "CREATE SCHEMA shop")
+    rows(ledger_url, MADE + "; ALTER TABLE shop.t ADD CONSTRAINT t_a_check CHECK (a > 0) NOT VALID")
+    rows(ledger_url, "CREATE UNIQUE INDEX t_a_key ON shop.t (a); CREATE TABLE shop.b_key ()")
+    given = settings(ledger_url)
+    named = [[step.name for step in plan(wish, settings=given).steps] for wish in (CHECK, UNIQUE)]
+    assert named == [
+        ["look for rows that do not meet it", "validate t_a_check of shop.t"],
+        ["make the constraint of the index"],
+    ]
+    for wish in (CHECK, UNIQUE):
+        assert change(wish, settings=given).state is State.COMPLETED
+        assert plan(wish, settings=given).steps == ()
+    with pytest.raises(TableError, match=r'the constraint "t_a_check" is another one: CHECK \(\(a > 0\)\)'):
+        plan(AddCheck("shop.t", "a > 1"), settings=given)
+    with pytest.raises(TableError, match="give it another name"):
+        plan(AddUnique("shop.t", ("b",), name="b_key"), settings=given)
+    with pytest.raises(TableError, match='no constraint is "later"'):
+        plan(AddUnique("shop.t", ("b",), deferrable="later"), settings=given)
 
 
 def test_an_exclusion_is_refused_with_what_can_be_done(ledger_url: str) -> None:

@@ -95,6 +95,27 @@ def test_a_column_that_may_not_be_null_gets_a_default(ledger_url: str) -> None:
     assert rows(ledger_url, "SELECT * FROM shop.t") == [(1,)]
 
 
+def test_numbers_and_expressions_need_no_writer_and_go_with_what_is_theirs(ledger_url: str) -> None:
+    rows(
+        ledger_url,
+        "CREATE SCHEMA shop; CREATE TABLE shop.t (id integer PRIMARY KEY, s serial, i integer GENERATED ALWAYS AS"
+        " IDENTITY, g integer GENERATED ALWAYS AS (id + 1) STORED); INSERT INTO shop.t VALUES (1)",
+    )
+    given, before = settings(ledger_url), schema(ledger_url)
+    for column in ("s", "i", "g"):
+        for verb in (start, backfill, verify):
+            verb(DropColumn("shop.t", column), settings=given)
+        rows(ledger_url, "INSERT INTO shop.t (id) VALUES (2); DELETE FROM shop.t WHERE id = 2")
+        abort(DropColumn("shop.t", column), settings=given)
+    assert schema(ledger_url) == before
+    for column in ("s", "i", "g"):
+        assert change(DropColumn("shop.t", column), settings=given).state is State.COMPLETED
+    assert rows(ledger_url, "SELECT count(*) FROM pg_class WHERE relkind = 'S' AND relname LIKE 't_%'") == [
+        (0,)
+    ]
+    assert rows(ledger_url, "SELECT * FROM shop.t") == [(1,)]
+
+
 def test_partitions_lose_it_with_their_parent(ledger_url: str) -> None:
     rows(
         ledger_url,

@@ -12,6 +12,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
     DropTable,
     State,
     abort,
+    change,
     complete,
     plan,
     start,
@@ -104,7 +105,8 @@ def test_what_hangs_on_the_table_is_refused_by_name(ledger_url: str) -> None:
         "CREATE TABLE p (id serial PRIMARY KEY, at integer) PARTITION BY RANGE (id);"
         "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9);"
         "CREATE TABLE u (id integer DEFAULT nextval('p_id_seq'), p_id integer REFERENCES p (id), whole p);"
-        "CREATE VIEW seen AS SELECT at FROM p1; CREATE TABLE alone (id integer)",
+        "CREATE VIEW seen AS SELECT at FROM p1; CREATE TABLE alone (id integer);"
+        "CREATE TABLE far (id integer PRIMARY KEY)",
     )
     given = settings(ledger_url)
     with pytest.raises(TableError) as refused:
@@ -119,6 +121,17 @@ def test_what_hangs_on_the_table_is_refused_by_name(ledger_url: str) -> None:
     with pytest.raises(TableError, match=r"is to be unused for (60|5[0-9]) seconds more"):
         verify(DropTable("alone", unused_s=60), settings=given)
     rows(ledger_url, "DROP TABLE u; DROP VIEW seen")
+    rows(
+        ledger_url,
+        "ALTER TABLE p ADD FOREIGN KEY (at) REFERENCES far;"
+        " ALTER TABLE p1 ADD FOREIGN KEY (id) REFERENCES far",
+    )
+    keys = "SELECT conname, convalidated FROM pg_constraint WHERE contype = 'f' AND conname ~ '^p' ORDER BY 1"
+    before = rows(ledger_url, keys)
+    assert killed_before("DROP TABLE", lambda: change(DropTable("p"), settings=given))
+    assert rows(ledger_url, "SELECT to_regclass('p'), to_regclass('p1')") == [(None, None)]
+    assert abort(DropTable("p"), settings=given).state is State.ABORTED
+    assert rows(ledger_url, keys) == before
     for verb in (start, verify, complete):
         made = verb(DropTable("p"), settings=given)
     found = "SELECT to_regclass('p'), to_regclass('p1'), to_regclass('alone') IS NULL"

@@ -46,6 +46,17 @@ def test_a_check_that_says_it_already_is_used_and_stays(
     assert differences(url, other) == []
 
 
+def test_a_check_that_an_earlier_try_has_left_goes_in_the_end(ledger_url: str) -> None:
+    rows(
+        ledger_url,
+        "CREATE SCHEMA shop; CREATE TABLE shop.t (id integer PRIMARY KEY, a integer);"
+        "ALTER TABLE shop.t ADD CONSTRAINT t_a_not_null_check CHECK (a IS NOT NULL) NOT VALID",
+    )
+    change(WISH, settings=settings(ledger_url))
+    assert rows(ledger_url, IS_NOT_NULL) == [("shop.t",)]
+    assert rows(ledger_url, "SELECT FROM pg_constraint WHERE conname = 't_a_not_null_check'") == []
+
+
 def test_partitions_domains_and_names_are_as_the_plain_statement_makes_them(
     databases: Databases, ledger: str
 ) -> None:

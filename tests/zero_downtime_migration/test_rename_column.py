@@ -153,6 +153,21 @@ def test_a_column_of_a_composite_key_that_others_refer_to(ledger_url: str) -> No
     assert rows(ledger_url, "SELECT a, c FROM shop.t ORDER BY c") == [(1, "y"), (1, "z")]
 
 
+def test_an_identity_and_a_serial_column_go_on_counting_by_both_names(ledger_url: str) -> None:
+    rows(
+        ledger_url,
+        "CREATE SCHEMA shop; CREATE TABLE shop.t (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, s serial);"
+        "INSERT INTO shop.t DEFAULT VALUES",
+    )
+    for wish in (RenameColumn("shop.t", "id", "key"), RenameColumn("shop.t", "s", "number")):
+        start(wish, settings=settings(ledger_url))
+        rows(ledger_url, "INSERT INTO shop.t DEFAULT VALUES")
+        change(wish, settings=settings(ledger_url))
+    rows(ledger_url, "INSERT INTO shop.t DEFAULT VALUES")
+    assert rows(ledger_url, "SELECT key, number FROM shop.t ORDER BY 1") == [(i, i) for i in range(1, 5)]
+    assert rows(ledger_url, "SELECT pg_get_serial_sequence('shop.t', 'number')") == [("shop.t_s_seq",)]
+
+
 def test_a_table_without_a_key_is_refused_unless_it_is_renamed_at_once(ledger_url: str) -> None:
     rows(ledger_url, "CREATE SCHEMA shop; CREATE TABLE shop.t (a integer)")
     with pytest.raises(TableError, match="key"):

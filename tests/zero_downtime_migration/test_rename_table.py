@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import psycopg2
 import pytest
 from psycopg2 import errors
 from zero_downtime_migration.walked import Walk, settings, walked
@@ -126,5 +125,25 @@ def test_a_view_that_is_used_is_kept_and_text_that_says_its_name_is_told(ledger_
     assert 'found: the text of 1 functions holds "t": many()' in told
     with pytest.raises(TableError, match="can no longer be aborted"):
         abort(RenameTable("t", "u"), settings=given)
-    with pytest.raises(psycopg2.errors.UndefinedTable):
+    with pytest.raises(errors.UndefinedTable):
         rows(ledger_url, "SELECT many()")
+
+
+def test_the_old_name_can_what_a_view_can_and_no_more(ledger_url: str) -> None:
+    rows(ledger_url, "CREATE TABLE t (id integer PRIMARY KEY, at text DEFAULT 'now') PARTITION BY HASH (id)")
+    rows(ledger_url, "CREATE TABLE t0 PARTITION OF t FOR VALUES WITH (MODULUS 1, REMAINDER 0)")
+    start(RenameTable("t", "u"), settings=settings(ledger_url))
+    upsert = "INSERT INTO t VALUES (1) ON CONFLICT {} DO UPDATE SET at = DEFAULT RETURNING id, at"
+    for _ in range(2):
+        assert rows(ledger_url, upsert.format("(id)")) == [(1, "now")]
+    assert rows(ledger_url, "SELECT id FROM t FOR UPDATE") == [(1,)]
+    for statement, error in (
+        (upsert.format("ON CONSTRAINT t_pkey"), errors.UndefinedObject),
+        ("TRUNCATE t", errors.WrongObjectType),
+        ("COPY t TO STDOUT", errors.WrongObjectType),
+        ("SELECT ctid FROM t", errors.UndefinedColumn),
+    ):
+        with pytest.raises(error):
+            rows(ledger_url, statement)
+    assert abort(RenameTable("t", "u"), settings=settings(ledger_url)).state is State.ABORTED
+    assert rows(ledger_url, "SELECT * FROM t, t0 WHERE t = t0") == [(1, "now", 1, "now")]

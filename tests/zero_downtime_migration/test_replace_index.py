@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from zero_downtime_migration.walked import Walk, killed_everywhere, settings, straight, walked
 
@@ -96,10 +98,9 @@ def test_an_index_is_built_anew_and_what_reindex_leaves_is_removed(databases: Da
         RebuildIndex("shop.p", "p_a_idx"),
         RebuildIndex("shop.t", NAME),
     ):
-        assert (
-            killed_everywhere(url, lambda wish=wish: change(wish, settings=settings(url)), lambda _url: None)
-            > 1
-        )
+        work = partial(change, wish, settings=settings(url))
+        assert killed_everywhere(url, work, lambda _url: None) > 1
     assert rows(url, "SELECT 'shop.t_pkey'::regclass::oid") != before
+    lives(url)
     left = "SELECT FROM pg_class WHERE relname ~ '_cc(new|old)'"
     assert (rows(url, left), rows(url, "SELECT FROM pg_index WHERE NOT indisvalid")) == ([], [])

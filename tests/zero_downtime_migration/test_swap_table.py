@@ -23,6 +23,9 @@ GRANT USAGE ON SCHEMA shop TO agent_app, agent_readonly;
 GRANT SELECT, INSERT, DELETE ON {OLD} TO agent_app;
 GRANT UPDATE (who) ON {OLD} TO agent_app;
 GRANT SELECT ON {NEW} TO agent_readonly;
+GRANT USAGE ON SEQUENCE shop."plays%_id_seq" TO agent_app;
+ALTER TABLE {NEW} OWNER TO agent_owner; GRANT CREATE, USAGE ON SCHEMA shop TO agent_owner;
+GRANT SELECT ON {OLD} TO agent_owner;
 """
 EACH = """
 ALTER TABLE $ ENABLE ROW LEVEL SECURITY;
@@ -30,13 +33,16 @@ CREATE POLICY own ON $ USING (who = current_user);
 """
 MADE += EACH.replace("$", OLD) + EACH.replace("$", NEW)
 PLAIN = f"""
+ALTER TABLE {OLD} OWNER TO agent_owner; ALTER TABLE {NEW} OWNER TO CURRENT_USER;
 ALTER TABLE {OLD} RENAME TO "between"; ALTER TABLE {NEW} RENAME TO "plays%";
 ALTER TABLE shop."between" RENAME TO "plays {{new}}";
 COMMENT ON TABLE {OLD} IS 'played'; COMMENT ON COLUMN {OLD}.who IS 'who';
 COMMENT ON TABLE {NEW} IS 'to be played'; COMMENT ON COLUMN {NEW}.who IS NULL;
 REVOKE ALL ON {OLD}, {NEW} FROM agent_app, agent_readonly;
 GRANT SELECT, INSERT, DELETE ON {OLD} TO agent_app; GRANT UPDATE (who) ON {OLD} TO agent_app;
-GRANT SELECT ON {NEW} TO agent_readonly;
+GRANT SELECT ON {NEW} TO agent_readonly; GRANT SELECT ON {OLD} TO agent_owner;
+REVOKE ALL ON SEQUENCE shop."plays%_id_seq" FROM agent_app;
+GRANT USAGE ON SEQUENCE shop."plays {{new}}_id_seq" TO agent_app;
 """
 
 

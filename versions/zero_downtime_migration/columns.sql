@@ -198,7 +198,7 @@ SELECT pg_catalog.format('it is NOT NULL in %%s, which the table inherits from',
   JOIN pg_catalog.pg_attribute AS part ON part.attrelid = link.inhparent
  WHERE link.inhrelid = %(oid)s AND part.attname = %(column)s AND part.attnotnull;
 
--- checks_of --
+-- checks_of_column --
 -- The checks that say something of a column: name, and what they say.
 SELECT rule.conname::text, pg_catalog.pg_get_expr(rule.conbin, rule.conrelid)
   FROM pg_catalog.pg_constraint AS rule

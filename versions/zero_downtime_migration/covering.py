@@ -200,7 +200,11 @@ def _attached(session: Session, part: _Part, taken_back: Step) -> Step:
         phase=Phase.COMPLETE,
         sql=(session.text(SQL("DO {}").format(Literal(session.text(body)))),),
         # A vacuum of the partition has a lock on its indexes.
-        locks=(Lock(part.node.name, "SHARE UPDATE EXCLUSIVE"), Lock(index)),
+        locks=(
+            Lock(part.node.name, "SHARE UPDATE EXCLUSIVE"),
+            Lock(session.text(part.parent.identifier), "SHARE UPDATE EXCLUSIVE"),
+            Lock(index),
+        ),
         plain=(),
         # Taken back it would be dropped with the whole, and it was there before.
         final=part.there is not None,

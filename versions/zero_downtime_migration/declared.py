@@ -2,108 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from dataclasses import replace
 
 from psycopg2.sql import SQL, Composable, Identifier
 
-from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import emulated, numbered
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import (
-    Asked,
-    asked,
-    check_name,
-    free_name,
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.added_checks import (
+    checks_of,
+    domain_check,
 )
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.adding import Declared, counted
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.declaration import (
+    Declaration,
+    clause,
+    typed,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import Asked, asked
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
-
-IDENTITIES: Final = ("always", "by default")
-
-
-class Declaration(Protocol):
-    """What is wished of a column."""
-
-    @property
-    def column(self) -> str:
-        """Its name."""
-
-    @property
-    def type(self) -> str:
-        """Its type, as SQL writes it."""
-
-    @property
-    def default(self) -> str | None:
-        """Its default, as SQL writes it."""
-
-    @property
-    def not_null(self) -> bool:
-        """Whether it is NOT NULL."""
-
-    @property
-    def check(self) -> str | None:
-        """What is true of its values."""
-
-    @property
-    def collation(self) -> str | None:
-        """Its collation, as SQL writes it."""
-
-    @property
-    def identity(self) -> str | None:
-        """Whether its values are drawn, and when."""
-
-    @property
-    def generated(self) -> str | None:
-        """What it is computed of."""
-
-    @property
-    def emulated(self) -> bool:
-        """Whether a trigger computes it."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """A check, by a name that is free."""
-
-    name: str
-    said: Composable
-
-    @property
-    def inline(self) -> Composable:
-        """The check as part of a column."""
-        return SQL("CONSTRAINT {} CHECK ({})").format(Identifier(self.name), self.said)
-
-    def added(self, table: Table, *, valid: bool) -> Composable:
-        """Return the statement that adds it."""
-        return SQL("ALTER TABLE {} ADD {}{}").format(
-            SQL(table.name), self.inline, SQL("" if valid else " NOT VALID")
-        )
-
-
-@dataclass(frozen=True)
-class Declared:
-    """How a column is added.
-
-    `said` is the type that was declared, `type` the one it gets. `first` is what stands behind its name when
-    it is added, `then` what follows in the same transaction, `forget` what takes that away; `whole` and
-    `plain_then` are the same where the table may be rewritten. `fill` are the value of old rows and which of
-    them are due. `not_null` is whether it is made NOT NULL when all rows have a value, `last` what then
-    follows.
-    """
-
-    said: str
-    type: str
-    first: Composable
-    whole: Composable
-    then: tuple[Composable, ...] = ()
-    plain_then: tuple[Composable, ...] = ()
-    forget: tuple[Composable, ...] = ()
-    fill: tuple[str, str] | None = None
-    not_null: bool = False
-    checks: tuple[Check, ...] = ()
-    last: tuple[Step, ...] = ()
 
 
 def declared(session: Session, table: Table, wish: Declaration) -> Declared:
@@ -112,67 +28,35 @@ def declared(session: Session, table: Table, wish: Declaration) -> Declared:
     Raises:
         TableError: it would not take it however it is added.
     """
-    answer = asked(session, table, wish.column, _clause(wish))
+    answer = asked(session, table, wish.column, clause(wish))
     domain = session.ask("domain_of", type=answer.type_oid)
     if answer.serial:
-        found = _numbered(numbered.serial(session, table, wish.column, answer.type), answer, SQL(wish.type))
+        found = counted(numbered.serial(session, table, wish.column, answer.type), answer, SQL(wish.type))
     elif wish.identity is not None:
-        always = wish.identity == "always"
-        made = numbered.identity(session, table, wish.column, answer.type, always=always)
-        found = _numbered(made, answer, _clause(wish))
+        made = numbered.identity(session, table, wish.column, answer.type, wish.identity)
+        found = counted(made, answer, clause(wish))
     elif wish.emulated:
         found = _emulated(session, table, wish, answer)
     elif answer.rewrites and domain:
         found = _below_domain(session, table, wish, answer)
     else:
         found = _given(session, table, wish, answer)
-    return replace(found, checks=(*_checks(session, table, wish), *found.checks))
-
-
-def _clause(wish: Declaration) -> Composable:
-    """Return what stands behind the name of the column in a plain ADD COLUMN."""
-    return SQL(" ").join(
-        SQL(text)
-        for text in (
-            wish.type,
-            wish.collation and f"COLLATE {wish.collation}",
-            wish.default is not None and f"DEFAULT {wish.default}",
-            _computed(wish),
-            wish.identity and f"GENERATED {_identity(wish.identity)} AS IDENTITY",
-        )
-        if text
-    )
-
-
-def _computed(wish: Declaration) -> str:
-    if wish.generated is None:
-        return ""
-    return f"GENERATED ALWAYS AS ({wish.generated}) {'STORED' if wish.emulated else 'VIRTUAL'}"
-
-
-def _identity(word: str) -> str:
-    if word not in IDENTITIES:
-        raise TableError(f'an identity is not drawn "{word}"', hint=f"say {' or '.join(IDENTITIES)}")
-    return word.upper()
-
-
-def _typed(wish: Declaration, type_: str) -> Composable:
-    return SQL(f"{type_} COLLATE {wish.collation}" if wish.collation else type_)
+    return replace(found, checks=(*checks_of(session, table, wish), *found.checks))
 
 
 def _given(session: Session, table: Table, wish: Declaration, answer: Asked) -> Declared:
     """Return how a column is added whose default is the same for all rows, or different for each."""
     inline = SQL(" NOT NULL" if wish.not_null else "")
-    whole = _clause(wish) + inline
+    whole = clause(wish) + inline
     found = Declared(said=answer.type, type=answer.type, first=whole, whole=whole)
     if answer.expression is None or wish.generated is not None:
         # Old code leaves it out: it is made NOT NULL in the end.
-        return replace(found, first=_clause(wish), not_null=wish.not_null)
+        return replace(found, first=clause(wish), not_null=wish.not_null)
     if not answer.rewrites:
         return found
     return replace(
         found,
-        first=_typed(wish, answer.type),
+        first=typed(wish, answer.type),
         then=(_defaulted(table, wish.column, answer.expression),),
         fill=(answer.expression, session.text(SQL("{} IS NULL").format(Identifier("t", wish.column)))),
         not_null=wish.not_null,
@@ -188,13 +72,10 @@ def _below_domain(session: Session, table: Table, wish: Declaration, answer: Ask
         default=default if answer.expression is None else answer.expression,
         not_null=wish.not_null or refuses_null,
     )
-    found = _given(session, table, wanted, asked(session, table, wish.column, _clause(wanted)))
+    found = _given(session, table, wanted, asked(session, table, wish.column, clause(wanted)))
     if not has_checks:
         return replace(found, said=answer.type)
-    # The cast itself fails, as the domain would; that something is true of its outcome is not seen through.
-    name = free_name(session, table, fitted(table.plain, wish.column, "domain", "check"))
-    said = SQL("pg_catalog.num_nonnulls(({})::{}) >= 0").format(Identifier(wish.column), SQL(answer.type))
-    return replace(found, said=answer.type, checks=(Check(name, said),))
+    return replace(found, said=answer.type, checks=(domain_check(session, table, wish.column, answer.type),))
 
 
 def _emulated(session: Session, table: Table, wish: Declaration, answer: Asked) -> Declared:
@@ -203,8 +84,8 @@ def _emulated(session: Session, table: Table, wish: Declaration, answer: Asked) 
     return Declared(
         said=answer.type,
         type=answer.type,
-        first=_typed(wish, answer.type),
-        whole=_typed(wish, answer.type),
+        first=typed(wish, answer.type),
+        whole=typed(wish, answer.type),
         then=made.create,
         plain_then=made.create,
         forget=made.drop,
@@ -213,27 +94,7 @@ def _emulated(session: Session, table: Table, wish: Declaration, answer: Asked) 
     )
 
 
-def _numbered(made: numbered.Numbered, answer: Asked, whole: Composable) -> Declared:
-    return Declared(
-        said=answer.type,
-        type=answer.type,
-        first=SQL(answer.type),
-        whole=whole,
-        then=made.create,
-        fill=(made.value, made.due),
-        not_null=True,
-        last=made.last,
-    )
-
-
 def _defaulted(table: Table, column: str, expression: str) -> Composable:
     return SQL("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {}").format(
         SQL(table.name), Identifier(column), SQL(expression)
     )
-
-
-def _checks(session: Session, table: Table, wish: Declaration) -> tuple[Check, ...]:
-    if wish.check is None:
-        return ()
-    said = SQL("{} CHECK ({})").format(SQL(wish.type), SQL(wish.check))
-    return (Check(check_name(session, table, wish.column, said), SQL(wish.check)),)

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 import psycopg2
 from psycopg2.sql import SQL
 
-from spotify_ai_agent_migrations.versions.core.database import shown_message
+from spotify_ai_agent_migrations.versions.core.database import LOCK_NOT_AVAILABLE, shown_message
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.core.retry import RETRYABLE
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import filling, ledger, proving
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.locking import strongly
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.locking import held_up, strongly
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
     PHASES,
@@ -120,6 +120,8 @@ def _alone(session: Session, step: Step, manner: Manner) -> None:
             with session.waiting(manner.alone_wait_ms):
                 _run(session, (*step.clear, *swept, *step.sql))
         except psycopg2.Error as error:
+            if error.pgcode == LOCK_NOT_AVAILABLE:
+                raise held_up(session, manner, step) from error
             pause_s = next(pauses_s, None)
             if error.pgcode not in RETRYABLE or pause_s is None:
                 raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
@@ -59,7 +59,7 @@ class Index:
 def indexes(session: Session, table: int, name: str | None = None) -> tuple[Index, ...]:
     """Return the indexes of the table of that number, or the one of a name."""
     rows = session.ask("index_facts", table=table, name=name)
-    return tuple(Index(*row[:9], tuple(row[9]), *row[10:]) for row in rows)
+    return tuple(replace(Index(*row), keys_of=tuple(row[9])) for row in rows)
 
 
 def index_named(session: Session, table: int, place: Place) -> Index | None:

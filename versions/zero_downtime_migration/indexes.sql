@@ -114,6 +114,18 @@ SELECT pg_catalog.format('DROP INDEX CONCURRENTLY IF EXISTS %%I.%%I', namespace.
    )
  ORDER BY class.relname;
 
+-- older_transactions --
+-- Whose transactions in this database are older than some seconds: what a build has to wait for; 0 is a prepared one.
+SELECT activity.pid, activity.usename, activity.application_name, activity.state, activity.query
+  FROM pg_catalog.pg_stat_activity AS activity
+ WHERE activity.datname = pg_catalog.current_database()
+   AND activity.pid <> pg_catalog.pg_backend_pid()
+   AND activity.xact_start < pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => %(older_s)s)
+UNION ALL
+SELECT 0, prepared.owner, prepared.gid, 'prepared transaction', ''
+  FROM pg_catalog.pg_prepared_xacts AS prepared
+ WHERE prepared.database = pg_catalog.current_database();
+
 -- index_rebuilt --
 -- Whether an index is another one than it was, and can be used.
 SELECT EXISTS (

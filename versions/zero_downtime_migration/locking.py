@@ -16,7 +16,7 @@ from spotify_ai_agent_migrations.versions.core.locks import Session as Holder
 from spotify_ai_agent_migrations.versions.core.locks import sessions
 from spotify_ai_agent_migrations.versions.core.retry import RETRYABLE
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Lock
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Lock, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
 Result = TypeVar("Result")
@@ -116,6 +116,16 @@ def _cancelled(session: Session, manner: Manner, holder: Holder) -> bool:
     ended = "pg_terminate_backend" if holder.state.startswith("idle in transaction") else "pg_cancel_backend"
     session.note(f"cancelling {holder}")
     return bool(session.value(SQL("SELECT pg_catalog.{}({})").format(SQL(ended), Literal(holder.pid))))
+
+
+def held_up(session: Session, manner: Manner, step: Step) -> LockError:
+    """Return the error of a step that has waited for others as long as it may, and names them."""
+    rows = session.ask("older_transactions", older_s=manner.alone_wait_ms / 1_000)
+    named = "; ".join(map(str, sessions(rows))) or "a session that has just ended"
+    return LockError(
+        f'the step "{step.name}" has waited {manner.alone_wait_ms} ms for older transactions to end: {named}',
+        hint="run it again when they are gone, or abort it; the steps that are done stay done",
+    )
 
 
 def _named(locks: Sequence[Lock]) -> str:

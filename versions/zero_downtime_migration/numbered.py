@@ -10,7 +10,7 @@ from psycopg2.sql import SQL, Composable, Identifier, Literal
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import sequence_name
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.server_names import sequence_name
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
 
@@ -29,7 +29,7 @@ def serial(session: Session, table: Table, column: str, type_: str) -> Numbered:
     return _numbered(session, table, column, type_, sequence_name(session, table, column))
 
 
-def identity(session: Session, table: Table, column: str, type_: str, *, always: bool) -> Numbered:
+def identity(session: Session, table: Table, column: str, type_: str, drawn: str) -> Numbered:
     """Return what makes a column an identity: until then it has a sequence that the identity goes on from."""
     name = fitted("zz", table.plain, column, "seq")
     made = _numbered(session, table, column, type_, name)
@@ -39,7 +39,7 @@ def identity(session: Session, table: Table, column: str, type_: str, *, always:
         "sequence": table.beside(name),
         "called_table": Literal(table.name),
         "called_column": Literal(column),
-        "always": SQL("ALWAYS" if always else "BY DEFAULT"),
+        "always": SQL(drawn.upper()),
     }
     last = Step(
         name="let it be an identity, which goes on from the sequence",

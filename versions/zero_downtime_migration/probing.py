@@ -9,16 +9,14 @@ from typing import Final
 
 import psycopg2
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
-from psycopg2.sql import SQL, Composable, Identifier, Literal
+from psycopg2.sql import SQL, Composable, Identifier
 
 from spotify_ai_agent_migrations.versions.core.database import shown_message
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
 PROBE: Final = SQL("pg_temp.zz_probe")
-_INDEX: Final = SQL("zz_probe_index")
 
 
 @contextmanager
@@ -30,51 +28,7 @@ def rolled_back(session: Session) -> Iterator[None]:
         yield
     finally:
         if not session.connection.closed:
-            session.run("ROLLBACK" if alone else "ROLLBACK TO SAVEPOINT zz_probe")
-
-
-def not_null_name(session: Session, table: Table, column: str) -> str:
-    """Return what the server would call the constraint that a column of a table is NOT NULL."""
-    called = SQL("pg_temp.{}").format(Identifier(table.plain))
-    with rolled_back(session):
-        session.run(SQL("CREATE TEMP TABLE {} ({} integer NOT NULL)").format(called, Identifier(column)))
-        name = str(session.value("probed_rule_name", table=session.text(called), kind="n"))
-    return free_name(session, table, name)
-
-
-def check_name(session: Session, table: Table, column: str, declared: Composable) -> str:
-    """Return what the server would call the check of a column that is added as it is *declared*.
-
-    Locks: ACCESS SHARE on the table, for milliseconds.
-    """
-    called = SQL("pg_temp.{}").format(Identifier(table.plain))
-    with rolled_back(session):
-        session.run(SQL("CREATE TEMP TABLE {} (LIKE {})").format(called, SQL(table.name)))
-        _add_probed(session, table, called, column, declared)
-        name = str(session.value("probed_rule_name", table=session.text(called), kind="c"))
-    return free_name(session, table, name)
-
-
-def free_name(session: Session, table: Table, name: str) -> str:
-    """Return the name, or the first one with a number that no constraint of the table's schema has."""
-    number, free = 0, name
-    while session.value("is_rule_name", oid=table.oid, name=free):
-        number += 1
-        free = fitted(f"{name}{number}")
-    return free
-
-
-def sequence_name(session: Session, table: Table, column: str) -> str:
-    """Return what the server would call the sequence of a serial column of a table."""
-    called = SQL("pg_temp.{}").format(Identifier(table.plain))
-    with rolled_back(session):
-        session.run(SQL("CREATE TEMP TABLE {} ({} serial)").format(called, Identifier(column)))
-        name = str(session.value("probed_sequence", table=session.text(called)))
-    number, free = 0, name
-    while session.value(_IS_TAKEN.format(Literal(session.text(table.beside(free))))):
-        number += 1
-        free = fitted(f"{name}{number}")
-    return free
+            session.run("ROLLBACK" if alone else "ROLLBACK TO SAVEPOINT zz_probe; RELEASE SAVEPOINT zz_probe")
 
 
 @dataclass(frozen=True)
@@ -102,7 +56,7 @@ def asked(session: Session, table: Table, column: str, declared: Composable) -> 
     with rolled_back(session):
         session.run(SQL("CREATE TEMP TABLE zz_probe (LIKE {})").format(SQL(table.name)))
         before = session.value(_WHERE_ROWS_ARE)
-        _add_probed(session, table, PROBE, column, declared)
+        add_probed(session, table, PROBE, column, declared)
         if session.ask("probed_rules"):
             raise TableError(
                 f'the type of "{column}" says more than a type',
@@ -114,7 +68,8 @@ def asked(session: Session, table: Table, column: str, declared: Composable) -> 
         return Asked(type_oid, type_, expression, before != after, serial)
 
 
-def _add_probed(session: Session, table: Table, probe: Composable, column: str, declared: Composable) -> None:
+def add_probed(session: Session, table: Table, probe: Composable, column: str, declared: Composable) -> None:
+    """Add a column to a temporary table as it is *declared*, or refuse it with what the server says."""
     name = Identifier(column)
     session.run(SQL("ALTER TABLE {} DROP COLUMN IF EXISTS {}").format(probe, name))
     try:
@@ -126,32 +81,6 @@ def _add_probed(session: Session, table: Table, probe: Composable, column: str, 
         ) from error
 
 
-def renamed_index(session: Session, table: str, definition: str, column: str, to: str) -> str:
-    """Return what follows USING in an index's definition, once a column has another name.
-
-    Locks: ACCESS SHARE on the table, for milliseconds.
-    """
-    with rolled_back(session):
-        session.run(SQL("CREATE TEMP TABLE zz_probe (LIKE {})").format(SQL(table)))
-        session.run(SQL("CREATE INDEX {} ON {} USING {}").format(_INDEX, PROBE, SQL(after_using(definition))))
-        session.run(
-            SQL("ALTER TABLE {} RENAME COLUMN {} TO {}").format(PROBE, Identifier(column), Identifier(to))
-        )
-        return after_using(str(session.value(_DEFINED)))
-
-
-def after_using(definition: str) -> str:
-    """Return what follows the first USING behind the names of an index and its table."""
-    quoted = False
-    for place, letter in enumerate(definition):
-        quoted ^= letter == '"'
-        if not quoted and definition.startswith(" USING ", place):
-            return definition[place + len(" USING ") :]
-    return definition
-
-
-_DEFINED: Final[Composable] = SQL("SELECT pg_catalog.pg_get_indexdef('pg_temp.zz_probe_index'::regclass)")
 _WHERE_ROWS_ARE: Final[Composable] = SQL(
     "SELECT pg_catalog.pg_relation_filenode('pg_temp.zz_probe'::regclass)"
 )
-_IS_TAKEN: Final = SQL("SELECT pg_catalog.to_regclass({}) IS NOT NULL")

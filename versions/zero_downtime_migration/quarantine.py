@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import relations
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import relations, unbinding
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table, version
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
-
-# Before it a foreign key of a partitioned table could not be added without reading both tables.
-_NOT_VALID_WHEN_PARTITIONED = 18
-
-
-@dataclass(frozen=True)
-class ForeignKey:
-    """A foreign key out: the table and the name that it has, how it is defined, and what it references."""
-
-    table: str
-    name: str
-    definition: str
-    valid: bool
-    far: str
 
 
 def steps(session: Session, table: Table) -> tuple[Step, ...]:
@@ -44,7 +28,7 @@ def steps(session: Session, table: Table) -> tuple[Step, ...]:
     )
     return (
         *_away(session, table, schema, parts),
-        *_unbound(session, table, schema),
+        *unbinding.unbound(session, table, schema),
         _dropped(session, table, schema, parts),
     )
 
@@ -76,45 +60,6 @@ def _away(session: Session, table: Table, schema: str, parts: list[tuple[str, st
     return tuple(step(number, space, name) for number, (space, name) in enumerate(parts))
 
 
-def _unbound(session: Session, table: Table, schema: str) -> tuple[Step, ...]:
-    """Return the steps that drop foreign keys out; what was validated is validated again on the way back."""
-    if table.partitioned and version(session) < _NOT_VALID_WHEN_PARTITIONED:
-        return ()
-    return tuple(
-        step
-        for row in session.ask("foreign_keys_of", oid=table.oid)
-        for step in _one_unbound(session, ForeignKey(session.text(Identifier(schema, row[0])), *row[1:]))
-    )
-
-
-def _one_unbound(session: Session, key: ForeignKey) -> tuple[Step, ...]:
-    alter, name = SQL("ALTER TABLE {} ").format(SQL(key.table)), Identifier(key.name)
-    # The other table first: whoever is at both comes from it.
-    lock = SQL("LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE").format(SQL(key.far))
-    drop = alter + SQL("DROP CONSTRAINT IF EXISTS {}").format(name)
-    definition = SQL(key.definition.removesuffix(" NOT VALID"))
-    add = alter + SQL("ADD CONSTRAINT {} {} NOT VALID").format(name, definition)
-    validate = session.text(alter + SQL("VALIDATE CONSTRAINT {}").format(name))
-    validated = Step(
-        name=f'know that "{key.name}" was valid',
-        phase=Phase.COMPLETE,
-        kind=Kind.ALONE,
-        undo=(validate,),
-        undo_alone=True,
-        plain=(),
-    )
-    dropped = Step(
-        name=f'drop the foreign key "{key.name}"',
-        phase=Phase.COMPLETE,
-        kind=Kind.BRIEF,
-        sql=tuple(map(session.text, (lock, drop))),
-        locks=(Lock(key.far), Lock(key.table)),
-        undo=tuple(map(session.text, (drop, add))),
-        plain=(),
-    )
-    return (validated, dropped) if key.valid else (dropped,)
-
-
 def _dropped(session: Session, table: Table, schema: str, parts: list[tuple[str, str]]) -> Step:
     sequences = relations.firsts(session, "owned_sequences", oid=table.oid)
     drops: tuple[Composable, ...] = (
@@ -122,7 +67,7 @@ def _dropped(session: Session, table: Table, schema: str, parts: list[tuple[str,
         SQL("DROP SCHEMA {}").format(Identifier(schema)),
     )
     left = session.ask("foreign_keys_of", oid=table.oid) if table.partitioned else ()
-    far = {row[4] for row in left if version(session) < _NOT_VALID_WHEN_PARTITIONED}
+    far = {row[4] for row in left if version(session) < unbinding.NOT_VALID_WHEN_PARTITIONED}
     return Step(
         name="drop the table" + (f", and with it {', '.join(sequences)}" if sequences else ""),
         phase=Phase.COMPLETE,

@@ -323,10 +323,11 @@ SELECT 'replica identity ' || class.relreplident::text
  WHERE class.oid = %(oid)s AND class.relreplident <> 'd';
 
 -- counters_of --
--- The columns that have a sequence of their own: column, sequence, whether it counts upwards.
+-- The columns that have a sequence of their own: column, sequence, whether it counts upwards, its number.
 SELECT part.attname::text,
        pg_catalog.format('%%I.%%I', namespace.nspname, class.relname),
-       counter.seqincrement > 0
+       counter.seqincrement > 0,
+       class.oid
   FROM pg_catalog.pg_depend AS link
   JOIN pg_catalog.pg_class AS class ON class.oid = link.objid
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace

@@ -9,16 +9,14 @@ from psycopg2.sql import SQL, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import dependents, walkable
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.declared import Declared, declared
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.adding import Declared
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.declared import declared
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table, version
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.filled import proof_of_fill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Fill, Kind, Lock, Phase, Step
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import (
-    late,
-    not_null_steps,
-    validated,
-)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import not_null_steps
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.validating import late, validated
 
 FIRST_WITH_VIRTUAL: Final = 18
 
@@ -34,7 +32,7 @@ class AddColumn:
     would be a rewrite as well: the column gets the type below it, and a check that a value is one of the
     domain. *not_null* without a default holds from `complete` on; until then old code leaves the column out.
     A *check* is added NOT VALID and validated. Whoever may insert may draw from the sequence of a serial
-    column. Expressions are as SQL writes them.
+    column. Expressions are as SQL writes them. Subscribers of a publication need the column first.
 
     A *generated* column is *virtual* (PostgreSQL 18), or, since the server cannot add a stored one without
     rewriting the table, *emulated*: a trigger computes it whenever a row is written, and stays.
@@ -124,7 +122,7 @@ class AddColumn:
         drop = SQL("ALTER TABLE {} DROP COLUMN IF EXISTS {}").format(SQL(table.name), name)
         said = SQL("COMMENT ON COLUMN {}.{} IS {}").format(SQL(table.name), name, Literal(self.comment))
         comment = (said,) if self.comment is not None else ()
-        checks = () if wanted.fill else tuple(check.added(table, valid=False) for check in wanted.checks)
+        checks = () if wanted.fill else tuple(check.added(table) for check in wanted.checks)
         whole = (wanted.whole, *(check.inline for check in wanted.checks))
         first = add.format(SQL(table.name), name, wanted.first)
         plain = add.format(SQL(table.name), name, SQL(" ").join(whole))
@@ -156,7 +154,7 @@ class AddColumn:
             name="add the check, not valid",
             phase=Phase.BACKFILL,
             kind=Kind.BRIEF,
-            sql=tuple(session.text(check.added(table, valid=False)) for check in wanted.checks),
+            sql=tuple(session.text(check.added(table)) for check in wanted.checks),
             locks=(Lock(table.name),),
             plain=(),
         )

@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-import psycopg2
 from psycopg2.sql import SQL, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import dependents
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.leaving_out import left_out
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_not_null import (
-    nullable_steps,
-    only_if,
-)
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import PROBE, rolled_back
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_not_null import only_if
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.taking_along import (
+    without_indexes,
+    without_references,
+)
 
 _PUT_AWAY: Final = "put the column away under another name"
 
@@ -63,11 +63,11 @@ class DropColumn:
             return ()
         self._refuse(session, table)
         return (
-            *self._ignored(session, table),
+            *left_out(session, table, self.column, self.default),
             self._put_away(session, table),
             *self._kept(session, table),
-            *self._without_indexes(session, table),
-            *self._without_references(session, table),
+            *without_indexes(session, table, self.column),
+            *without_references(session, table, self.column),
             self._dropped(session, table),
         )
 
@@ -80,52 +80,6 @@ class DropColumn:
             raise TableError(
                 f'"{table.name}" has a column "{self.away}" already', hint="drop that one, or rename it"
             )
-
-    def _ignored(self, session: Session, table: Table) -> tuple[Step, ...]:
-        """Return what lets new code leave the column out."""
-        column = table.column(self.column)
-        if self.default is not None:
-            return (self._given_default(session, table, column.default),)
-        if column.default is not None or column.identity or column.generated:
-            return ()
-        self._refuse_null(session, table)
-        return nullable_steps(session, table, self.column) if column.not_null else ()
-
-    def _refuse_null(self, session: Session, table: Table) -> None:
-        """Refuse a column whose checks or domain would not let it be NULL."""
-        number = session.value("column_number", oid=table.oid, column=self.column)
-        checks = session.ask("checks_of", oid=table.oid, number=number)
-        column = table.column(self.column)
-        with rolled_back(session):
-            session.run(
-                SQL("CREATE TEMP TABLE {} ({} {})").format(PROBE, Identifier(self.column), SQL(column.type))
-            )
-            try:
-                session.run(SQL("INSERT INTO {} VALUES (NULL)").format(PROBE))
-            except psycopg2.IntegrityError as error:
-                raise self._needs_value(table, f"its type {column.type}") from error
-            for name, said in checks:
-                if session.value(SQL("SELECT ({}) FROM {}").format(SQL(said), PROBE)) is False:
-                    raise self._needs_value(table, f"the check {name}")
-
-    def _needs_value(self, table: Table, reason: str) -> TableError:
-        return TableError(
-            f'"{self.column}" of "{table.name}" cannot be left out by new code: {reason} refuses NULL',
-            hint="say with default=… what it gets, or take that away first",
-        )
-
-    def _given_default(self, session: Session, table: Table, before: str | None) -> Step:
-        alter = SQL("ALTER TABLE {} ALTER COLUMN {} ").format(SQL(table.name), Identifier(self.column))
-        given = SQL("{}SET DEFAULT {}")
-        return Step(
-            name="give it a default for whoever leaves it out",
-            phase=Phase.START,
-            kind=Kind.BRIEF,
-            sql=(session.text(given.format(alter, SQL(self.default or "NULL"))),),
-            locks=(Lock(table.name),),
-            undo=(session.text(given.format(alter, SQL(before)) if before else alter + SQL("DROP DEFAULT")),),
-            plain=(),
-        )
 
     def _put_away(self, session: Session, table: Table) -> Step:
         rename = SQL("ALTER TABLE {} RENAME COLUMN {} TO {}")
@@ -167,32 +121,6 @@ class DropColumn:
             ),
         )
 
-    def _without_indexes(self, session: Session, table: Table) -> tuple[Step, ...]:
-        if table.partitioned:
-            # An index of all partitions cannot be dropped CONCURRENTLY: it goes with the column.
-            return ()
-        return tuple(
-            _dropped_index(session, table, session.text(table.beside(name)))
-            for name, _, _, _, is_rule in session.ask("indexes_with", table=table.name, column=self.column)
-            if not is_rule
-        )
-
-    def _without_references(self, session: Session, table: Table) -> tuple[Step, ...]:
-        number = session.value("column_number", oid=table.oid, column=self.column)
-        drop = SQL("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}")
-        return tuple(
-            Step(
-                name=f"drop the foreign key {name}",
-                phase=Phase.COMPLETE,
-                kind=Kind.BRIEF,
-                sql=(session.text(drop.format(SQL(table.name), Identifier(name))),),
-                locks=(Lock(table.name), Lock(referred)),
-                plain=(),
-                final=True,
-            )
-            for name, referred in session.ask("refers_to", oid=table.oid, number=number)
-        )
-
     def _dropped(self, session: Session, table: Table) -> Step:
         drop = SQL("ALTER TABLE {} DROP COLUMN {}")
         return Step(
@@ -204,20 +132,6 @@ class DropColumn:
             plain=(session.text(drop.format(SQL(table.name), Identifier(self.column))),),
             final=True,
         )
-
-
-def _dropped_index(session: Session, table: Table, index: str) -> Step:
-    return Step(
-        name=f"drop the index {index}",
-        phase=Phase.COMPLETE,
-        kind=Kind.ALONE,
-        sql=(f"DROP INDEX CONCURRENTLY IF EXISTS {index}",),
-        locks=(Lock(table.name, "SHARE UPDATE EXCLUSIVE"),),
-        held="while those end who use it; others read and write meanwhile",
-        done=session.text(SQL("SELECT pg_catalog.to_regclass({}) IS NULL").format(Literal(index))),
-        plain=(),
-        final=True,
-    )
 
 
 _UNTIL: Final = """

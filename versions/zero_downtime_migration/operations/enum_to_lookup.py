@@ -10,15 +10,15 @@ from typing import ClassVar
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import facts, relations, reshaping
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import labels, reshaping
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Column, Table, version
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import (
     FIRST_WITH_NOT_VALID,
 )
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.reshaping import NewColumn, Shape
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import STATEMENTS, Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.shape import NewColumn, Shape, refuse
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,12 @@ class EnumToLookup:
                 f'"{column.name}" of "{table.name}" is {column.type} and no enum',
                 hint="name a column whose own type is an enum",
             )
-        labels, kind = found[0]
+        known, kind = found[0]
         beside = self.beside or fitted(column.name, "name")
         shape = _shape(session, table, column, NewName(beside, kind, lookup))
-        reshaping.refuse(session, table, shape)
+        refuse(session, table, shape)
         return (
-            *_lookup(session, table, lookup, labels),
+            *labels.table_of_labels(session, table, lookup, known),
             _proof_of_indexes(session, table, column.name, beside),
             *reshaping.steps(session, table, shape),
         )
@@ -116,53 +116,6 @@ def _as_text(default: str) -> Composable:
     """Return a default as text; a plain label without its type, which may be dropped one day."""
     label = re.fullmatch(r"('(?:[^']|'')*')::.*", default)
     return SQL(label[1]) if label else SQL("({})::text").format(SQL(default))
-
-
-def _lookup(session: Session, table: Table, lookup: str, labels: list[str]) -> tuple[Step, ...]:
-    """Return the step that makes the table of labels, if it is not there."""
-    if session.ask("table_facts", table=lookup):
-        _refuse_other(session, lookup, labels)
-        return ()
-    name = SQL(lookup)
-    plain = session.value(SQL("SELECT (pg_catalog.parse_ident({}))[2]").format(Literal(lookup)))
-    made = (
-        SQL(
-            "CREATE TABLE {} (name text CONSTRAINT {} PRIMARY KEY,"
-            " position integer NOT NULL CONSTRAINT {} UNIQUE)"
-        ).format(name, Identifier(fitted(plain, "pkey")), Identifier(fitted(plain, "position", "key"))),
-        SQL("INSERT INTO {} (name, position) SELECT * FROM pg_catalog.unnest({}) WITH ORDINALITY").format(
-            name, Literal(labels)
-        ),
-        SQL("COMMENT ON COLUMN {}.name IS 'none: the label'").format(name),
-        SQL("COMMENT ON COLUMN {}.position IS 'none: its place among the labels, from 1'").format(name),
-        SQL("ALTER TABLE {} OWNER TO {}").format(name, SQL(table.owner)),
-        *(SQL("GRANT SELECT ON {} TO {}").format(name, SQL(role)) for role in _readers(session, table)),
-    )
-    return (
-        Step(
-            name="make the table of labels",
-            phase=Phase.START,
-            kind=Kind.BRIEF,
-            sql=tuple(map(session.text, made)),
-            undo=(session.text(SQL("DROP TABLE IF EXISTS {}").format(name)),),
-        ),
-    )
-
-
-def _refuse_other(session: Session, lookup: str, labels: list[str]) -> None:
-    if facts.table(session, lookup).primary != ("name",):
-        raise TableError(f'"{lookup}" has no key "name"', hint="name a table that is not there yet")
-    missing = session.ask(
-        SQL("SELECT label FROM pg_catalog.unnest({}) AS label EXCEPT SELECT name FROM {}").format(
-            Literal(labels), SQL(lookup)
-        )
-    )
-    relations.refuse(f'"{lookup}" lacks labels', (row[0] for row in missing), "insert them into it")
-
-
-def _readers(session: Session, table: Table) -> tuple[str, ...]:
-    found = session.ask("grants_of", oid=table.oid)
-    return tuple(dict.fromkeys(role for _, role, _, kinds in found if "SELECT" in kinds))
 
 
 def _proof_of_indexes(session: Session, table: Table, column: str, beside: str) -> Step:

@@ -10,8 +10,8 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration import reshapi
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.reshaping import NewColumn, Shape
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.shape import NewColumn, Shape, refuse
 
 
 @dataclass(frozen=True)
@@ -56,5 +56,5 @@ class MergeColumns:
             new=(NewColumn(self.into, self.kind, self.value, self.required),),
             lossy=self.lossy,
         )
-        reshaping.refuse(session, table, shape)
+        refuse(session, table, shape)
         return reshaping.steps(session, table, shape)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from psycopg2.sql import SQL, Composable, Identifier, Literal
+from psycopg2.sql import SQL, Identifier
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table, version
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import free_name, not_null_name
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.server_names import free_name, not_null_name
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.validating import proof_of_values, validated
 
 FIRST_WITH_NOT_VALID: Final = 18
 _LABEL: Final = ("not_null", "check")
@@ -55,29 +56,16 @@ def not_null_steps(session: Session, table: Table, column: str) -> tuple[Step, .
         # It holds for what is written since; what was there before has not been looked at.
         name = rules[0][0]
         return (proof_of_values(session, table, column), validated(session, table, name, Phase.COMPLETE))
+    ours = fitted(table.plain, column, *_LABEL)
     checks = session.ask("not_null_checks", oid=table.oid, column=column)
     if checks:
         name, is_valid = checks[0]
-        return _by_check(session, table, column, name, is_valid=is_valid, is_ours=False)
+        _, *proved, stated, dropped = _by_check(session, table, column, name)
+        # One of ours is what an earlier try has left.
+        return (*(() if is_valid else proved), stated, *((dropped,) if name == ours else ()))
     if version(session) >= FIRST_WITH_NOT_VALID:
         return _by_constraint(session, table, column)
-    return _by_check(
-        session, table, column, _check_name(session, table, column), is_valid=False, is_ours=True
-    )
-
-
-def late(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """Return the steps for a column that an abort drops: nothing is asked of old writers before the end."""
-    return tuple(
-        replace(
-            step,
-            phase=step.phase if step.kind is Kind.PROOF else Phase.COMPLETE,
-            undo=(),
-            plain=(),
-            final=False,
-        )
-        for step in steps
-    )
+    return _by_check(session, table, column, free_name(session, table, ours))
 
 
 def _by_constraint(session: Session, table: Table, column: str) -> tuple[Step, ...]:
@@ -102,10 +90,8 @@ def _by_constraint(session: Session, table: Table, column: str) -> tuple[Step, .
     )
 
 
-def _by_check(
-    session: Session, table: Table, column: str, name: str, *, is_valid: bool, is_ours: bool
-) -> tuple[Step, ...]:
-    """Return what makes a column NOT NULL by a check; one that is not ours stays."""
+def _by_check(session: Session, table: Table, column: str, name: str) -> tuple[Step, ...]:
+    """Return what makes a column NOT NULL by a check that is added first and dropped last."""
     parts = {"table": SQL(table.name), "name": Identifier(name), "column": Identifier(column)}
 
     def said(text: str) -> str:
@@ -140,51 +126,4 @@ def _by_check(
         plain=(),
         final=True,
     )
-    if is_ours:
-        return (added, *proved, stated, dropped)
-    return (stated,) if is_valid else (*proved, stated)
-
-
-def proof_of_values(session: Session, table: Table, column: str) -> Step:
-    """Return the step that looks for a row without a value, before anything is validated."""
-    query = SQL("SELECT count(*) FROM {table} WHERE {column} IS NULL HAVING count(*) > 0").format(
-        table=SQL(table.name), column=Identifier(column)
-    )
-    called = f'rows of "{table.name}" have no value in "{column}"'
-    return Step(
-        name="look for rows without a value",
-        phase=Phase.VERIFY,
-        kind=Kind.PROOF,
-        sql=(session.text(query),),
-        locks=(Lock(table.name, "ACCESS SHARE"),),
-        held="while it reads the table",
-        plain=(),
-        failure="{first} " + called.replace("{", "{{").replace("}", "}}"),
-        hint="give them one: the backfill operation does it in batches",
-    )
-
-
-def _check_name(session: Session, table: Table, column: str) -> str:
-    return free_name(session, table, fitted(table.plain, column, *_LABEL))
-
-
-def validated(session: Session, table: Table, name: str, phase: Phase) -> Step:
-    """Return the step that validates a constraint of that name."""
-    done: Composable = SQL(
-        "SELECT made.convalidated FROM pg_catalog.pg_constraint AS made"
-        " WHERE made.conrelid = pg_catalog.to_regclass({table}) AND made.conname = {name}"
-    ).format(table=Literal(table.name), name=Literal(name))
-    return Step(
-        name="validate it",
-        phase=phase,
-        kind=Kind.ALONE,
-        sql=(
-            session.text(
-                SQL("ALTER TABLE {} VALIDATE CONSTRAINT {}").format(SQL(table.name), Identifier(name))
-            ),
-        ),
-        locks=(Lock(table.name, "SHARE UPDATE EXCLUSIVE"),),
-        held="while it reads the table; others read and write meanwhile",
-        done=session.text(done),
-        plain=(),
-    )
+    return (added, *proved, stated, dropped)

@@ -26,7 +26,7 @@ class RenameColumn:
     hangs on it (indexes, keys, defaults, grants, policies, views, statistics, publications) is as a plain
     rename leaves it. Until then the rules of the column hold for what is written by the new name, and its
     indexes have twins. A row that leaves the new name out, or gives it as NULL, gets the default of the old
-    one.
+    one. Where the table is published, subscribers need the second column too.
 
     With `expand=False` it is one brief rename, for a column that no running code names. `trust` are functions
     of triggers that name the column in their text and get along without it.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from psycopg2.sql import SQL, Composable, Identifier, Literal
+from psycopg2.sql import SQL, Identifier, Literal
 
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import relations
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import dependents, namesake, relations
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import STATEMENTS, Session
@@ -45,9 +45,10 @@ class RenameTable:
         if table.plain == self.to:
             return ()
         new = table.beside(self.to)
+        dependents.refuse_long(self.to)
         _refuse(session, table, session.text(new))
         old = SQL(table.name)
-        view = _view(session, table, new)
+        view = namesake.made(session, table, new)
         locks = (Lock(table.name), Lock(session.text(new)))
         rename = session.text(SQL("ALTER TABLE {} RENAME TO {}").format(old, Identifier(self.to)))
         return (
@@ -57,7 +58,7 @@ class RenameTable:
                 kind=Kind.BRIEF,
                 sql=(rename, *view),
                 locks=locks,
-                undo=(_back(session, table, new),),
+                undo=(namesake.undone(session, table, new),),
                 plain=(rename,),
             ),
             *_looks(session, table),
@@ -83,43 +84,6 @@ def _refuse(session: Session, table: Table, new: str) -> None:
         f'functions take rows of "{table.name}", which a view of its old name has not',
         relations.firsts(session, "taking_rows", oid=table.oid),
         "let them take the columns that they need",
-    )
-
-
-def _view(session: Session, table: Table, new: Composable) -> tuple[str, ...]:
-    """Return what makes the view; executed again, it changes nothing."""
-    old = SQL(table.name)
-    made = (
-        SQL("CREATE OR REPLACE VIEW {} WITH (security_invoker = true) AS SELECT {} FROM {}").format(
-            old, SQL(", ").join(Identifier(column.name) for column in table.columns), new
-        ),
-        SQL("ALTER VIEW {} OWNER TO {}").format(old, SQL(table.owner)),
-        # An INSERT would find those of the table; SET column = DEFAULT would write NULL.
-        *(
-            SQL("ALTER VIEW {} ALTER COLUMN {} SET DEFAULT {}").format(
-                old, Identifier(column.name), SQL(column.default)
-            )
-            for column in table.columns
-            if column.default is not None and not column.generated
-        ),
-    )
-    return (
-        *map(session.text, made),
-        *relations.grants(session, table.oid, old),
-        *relations.comments(session, table.oid, "VIEW", old),
-    )
-
-
-def _back(session: Session, table: Table, new: Composable) -> str:
-    is_view = SQL(
-        "EXISTS (SELECT FROM pg_catalog.pg_class AS class"
-        " WHERE class.oid = pg_catalog.to_regclass({}) AND class.relkind = 'v')"
-    ).format(Literal(table.name))
-    return relations.only_if(
-        session,
-        is_view,
-        SQL("DROP VIEW {}").format(SQL(table.name)),
-        SQL("ALTER TABLE {} RENAME TO {}").format(new, Identifier(table.plain)),
     )
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from psycopg2.sql import SQL, Composable, Identifier, Literal
+from psycopg2.sql import SQL, Composable, Literal
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import facts, ledger, relations
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import exchange, facts, ledger, relations
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, State, Step
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import STATEMENTS, Session
 
 _SWAP: Final = "let them exchange their names"
@@ -52,8 +50,8 @@ class SwapTable:
         is_swapped = SQL("pg_catalog.to_regclass({}) = {}::pg_catalog.oid").format(
             Literal(table.name), Literal(other.oid)
         )
-        there = (_lock(table, other), *_exchange(session, table, other))
-        back = (_lock(table, other), *_exchange(session, table, other, back=True))
+        there = (exchange.lock(table, other), *exchange.exchanged(session, table, other))
+        back = (exchange.lock(table, other), *exchange.exchanged(session, table, other, back=True))
         return (
             _proof(session, table, other),
             Step(
@@ -120,69 +118,3 @@ def _proof(session: Session, table: Table, other: Table) -> Step:
         failure=f'{{count}} columns of "{table.name}" and "{other.name}" differ: {{first}}',
         hint="let both have the same columns in the same order",
     )
-
-
-def _lock(table: Table, other: Table) -> Composable:
-    return SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(
-        SQL(", ").join(map(SQL, sorted((table.name, other.name))))
-    )
-
-
-def _exchange(session: Session, table: Table, other: Table, *, back: bool = False) -> tuple[Composable, ...]:
-    """Return what renames the two and dresses each as its name was, or as it was itself."""
-    between = fitted(table.plain, "swapped")
-    renames = ((table.plain, between), (other.plain, table.plain), (between, other.plain))
-    roles = _roles(session, table, other)
-    return (
-        *(
-            SQL("ALTER TABLE {} RENAME TO {}").format(table.beside(old), Identifier(new))
-            for old, new in renames
-        ),
-        *_dressed(session, table.name, table, other, roles),
-        *_dressed(session, other.name, other, table, roles),
-        *(_counted(session, table, other) if back else _counted(session, other, table)),
-    )
-
-
-def _roles(session: Session, *tables: Table) -> tuple[str, ...]:
-    found = (row[1] for table in tables for row in session.ask("grants_of", oid=table.oid))
-    return tuple(dict.fromkeys(found))
-
-
-def _dressed(
-    session: Session, name: str, like: Table, unlike: Table, roles: Iterable[str]
-) -> tuple[Composable, ...]:
-    """Return what gives the table of a name owner, grants and comments as *like* has them now."""
-    target = SQL(name)
-    said = dict(session.ask("comments_of", oid=like.oid))
-    was = dict(session.ask("comments_of", oid=unlike.oid))
-    owner = SQL("ALTER TABLE {} OWNER TO {}").format(target, SQL(like.owner))
-    return (
-        *((owner,) if like.owner != unlike.owner else ()),
-        *(SQL("REVOKE ALL ON {} FROM {}").format(target, SQL(role)) for role in roles if role != like.owner),
-        *map(SQL, relations.grants(session, like.oid, target)),
-        *(
-            relations.comment("TABLE", target, column, said.get(column))
-            for column in (None, *(column.name for column in like.columns))
-            if said.get(column) != was.get(column)
-        ),
-    )
-
-
-def _counted(session: Session, behind: Table, ahead: Table) -> tuple[Composable, ...]:
-    """Return what lets the sequences of one table go on from where those of the other are."""
-    others = {column: name for column, name, _ in session.ask("counters_of", oid=ahead.oid)}
-    return tuple(
-        SQL("DO {}").format(
-            Literal(session.text(_set(name, others[column], "greatest" if upwards else "least")))
-        )
-        for column, name, upwards in session.ask("counters_of", oid=behind.oid)
-        if column in others
-    )
-
-
-def _set(name: str, other: str, furthest: str) -> Composable:
-    return SQL(
-        "BEGIN PERFORM pg_catalog.setval({}, {}(one.last_value, far.last_value))"
-        " FROM {} AS one, {} AS far; END"
-    ).format(Literal(name), SQL(furthest), SQL(name), SQL(other))

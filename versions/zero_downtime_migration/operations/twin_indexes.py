@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from psycopg2.sql import SQL, Identifier, Literal
+from typing import Final
+
+from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import renamed_index
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import PROBE, rolled_back
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+
+_INDEX: Final = SQL("zz_probe_index")
+_DEFINED: Final[Composable] = SQL("SELECT pg_catalog.pg_get_indexdef('pg_temp.zz_probe_index'::regclass)")
 
 
 def twin_indexes(session: Session, table: Table, column: str, twin: str) -> tuple[Step, ...]:
@@ -18,7 +23,7 @@ def twin_indexes(session: Session, table: Table, column: str, twin: str) -> tupl
         _built(session, called, schema, name=fitted("zz", index, twin), unique=unique and at_once, tail=tail)
         for called, schema, _ in session.ask("leaves_of", oid=table.oid)
         for index, definition, unique, at_once, _ in session.ask("indexes_with", table=called, column=column)
-        for tail in (renamed_index(session, called, definition, column, twin),)
+        for tail in (_renamed(session, called, definition, column, twin),)
     )
 
 
@@ -49,3 +54,29 @@ def _built(session: Session, table: str, schema: str, *, name: str, unique: bool
         undo_alone=True,
         plain=(),
     )
+
+
+def _renamed(session: Session, table: str, definition: str, column: str, to: str) -> str:
+    """Return what follows USING in an index's definition, once a column has another name.
+
+    Locks: ACCESS SHARE on the table, for milliseconds.
+    """
+    with rolled_back(session):
+        session.run(SQL("CREATE TEMP TABLE zz_probe (LIKE {})").format(SQL(table)))
+        session.run(
+            SQL("CREATE INDEX {} ON {} USING {}").format(_INDEX, PROBE, SQL(_after_using(definition)))
+        )
+        session.run(
+            SQL("ALTER TABLE {} RENAME COLUMN {} TO {}").format(PROBE, Identifier(column), Identifier(to))
+        )
+        return _after_using(str(session.value(_DEFINED)))
+
+
+def _after_using(definition: str) -> str:
+    """Return what follows the first USING behind the names of an index and its table."""
+    quoted = False
+    for place, letter in enumerate(definition):
+        quoted ^= letter == '"'
+        if not quoted and definition.startswith(" USING ", place):
+            return definition[place + len(" USING ") :]
+    return definition

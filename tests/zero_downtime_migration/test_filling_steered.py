@@ -1,0 +1,142 @@
+"""A backfill that is paused, resumed and cancelled by another process, and held by what stands against it."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from spotify_ai_agent_migrations import TableError
+from spotify_ai_agent_migrations.versions.core.errors import LockError
+from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
+    Backfill,
+    Change,
+    Limits,
+    Manner,
+    Pace,
+    State,
+    Step,
+    backfill,
+    cancel,
+    pause,
+    progress_of,
+    resume,
+    start,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.meter import line
+from support import connected, rows, run
+
+DUE = "SELECT count(*) FILTER (WHERE b IS NULL) FROM t"
+WISH = Backfill("public.t", (("b", "a"),), "b IS NULL")
+# Each row of a batch takes some milliseconds.
+SLOW = Backfill("public.t", (("b", "a + (pg_catalog.pg_sleep(0.003) IS NULL)::int"),), "b IS NULL")
+BRISK = Pace(first_rows=10, least_rows=5, most_rows=10, look_every_s=0.01, tell_every_s=0.0)
+PAUSE = """
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import Backfill, pause
+pause(Backfill("public.t", (("b", "a"),), "b IS NULL"))
+"""
+
+
+@pytest.fixture
+def filling(ledger_url: str) -> str:
+    """The URL of a database with a table that is to be filled."""
+    rows(ledger_url, "CREATE TABLE t (id integer PRIMARY KEY, a integer, b integer)")
+    rows(ledger_url, "INSERT INTO t SELECT i, i FROM generate_series(1, 500) AS i")
+    return ledger_url
+
+
+class Told:
+    """What is told of a backfill, and a wait for words of it."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._new = threading.Condition()
+
+    def __call__(self, step: Step, moment: str) -> None:
+        with self._new:
+            self.lines.append(line(step, moment))
+            self._new.notify_all()
+
+    def heard(self, words: str) -> str:
+        """Wait for a line with these words; return it."""
+        with self._new:
+            assert self._new.wait_for(lambda: any(words in each for each in self.lines), 60), self.lines
+            return next(each for each in self.lines if words in each)
+
+
+def beside(
+    url: str, pace: Pace, told: Told, work: Callable[[], None], wish: Backfill = WISH
+) -> Future[Change]:
+    """Run a backfill beside *work*; return what it came to."""
+    with ThreadPoolExecutor(1) as pool:
+        manner = Manner(pace=pace, told=told)
+        done = pool.submit(backfill, wish, settings=resolve_settings(url), manner=manner)
+        work()
+    return done
+
+
+def test_another_process_pauses_a_backfill_and_lets_it_go_on(filling: str) -> None:
+    told = Told()
+
+    def steer() -> None:
+        assert run(sys.executable, "-c", PAUSE, url=filling).returncode == 0
+        told.heard("fill the rows that are due: waiting: paused, as was asked")
+        before = rows(filling, DUE)
+        told.heard("0 rows/s")
+        assert rows(filling, DUE) == before != [(0,)]
+        resume(WISH, settings=resolve_settings(filling))
+
+    start(WISH, settings=resolve_settings(filling))
+    pause(WISH, settings=resolve_settings(filling))
+    assert beside(filling, BRISK, told, steer).result().state is State.FILLED
+    assert rows(filling, DUE) == [(0,)]
+    (seen,) = progress_of(WISH, settings=resolve_settings(filling))
+    assert (seen.walked, seen.written, seen.total) == (500, 500, 500)
+
+
+def test_a_cancelled_backfill_ends_and_may_be_resumed(filling: str) -> None:
+    given = resolve_settings(filling)
+    start(WISH, settings=given)
+    cancel(WISH, settings=given)
+    with pytest.raises(TableError, match=r"the backfill of change 1 was cancelled; what is filled stays"):
+        backfill(WISH, settings=given)
+    assert rows(filling, DUE) == [(500,)]
+    resume(WISH, settings=given)
+    assert backfill(WISH, settings=given).state is State.FILLED
+    with pytest.raises(TableError, match="was never started"):
+        pause(replace(WISH, values=(("a", "b"),)), settings=given)
+
+
+def test_who_waits_for_a_row_of_a_batch_lets_it_stop_and_take_fewer_rows(filling: str) -> None:
+    told, given = Told(), resolve_settings(filling)
+    pace = replace(BRISK, first_rows=100, most_rows=100, limits=Limits(waiting_s=0.03))
+
+    def wait() -> None:
+        with connected(filling) as connection, connection.cursor() as cursor:
+            for id_ in itertools.cycle(range(1, 500, 7)):
+                cursor.execute("UPDATE t SET a = a WHERE id = %s", (id_,))
+                if any("has waited" in each or each.endswith(": done") for each in told.lines):
+                    break
+            assert f"pid {connection.info.backend_pid} has waited 0." in told.heard("has waited")
+
+    start(SLOW, settings=given)
+    assert beside(filling, pace, told, wait, SLOW).result().state is State.FILLED
+    assert rows(filling, DUE) == [(0,)]
+    told.heard("going on")
+    assert any("rows written" in each and "s left" in each for each in told.lines)
+
+
+def test_what_stands_against_it_for_too_long_is_named(filling: str) -> None:
+    given = resolve_settings(filling)
+    pace = replace(BRISK, most_held_s=0.05, limits=Limits(own=lambda: "the shop is full"))
+    start(SLOW, settings=given)
+    with pytest.raises(LockError) as refused:
+        backfill(SLOW, settings=given, manner=Manner(pace=pace))
+    assert refused.value.problem.endswith("has stood still for 0.05 s: the shop is full")
+    assert rows(filling, DUE) != [(0,)]
