@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from zero_downtime_migration.walked import Walk, settings, walked
+from zero_downtime_migration.walked import Walk, settings, straight, walked
 
 from spotify_ai_agent_migrations import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import ChangeType, change, plan
@@ -97,7 +97,7 @@ COMMENT ON COLUMN shop.twice.code IS 'of the country';
 """,
     content='SELECT kept, "the %s ""c" FROM shop."Odd ""T" ORDER BY kept',
     lives=lives,
-    every=9,
+    every=17,
 )
 
 
@@ -107,6 +107,43 @@ def test_killed_anywhere_a_column_with_all_that_hangs_on_it_changes_its_type(
     url = walked(databases, ledger, ODD)
     published = "SELECT attnames::text[] FROM pg_publication_tables WHERE pubname = 'part'"
     assert rows(url, published) == [(["id", COLUMN],)]
+
+
+@pytest.mark.parametrize(
+    ("made", "wish", "plain"),
+    [
+        pytest.param(
+            "CREATE TABLE shop.t (c integer GENERATED ALWAYS AS IDENTITY (START 7 MAXVALUE 900 CYCLE) PRIMARY KEY, a text);"
+            "INSERT INTO shop.t (a) VALUES ('x'), ('y'); GRANT USAGE ON SEQUENCE shop.t_c_seq TO agent_app;"
+            "COMMENT ON SEQUENCE shop.t_c_seq IS 'numbers'",
+            ChangeType("shop.t", "c", "bigint"),
+            "ALTER TABLE shop.t ALTER c TYPE bigint",
+            id="an identity goes on where it was",
+        ),
+        pytest.param(
+            "CREATE TABLE shop.t (a serial PRIMARY KEY, c json DEFAULT '{}'); INSERT INTO shop.t (c) VALUES ('[1]'), (NULL)",
+            ChangeType("shop.t", "c", "jsonb", back="c::json"),
+            "ALTER TABLE shop.t ALTER c TYPE jsonb",
+            id="what no operator compares",
+        ),
+        pytest.param(
+            "CREATE TABLE shop.t (a serial PRIMARY KEY, c text NOT NULL, CONSTRAINT k UNIQUE NULLS NOT DISTINCT (c));"
+            "INSERT INTO shop.t (c) VALUES (' 1'), ('2'); ALTER TABLE shop.t REPLICA IDENTITY USING INDEX k, CLUSTER ON k",
+            ChangeType("shop.t", "c", "integer", using="trim(c)::integer"),
+            "ALTER TABLE shop.t ALTER c TYPE integer USING trim(c)::integer",
+            id="an expression, and the replica identity",
+        ),
+    ],
+)
+def test_it_is_what_the_plain_statement_makes(
+    databases: Databases, ledger: str, made: str, wish: ChangeType, plain: str
+) -> None:
+    url = straight(databases, ledger, Walk(made, wish, plain, "SELECT a, c::text FROM shop.t ORDER BY a"))
+    rows(
+        url,
+        "INSERT INTO shop.t DEFAULT VALUES" if "c text" not in made else "INSERT INTO shop.t (c) VALUES (3)",
+    )
+    assert rows(url, "SELECT count(*) FROM shop.t") == [(3,)]
 
 
 def kinds(url: str, wish: ChangeType) -> list[str]:
