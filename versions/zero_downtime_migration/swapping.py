@@ -15,7 +15,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.dragging impor
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import not_null_name
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.server_names import not_null_name
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.writing import written
 
