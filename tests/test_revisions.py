@@ -87,7 +87,8 @@ def test_each_revision_goes_up_down_and_up_with_equal_schemas(
 ) -> None:
     before, after = stages.schema(parent_of(revision)), stages.schema(revision)
     assert after != before
-    url = databases.url(databases.create(stages.at(revision)))
+    # The next one is made from what this one leaves.
+    url = databases.url(stages.at(revision))
     succeed("downgrade", parent_of(revision), url=url)
     assert schema(url) == before
     succeed("upgrade", revision, url=url)
@@ -250,21 +251,21 @@ def test_an_erased_person_keeps_nothing_but_random_keys(url: str) -> None:
         assert cursor.fetchall() == [(True,)]
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "INSERT INTO users (erased_at) VALUES (now())",
-        "INSERT INTO users (email_hmac) VALUES ('x')",
-        "INSERT INTO analytics (event_name, properties) VALUES ('a', '[1]')",
-        "INSERT INTO analytics (event_name, properties)"
-        " VALUES ('a', jsonb_build_object('k', repeat('x', 65536)))",
-        "INSERT INTO consent_purposes VALUES ('x', 'consent', 'x', INTERVAL '-1 day')",
-        "INSERT INTO albums (title, release_date, source) VALUES ('x', '2020-01-01', 'internal')",
-    ],
+NO_SENSE = (
+    "INSERT INTO users (erased_at) VALUES (now())",
+    "INSERT INTO users (email_hmac) VALUES ('x')",
+    "INSERT INTO analytics (event_name, properties) VALUES ('a', '[1]')",
+    "INSERT INTO analytics (event_name, properties)"
+    " VALUES ('a', jsonb_build_object('k', repeat('x', 65536)))",
+    "INSERT INTO consent_purposes VALUES ('x', 'consent', 'x', INTERVAL '-1 day')",
+    "INSERT INTO albums (title, release_date, source) VALUES ('x', '2020-01-01', 'internal')",
 )
-def test_a_value_that_makes_no_sense_is_refused(url: str, statement: str) -> None:
-    with pytest.raises(psycopg2.errors.CheckViolation):
-        rows(url, statement)
+
+
+def test_a_value_that_makes_no_sense_is_refused(url: str) -> None:
+    for statement in NO_SENSE:
+        with pytest.raises(psycopg2.errors.CheckViolation):
+            rows(url, statement)
 
 
 def test_a_login_elsewhere_belongs_to_one_person(url: str) -> None:
@@ -327,18 +328,20 @@ def test_an_offline_script_waits_for_no_running_migration(empty_url: str, script
     assert rows(empty_url, "SELECT to_regclass('alembic_version')::text") == [("alembic_version",)]
 
 
-@pytest.mark.parametrize(
-    ("tag", "accepted"),
-    [("fr", True), ("fr-CA", True), ("zh-Hant-TW", True), ("es-419", True), ("de-DE-1996", True),
-     ("FR_fr", False), ("fr-ca", False), ("french", False)],
-)  # fmt: skip
-def test_a_locale_is_a_bcp_47_tag(url: str, tag: str, accepted: bool) -> None:
+TAGS = {
+    "fr": True, "fr-CA": True, "zh-Hant-TW": True, "es-419": True, "de-DE-1996": True,
+    "FR_fr": False, "fr-ca": False, "french": False,
+}  # fmt: skip
+
+
+def test_a_locale_is_a_bcp_47_tag(url: str) -> None:
     query = "SELECT CASE WHEN %(tag)s::locale_tag IS NOT NULL THEN true END"
-    if accepted:
-        assert rows(url, query, {"tag": tag}) == [(True,)]
-    else:
-        with pytest.raises(Exception, match="locale_tag_check"):
-            rows(url, query, {"tag": tag})
+    for tag, accepted in TAGS.items():
+        if accepted:
+            assert rows(url, query, {"tag": tag}) == [(True,)]
+        else:
+            with pytest.raises(Exception, match="locale_tag_check"):
+                rows(url, query, {"tag": tag})
 
 
 def test_the_slug_of_a_revision_is_found_for_type_checkers_too() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -35,20 +36,27 @@ class Scene:
         return self.ran(*words, code=code).stdout.splitlines()
 
 
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A folder of keys as the command makes them, to be copied."""
+    folder = tmp_path_factory.mktemp("keys")
+    for words, files in (
+        (["erasure.key"], f"{folder}/erasure.key, {folder}/erasure.key.pub"),
+        (["ledger.key", "--ledger"], f"{folder}/ledger.key"),
+    ):
+        done = run(sys.executable, *COMMAND, "new-key", folder / words[0], *words[1:])
+        assert done.returncode == 0, done.stderr
+        assert re.fullmatch(rf"key [0-9a-f]{{16}}: {files}", done.stdout.splitlines()[0])
+    return folder
+
+
 @pytest.fixture
-def scene(url: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+def scene(url: str, keys: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    shutil.copytree(keys, tmp_path, dirs_exist_ok=True)
     monkeypatch.setenv("ERASURE_SIGNING_KEY_FILE", str(tmp_path / "erasure.key"))
     monkeypatch.setenv("ERASURE_LEDGER_KEY_FILE", str(tmp_path / "ledger.key"))
     monkeypatch.setenv("ERASURE_LEDGER_FILE", str(tmp_path / "erasures.ledger"))
     made = Scene(url, tmp_path)
-    assert re.fullmatch(
-        rf"key [0-9a-f]{{16}}: {tmp_path}/erasure.key, {tmp_path}/erasure.key.pub",
-        made.said("new-key", tmp_path / "erasure.key")[0],
-    )
-    assert re.fullmatch(
-        rf"key [0-9a-f]{{16}}: {tmp_path}/ledger.key",
-        made.said("new-key", tmp_path / "ledger.key", "--ledger")[0],
-    )
     rows(url, f"INSERT INTO users (id, email, display_name) VALUES ({ADA}, 'ada@example.org', 'Ada')")
     rows(url, f"INSERT INTO users (id, email, display_name) VALUES ({BOB}, 'bob@example.org', 'Bob')")
     rows(url, f"INSERT INTO listens (user_id, listened_at) SELECT {ADA}, now() FROM generate_series(1, 3)")
