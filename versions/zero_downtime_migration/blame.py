@@ -10,6 +10,7 @@ from psycopg2.sql import SQL, Composable, Literal
 from spotify_ai_agent_migrations.versions.core.database import shown_message
 from spotify_ai_agent_migrations.versions.core.errors import LockError, TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.batch import Job, bound
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.blocking import blockers
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.ranges import Range
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.walkable import ROW, At, Key
