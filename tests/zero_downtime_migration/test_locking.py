@@ -170,7 +170,8 @@ def test_a_prepared_transaction_is_named_with_what_ends_it(url: str) -> None:
 def owned(url: str) -> str:
     """Give the table to a role that may not see what others do; return a URL by which it connects."""
     rows(url, "ALTER TABLE t OWNER TO agent_owner; GRANT CREATE ON SCHEMA public TO agent_owner")
-    rows(url, "GRANT ALL ON ALL TABLES IN SCHEMA ops TO agent_owner")
+    for kind in ("TABLES", "SEQUENCES"):
+        rows(url, f"GRANT ALL ON ALL {kind} IN SCHEMA ops TO agent_owner")
     return f"{url}&options=-c%20role%3Dagent_owner"
 
 

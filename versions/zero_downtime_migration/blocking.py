@@ -82,8 +82,11 @@ class Blockers:
             return False
         if blocker.is_old is not None:
             return blocker.is_old
-        now_s = time.monotonic()
-        return now_s - self._seen_s.setdefault(blocker.transaction, now_s) >= self._manner.long_transaction_s
+        seen_s = self._seen_s.get(blocker.transaction)
+        if seen_s is None:
+            self._seen_s[blocker.transaction] = time.monotonic()
+            return False
+        return time.monotonic() - seen_s >= self._manner.long_transaction_s
 
     def _cancelled(self, holder: Holder) -> bool:
         """Cancel a session that the manner allows to be cancelled; tell whether it was."""

@@ -6,7 +6,7 @@
 -- it, and whether it is a vacuum that ends itself for whoever waits: its kind may be hidden, but it has no user.
 SELECT DISTINCT ON (held.virtualtransaction)
        coalesce(held.pid, 0),
-       coalesce(activity.usename, prepared.owner, activity.backend_type, 'nobody'),
+       coalesce(activity.usename, prepared.owner, activity.backend_type, 'background process'),
        coalesce(prepared.gid, activity.application_name),
        coalesce(activity.state, CASE WHEN prepared.gid IS NOT NULL THEN 'prepared transaction' END, 'running'),
        coalesce(activity.query, ''),
@@ -18,8 +18,11 @@ SELECT DISTINCT ON (held.virtualtransaction)
            AND activity.query NOT LIKE '%%(to prevent wraparound)'
   FROM pg_catalog.pg_locks AS held
   LEFT JOIN pg_catalog.pg_stat_activity AS activity ON activity.pid = held.pid
-  LEFT JOIN pg_catalog.pg_prepared_xacts AS prepared
-    ON held.pid IS NULL AND held.virtualtransaction = '-1/' || prepared.transaction::text
+  LEFT JOIN (
+      -- It keeps the name that it had in its session, and the lock on its own number with it.
+      pg_catalog.pg_locks AS own
+      JOIN pg_catalog.pg_prepared_xacts AS prepared ON prepared.transaction = own.transactionid
+  ) ON held.pid IS NULL AND own.pid IS NULL AND own.virtualtransaction = held.virtualtransaction
  WHERE held.locktype = 'relation'
    AND held.granted
    AND held.database = (SELECT one.oid FROM pg_catalog.pg_database AS one WHERE one.datname = pg_catalog.current_database())
