@@ -9,8 +9,8 @@ from psycopg2.sql import SQL, Composable, Literal
 
 from spotify_ai_agent_migrations.versions.core.database import shown_message
 from spotify_ai_agent_migrations.versions.core.errors import LockError, TableError
-from spotify_ai_agent_migrations.versions.core.locks import sessions
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.batch import Job, bound
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.blocking import blockers
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.ranges import Range
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.walkable import ROW, At, Key
@@ -43,8 +43,9 @@ def failing_row(session: Session, job: Job, one: Range, at: At | None, error: ps
 
 def held_row(session: Session, one: Range, waited_s: float) -> LockError:
     """Return the error that names who may hold the row that a batch waits for."""
-    rows = session.ask("holders", table=one.table, modes=_HOLDS_ROWS, older_s=waited_s / 2)
-    who = "; ".join(map(str, sessions(rows))) or "a session that is gone by now"
+    found = blockers(session, one.table, _HOLDS_ROWS, waited_s / 2)
+    old = [str(one.holder) for one in found if not one.yields and one.is_old is not False]
+    who = "; ".join(old) or "a session that is gone by now"
     return LockError(
         f'a row of "{one.table}" was held by another session for {waited_s:g} s: {who}',
         hint="run it again when that session is gone; what is filled stays filled",

@@ -12,30 +12,18 @@ from psycopg2.sql import SQL, Literal
 
 from spotify_ai_agent_migrations.versions.core.database import shown_message
 from spotify_ai_agent_migrations.versions.core.errors import LockError
-from spotify_ai_agent_migrations.versions.core.locks import Session as Holder
 from spotify_ai_agent_migrations.versions.core.locks import sessions
 from spotify_ai_agent_migrations.versions.core.retry import RETRYABLE
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.blocking import (
+    Blockers,
+    is_vacuum_in_the_way,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Lock, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
 Result = TypeVar("Result")
 
-_EVERY: Final = (
-    "AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock",
-    "ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock",
-)  # fmt: skip
-# Which locks of others a mode waits for, as the documentation's table has it (chapter 13.3.1).
-_CONFLICTS: Final = {
-    "ACCESS SHARE": _EVERY[7:],
-    "ROW SHARE": _EVERY[6:],
-    "ROW EXCLUSIVE": _EVERY[4:],
-    "SHARE UPDATE EXCLUSIVE": _EVERY[3:],
-    "SHARE": (*_EVERY[2:4], *_EVERY[5:]),
-    "SHARE ROW EXCLUSIVE": _EVERY[2:],
-    "EXCLUSIVE": _EVERY[1:],
-    "ACCESS EXCLUSIVE": _EVERY,
-}
 # A vacuum that nobody ordered ends itself for whoever has waited `deadlock_timeout` for it, a second by
 # default; under this mode others read and write meanwhile.
 _YIELD_MS: Final = 3_000
@@ -58,64 +46,44 @@ def strongly(
         LockError: somebody, who is named, was in the way at every try; nothing of *work* is done.
     """
     pauses_s = [*manner.patience.pauses_s(random.Random()), None]  # noqa: S311  (jitter, not a secret)
-    blocked = ""
+    others = Blockers(session, manner, locks)
+    blocked, remedies = "", ""
     for pause_s, timeout_ms in zip(pauses_s, manner.lock_timeouts_ms(), strict=True):
-        standing = _in_the_way(session, manner, locks)
-        if standing:
-            blocked = "; ".join(map(str, standing))
-        else:
+        standing = others.standing()
+        if not standing:
             try:
                 return _once(session, locks, timeout_ms, work)
             except psycopg2.Error as error:
                 if error.pgcode not in RETRYABLE:
                     raise
                 blocked = shown_message(error)
+                standing = tuple(one.holder for one in others.now())
+                blocked = "; ".join([blocked, *map(str, standing)])
+        else:
+            blocked = "; ".join(map(str, standing))
+        remedies = " or ".join(holder.remedy.rstrip(";") for holder in standing)
         waiting(blocked)
         if pause_s is not None:
             time.sleep(pause_s)
     raise LockError(
         f"gave up after {manner.patience.tries} tries of at most {manner.lock_timeout_ms} ms for "
         f"{_named(locks)}: {blocked}",
-        hint="run it again when that session is gone; the steps that are done stay done",
+        hint="run it again when that session is gone"
+        + (f", or end it: {remedies}" if remedies else "")
+        + "; the steps that are done stay done",
     )
 
 
 def _once(session: Session, locks: Sequence[Lock], timeout_ms: int, work: Callable[[], Result]) -> Result:
-    yields = [lock for lock in locks if _CONFLICTS[lock.mode] != _CONFLICTS["ACCESS SHARE"]]
-
     def both() -> Result:
-        for lock in yields:
-            if session.value("vacuumed", table=lock.table):
+        for lock in locks:
+            if is_vacuum_in_the_way(session, lock):
                 session.run(SQL("SET LOCAL lock_timeout = {}").format(Literal(f"{_YIELD_MS}ms")))
                 session.run(f"LOCK TABLE {lock.table} IN SHARE UPDATE EXCLUSIVE MODE")
         session.run(SQL("SET LOCAL lock_timeout = {}").format(Literal(f"{timeout_ms}ms")))
         return work()
 
     return session.once(both)
-
-
-def _in_the_way(session: Session, manner: Manner, locks: Sequence[Lock]) -> tuple[Holder, ...]:
-    """Return the old transactions that *locks* would wait for, without those that were cancelled for it."""
-    found: dict[int, Holder] = {}
-    for lock in locks:
-        rows = session.ask(
-            "holders",
-            table=lock.table,
-            modes=list(_CONFLICTS[lock.mode]),
-            older_s=manner.long_transaction_s,
-        )
-        found.update({holder.pid or -place: holder for place, holder in enumerate(sessions(rows), 1)})
-    return tuple(holder for holder in found.values() if not _cancelled(session, manner, holder))
-
-
-def _cancelled(session: Session, manner: Manner, holder: Holder) -> bool:
-    """Cancel a session that the manner allows to be cancelled; tell whether it was."""
-    if not holder.pid or not {f"role:{holder.user}", f"application:{holder.application}"} & manner.cancel:
-        return False
-    # A session that waits for its client has nothing to cancel.
-    ended = "pg_terminate_backend" if holder.state.startswith("idle in transaction") else "pg_cancel_backend"
-    session.note(f"cancelling {holder}")
-    return bool(session.value(SQL("SELECT pg_catalog.{}({})").format(SQL(ended), Literal(holder.pid))))
 
 
 def held_up(session: Session, manner: Manner, step: Step) -> LockError:

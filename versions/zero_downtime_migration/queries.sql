@@ -1,18 +1,28 @@
 -- The statements of online changes: the ledger of them, and what the catalogue says of a table.
 
 -- holders --
--- Who holds a lock on a table, or on one of its partitions, that a mode would wait for, in a transaction that is
--- older than some seconds; 0 stands for a prepared transaction.
-SELECT DISTINCT ON (coalesce(activity.pid, 0), prepared.gid)
-       coalesce(activity.pid, 0),
-       coalesce(activity.usename, prepared.owner, activity.backend_type),
+-- Who holds a lock on a table, or on one of its partitions, that a mode would wait for; process 0 stands for a
+-- prepared transaction. Then its transaction, whether it is older than some seconds, NULL where this role may not see
+-- it, and whether it is a vacuum that ends itself for whoever waits: its kind may be hidden, but it has no user.
+SELECT DISTINCT ON (held.virtualtransaction)
+       coalesce(held.pid, 0),
+       coalesce(activity.usename, prepared.owner, activity.backend_type, 'background process'),
        coalesce(prepared.gid, activity.application_name),
        coalesce(activity.state, CASE WHEN prepared.gid IS NOT NULL THEN 'prepared transaction' END, 'running'),
-       coalesce(activity.query, '')
+       coalesce(activity.query, ''),
+       held.virtualtransaction,
+       held.pid IS NULL
+           OR activity.xact_start < pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => %(older_s)s),
+       activity.pid IS NOT NULL
+           AND coalesce(activity.backend_type = 'autovacuum worker', activity.usesysid IS NULL)
+           AND activity.query NOT LIKE '%%(to prevent wraparound)'
   FROM pg_catalog.pg_locks AS held
   LEFT JOIN pg_catalog.pg_stat_activity AS activity ON activity.pid = held.pid
-  LEFT JOIN pg_catalog.pg_prepared_xacts AS prepared
-    ON held.pid IS NULL AND held.virtualtransaction = '-1/' || prepared.transaction::text
+  LEFT JOIN (
+      -- It keeps the name that it had in its session, and the lock on its own number with it.
+      pg_catalog.pg_locks AS own
+      JOIN pg_catalog.pg_prepared_xacts AS prepared ON prepared.transaction = own.transactionid
+  ) ON held.pid IS NULL AND own.pid IS NULL AND own.virtualtransaction = held.virtualtransaction
  WHERE held.locktype = 'relation'
    AND held.granted
    AND held.database = (SELECT one.oid FROM pg_catalog.pg_database AS one WHERE one.datname = pg_catalog.current_database())
@@ -21,14 +31,7 @@ SELECT DISTINCT ON (coalesce(activity.pid, 0), prepared.gid)
        OR held.relation IN (SELECT part.relid FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass(%(table)s)) AS part)
    )
    AND held.mode = ANY (%(modes)s)
-   AND held.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
-   AND (
-       held.pid IS NULL
-       OR (
-           coalesce(activity.xact_start, '-infinity') < pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => %(older_s)s)
-           AND (activity.backend_type <> 'autovacuum worker' OR activity.query LIKE '%%(to prevent wraparound)')
-       )
-   );
+   AND held.pid IS DISTINCT FROM pg_catalog.pg_backend_pid();
 
 -- vacuumed --
 -- Whether a vacuum that nobody ordered, and which yields to whoever waits for it, is at a table or a partition of it.
@@ -38,9 +41,17 @@ SELECT EXISTS (
       JOIN pg_catalog.pg_stat_activity AS activity ON activity.pid = held.pid
      WHERE held.locktype = 'relation'
        AND held.granted
-       AND held.relation = pg_catalog.to_regclass(%(table)s)
+       AND held.database = (
+           SELECT one.oid FROM pg_catalog.pg_database AS one WHERE one.datname = pg_catalog.current_database()
+       )
+       AND (
+           held.relation = pg_catalog.to_regclass(%(table)s)
+           OR held.relation IN (
+               SELECT part.relid FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass(%(table)s)) AS part
+           )
+       )
        AND held.mode = 'ShareUpdateExclusiveLock'
-       AND activity.backend_type = 'autovacuum worker'
+       AND coalesce(activity.backend_type = 'autovacuum worker', activity.usesysid IS NULL)
 );
 
 -- record_change --
