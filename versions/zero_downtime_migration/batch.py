@@ -13,7 +13,7 @@ from psycopg2.sql import SQL, Composable, Identifier, Literal
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Fill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.ranges import Range
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.sync import FILLING
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.sync import FILLING, filled
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.walkable import (
     At,
     Key,
@@ -52,7 +52,8 @@ class Job:
 
 def job(change_id: int, place: int, fill: Fill, lock_timeout_ms: int, *, quiet: bool) -> Job:
     """Return a job whose batches wait for a row for so long."""
-    chosen = {**ALONG_THE_KEY, FILLING: "on", "lock_timeout": f"{lock_timeout_ms}ms"}
+    filling = {FILLING: filled([name for name, _ in fill.values])}
+    chosen = {**ALONG_THE_KEY, **filling, "lock_timeout": f"{lock_timeout_ms}ms"}
     return Job(change_id, place, fill, {**chosen, **(_QUIET if quiet else {})})
 
 

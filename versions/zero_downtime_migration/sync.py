@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,7 +13,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import T
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
-# A setting of the transaction that fills: the trigger leaves such rows as they are written.
+# A setting of the transaction that fills: which columns. Their trigger leaves such rows as they are written.
 FILLING: Final = "agentdb.filling"
 
 
@@ -42,6 +43,7 @@ def two_way(session: Session, table: Table, name: str, up: Direction, down: Dire
     trigger = Identifier(fitted("zz", name, "sync"))
     body = SQL(_BODY).format(
         filling=Literal(FILLING),
+        filled=Literal(filled([name for name, _ in up.values])),
         new_given=_given(down.watched if down else ()),
         old_given=_given(up.watched),
         new_changed=_changed(down.watched if down else ()),
@@ -66,6 +68,11 @@ def two_way(session: Session, table: Table, name: str, up: Direction, down: Dire
         SQL("DROP FUNCTION IF EXISTS {}()").format(routine),
     )
     return Sync(tuple(map(session.text, create)), tuple(map(session.text, drop)))
+
+
+def filled(columns: Sequence[str]) -> str:
+    """Return what the setting is while *columns* are filled: the triggers of other columns go on."""
+    return json.dumps(list(columns))
 
 
 def _given(names: Sequence[str]) -> Composable:
@@ -104,7 +111,8 @@ def _assigned(values: Sequence[tuple[str, str]]) -> Composable:
 
 _BODY: Final = """
 BEGIN
-    IF current_setting({filling}, true) = 'on' THEN
+    -- Not in what other triggers write because of a fill.
+    IF current_setting({filling}, true) = {filled} AND pg_trigger_depth() = 1 THEN
         RETURN new;
     ELSIF tg_op = 'INSERT' THEN
         IF {new_given} THEN
