@@ -35,7 +35,7 @@ WISH = AddSyncedColumn(
     type='text COLLATE pg_catalog."C"',
     sources=("email", "id"),
     expression="coalesce(ops.canonical_email_v1(email), id::text)",
-    back=("email", "CASE WHEN email_canonical LIKE '%@%' THEN email_canonical END"),
+    back=("email", "CASE WHEN email_canonical !~ '^-?[0-9]+$' THEN email_canonical END"),
     check="(email IS NULL) = (email_canonical = id::text)",
     comment="contact: e-mail in one spelling for all ways to write it, one account each; the number of the row where there is none",
     unique=True,
@@ -235,7 +235,7 @@ BEGIN
        OR tg_op = 'UPDATE' AND new."email_canonical" IS DISTINCT FROM old."email_canonical"
           AND new."email" IS NOT DISTINCT FROM old."email"
           AND new."email_canonical" IS DISTINCT FROM (SELECT coalesce(ops.canonical_email_v1(email), id::text) FROM (SELECT new."email" AS "email", new."id" AS "id") AS t) THEN
-        new."email" := (SELECT CASE WHEN email_canonical LIKE '%@%' THEN email_canonical END FROM (SELECT new."email_canonical" AS "email_canonical") AS t);
+        new."email" := (SELECT CASE WHEN email_canonical !~ '^-?[0-9]+$' THEN email_canonical END FROM (SELECT new."email_canonical" AS "email_canonical") AS t);
     END IF;
     -- Whatever agentdb.filling says: who fills writes the same.
     "new"."email_canonical" := (SELECT coalesce(ops.canonical_email_v1(email), id::text) FROM (SELECT new."email" AS "email", new."id" AS "id") AS t);

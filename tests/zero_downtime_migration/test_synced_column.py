@@ -6,7 +6,14 @@ import pytest
 from zero_downtime_migration.walked import Walk, settings, walked
 
 from spotify_ai_agent_migrations import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import AddSyncedColumn, change, plan
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
+    AddSyncedColumn,
+    Manner,
+    Step,
+    abort,
+    change,
+    plan,
+)
 from support import Databases, rows
 
 MADE = """
@@ -105,3 +112,26 @@ def test_what_cannot_be_is_refused_by_name(ledger_url: str, change_of_scene: str
     with pytest.raises(TableError) as refused:
         change(WISH, settings=settings(ledger_url))
     assert wrong in refused.value.problem
+
+
+def test_rows_that_come_to_be_equal_while_the_index_is_built_are_told_by_number_alone(
+    ledger_url: str,
+) -> None:
+    """The proof before it has passed by then; the server's own words would tell the value."""
+    rows(ledger_url, "CREATE SCHEMA shop")
+    rows(ledger_url, MADE)
+
+    def late(step: Step, moment: str) -> None:
+        if (step.name, moment) == ("build the unique index", "begun"):
+            rows(ledger_url, "UPDATE shop.people SET mail = 'p1@x.ORG' WHERE id = 3")
+
+    with pytest.raises(TableError) as refused:
+        change(WISH, settings=settings(ledger_url), manner=Manner(told=late))
+    assert str(refused.value).splitlines() == [
+        'rows of "shop.people" come to the same "mail_key": 1 values, of 2 rows; 1 and 3',
+        'Hint: give all but one of each another "mail", or none, or delete them; then run it again',
+    ]
+    assert (refused.value.__cause__, refused.value.__suppress_context__) == (None, True)
+    assert abort(WISH, settings=settings(ledger_url)).state.value == "aborted"
+    rows(ledger_url, "UPDATE shop.people SET mail = NULL WHERE id = 3")
+    assert change(WISH, settings=settings(ledger_url)).state.value == "completed"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import psycopg2
 from psycopg2.sql import SQL
@@ -25,6 +26,8 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
     Step,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Row, Session
+
+_UNIQUE_VIOLATION: Final = "23505"
 
 
 def advance(session: Session, change: Change, phase: Phase, manner: Manner) -> Change:
@@ -122,6 +125,9 @@ def _alone(session: Session, step: Step, manner: Manner) -> None:
         except psycopg2.Error as error:
             if error.pgcode == LOCK_NOT_AVAILABLE:
                 raise held_up(session, manner, step) from error
+            if error.pgcode == _UNIQUE_VIOLATION and step.blame:
+                # Not `from error`: its detail is the value that the rows have in common.
+                raise _equal(session, step, step.blame) from None
             pause_s = next(pauses_s, None)
             if error.pgcode not in RETRYABLE or pause_s is None:
                 raise
@@ -134,6 +140,12 @@ def _alone(session: Session, step: Step, manner: Manner) -> None:
                 hint="somebody took it back meanwhile; run it again",
             )
         return
+
+
+def _equal(session: Session, step: Step, blame: str) -> TableError:
+    with session.patient():
+        rows = session.ask(SQL(blame)) or [("some, which are gone by now",)]
+    return TableError(_told(step.failure, rows), hint=_told(step.hint, rows))
 
 
 def _is_done(session: Session, step: Step) -> bool:

@@ -82,7 +82,8 @@ class Step:
 
     `sql` are its statements as they are sent, `locks` what they lock and `held` for how long at most.
     `done` is a query of an ALONE step that is true when an earlier try has done it all; `clear` takes away
-    what a try has left that failed, and so do the statements that the query `sweep` returns then. `undo`
+    what a try has left that failed, and so do the statements that the query `sweep` returns then; `blame`
+    is a query that names the rows where it failed for their being equal, said as a PROOF says it. `undo`
     takes the step back, under `undo_locks` if they are others, and may be executed twice. `plain` does the
     same as `sql` in the transaction of a migration. A PROOF says with `failure` and `hint` what is wrong,
     `{count}` and `{first}` being how many rows there are and the first value of the first; one that is
@@ -98,6 +99,7 @@ class Step:
     done: str | None = None
     clear: tuple[str, ...] = ()
     sweep: str | None = None
+    blame: str | None = None
     undo: tuple[str, ...] = ()
     undo_locks: tuple[Lock, ...] = ()
     undo_alone: bool = False

@@ -37,16 +37,19 @@ def unique_steps(session: Session, table: Table, column: str, source: str) -> tu
     def said(text: str) -> str:
         return session.text(SQL(text).format(**parts))
 
+    same = said(_SAME)
+    failure = f'rows of "{table.name}" come to the same "{column}": {{first}}'
+    hint = f'give all but one of each another "{source}", or none, or delete them; then run it again'
     return (
         Step(
             name="look for rows with the same value",
             phase=Phase.VERIFY,
             kind=Kind.PROOF,
-            sql=(said(_SAME),),
+            sql=(same,),
             locks=(Lock(table.name, "ACCESS SHARE"),),
             held="while it reads the table",
-            failure=f'rows of "{table.name}" come to the same "{column}": {{first}}',
-            hint=f'give all but one of each another "{source}", or none, or delete them; then run it again',
+            failure=failure,
+            hint=hint,
         ),
         Step(
             name="build the unique index",
@@ -60,6 +63,9 @@ def unique_steps(session: Session, table: Table, column: str, source: str) -> tu
             undo=(said("DROP INDEX CONCURRENTLY IF EXISTS {index}"),),
             undo_alone=True,
             plain=(),
+            blame=same,
+            failure=failure,
+            hint=hint,
         ),
         Step(
             name="make it a constraint",
