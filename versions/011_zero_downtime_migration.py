@@ -1,7 +1,8 @@
 """Online changes: the ledger of them; and one of our own, canonical e-mail, made while both applications run.
 
 Locks: ACCESS EXCLUSIVE on users for some milliseconds a time, waited for no longer than half a second; the index is built and
-    all is read under SHARE UPDATE EXCLUSIVE. While users is small it is one transaction. Downgrade: ACCESS EXCLUSIVE on users.
+    all is read under SHARE UPDATE EXCLUSIVE. While users is small it is one transaction. Downgrade: ACCESS EXCLUSIVE on users,
+    its last lock, waited for as long at a time, and held until it commits.
 Reverse: lossy; forgets which online changes were made, and how far those have come that are not over. Canonical e-mail
     comes back with the next upgrade.
 Data: backfill; the canonical e-mail of every account, in batches.
@@ -294,7 +295,8 @@ SET search_path = pg_catalog, pg_temp AS $function$
                         WHERE jsonb_typeof(after -> guard.name) <> 'null'
                           AND after -> guard.name IS DISTINCT FROM before -> guard.name)
 $function$;
--- Last: nobody else is at users from here to the end of the transaction.
+-- Last: nobody else is at users from here to the end of the transaction. Who queues behind a try waits no longer than this.
+SET LOCAL lock_timeout = '500ms';
 DROP TRIGGER IF EXISTS zz_users_email_canonical_insert ON public.users;
 DROP TRIGGER IF EXISTS zz_users_email_canonical_update ON public.users;
 DROP FUNCTION IF EXISTS public.users_email_canonical_sync();
