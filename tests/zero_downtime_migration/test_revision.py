@@ -195,6 +195,15 @@ def test_either_form_may_be_written(url: str, written: str, email: str | None, c
     assert rows(url, "SELECT email, email_canonical FROM users") == [(email, canonical)]
 
 
+@pytest.mark.parametrize("written", ["junk", ""])
+def test_what_is_no_address_takes_none_away(url: str, written: str) -> None:
+    rows(url, "INSERT INTO users (id, email) VALUES (7, 'Ann@example.org')")
+    with pytest.raises(psycopg2.errors.CheckViolation, match="email_address") as refused:
+        rows(url, "UPDATE users SET email_canonical = %s", (written,))
+    assert "example.org" not in str(refused.value)
+    assert rows(url, "SELECT email, email_canonical FROM users") == [("Ann@example.org", "ann@example.org")]
+
+
 def test_addresses_are_folded_alike_on_every_server_and_folding_twice_changes_nothing(url: str) -> None:
     folded = {
         "ada@example.org": "ada@example.org",
