@@ -1,7 +1,8 @@
 """Online changes: the ledger of them; and one of our own, canonical e-mail, made while both applications run.
 
 Locks: ACCESS EXCLUSIVE on users for some milliseconds a time, waited for no longer than half a second; the index is built and
-    all is read under SHARE UPDATE EXCLUSIVE. While users is small it is one transaction. Downgrade: ACCESS EXCLUSIVE on users.
+    all is read under SHARE UPDATE EXCLUSIVE. While users is small it is one transaction. Downgrade: ACCESS EXCLUSIVE on users,
+    its last lock, waited for as long at a time, and held until it commits.
 Reverse: lossy; forgets which online changes were made, and how far those have come that are not over. Canonical e-mail
     comes back with the next upgrade.
 Data: backfill; the canonical e-mail of every account, in batches.
@@ -203,29 +204,33 @@ _WRITTEN_OUT = """
 -- allow MIG056: refused unless users is small
 DO $revision$
 DECLARE
-    same CONSTANT text := (
-        SELECT string_agg(one.ids, '; ')
-          FROM (SELECT array_to_string(array_agg(person.id ORDER BY person.id), ' and ') AS ids
-                  FROM public.users AS person
-                 WHERE person.email IS NOT NULL
-                 GROUP BY ops.canonical_email_v1(person.email)
-                HAVING count(*) > 1
-                 ORDER BY min(person.id)
-                 LIMIT 10) AS one);
+    same text;
 BEGIN
     IF pg_relation_size('public.users') >= 8 * 1024 * 1024 THEN
         RAISE EXCEPTION 'users is too large to get a column in one transaction'
               USING ERRCODE = 'object_not_in_prerequisite_state',
                     HINT = 'alembic upgrade 011, connected to this database, does it while others write';
-    ELSIF same IS NOT NULL THEN
-        RAISE EXCEPTION 'accounts have the same e-mail address but for its spelling: %', same
-              USING ERRCODE = 'object_not_in_prerequisite_state',
-                    HINT = 'give all but one of each another e-mail address, or none, or delete them; then run it again';
     END IF;
 
     ALTER TABLE public.users
         ADD COLUMN email_canonical text COLLATE pg_catalog."C",
         ADD CONSTRAINT users_email_canonical_check CHECK ((email IS NULL) = (email_canonical = id::text));
+    -- Not before: what comes until it is unique would be told by the server, and with the address.
+    SELECT string_agg(one.ids, '; ')
+      INTO same
+      FROM (SELECT array_to_string(array_agg(person.id ORDER BY person.id), ' and ') AS ids
+              FROM public.users AS person
+             WHERE person.email IS NOT NULL
+             GROUP BY ops.canonical_email_v1(person.email)
+            HAVING count(*) > 1
+             ORDER BY min(person.id)
+             LIMIT 10) AS one;
+    IF same IS NOT NULL THEN
+        RAISE EXCEPTION 'accounts have the same e-mail address but for its spelling: %', same
+              USING ERRCODE = 'object_not_in_prerequisite_state',
+                    HINT = 'give all but one of each another e-mail address, or none, or delete them; then run it again';
+    END IF;
+
     COMMENT ON COLUMN public.users.email_canonical IS 'contact: e-mail in one spelling for all ways to write it, one account each; the number of the row where there is none';
     CREATE FUNCTION public.users_email_canonical_sync() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -290,7 +295,8 @@ SET search_path = pg_catalog, pg_temp AS $function$
                         WHERE jsonb_typeof(after -> guard.name) <> 'null'
                           AND after -> guard.name IS DISTINCT FROM before -> guard.name)
 $function$;
--- Last: nobody else is at users from here to the end of the transaction.
+-- Last: nobody else is at users from here to the end of the transaction. Who queues behind a try waits no longer than this.
+SET LOCAL lock_timeout = '500ms';
 DROP TRIGGER IF EXISTS zz_users_email_canonical_insert ON public.users;
 DROP TRIGGER IF EXISTS zz_users_email_canonical_update ON public.users;
 DROP FUNCTION IF EXISTS public.users_email_canonical_sync();

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 
 import psycopg2
 import pytest
 
+from forked import run_python
+from spotify_ai_agent_migrations import TableError
 from spotify_ai_agent_migrations.versions.core.fingerprint import SchemaObject, schema_objects
-from support import ROOT, Databases, connected, rows, run, run_alembic, until
+from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import own
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.revision import SMALL_BYTES
+from support import ROOT, Databases, connected, environment, rows, run_alembic, until
 
 SCRIPT = ROOT / "versions" / "011_zero_downtime_migration.py"
-# More than what is small.
+# More than what is small, of few rows: most of each page is left free.
+SPREAD = "ALTER TABLE users SET (fillfactor = 10)"
 LARGE = "INSERT INTO users (email, display_name) SELECT 'P' || n || '@' || repeat('Example.', 37) || 'org', rpad('x', 90, 'x') FROM generate_series({since}, {until}) AS n"
+MANY = 2_200
 ERASED = "INSERT INTO users (id, status, erased_at) VALUES (900001, 'erased', now()); INSERT INTO users (id) VALUES (900002)"
+KILLED = """
+import os, runpy, signal, sys
+from spotify_ai_agent_migrations.versions.core.session import BriefSession
+_, text, file = sys.argv
+run = BriefSession.run
+def killed(session, statement):
+    if text in session.text(statement):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return run(session, statement)
+BriefSession.run = killed
+sys.argv = [file]
+runpy.run_path(file, run_name="__main__")
+"""
 TOMB = """
 WITH begun AS (
     INSERT INTO ops.erasures (subject_id, subject_created_at, reason, requested_at, requested_by, plan, plan_hash)
@@ -37,7 +54,7 @@ def schema(url: str) -> tuple[SchemaObject, ...]:
 
 
 def script(url: str, *arguments: str) -> tuple[int, str, list[str]]:
-    done = run(sys.executable, SCRIPT, *arguments, url=url)
+    done = run_python([str(SCRIPT), *arguments], env=environment(url), cwd=ROOT, imported=True)
     said = [line for line in done.stderr.splitlines() if line.startswith(("error", "Hint"))]
     return done.returncode, done.stdout, said
 
@@ -48,7 +65,10 @@ def large(databases: Databases, template: str) -> Iterator[str]:
     name = databases.create(template)
     url = databases.url(name)
     assert script(url, "downgrade")[0] == 0
-    rows(url, LARGE.format(since=1, until=18_000))
+    rows(url, SPREAD)
+    rows(url, LARGE.format(since=1, until=MANY))
+    rows(url, "ALTER TABLE users RESET (fillfactor)")
+    assert rows(url, "SELECT pg_relation_size('users') >= %s", (SMALL_BYTES,)) == [(True,)]
     rows(url, ERASED)
     rows(url, TOMB)
     yield name
@@ -80,9 +100,10 @@ def test_a_large_table_gets_it_online_through_kills_and_comes_to_the_same_catalo
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        for step in ("add the column", "fill it", "build the unique index"):
-            _kill_at(at, step)
-        assert script(at, "status")[1].startswith("1 add_synced_column public.users email_canonical: ")
+        for statement in ("COMMENT ON COLUMN", "SET CONSTRAINTS", "CREATE UNIQUE INDEX CONCURRENTLY"):
+            _kill_before(at, statement)
+        (listed,) = own.status(settings=resolve_settings(at))
+        assert listed.line.startswith("1 add_synced_column public.users email_canonical: ")
         assert script(at, "resume") == (0, "011_zero_downtime_migration: applied\n", [])
     finally:
         over.set()
@@ -90,42 +111,24 @@ def test_a_large_table_gets_it_online_through_kills_and_comes_to_the_same_catalo
     assert (errors, number[0] > 1) == ([], True)
     assert schema(at) == wanted
     ((count, wrong),) = rows(at, IN_STEP)
-    assert (count, wrong) == (18_002 + number[0], 0)
+    assert (count, wrong) == (MANY + 2 + number[0], 0)
     # What people have written stays as they wrote it.
-    moved = min(number[0], 18_000)
-    assert rows(at, "SELECT count(*) FROM users WHERE email LIKE 'P%'") == [(18_000 - moved,)]
+    moved = min(number[0], MANY)
+    assert rows(at, "SELECT count(*) FROM users WHERE email LIKE 'P%'") == [(MANY - moved,)]
     assert rows(at, "SELECT email_canonical FROM users WHERE id IN (900001, 900002) ORDER BY id") == [
         ("900001",),
         ("900002",),
     ]
-    assert script(at, "resume")[1] == "011_zero_downtime_migration: already applied, nothing to do\n"
-    assert script(at, "abort")[2] == [
-        "error: revision 011 is applied, and can no longer be aborted",
-        "Hint: python versions/011_zero_downtime_migration.py downgrade takes it back",
-    ]
+    with pytest.raises(TableError, match="revision 011 is applied, and can no longer be aborted"):
+        own.abort_upgrade(settings=resolve_settings(at))
     assert script(at, "downgrade") == (0, "011_zero_downtime_migration: reverted\n", [])
     assert schema(at) == before
 
 
-def _kill_at(url: str, step: str) -> None:
-    """Let the upgrade run, and kill it once a step is begun."""
-    environment = {**os.environ, "DATABASE_URL": url}
-    with subprocess.Popen(
-        [sys.executable, SCRIPT],
-        env=environment,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        assert process.stderr is not None
-        said = []
-        for line in process.stderr:
-            said.append(line)
-            if step in line:
-                process.send_signal(signal.SIGKILL)
-                break
-        else:
-            pytest.fail(f"{step}: never begun\n{''.join(said)}")
+def _kill_before(url: str, statement: str) -> None:
+    """Let the upgrade run, and kill it before a statement that holds this text."""
+    done = run_python(["-c", KILLED, statement, str(SCRIPT)], env=environment(url), cwd=ROOT, imported=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
     alone = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'agentdb%'"
     until(lambda: rows(url, alone) == [(0,)])
 
@@ -148,7 +151,7 @@ def test_accounts_of_one_address_are_told_by_number_and_what_was_begun_is_taken_
     assert rows(url, "SELECT version_num FROM alembic_version") == [("010",)]
     assert script(url, "abort") == (0, "011_zero_downtime_migration: taken back\n", [])
     assert schema(url) == before
-    tried = run(sys.executable, SCRIPT, "--dry-run", url=url)
+    tried = run_python([str(SCRIPT), "--dry-run"], env=environment(url), cwd=ROOT, imported=True)
     assert tried.stdout == "011_zero_downtime_migration: executed and rolled back\n"
     assert "needs to run alone: CREATE UNIQUE INDEX CONCURRENTLY" in tried.stderr
     assert schema(url) == before
@@ -190,6 +193,15 @@ def test_either_form_may_be_written(url: str, written: str, email: str | None, c
     rows(url, "INSERT INTO users (id, email) VALUES (7, 'Ann@example.org')")
     rows(url, f"UPDATE users SET {written}")
     assert rows(url, "SELECT email, email_canonical FROM users") == [(email, canonical)]
+
+
+@pytest.mark.parametrize("written", ["junk", ""])
+def test_what_is_no_address_takes_none_away(url: str, written: str) -> None:
+    rows(url, "INSERT INTO users (id, email) VALUES (7, 'Ann@example.org')")
+    with pytest.raises(psycopg2.errors.CheckViolation, match="email_address") as refused:
+        rows(url, "UPDATE users SET email_canonical = %s", (written,))
+    assert "example.org" not in str(refused.value)
+    assert rows(url, "SELECT email, email_canonical FROM users") == [("Ann@example.org", "ann@example.org")]
 
 
 def test_addresses_are_folded_alike_on_every_server_and_folding_twice_changes_nothing(url: str) -> None:
