@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from zero_downtime_migration.walked import Walk, settings, walked
 
@@ -105,3 +108,20 @@ def test_what_cannot_be_is_refused_by_name(ledger_url: str, change_of_scene: str
     with pytest.raises(TableError) as refused:
         change(WISH, settings=settings(ledger_url))
     assert wrong in refused.value.problem
+
+
+@pytest.mark.parametrize("wrong", [{"expression": "twice(n)"}, {"back": ("n", "half(m)")}])
+def test_a_function_that_the_trigger_would_not_find_is_refused(
+    ledger_url: str, wrong: dict[str, Any]
+) -> None:
+    rows(ledger_url, "CREATE TABLE t (id integer PRIMARY KEY, n integer)")
+    for name, made in (("twice", "$1 * 2"), ("half", "$1 / 2")):
+        rows(ledger_url, f"CREATE FUNCTION {name}(integer) RETURNS integer LANGUAGE sql RETURN {made}")
+    wish = AddSyncedColumn(
+        "public.t", "m", "integer", ("n",), "public.twice(n)", "n", ("n", "public.half(m)")
+    )
+    with pytest.raises(TableError, match=r"function (twice|half)\(integer\) does not exist"):
+        change(replace(wish, **wrong), settings=settings(ledger_url))
+    change(wish, settings=settings(ledger_url))
+    rows(ledger_url, "INSERT INTO t (id, n) VALUES (1, 4)")
+    assert rows(ledger_url, "SELECT m FROM t") == [(8,)]
