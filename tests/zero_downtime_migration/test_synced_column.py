@@ -125,3 +125,11 @@ def test_a_function_that_the_trigger_would_not_find_is_refused(
     change(wish, settings=settings(ledger_url))
     rows(ledger_url, "INSERT INTO t (id, n) VALUES (1, 4)")
     assert rows(ledger_url, "SELECT m FROM t") == [(8,)]
+
+
+def test_a_name_that_would_end_the_function_is_a_name(ledger_url: str) -> None:
+    rows(ledger_url, 'CREATE TABLE t (id integer PRIMARY KEY, "a$function$" integer)')
+    wish = AddSyncedColumn("public.t", "b", "integer", ("a$function$",), 'coalesce("a$function$", 7)', "b")
+    change(wish, settings=settings(ledger_url))
+    rows(ledger_url, "INSERT INTO t (id) VALUES (1)")
+    assert rows(ledger_url, "SELECT b FROM t") == [(7,)]
