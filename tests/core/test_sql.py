@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from spotify_ai_agent_migrations.versions.core import sql
 from spotify_ai_agent_migrations.versions.core.sql import ends_transaction, queries, without_literals
 from support import ROOT
 
@@ -21,6 +24,19 @@ def test_no_two_statements_of_a_room_have_one_name() -> None:
     }
     assert headings == {room: len(queries(f"{PACKAGE}.{room}")) for room in headings}
     assert headings["health_check"] > 100
+
+
+def test_a_statement_that_another_file_has_too_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql, "PACKAGE_ROOT", tmp_path)
+    for room, other in (("one", "second"), ("two", "first")):
+        (tmp_path / room).mkdir()
+        (tmp_path / room / "a.sql").write_text("-- first --\nSELECT 1;\n")
+        (tmp_path / room / "b.sql").write_text(f"-- {other} --\nSELECT 2;\n")
+    assert dict(queries("root.one")) == {"first": "SELECT 1;", "second": "SELECT 2;"}
+    with pytest.raises(ValueError, match=r'two statements of root\.two are called "first"'):
+        queries("root.two")
 
 
 @pytest.mark.parametrize("room", ["core", "runner", "bulk_import_export", "docs", "health_check"])

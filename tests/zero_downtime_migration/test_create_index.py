@@ -6,12 +6,18 @@ import pytest
 from zero_downtime_migration.walked import Walk, settings, walked
 
 from spotify_ai_agent_migrations import TableError
+from spotify_ai_agent_migrations.versions.core.errors import DatabaseError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
     CreateIndex,
+    Manner,
+    RenameColumn,
     State,
+    abort,
     change,
     plan,
 )
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import Wish
 from support import Databases, rows
 
 ODD = """shop."Ta""b %s {x}\""""
@@ -121,3 +127,26 @@ def test_another_index_of_that_name_is_refused(ledger_url: str) -> None:
     with pytest.raises(TableError, match="of columns or of keys"):
         plan(CreateIndex("shop.t"), settings=given)
     assert plan(CreateIndex("shop.t", ("a",), where="a > 1"), settings=given).steps == ()
+
+
+@pytest.mark.parametrize(
+    "wish", [CreateIndex("public.t", ("a",), name="taken"), RenameColumn("public.t", "a", "b")]
+)
+def test_an_index_that_somebody_else_makes_meanwhile_is_left_to_them(ledger_url: str, wish: Wish) -> None:
+    rows(ledger_url, "CREATE TABLE t (id integer PRIMARY KEY, a integer); CREATE TABLE u (a integer)")
+    rows(ledger_url, "CREATE INDEX t_a_idx ON t (a)")
+    called: list[str] = []
+
+    def told(step: Step, moment: str) -> None:
+        if step.name.startswith("build the index ") and moment == "begun":
+            called.append(step.name.removeprefix("build the index "))
+            rows(ledger_url, f"CREATE INDEX {called[0].rpartition('.')[2]} ON u (a)")
+
+    given = settings(ledger_url)
+    with pytest.raises(DatabaseError, match="already exists"):
+        change(wish, settings=given, manner=Manner(told=told))
+    assert abort(wish, settings=given).state is State.ABORTED
+    assert rows(
+        ledger_url,
+        f"SELECT indrelid::regclass::text FROM pg_index WHERE indexrelid = '{called[0]}'::regclass",
+    ) == [("u",)]

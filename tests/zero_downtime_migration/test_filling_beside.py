@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
+from spotify_ai_agent_migrations import TableError
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
     Backfill,
@@ -26,13 +31,17 @@ CREATE TRIGGER told AFTER UPDATE ON u FOR EACH ROW EXECUTE FUNCTION told();
 """
 
 
-def test_what_another_backfill_writes_is_not_lost_to_a_verified_change(ledger_url: str) -> None:
+def test_what_other_wishes_write_is_not_lost_to_a_verified_change(ledger_url: str) -> None:
     given = resolve_settings(ledger_url)
     rows(ledger_url, MADE)
     wish = ChangeType("public.t", "a", "bigint")
     start(wish, settings=given)
     backfill(wish, settings=given)
-    assert verify(wish, settings=given).state is State.VERIFIED
+    with pytest.raises(
+        TableError, match=r"a on public\.t \(change 1\) was begun as another wish: .* in type"
+    ):
+        change(replace(wish, type="numeric"), settings=given)
+    assert verify(replace(wish, table="t"), settings=given).state is State.VERIFIED
     # One by a trigger of another table, one by itself.
     change(Backfill("public.u", (("seen", "true"),), "seen IS NULL"), settings=given)
     change(Backfill("public.t", (("a", "t.a + 1000"),), "a < 1000"), settings=given)

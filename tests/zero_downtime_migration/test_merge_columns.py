@@ -105,4 +105,8 @@ def test_what_hangs_on_a_column_is_refused_by_name(ledger_url: str) -> None:
         start(SplitColumn("keyless", "a", (("x", "text", "new.a"),), "new.x"), settings=given)
     with pytest.raises(TableError, match=r"cannot be computed: .*nowhere"):
         start(SplitColumn("t", "free", (("x", "text", "new.nowhere"),), "new.x"), settings=given)
+    # Found by this session, and not by the trigger.
+    rows(ledger_url, "CREATE FUNCTION own(text) RETURNS text LANGUAGE sql RETURN $1")
+    with pytest.raises(TableError, match=r"cannot be computed: function own\("):
+        start(SplitColumn("t", "free", (("x", "text", "own(new.free)"),), "new.x"), settings=given)
     assert rows(ledger_url, "SELECT count(*) FROM ops.online_change") == [(0,)]

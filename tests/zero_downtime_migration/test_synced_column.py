@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from zero_downtime_migration.walked import Walk, settings, walked
 
@@ -135,3 +138,28 @@ def test_rows_that_come_to_be_equal_while_the_index_is_built_are_told_by_number_
     assert abort(WISH, settings=settings(ledger_url)).state.value == "aborted"
     rows(ledger_url, "UPDATE shop.people SET mail = NULL WHERE id = 3")
     assert change(WISH, settings=settings(ledger_url)).state.value == "completed"
+
+
+@pytest.mark.parametrize("wrong", [{"expression": "twice(n)"}, {"back": ("n", "half(m)")}])
+def test_a_function_that_the_trigger_would_not_find_is_refused(
+    ledger_url: str, wrong: dict[str, Any]
+) -> None:
+    rows(ledger_url, "CREATE TABLE t (id integer PRIMARY KEY, n integer)")
+    for name, made in (("twice", "$1 * 2"), ("half", "$1 / 2")):
+        rows(ledger_url, f"CREATE FUNCTION {name}(integer) RETURNS integer LANGUAGE sql RETURN {made}")
+    wish = AddSyncedColumn(
+        "public.t", "m", "integer", ("n",), "public.twice(n)", "n", ("n", "public.half(m)")
+    )
+    with pytest.raises(TableError, match=r"function (twice|half)\(integer\) does not exist"):
+        change(replace(wish, **wrong), settings=settings(ledger_url))
+    change(wish, settings=settings(ledger_url))
+    rows(ledger_url, "INSERT INTO t (id, n) VALUES (1, 4)")
+    assert rows(ledger_url, "SELECT m FROM t") == [(8,)]
+
+
+def test_a_name_that_would_end_the_function_is_a_name(ledger_url: str) -> None:
+    rows(ledger_url, 'CREATE TABLE t (id integer PRIMARY KEY, "a$function$" integer)')
+    wish = AddSyncedColumn("public.t", "b", "integer", ("a$function$",), 'coalesce("a$function$", 7)', "b")
+    change(wish, settings=settings(ledger_url))
+    rows(ledger_url, "INSERT INTO t (id) VALUES (1)")
+    assert rows(ledger_url, "SELECT b FROM t") == [(7,)]

@@ -31,12 +31,19 @@ def queries(package: str) -> Mapping[str, str]:
     """Return the statements of *package*'s `.sql` files by name: `queries.sql`, and others where it has many.
 
     A statement begins at a line `-- name --`; comment lines right below it say what it is for.
+
+    Raises:
+        ValueError: two of them have one name.
     """
     # By its place and not by its name: to read a room's statements is no reason to load the room.
     folder = PACKAGE_ROOT.joinpath(*package.split(".")[1:])
     texts = (file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.sql")))
-    found = (named for text in texts for named in _named(text))
-    return MappingProxyType(dict(found))
+    found: dict[str, str] = {}
+    for name, statement in (named for text in texts for named in _named(text)):
+        if name in found:
+            raise ValueError(f'two statements of {package} are called "{name}"')
+        found[name] = statement
+    return MappingProxyType(found)
 
 
 def _named(text: str) -> Iterator[tuple[str, str]]:

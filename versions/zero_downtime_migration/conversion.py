@@ -166,7 +166,7 @@ def _indexed(session: Session, dragged: Dragged, index: Index) -> Step:
             " AND made.indrelid = pg_catalog.to_regclass({called})), false)",
             **parts,
         ),
-        clear=drop,
+        sweep=session.asked("index_litter", table=dragged.table.name, name=index.new, itself=True),
         undo=drop,
         undo_alone=True,
         plain=(),

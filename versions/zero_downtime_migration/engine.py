@@ -186,8 +186,7 @@ def _undo(session: Session, change: Change, place: int, manner: Manner) -> None:
     manner.told(step, "taken back")
     if step.undo_alone:
         with session.waiting(manner.alone_wait_ms):
-            for statement in step.undo:
-                session.run(statement)
+            _run(session, _what_undoes(session, change, place))
         ledger.undo(session, change, place)
         return
 
@@ -197,6 +196,17 @@ def _undo(session: Session, change: Change, place: int, manner: Manner) -> None:
 
     locks = (step.undo_locks or step.locks) if step.undo else ()
     strongly(session, manner, locks, back, _waiting(manner, step))
+
+
+def _what_undoes(session: Session, change: Change, place: int) -> Sequence[str]:
+    """Return what takes an ALONE step back; of one that never ended, what its own tries have left.
+
+    It may never have ended because something that is not its own has the name.
+    """
+    step = change.steps[place]
+    if place in change.done or not step.sweep or _is_done(session, step):
+        return step.undo
+    return [row[0] for row in session.ask(SQL(step.sweep))]
 
 
 def _run(session: Session, statements: Sequence[str]) -> None:

@@ -45,7 +45,7 @@ def kept(
         "sources": SQL(", ").join(SQL("new.{0} AS {0}").format(Identifier(name)) for name in sources),
     }
     body = SQL(_BODY).format(back=_back(given, back), **given)
-    parts["body"] = SQL("$function${}$function$").format(body)
+    parts["body"] = Literal(session.text(body))
     return Sync(
         tuple(session.text(SQL(text).format(**parts)) for text in _CREATE),
         tuple(session.text(SQL(text).format(**parts)) for text in _DROP),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -115,7 +116,8 @@ def begun_or_found(session: Session, wish: Wish, phases: tuple[Phase, ...]) -> C
     """Return the change as it is recorded; begin it where there is none, or an aborted one.
 
     Raises:
-        TableError: *phases* do not begin with its start, and it was never started.
+        TableError: *phases* do not begin with its start, and it was never started; or it was begun as
+            another wish, and is not over.
     """
     found = _recorded(session, wish)
     if found is None or found.state is State.ABORTED or _is_undone(session, wish, found):
@@ -124,8 +126,22 @@ def begun_or_found(session: Session, wish: Wish, phases: tuple[Phase, ...]) -> C
                 f"{wish.operation} of {wish.subject} on {wish.table} was never started",
                 hint="start it first",
             )
-        found = _begun(session, wish)
+        return _begun(session, wish)
+    _refuse_other(found, wish)
     return found
+
+
+def _refuse_other(found: Change, wish: Wish) -> None:
+    # As it is recorded; the table may be called by another name. What is over was compared with the table.
+    wished = json.loads(json.dumps(arguments_of(wish)))
+    others = [name for name, value in wished.items() if value != found.arguments.get(name, value)]
+    differing = ", ".join(name for name in others if name != "table")
+    if differing and not found.ended:
+        raise TableError(
+            f"{found.operation} of {found.subject} on {found.table} (change {found.id}) was begun as another "
+            f"wish: it differs in {differing}",
+            hint="wish it as it was begun, or abort it first",
+        )
 
 
 def _through(

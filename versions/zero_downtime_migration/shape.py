@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psycopg2
-from psycopg2.sql import SQL, Identifier
+from psycopg2.sql import SQL
 
 from spotify_ai_agent_migrations.versions.core.database import shown_message
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import dependents, relations
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.fired import as_fired, nothing_of
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Lock
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
@@ -84,16 +85,16 @@ def _refuse_table(session: Session, table: Table) -> None:
 
 
 def _try(session: Session, table: Table, shape: Shape) -> None:
-    """Let the server read all expressions, of no row at all."""
-    new = SQL(", ").join(
-        SQL("NULL::{} AS {}").format(SQL(column.type), Identifier(column.name)) for column in shape.new
-    )
+    """Let the server read all expressions as the trigger will, of no row at all."""
     values = [column.value for column in shape.new] + [value for _, value in shape.old]
-    query = SQL("SELECT {} FROM (SELECT t.*, {} FROM {} AS t) AS new LIMIT 0").format(
-        SQL(", ").join(SQL("({})").format(SQL(value)) for value in values), new, SQL(table.name)
-    )
     try:
-        session.ask(query)
+        new = nothing_of(session, [(column.name, column.type) for column in shape.new])
+        with as_fired(session):
+            session.ask(
+                SQL("SELECT {} FROM (SELECT t.*, {} FROM {} AS t) AS new LIMIT 0").format(
+                    SQL(", ").join(SQL("({})").format(SQL(value)) for value in values), new, SQL(table.name)
+                )
+            )
     except psycopg2.Error as error:
         raise TableError(
             f'an expression for "{table.name}" cannot be computed: {shown_message(error)}',

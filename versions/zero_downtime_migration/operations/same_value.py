@@ -59,7 +59,7 @@ def unique_steps(session: Session, table: Table, column: str, source: str) -> tu
             locks=(Lock(table.name, "SHARE UPDATE EXCLUSIVE"),),
             held="while it reads the table; others read and write meanwhile",
             done=said(_BUILT),
-            clear=(said("DROP INDEX CONCURRENTLY IF EXISTS {index}"),),
+            sweep=session.asked("index_litter", table=table.name, name=name, itself=True),
             undo=(said("DROP INDEX CONCURRENTLY IF EXISTS {index}"),),
             undo_alone=True,
             plain=(),

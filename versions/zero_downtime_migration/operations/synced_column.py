@@ -12,6 +12,7 @@ from spotify_ai_agent_migrations.versions.core.database import shown_message
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.filled import proof_of_fill
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.fired import as_fired, nothing_of
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.kept import kept
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
     Fill,
@@ -91,16 +92,19 @@ class AddSyncedColumn:
             )
         for source in self.sources:
             table.column(source)
-        probe = SQL("SELECT {} FROM (SELECT {} FROM {} WHERE false) AS t").format(
-            SQL(self.expression), SQL(", ").join(map(Identifier, self.sources)), SQL(table.name)
+        sources = SQL("SELECT {} FROM {} WHERE false").format(
+            SQL(", ").join(map(Identifier, self.sources)), SQL(table.name)
         )
-        try:
-            session.ask(probe)
-        except psycopg2.ProgrammingError as error:
-            raise TableError(
-                f'"{self.column}" cannot be made of {", ".join(self.sources)}: {shown_message(error)}',
-                hint="an expression names no other columns than its sources",
-            ) from error
+        column = SQL("SELECT {}").format(nothing_of(session, [(self.column, self.type)]))
+        for expression, of in ((self.expression, sources), *((each, column) for each in self.back[1:])):
+            try:
+                with as_fired(session):
+                    session.ask(SQL("SELECT {} FROM ({}) AS t").format(SQL(expression), of))
+            except psycopg2.ProgrammingError as error:
+                raise TableError(
+                    f'"{self.column}" cannot be made of {", ".join(self.sources)}: {shown_message(error)}',
+                    hint="name no other columns than its sources, and functions with their schema",
+                ) from error
 
     def _added(self, session: Session, table: Table) -> Step:
         sync = kept(session, table, self.column, self.sources, self.expression, self.back)

@@ -49,7 +49,7 @@ def _built(session: Session, table: str, schema: str, *, name: str, unique: bool
         locks=(Lock(table, "SHARE UPDATE EXCLUSIVE"),),
         held="while it builds; others read and write meanwhile",
         done=session.text(done),
-        clear=(drop,),
+        sweep=session.asked("index_litter", table=table, name=name, itself=True),
         undo=(drop,),
         undo_alone=True,
         plain=(),
