@@ -61,9 +61,9 @@ def restore(run: str, options: Options | None = None) -> Restored:
     """Put everything back that rollback *run* kept, in one transaction; a dry run undoes it.
 
     A kept row takes the place of one with its key, or with what else is unique about it; the other is kept in
-    its stead. Rows with other keys stay. Triggers of the tables do not fire: the rows are what they were. But a
-    column that a trigger keeps at what others make of it is made anew. Sequences go on behind what they gave
-    out.
+    its stead. Rows with other keys stay. Triggers of the tables do not fire: the rows are what they were. But
+    a column that a trigger keeps at what others make of it is made anew. Sequences go on behind what they
+    gave out.
 
     Locks: SHARE ROW EXCLUSIVE on each table, until all of it is back; ACCESS EXCLUSIVE on one whose numbers
         only the server gives, where one of them has to be given again.
