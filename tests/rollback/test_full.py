@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import pytest
-from rollback.scene import accepted, agentdb, contents, everything, losses, planned, sequences, untouched
+from rollback.scene import (
+    ACCOUNTS,
+    accepted,
+    agentdb,
+    contents,
+    everything,
+    losses,
+    planned,
+    sequences,
+    untouched,
+)
 
 from spotify_ai_agent_migrations import discover
 from support import HEAD, rows, run_alembic
 
-# An upgrade that fills a column of every account is a change of each, as updated_at says.
-ACCOUNTS = "(SELECT to_jsonb(person) - 'updated_at' FROM users AS person)"
 PARENTS = ["base", *(str(one.revision) for one in discover())][:-1]
 
 
