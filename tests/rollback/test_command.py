@@ -6,7 +6,18 @@ import json
 import subprocess
 import sys
 
-from rollback.scene import accepted, agentdb, everything, planned, revise, said, untouched, upgraded
+from rollback.scene import (
+    ACCOUNTS,
+    accepted,
+    agentdb,
+    contents,
+    everything,
+    planned,
+    revise,
+    said,
+    untouched,
+    upgraded,
+)
 
 from support import BEFORE_HEAD, HEAD, NEXT, ROOT, Checkout, environment, rows, run
 
@@ -54,7 +65,7 @@ def test_the_script_asks_and_a_yes_goes_back(url: str) -> None:
 
 
 def test_the_script_goes_several_steps_without_asking_where_nobody_can_be_asked(store: str) -> None:
-    before = everything(store)
+    before, accounts = everything(store), contents(store, ACCOUNTS)
     done = script(store, "--yes", "--steps", "3")
     assert done.returncode == 0, done.stderr
     target = f"{int(HEAD) - 3:03d}"
@@ -70,7 +81,9 @@ def test_the_script_goes_several_steps_without_asking_where_nobody_can_be_asked(
     assert {table for table in before if after[table] != before[table]} <= {
         "public.audit_log",
         "ops.pseudonyms",
+        "public.users",
     }
+    assert contents(store, ACCOUNTS) == accounts
 
 
 def test_json_holds_the_plan_whole(store: str) -> None:

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from rollback.scene import accepted, agentdb, everything, losses, planned, sequences, untouched
+from rollback.scene import (
+    ACCOUNTS,
+    accepted,
+    agentdb,
+    contents,
+    everything,
+    losses,
+    planned,
+    sequences,
+    untouched,
+)
 
 from spotify_ai_agent_migrations import discover
 from support import HEAD, rows, run_alembic
@@ -19,7 +29,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def test_back_and_forth_with_real_data_gives_every_row_back(store: str, parent: str) -> None:
-    before, numbers = everything(store), sequences(store)
+    before, numbers, accounts = everything(store), sequences(store), contents(store, ACCOUNTS)
     assert before["public.tracks"][0] == 3503
     plan = planned(store, parent)
     kept = accepted(store, parent, digest=plan["digest"])
@@ -40,6 +50,8 @@ def test_back_and_forth_with_real_data_gives_every_row_back(store: str, parent: 
     # The trail holds what it held, and that the steps took rules of retention away, and under which pseudonym.
     for trail in ("public.audit_log", "ops.pseudonyms"):
         assert int(str(after.pop(trail)[0])) >= int(str(before.pop(trail)[0])) > 50
+    assert contents(store, ACCOUNTS) == accounts
+    assert after.pop("public.users")[0] == before.pop("public.users")[0] == accounts[0] > 50
     assert after == before
     now = sequences(store)
     assert len(numbers) > 5

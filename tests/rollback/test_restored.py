@@ -256,3 +256,37 @@ def test_rows_written_meanwhile_stay_and_triggers_are_silent_while_restoring(
     )
     assert rows(url, "SELECT * FROM notes ORDER BY id") == [(1, "A"), (2, "B"), (3, "THREE")]
     assert rows(url, "INSERT INTO notes VALUES (4, 'd') RETURNING said") == [("D",)]
+
+
+LOUD = """
+    ALTER TABLE public.notes ADD loud text; UPDATE public.notes SET loud = upper(said);
+    ALTER TABLE public.notes ALTER loud SET NOT NULL; CREATE FUNCTION public.notes_loud_sync() RETURNS trigger
+    LANGUAGE plpgsql AS 'BEGIN NEW.loud := upper(NEW.said); RETURN NEW; END';
+    COMMENT ON FUNCTION public.notes_loud_sync() IS 'Keep loud at what it is made of';
+    CREATE TRIGGER zz_notes BEFORE INSERT OR UPDATE ON public.notes FOR EACH ROW EXECUTE FUNCTION public.notes_loud_sync();
+    ALTER TABLE public.notes ENABLE ALWAYS TRIGGER zz_notes
+"""
+
+
+def test_a_column_kept_at_what_others_make_of_it_is_made_anew(checkout: Checkout, url: str) -> None:
+    notes = "CREATE TABLE public.notes (id bigint PRIMARY KEY, said text)"
+    revise(checkout, notes, "DROP TABLE public.notes")
+    revise(
+        checkout,
+        LOUD,
+        "DROP TRIGGER zz_notes ON public.notes; DROP FUNCTION public.notes_loud_sync(); ALTER TABLE public.notes DROP loud",
+    )
+    upgraded(checkout, url)
+    rows(url, "INSERT INTO notes VALUES (1, 'a'), (2, 'b')")
+    kept = accepted(url, checkout=checkout)
+    rows(url, "UPDATE notes SET said = 'c' WHERE id = 2")
+    upgraded(checkout, url)
+    # What was made of what is no longer said does not come back.
+    assert agentdb(url, "restore", kept, checkout=checkout).out == "public.notes: 2 rows\n"
+    assert rows(url, "SELECT * FROM notes ORDER BY id") == [(1, "a", "A"), (2, "c", "C")]
+    assert agentdb(url, "purge", kept, checkout=checkout).code == 0
+    kept = accepted(url, "-2", checkout=checkout)
+    upgraded(checkout, url)
+    assert rows(url, "SELECT * FROM notes") == []
+    assert agentdb(url, "restore", kept, checkout=checkout).err == []
+    assert rows(url, "SELECT * FROM notes ORDER BY id") == [(1, "a", "A"), (2, "c", "C")]

@@ -127,10 +127,11 @@ def _way(cursor: Cursor, schema: str, item: Kept) -> _Way:
     kept = Identifier(schema, item.kept_as)
     key = tuple(item.key) if item.kind in {"column", "updated"} else key_columns(cursor, item.source)
     every = {column.name: column for column in columns(cursor, item.source)}
+    made = _made(cursor, item.source) - set(key)
     shared = [
         every[column.name]
         for column in columns(cursor, kept.as_string(cursor))
-        if column.name in every and not every[column.name].generated
+        if column.name in every and not every[column.name].generated and column.name not in made
     ]
     cursor.execute(STATEMENTS["own_types"], {"table": item.source})
     types = dict(cursor.fetchall())
@@ -140,10 +141,16 @@ def _way(cursor: Cursor, schema: str, item: Kept) -> _Way:
         own=own_rows(cursor, item.source),
         kept=_first(kept, key) if item.kind == "updated" else SQL("{}").format(kept),
         key=key,
-        changed=(item.column,) if item.column else free,
+        changed=free if item.column is None or item.column in made else (item.column,),
         given=tuple(one.name for one in shared),
         types=types,
     )
+
+
+def _made(cursor: Cursor, table: str) -> set[str]:
+    """Return the columns that a trigger keeps at what others make of them, which may be other by now."""
+    cursor.execute(STATEMENTS["made_columns"], {"table": table})
+    return {str(name) for (name,) in cursor.fetchall()}
 
 
 def _first(kept: Identifier, key: Sequence[str]) -> Composed:

@@ -61,8 +61,9 @@ def restore(run: str, options: Options | None = None) -> Restored:
     """Put everything back that rollback *run* kept, in one transaction; a dry run undoes it.
 
     A kept row takes the place of one with its key, or with what else is unique about it; the other is kept in
-    its stead. Rows with other keys stay. Triggers of the tables do not fire: the rows are what they were.
-    Sequences go on behind what they gave out.
+    its stead. Rows with other keys stay. Triggers of the tables do not fire: the rows are what they were. But
+    a column that a trigger keeps at what others make of it is made anew. Sequences go on behind what they
+    gave out.
 
     Locks: SHARE ROW EXCLUSIVE on each table, until all of it is back; ACCESS EXCLUSIVE on one whose numbers
         only the server gives, where one of them has to be given again.
@@ -205,7 +206,7 @@ def _deferred(cursor: Cursor, circle: Iterable[Link]) -> Iterator[None]:
 
 @contextmanager
 def _silenced(cursor: Cursor, tables: Iterable[str]) -> Iterator[None]:
-    """Keep the triggers of *tables* from firing in the block."""
+    """Keep the triggers of *tables* from firing in the block, beside those that keep a column in step."""
     silenced = []
     for table in tables:
         cursor.execute(STATEMENTS["user_triggers"], {"table": table})

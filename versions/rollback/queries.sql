@@ -345,7 +345,8 @@ SELECT linked.conrelid::pg_catalog.regclass::text,
    AND linked.conrelid <> linked.confrelid;
 
 -- user_triggers --
--- The triggers of a table that would fire, and whether they always do; a part has those of the whole as its own.
+-- The triggers of a table that would fire, and whether they always do; a part has those of the whole as its own. Those
+-- that keep a column at what others make of it are left out: a row without its value could not be.
 SELECT own.tgname,
        own.tgenabled = 'A'
   FROM pg_catalog.pg_trigger AS own
@@ -353,7 +354,23 @@ SELECT own.tgname,
  WHERE own.tgrelid = %(table)s::pg_catalog.regclass
    AND NOT own.tgisinternal
    AND own.tgenabled IN ('O', 'A')
-   AND (own.tgparentid = 0 OR class.relispartition);
+   AND (own.tgparentid = 0 OR class.relispartition)
+   AND NOT (own.tgenabled = 'A'
+            AND EXISTS (SELECT FROM pg_catalog.pg_attribute AS made
+                         WHERE made.attrelid = own.tgrelid
+                           AND pg_catalog.obj_description(own.tgfoid, 'pg_proc')
+                               = pg_catalog.format('Keep %%s at what it is made of', made.attname)));
+
+-- made_columns --
+-- The columns of a table that a trigger keeps at what others make of them.
+SELECT made.attname
+  FROM pg_catalog.pg_attribute AS made
+ WHERE made.attrelid = %(table)s::pg_catalog.regclass
+   AND EXISTS (SELECT FROM pg_catalog.pg_trigger AS own
+                WHERE own.tgrelid = made.attrelid
+                  AND own.tgenabled = 'A'
+                  AND pg_catalog.obj_description(own.tgfoid, 'pg_proc')
+                      = pg_catalog.format('Keep %%s at what it is made of', made.attname));
 
 -- own_types --
 -- The columns of a table and the types they have there.
