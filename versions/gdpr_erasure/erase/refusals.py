@@ -72,18 +72,22 @@ def of_columns(cursor: Cursor, known: Known, parts: Sequence[Part]) -> Iterator[
     gone = {part.work.reach.name for part in parts if part.work.action is Action.DELETE}
     for reach in known.reaches:
         if reach.name not in gone and reach.owned() is not None:
-            yield from _of_filled(known, reach.name, {name for table, name in columns if table == reach.name})
+            yield from _of_filled(known, reach, {name for table, name in columns if table == reach.name})
 
 
-def _of_filled(known: Known, table: str, changed: set[str]) -> Iterator[Refusal]:
-    """Yield the columns that the server fills, and not anew from all that is personal."""
+def _of_filled(known: Known, reach: Reach, changed: set[str]) -> Iterator[Refusal]:
+    """Yield the columns that the server fills, and not anew from all that is personal and not held."""
+    table = reach.name
+    held = {one.column for one in of_table(known.held, reach) if not one.key}
+    if None in held:
+        return
     columns, live = personal(known.catalogue, table), known.live.get(table, {})
     own = {one.name for one in columns}
     for one in columns:
         if one.strategy is Strategy.KEEP or one.name not in live or not live[one.name].is_filled:
             continue
         sources = set(live[one.name].sources) & own
-        if not sources or sources - changed:
+        if not sources or sources - changed - held:
             yield Refusal(
                 f"{table}.{one.name}", "is filled by the server, from what is not changed", _STRATEGY
             )
