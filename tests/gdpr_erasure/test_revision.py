@@ -49,7 +49,7 @@ def test_it_goes_back_with_rows_in_all_of_it_and_up_again(url: str) -> None:
     assert rows(url, purposes) == [("security",)]
     assert rows(url, "SELECT may_process_v1(1, 'service')") == [(True,)]
     assert rows(url, "SELECT count(*) FROM consent_events") == [(2,)]
-    go("upgrade", "010", url=url)
+    go("upgrade", "head", url=url)
     assert schema(url) == at_head
     assert len(rows(url, purposes)) == 2
 

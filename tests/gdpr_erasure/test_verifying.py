@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from gdpr_erasure.erasing import state_of
-from gdpr_erasure.people import ADA
+from gdpr_erasure.people import ADA, BOB
 
 from spotify_ai_agent_migrations.versions.core.errors import DatabaseError
 from spotify_ai_agent_migrations.versions.core.signing import Keyring
@@ -30,7 +30,10 @@ def test_a_note_elsewhere_withholds_the_certificate_until_it_is_edited(
     assert certificate.verified == said
 
 
-def test_who_shares_an_address_is_no_hit(entangled: str, keys: Keyring) -> None:
+def test_who_shares_a_name_is_no_hit(entangled: str, keys: Keyring) -> None:
     del keys
-    rows(entangled, "UPDATE users SET email = 'ada.lovelace@example.org' WHERE id = 770000111")
+    rows(
+        entangled,
+        f"UPDATE users SET display_name = (SELECT display_name FROM users WHERE id = {ADA.id}) WHERE id = {BOB.id}",
+    )
     assert erase_user(ADA.id, url=entangled).verified == "indexed"
