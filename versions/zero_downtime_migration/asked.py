@@ -13,7 +13,10 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations imp
     Wish,
     wish_of,
 )
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.widen_key import WidenKey
 
+# Without it, what is wished is all of a key: what refers to it as well.
+_KEY: Final = (WidenKey.operation, "key")
 _TRUTHS: Final[Mapping[str, bool]] = {"true": True, "yes": True, "false": False, "no": False}
 
 
@@ -39,10 +42,19 @@ def wish_from(operation: str, table: str, words: Iterable[str]) -> Wish:
     return wish_of(operation, given)
 
 
+def widened(operation: str, words: Iterable[str]) -> str | None:
+    """Return the column of a key that is to be widened with all that refers to it; None is another wish.
+
+    With `key` among *words*, it is the part of one table that is wished.
+    """
+    given = dict(word.partition("=")[::2] for word in words)
+    return given["column"] if operation == WidenKey.operation and given.keys() == {"column"} else None
+
+
 def called(operation: str) -> str:
     """Return how an operation is called, with its fields; in brackets what it can do without."""
     words = [
-        f"{one.name}=…" if _is_needed(one) else f"[{one.name}=…]"
+        f"{one.name}=…" if _is_needed(one) and (operation, one.name) != _KEY else f"[{one.name}=…]"
         for one in _fields(operation)
         if one.name != "table"
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from typing import Annotated, Final
 
@@ -12,9 +12,17 @@ from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.runner import Outcome, run_revision
 from spotify_ai_agent_migrations.versions.runner.options import parse_options
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import asked, listing, own, run, steering
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
+    asked,
+    listing,
+    own,
+    run,
+    steering,
+    together,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import Wish
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.pace import Pace
 
 _EXIT_CODES = "Exit codes: 0 done, 1 refused or failed, 2 usage or settings."
@@ -69,10 +77,15 @@ def operations_command() -> None:
 @app.command("plan", epilog=_EXIT_CODES)
 def plan_command(operation: _Operation, table: _Table, words: _Fields = None, *, url: _Url = None) -> None:
     """Write the steps of a change: SQL, locks, and how long they are held at most; execute nothing."""
-    wish = asked.wish_from(operation, table, words or ())
-    found = run.plan(wish, settings=resolve_settings(url))
-    for line in _planned(found):
-        typer.echo(line)
+    settings = resolve_settings(url)
+    column = asked.widened(operation, words or ())
+    if column is not None:
+        wishes: Sequence[Wish] = together.widening(table, column, settings=settings)
+    else:
+        wishes = (asked.wish_from(operation, table, words or ()),)
+    for wish in wishes:
+        for line in _planned(run.plan(wish, settings=settings)):
+            typer.echo(line)
 
 
 def _planned(change: Change) -> Iterator[str]:
@@ -86,8 +99,10 @@ def _planned(change: Change) -> Iterator[str]:
             yield f"{statement.strip()};"
 
 
-def _verb(name: str, does: Callable[..., Change], what: str) -> None:
-    """Give a verb of a change its command."""
+def _verb(
+    name: str, does: Callable[..., Change], does_together: Callable[..., tuple[Change, ...]], what: str
+) -> None:
+    """Give a verb of a change its command, and of the changes that a key comes to with what refers to it."""
 
     def command(
         operation: _Operation,
@@ -106,9 +121,15 @@ def _verb(name: str, does: Callable[..., Change], what: str) -> None:
             pace=Pace(workers=workers),
             told=_tell,
         )
-        wish = asked.wish_from(operation, table, words or ())
-        made = does(wish, settings=resolve_settings(url), manner=manner)
-        typer.echo(f"{made.operation} {made.table} {made.subject}: {made.state.value}")
+        settings = resolve_settings(url)
+        column = asked.widened(operation, words or ())
+        if column is not None:
+            found = together.widening(table, column, settings=settings)
+            every = does_together(found, settings=settings, manner=manner)
+        else:
+            every = (does(asked.wish_from(operation, table, words or ()), settings=settings, manner=manner),)
+        for made in every:
+            typer.echo(f"{made.operation} {made.table} {made.subject}: {made.state.value}")
 
     app.command(name, help=what, epilog=_EXIT_CODES)(command)
 
@@ -118,12 +139,22 @@ def _tell(step: Step, moment: str) -> None:
         typer.echo(f"{step.name}: {moment}", err=True)
 
 
-_verb("change", run.change, "Make a change from its start to its completion, or go on with one.")
-_verb("start", run.start, "Begin a change: after it, old and new code both run.")
-_verb("backfill", run.backfill, "Fill what it needs into the rows that are there, in batches.")
-_verb("verify", run.verify, "Prove that no row was missed.")
-_verb("complete", run.complete, "Contract it: from here on only new code runs.")
-_verb("abort", run.abort, "Take back what was done so far.")
+_verb(
+    "change",
+    run.change,
+    together.change,
+    "Make a change from its start to its completion, or go on with one.",
+)
+_verb("start", run.start, together.start, "Begin a change: after it, old and new code both run.")
+_verb(
+    "backfill",
+    run.backfill,
+    together.backfill,
+    "Fill what it needs into the rows that are there, in batches.",
+)
+_verb("verify", run.verify, together.verify, "Prove that no row was missed.")
+_verb("complete", run.complete, together.complete, "Contract it: from here on only new code runs.")
+_verb("abort", run.abort, together.abort, "Take back what was done so far.")
 
 
 def _steer(name: str, does: Callable[..., None], what: str) -> None:

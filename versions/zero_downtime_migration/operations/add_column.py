@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 from psycopg2.sql import SQL, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import dependents, walkable
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import dependents
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.adding import Declared
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.declared import declared
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table, version
@@ -75,7 +75,6 @@ class AddColumn:
             return ()
         if wanted.fill is not None:
             dependents.refuse_family(session, table)
-            walkable.parts(session, table)
         return (
             self._added(session, table, wanted),
             *self._filled(session, table, wanted),

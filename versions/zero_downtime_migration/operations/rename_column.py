@@ -8,7 +8,7 @@ from typing import ClassVar
 from psycopg2.sql import SQL, Composable, Identifier
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import dependents, sync, walkable
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import dependents, sync
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.filled import proof_of_fill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Fill, Kind, Lock, Phase, Step
@@ -63,7 +63,6 @@ class RenameColumn:
         )
         if not self.expand:
             return (_ended(table, (rename,)),)
-        walkable.parts(session, table)
         kept = self._kept(session, table)
         drop = session.text(
             SQL("ALTER TABLE {} DROP COLUMN IF EXISTS {}").format(SQL(table.name), Identifier(self.to))
