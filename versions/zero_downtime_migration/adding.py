@@ -9,7 +9,7 @@ from psycopg2.sql import SQL, Composable
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.added_checks import Check
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.numbered import Numbered
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import Asked
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.trial_column import Asked
 
 
 @dataclass(frozen=True)

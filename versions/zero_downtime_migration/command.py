@@ -12,7 +12,13 @@ from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.runner import Outcome, run_revision
 from spotify_ai_agent_migrations.versions.runner.options import parse_options
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import asked, listing, own, run, steering
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
+    listing,
+    own,
+    run,
+    steering,
+    wish_words,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.pace import Pace
@@ -62,14 +68,14 @@ class Format(str, Enum):
 @app.command("operations", epilog=_EXIT_CODES)
 def operations_command() -> None:
     """List the operations, and how each is called."""
-    for called, what in asked.operations():
+    for called, what in wish_words.operations():
         typer.echo(f"{called}\n    {what}")
 
 
 @app.command("plan", epilog=_EXIT_CODES)
 def plan_command(operation: _Operation, table: _Table, words: _Fields = None, *, url: _Url = None) -> None:
     """Write the steps of a change: SQL, locks, and how long they are held at most; execute nothing."""
-    wish = asked.wish_from(operation, table, words or ())
+    wish = wish_words.wish_from(operation, table, words or ())
     found = run.plan(wish, settings=resolve_settings(url))
     for line in _planned(found):
         typer.echo(line)
@@ -106,7 +112,7 @@ def _verb(name: str, does: Callable[..., Change], what: str) -> None:
             pace=Pace(workers=workers),
             told=_tell,
         )
-        wish = asked.wish_from(operation, table, words or ())
+        wish = wish_words.wish_from(operation, table, words or ())
         made = does(wish, settings=resolve_settings(url), manner=manner)
         typer.echo(f"{made.operation} {made.table} {made.subject}: {made.state.value}")
 
@@ -128,7 +134,7 @@ _verb("abort", run.abort, "Take back what was done so far.")
 
 def _steer(name: str, does: Callable[..., None], what: str) -> None:
     def command(operation: _Operation, table: _Table, words: _Fields = None, *, url: _Url = None) -> None:
-        does(asked.wish_from(operation, table, words or ()), settings=resolve_settings(url))
+        does(wish_words.wish_from(operation, table, words or ()), settings=resolve_settings(url))
 
     app.command(name, help=what, epilog=_EXIT_CODES)(command)
 

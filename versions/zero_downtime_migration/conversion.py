@@ -16,8 +16,8 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.dragging impor
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Fill, Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import not_null_steps
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.sync import Direction, Sync, two_way
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.turning import Turned
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.two_way_sync import Direction, Sync, two_way
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.writing import listed, written
 
 ACTIONS: Final = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}

@@ -18,8 +18,8 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.declaration im
     typed,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import Asked, asked
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.trial_column import Asked, asked
 
 
 def declared(session: Session, table: Table, wish: Declaration) -> Declared:

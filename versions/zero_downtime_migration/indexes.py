@@ -9,8 +9,8 @@ from psycopg2.sql import SQL, Composable, Identifier, Literal
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import LONGEST_BYTES
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.probe import Shape
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.trial_definition import IndexShape
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Index:
     clustered: bool
     builder: int | None
 
-    def is_shaped(self, shape: Shape) -> bool:
+    def is_shaped(self, shape: IndexShape) -> bool:
         """Tell whether it is defined so."""
         return (self.unique, self.body) == (shape.unique, shape.body)
 
@@ -88,7 +88,7 @@ def refuse_long(name: str) -> None:
         )
 
 
-def refuse_other(there: Index | None, shape: Shape) -> None:
+def refuse_other(there: Index | None, shape: IndexShape) -> None:
     """Refuse to build an index whose name another one has; what failed and is of no use is none."""
     if there is not None and not there.leftover and not there.is_shaped(shape):
         raise TableError(
@@ -106,7 +106,7 @@ def free_name(session: Session, schema: str, name: str) -> str:
     return found
 
 
-def build(session: Session, place: Place, shape: Shape, phase: Phase = Phase.START) -> Step:
+def build(session: Session, place: Place, shape: IndexShape, phase: Phase = Phase.START) -> Step:
     """Return the step that builds an index; what a failed build has left is removed before the next one."""
     parts = {
         "unique": SQL("UNIQUE " if shape.unique else ""),
@@ -143,7 +143,7 @@ def commented(session: Session, place: Place, comment: str, phase: Phase = Phase
     )
 
 
-def proof_of_uniqueness(session: Session, table: str, shape: Shape) -> Step:
+def proof_of_uniqueness(session: Session, table: str, shape: IndexShape) -> Step:
     """Return the step that counts the keys that are there more than once, before anything is built."""
     keys = SQL(", ").join(map(SQL, shape.keys))
     conditions = [SQL("({})").format(SQL(shape.where))] if shape.where else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import filled, filling, ledger
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import filling, ledger, missed_rows
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Fill, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
@@ -23,7 +23,7 @@ def prove(session: Session, change: Change, step: Step, wanted: Fill, manner: Ma
         TableError: rows were missed; the change has to be backfilled again.
     """
     for _ in range(_TRIES):
-        count, first = filled.missed(session, wanted)
+        count, first = missed_rows.missed(session, wanted)
         if not count:
             return
         place = change.filling(wanted.table)

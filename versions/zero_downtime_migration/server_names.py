@@ -8,8 +8,9 @@ from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import add_probed, rolled_back
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.trial import rolled_back
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.trial_column import add_probed
 
 _IS_TAKEN: Final = SQL("SELECT pg_catalog.to_regclass({}) IS NOT NULL")
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from psycopg2.sql import SQL
 
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import probe
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import trial_definition
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.constraints import (
     added,
     comments,
@@ -48,7 +48,7 @@ class AddCheck:
         Raises:
             TableError: another constraint is called so, or PostgreSQL refuses the condition.
         """
-        rule = probe.rule(session, table, SQL("CHECK ({})").format(SQL(self.condition)))
+        rule = trial_definition.rule(session, table, SQL("CHECK ({})").format(SQL(self.condition)))
         name = self.name or fitted(table.plain, *rule.columns, "check")
         refuse_long(name)
         there = constraint_named(session, table.oid, name, rule.definition)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from psycopg2.sql import SQL, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import probe
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import trial_definition
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.covering import Cover, cover
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.indexes import (
@@ -31,6 +31,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.dro
     refuse_needed,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.trial_definition import IndexShape
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,13 @@ class ReplaceIndex(CreateIndex):
         there = index_named(session, table.oid, place)
         if there is None:
             raise TableError(f'"{table.name}" has no index "{place.index}"', hint="CreateIndex makes one")
-        shape = probe.shape(session, table, definition(self, table), unique=self.unique)
+        shape = trial_definition.shape(session, table, definition(self, table), unique=self.unique)
         if there.valid and there.is_shaped(shape):
             return ()
         refuse_needed(table, there)
         return self._replaced(session, table, there, shape)
 
-    def _replaced(self, session: Session, table: Table, there: Index, shape: probe.Shape) -> tuple[Step, ...]:
+    def _replaced(self, session: Session, table: Table, there: Index, shape: IndexShape) -> tuple[Step, ...]:
         new, old = (Place(table.name, table.schema, fitted(there.plain, word)) for word in ("new", "old"))
         for place in (new, old):
             found = index_named(session, table.oid, place)

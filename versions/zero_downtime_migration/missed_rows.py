@@ -9,7 +9,7 @@ from typing import Final
 
 from psycopg2.sql import SQL
 
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import blame, facts, walkable
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import blame, facts, row_order
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.batch import (
     ALONG_THE_KEY,
     bound,
@@ -17,8 +17,8 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.batch import (
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Fill, Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.pace import Pace
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.row_order import ROW, At, Part, said
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Row, Session
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.walkable import ROW, At, Part, said
 
 _PACE: Final = Pace(first_rows=10_000, most_rows=1_000_000)
 
@@ -52,7 +52,7 @@ def missed(session: Session, fill: Fill, *, most: int | None = None) -> tuple[in
     It ends with the keys that are there when it begins, however many rows come in.
     """
     count, first = 0, ""
-    for part in walkable.parts(session, facts.table(session, fill.table)):
+    for part in row_order.parts(session, facts.table(session, fill.table)):
         for at, upto in _spans(session, part):
             due = session.once(partial(_due, session, part, fill.due, (at, upto)))
             if due and not count:
