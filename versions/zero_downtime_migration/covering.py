@@ -13,7 +13,6 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import T
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.indexes import (
     Index,
     Place,
-    braced,
     build,
     free_name,
     indexes,
@@ -239,7 +238,7 @@ def _proof(session: Session, top: Place) -> Step:
         kind=Kind.PROOF,
         sql=(session.asked("uncovered_partitions", table=top.table, index=index),),
         plain=(),
-        failure=f'{{count}} partitions of "{braced(top.table)}" were made meanwhile and have no part of '
-        f'"{braced(top.index)}", "{{first}}" first',
+        failure=f'{{count}} partitions of "{top.table}" were made meanwhile and have no part of '
+        f'"{top.index}", "{{first}}" first',
         hint="abort it, and start it again",
     )

@@ -16,9 +16,9 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.constraints im
     validated,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.indexes import braced, refuse_long
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.refusals import refuse_long
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.tree import all_locks, below, together
 
@@ -90,6 +90,6 @@ def _proof(session: Session, table: Table, condition: str) -> Step:
         locks=(Lock(table.name, "ACCESS SHARE"),),
         held="while it reads the table",
         plain=(),
-        failure=f'{{first}} rows of "{braced(table.name)}" do not meet {braced(condition)}',
+        failure=f'{{first}} rows of "{table.name}" do not meet {condition}',
         hint="mend them, or abort: the backfill operation writes in batches",
     )

@@ -9,8 +9,7 @@ from psycopg2.sql import SQL, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import refusals, row_order
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.adding import Declared
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.declared import declared
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.adding import Declared, declared
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table, version
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.missed_rows import proof_of_fill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Fill, Kind, Lock, Phase, Step

@@ -107,6 +107,5 @@ def _taken_back(table: Table, name: str, undo: tuple[str, ...], *, alone: bool =
         kind=Kind.ALONE if alone else Kind.BRIEF,
         locks=() if alone else (Lock(table.name),),
         undo=undo,
-        undo_alone=alone,
         plain=(),
     )

@@ -32,6 +32,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.dro
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.trial_definition import IndexShape
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.writing import only_if
 
 
 @dataclass(frozen=True)
@@ -95,15 +96,10 @@ def _swapped(session: Session, table: Table, there: Index, new: Place, old: Plac
         SQL("ALTER INDEX {} RENAME TO {}").format(new.identifier, Identifier(there.plain)),
         *(cluster if there.clustered else []),
     )
-    back = SQL(
-        "BEGIN IF pg_catalog.to_regclass({was}) IS NOT NULL THEN"
-        " ALTER INDEX {now} RENAME TO {new}; ALTER INDEX {old} RENAME TO {plain}; END IF; END"
-    ).format(
-        was=Literal(session.text(old.identifier)),
-        now=now,
-        new=Identifier(new.index),
-        old=old.identifier,
-        plain=Identifier(there.plain),
+    was_swapped = SQL("pg_catalog.to_regclass({}) IS NOT NULL").format(Literal(session.text(old.identifier)))
+    back = (
+        SQL("ALTER INDEX {} RENAME TO {}").format(now, Identifier(new.index)),
+        SQL("ALTER INDEX {} RENAME TO {}").format(old.identifier, Identifier(there.plain)),
     )
     return Step(
         name="let the two indexes change names",
@@ -111,7 +107,7 @@ def _swapped(session: Session, table: Table, there: Index, new: Place, old: Plac
         kind=Kind.BRIEF,
         sql=tuple(map(session.text, forth)),
         locks=tuple(Lock(session.text(index), "SHARE UPDATE EXCLUSIVE") for index in (now, new.identifier)),
-        undo=(session.text(SQL("DO {}").format(Literal(session.text(back)))),),
+        undo=(only_if(session, was_swapped, *back),),
         undo_locks=(Lock(table.name, "SHARE UPDATE EXCLUSIVE"),),
         plain=(
             session.text(SQL("DROP INDEX {}").format(now)),

@@ -52,7 +52,6 @@ def _built(session: Session, table: str, schema: str, *, name: str, unique: bool
         done=session.text(done),
         sweep=session.asked("index_litter", table=table, name=name, itself=True),
         undo=(drop,),
-        undo_alone=True,
         plain=(),
     )
 
