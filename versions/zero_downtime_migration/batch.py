@@ -12,14 +12,14 @@ from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Fill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.ranges import Range
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.sync import FILLING, filled
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.walkable import (
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.row_order import (
     At,
     Key,
     require_progress,
     said,
 )
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.two_way_sync import FILLING, filled
 
 # Nobody has looked yet how the values are spread: the plan that walks the index is right whatever they are.
 ALONG_THE_KEY: Final[Mapping[str, str]] = {

@@ -12,8 +12,8 @@ from spotify_ai_agent_migrations.versions.core.errors import LockError, TableErr
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.batch import Job, bound
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.blocking import blockers
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.ranges import Range
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.row_order import ROW, At, Key
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.walkable import ROW, At, Key
 
 _HOLDS_ROWS = ["RowShareLock", "RowExclusiveLock"]
 # Without a comment: it is shown on one line.

@@ -13,12 +13,12 @@ from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.runner import Outcome, run_revision
 from spotify_ai_agent_migrations.versions.runner.options import parse_options
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
-    asked,
     listing,
     own,
     run,
     steering,
     together,
+    wish_words,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Step
@@ -70,7 +70,7 @@ class Format(str, Enum):
 @app.command("operations", epilog=_EXIT_CODES)
 def operations_command() -> None:
     """List the operations, and how each is called."""
-    for called, what in asked.operations():
+    for called, what in wish_words.operations():
         typer.echo(f"{called}\n    {what}")
 
 
@@ -78,11 +78,11 @@ def operations_command() -> None:
 def plan_command(operation: _Operation, table: _Table, words: _Fields = None, *, url: _Url = None) -> None:
     """Write the steps of a change: SQL, locks, and how long they are held at most; execute nothing."""
     settings = resolve_settings(url)
-    column = asked.widened(operation, words or ())
+    column = wish_words.widened(operation, words or ())
     if column is not None:
         wishes: Sequence[Wish] = together.widening(table, column, settings=settings)
     else:
-        wishes = (asked.wish_from(operation, table, words or ()),)
+        wishes = (wish_words.wish_from(operation, table, words or ()),)
     for wish in wishes:
         for line in _planned(run.plan(wish, settings=settings)):
             typer.echo(line)
@@ -122,12 +122,14 @@ def _verb(
             told=_tell,
         )
         settings = resolve_settings(url)
-        column = asked.widened(operation, words or ())
+        column = wish_words.widened(operation, words or ())
         if column is not None:
             found = together.widening(table, column, settings=settings)
             every = does_together(found, settings=settings, manner=manner)
         else:
-            every = (does(asked.wish_from(operation, table, words or ()), settings=settings, manner=manner),)
+            every = (
+                does(wish_words.wish_from(operation, table, words or ()), settings=settings, manner=manner),
+            )
         for made in every:
             typer.echo(f"{made.operation} {made.table} {made.subject}: {made.state.value}")
 
@@ -159,7 +161,7 @@ _verb("abort", run.abort, together.abort, "Take back what was done so far.")
 
 def _steer(name: str, does: Callable[..., None], what: str) -> None:
     def command(operation: _Operation, table: _Table, words: _Fields = None, *, url: _Url = None) -> None:
-        does(asked.wish_from(operation, table, words or ()), settings=resolve_settings(url))
+        does(wish_words.wish_from(operation, table, words or ()), settings=resolve_settings(url))
 
     app.command(name, help=what, epilog=_EXIT_CODES)(command)
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.constraints import validated
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.dragging import (
     Check,
     Dragged,
@@ -16,8 +17,8 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.dragging impor
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Fill, Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import not_null_steps
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.sync import Direction, Sync, two_way
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.turning import Turned
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.two_way_sync import Direction, Sync, two_way
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.writing import listed, written
 
 ACTIONS: Final = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
@@ -168,7 +169,6 @@ def _indexed(session: Session, dragged: Dragged, index: Index) -> Step:
         ),
         sweep=session.asked("index_litter", table=dragged.table.name, name=index.new, itself=True),
         undo=drop,
-        undo_alone=True,
         plain=(),
     )
 
@@ -244,25 +244,8 @@ def _check(session: Session, dragged: Dragged, check: Check) -> tuple[Step, ...]
 
 
 def _validated(session: Session, dragged: Dragged, name: str, new: str, *others: Lock) -> Step:
-    table = dragged.table
-    return Step(
-        name=f'validate "{name}" of the new column',
-        phase=Phase.VERIFY,
-        kind=Kind.ALONE,
-        sql=(
-            written(session, "ALTER TABLE {table} VALIDATE CONSTRAINT {new}", table=SQL(table.name), new=new),
-        ),
-        locks=(Lock(table.name, "SHARE UPDATE EXCLUSIVE"), *others),
-        held=_READS,
-        done=written(
-            session,
-            "SELECT coalesce((SELECT made.convalidated FROM pg_catalog.pg_constraint AS made"
-            " WHERE made.conrelid = pg_catalog.to_regclass({table}) AND made.conname = {new}), false)",
-            table=Literal(table.name),
-            new=Literal(new),
-        ),
-        plain=(),
-    )
+    step = validated(session, dragged.table.name, new, others=others)
+    return replace(step, name=f'validate "{name}" of the new column')
 
 
 def _measured(session: Session, dragged: Dragged) -> tuple[Step, ...]:

@@ -13,14 +13,12 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import T
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.indexes import (
     Index,
     Place,
-    braced,
     build,
     free_name,
     indexes,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.probe import Shape
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.tree import (
     Node,
@@ -28,6 +26,8 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.tree import (
     below,
     together,
 )
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.trial_definition import IndexShape
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.writing import only_if
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Cover:
     is there; `named` is what its parts are called behind the name of their table, `said` what is said of it.
     """
 
-    shape: Shape
+    shape: IndexShape
     named: tuple[str, ...]
     rule: str | None = None
     using: str | None = None
@@ -87,7 +87,7 @@ def cover(session: Session, table: Table, name: str, asked: Cover) -> tuple[Step
     return (*steps, _proof(session, top))
 
 
-def refuse_ambiguous(session: Session, table: Table, nodes: Sequence[Node], shape: Shape) -> None:
+def refuse_ambiguous(session: Session, table: Table, nodes: Sequence[Node], shape: IndexShape) -> None:
     """Refuse what cannot be unique across partitions: it has to hold what they are cut by."""
     for oid, name in ((table.oid, table.name), *((node.oid, node.name) for node in nodes)):
         cut_by = [row[0] for row in session.ask("partition_keys", oid=oid)]
@@ -190,15 +190,14 @@ def _attached(session: Session, part: _Part, taken_back: Step) -> Step:
     attach = SQL("ALTER INDEX {} ATTACH PARTITION {}").format(part.parent.identifier, part.place.identifier)
     index = session.text(part.place.identifier)
     # A partition may have been dropped or detached meanwhile.
-    body = SQL(
-        "BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_inherits AS link"
-        " WHERE link.inhrelid = pg_catalog.to_regclass({table})) THEN {attach}; END IF; END"
-    ).format(table=Literal(part.node.name), attach=attach)
+    is_part = SQL(
+        "EXISTS (SELECT FROM pg_catalog.pg_inherits AS link WHERE link.inhrelid = pg_catalog.to_regclass({}))"
+    ).format(Literal(part.node.name))
     return replace(
         taken_back,
         name=f"put {part.place.index} into {part.parent.index}",
         phase=Phase.COMPLETE,
-        sql=(session.text(SQL("DO {}").format(Literal(session.text(body)))),),
+        sql=(only_if(session, is_part, attach),),
         # A vacuum of the partition has a lock on its indexes.
         locks=(
             Lock(part.node.name, "SHARE UPDATE EXCLUSIVE"),
@@ -239,7 +238,7 @@ def _proof(session: Session, top: Place) -> Step:
         kind=Kind.PROOF,
         sql=(session.asked("uncovered_partitions", table=top.table, index=index),),
         plain=(),
-        failure=f'{{count}} partitions of "{braced(top.table)}" were made meanwhile and have no part of '
-        f'"{braced(top.index)}", "{{first}}" first',
+        failure=f'{{count}} partitions of "{top.table}" were made meanwhile and have no part of '
+        f'"{top.index}", "{{first}}" first',
         hint="abort it, and start it again",
     )

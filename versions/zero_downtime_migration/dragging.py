@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.asking import unpathed
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.following import Carried, carried
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import rolled_back
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.trial import rolled_back, unpathed
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.turning import Trial, Turned
 
 

@@ -10,7 +10,7 @@ from psycopg2.sql import SQL, Composable, Identifier, Literal
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.sync import differing
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.two_way_sync import differing
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from psycopg2.sql import SQL
 from spotify_ai_agent_migrations.versions.core.database import LOCK_NOT_AVAILABLE, shown_message
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.core.retry import RETRYABLE
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import filling, ledger, proving
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import filling, ledger, missed_rows
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.locking import held_up, strongly
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
@@ -25,7 +25,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
     State,
     Step,
 )
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Row, Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
 _UNIQUE_VIOLATION: Final = "23505"
 
@@ -121,7 +121,7 @@ def _alone(session: Session, step: Step, manner: Manner) -> None:
         try:
             swept = [row[0] for row in session.ask(SQL(step.sweep))] if step.sweep else []
             with session.waiting(manner.alone_wait_ms):
-                _run(session, (*step.clear, *swept, *step.sql))
+                _run(session, (*swept, *step.sql))
         except psycopg2.Error as error:
             if error.pgcode == LOCK_NOT_AVAILABLE:
                 raise held_up(session, manner, step) from error
@@ -145,7 +145,7 @@ def _alone(session: Session, step: Step, manner: Manner) -> None:
 def _equal(session: Session, step: Step, blame: str) -> TableError:
     with session.patient():
         rows = session.ask(SQL(blame)) or [("some, which are gone by now",)]
-    return TableError(_told(step.failure, rows), hint=_told(step.hint, rows))
+    return step.failed(len(rows), rows[0][0])
 
 
 def _is_done(session: Session, step: Step) -> bool:
@@ -154,7 +154,7 @@ def _is_done(session: Session, step: Step) -> bool:
 
 def _prove(session: Session, change: Change, step: Step, manner: Manner) -> None:
     if step.fill is not None:
-        proving.prove(session, change, step, step.fill, manner)
+        missed_rows.prove(session, change, step, step.fill, manner)
     else:
         prove(session, step, manner)
 
@@ -169,22 +169,17 @@ def prove(session: Session, step: Step, manner: Manner) -> None:
         with session.patient():
             rows = session.ask(SQL(query))
         if rows:
-            failure = TableError(_told(step.failure, rows), hint=_told(step.hint, rows))
+            failure = step.failed(len(rows), rows[0][0])
             if not step.only_said:
                 raise failure
             session.note(str(failure))
             manner.told(step, f"found: {failure.problem}")
 
 
-def _told(text: str, rows: Sequence[Row]) -> str:
-    """Return the text of a proof with what it has found; a name in it may hold braces of its own."""
-    return text.replace("{count}", str(len(rows))).replace("{first}", str(rows[0][0]))
-
-
 def _undo(session: Session, change: Change, place: int, manner: Manner) -> None:
     step = change.steps[place]
     manner.told(step, "taken back")
-    if step.undo_alone:
+    if step.kind is Kind.ALONE:
         with session.waiting(manner.alone_wait_ms):
             _run(session, _what_undoes(session, change, place))
         ledger.undo(session, change, place)

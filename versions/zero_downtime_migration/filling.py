@@ -10,7 +10,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
     crew,
     facts,
     ranges,
-    walkable,
+    row_order,
     watching,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.batch import Job, job
@@ -19,8 +19,8 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.gate import Ga
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Fill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.ranges import Range
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.row_order import At, Part
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.walkable import At, Part
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.watching import Watch
 
 # Rows that come in at the end while nothing gives them their values are filled too, so often at most.
@@ -43,7 +43,7 @@ def fill(session: Session, change: Change, place: int, manner: Manner) -> None:
     wanted = change.steps[place].fill
     assert wanted is not None
     table = facts.table(session, wanted.table)
-    parts = walkable.parts(session, table)
+    parts = row_order.parts(session, table)
     columns = [name for name, _ in wanted.values]
     work = job(
         change.id,

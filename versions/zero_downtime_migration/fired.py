@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import rolled_back
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.trial import rolled_back
 
 
 @contextmanager

@@ -8,9 +8,10 @@ from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import LONGEST_BYTES
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.probe import Shape
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import free
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.refusals import refuse_long
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.trial_definition import IndexShape
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Index:
     clustered: bool
     builder: int | None
 
-    def is_shaped(self, shape: Shape) -> bool:
+    def is_shaped(self, shape: IndexShape) -> bool:
         """Tell whether it is defined so."""
         return (self.unique, self.body) == (shape.unique, shape.body)
 
@@ -80,15 +81,7 @@ def index_named(session: Session, table: int, place: Place) -> Index | None:
     return found
 
 
-def refuse_long(name: str) -> None:
-    """Refuse a name that PostgreSQL would cut."""
-    if len(name.encode()) > LONGEST_BYTES:
-        raise TableError(
-            f'the name "{name}" is longer than {LONGEST_BYTES} bytes', hint="give it a shorter one"
-        )
-
-
-def refuse_other(there: Index | None, shape: Shape) -> None:
+def refuse_other(there: Index | None, shape: IndexShape) -> None:
     """Refuse to build an index whose name another one has; what failed and is of no use is none."""
     if there is not None and not there.leftover and not there.is_shaped(shape):
         raise TableError(
@@ -99,14 +92,10 @@ def refuse_other(there: Index | None, shape: Shape) -> None:
 
 def free_name(session: Session, schema: str, name: str) -> str:
     """Return *name*, with a number where something else is called so."""
-    number, found = 0, name
-    while session.ask("relation_named", schema=schema, name=found):
-        number += 1
-        found = f"{name.encode()[: LONGEST_BYTES - len(str(number))].decode(errors='ignore')}{number}"
-    return found
+    return free(name, lambda each: session.ask("relation_named", schema=schema, name=each))
 
 
-def build(session: Session, place: Place, shape: Shape, phase: Phase = Phase.START) -> Step:
+def build(session: Session, place: Place, shape: IndexShape, phase: Phase = Phase.START) -> Step:
     """Return the step that builds an index; what a failed build has left is removed before the next one."""
     parts = {
         "unique": SQL("UNIQUE " if shape.unique else ""),
@@ -127,7 +116,6 @@ def build(session: Session, place: Place, shape: Shape, phase: Phase = Phase.STA
         done=session.asked("index_is", **asked, unique=shape.unique, body=shape.body),
         sweep=session.asked("index_litter", **asked, itself=True),
         undo=(session.text(SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(place.identifier)),),
-        undo_alone=True,
         plain=(session.text(SQL("CREATE {unique}INDEX {index} ON {table} {body}").format(**parts)),),
     )
 
@@ -143,7 +131,7 @@ def commented(session: Session, place: Place, comment: str, phase: Phase = Phase
     )
 
 
-def proof_of_uniqueness(session: Session, table: str, shape: Shape) -> Step:
+def proof_of_uniqueness(session: Session, table: str, shape: IndexShape) -> Step:
     """Return the step that counts the keys that are there more than once, before anything is built."""
     keys = SQL(", ").join(map(SQL, shape.keys))
     conditions = [SQL("({})").format(SQL(shape.where))] if shape.where else []
@@ -164,15 +152,9 @@ def proof_of_uniqueness(session: Session, table: str, shape: Shape) -> Step:
         locks=(Lock(table, "ACCESS SHARE"),),
         held="while it reads the table",
         plain=(),
-        failure=f'{{first}} keys of "{braced(table)}" ({braced(", ".join(shape.keys))}) '
-        "are there more than once",
-        hint=braced(f"{shown} shows them; leave one row of each"),
+        failure=f'{{first}} keys of "{table}" ({", ".join(shape.keys)}) are there more than once',
+        hint=f"{shown} shows them; leave one row of each",
     )
-
-
-def braced(text: str) -> str:
-    """Return *text* as it is written in what is formatted later."""
-    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _comment(place: Place, comment: str) -> Composable:

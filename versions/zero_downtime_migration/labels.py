@@ -5,7 +5,7 @@ from __future__ import annotations
 from psycopg2.sql import SQL, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import facts, relations
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import facts, refusals
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
@@ -51,7 +51,7 @@ def _refuse_other(session: Session, lookup: str, labels: list[str]) -> None:
             Literal(labels), SQL(lookup)
         )
     )
-    relations.refuse(f'"{lookup}" lacks labels', (row[0] for row in missing), "insert them into it")
+    refusals.refuse(f'"{lookup}" lacks labels', (row[0] for row in missing), "insert them into it")
 
 
 def _readers(session: Session, table: Table) -> tuple[str, ...]:

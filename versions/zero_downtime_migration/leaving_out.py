@@ -11,8 +11,9 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import K
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_not_null import (
     nullable_steps,
 )
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import PROBE, rolled_back
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.trial import rolled_back
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.trial_column import PROBE
 
 
 def left_out(session: Session, table: Table, name: str, default: str | None) -> tuple[Step, ...]:

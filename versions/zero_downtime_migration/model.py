@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any, Final
 
-NO_LOCK: Final = "ACCESS SHARE"
+from spotify_ai_agent_migrations.versions.core.errors import TableError
 
 
 class Phase(str, Enum):
@@ -81,11 +81,11 @@ class Step:
     """One step of a change.
 
     `sql` are its statements as they are sent, `locks` what they lock and `held` for how long at most.
-    `done` is a query of an ALONE step that is true when an earlier try has done it all; `clear` takes away
-    what a try has left that failed, and so do the statements that the query `sweep` returns then; `blame`
-    is a query that names the rows where it failed for their being equal, said as a PROOF says it. `undo`
-    takes the step back, under `undo_locks` if they are others, and may be executed twice. `plain` does the
-    same as `sql` in the transaction of a migration. A PROOF says with `failure` and `hint` what is wrong,
+    `done` is a query of an ALONE step that is true when an earlier try has done it all; `sweep` is one that
+    returns the statements that take away what a try has left that failed; `blame` is one that names the rows
+    where it failed for their being equal, said as a PROOF says it. `undo` takes the step back in the way of
+    its kind, under `undo_locks` if they are others, and may be executed twice. `plain` does the same as `sql`
+    in the transaction of a migration. A PROOF says with `failure` and `hint` what is wrong,
     `{count}` and `{first}` being how many rows there are and the first value of the first; one that is
     `only_said` stops nothing. After a `final` step there is no way back.
     """
@@ -97,18 +97,26 @@ class Step:
     locks: tuple[Lock, ...] = ()
     held: str = "some milliseconds"
     done: str | None = None
-    clear: tuple[str, ...] = ()
     sweep: str | None = None
     blame: str | None = None
     undo: tuple[str, ...] = ()
     undo_locks: tuple[Lock, ...] = ()
-    undo_alone: bool = False
     plain: tuple[str, ...] | None = None
     fill: Fill | None = None
     failure: str = ""
     hint: str = ""
     only_said: bool = False
     final: bool = False
+
+    def failed(self, count: int, first: object) -> TableError:
+        """Return what it says of what was found: how much, and the first of it."""
+        # Not `format`: a name in it may hold braces of its own.
+        texts = (
+            text.replace("{count}", str(count)).replace("{first}", str(first))
+            for text in (self.failure, self.hint)
+        )
+        failure, hint = texts
+        return TableError(failure, hint=hint)
 
 
 @dataclass(frozen=True)

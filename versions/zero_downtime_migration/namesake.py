@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import relations
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import rights_and_comments
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.writing import only_if
 
 
 def made(session: Session, table: Table, new: Composable) -> tuple[str, ...]:
@@ -28,8 +29,8 @@ def made(session: Session, table: Table, new: Composable) -> tuple[str, ...]:
     )
     return (
         *map(session.text, made),
-        *relations.grants(session, table.oid, old),
-        *relations.comments(session, table.oid, "VIEW", old),
+        *rights_and_comments.grants(session, table.oid, old),
+        *rights_and_comments.comments(session, table.oid, "VIEW", old),
     )
 
 
@@ -39,7 +40,7 @@ def undone(session: Session, table: Table, new: Composable) -> str:
         "EXISTS (SELECT FROM pg_catalog.pg_class AS class"
         " WHERE class.oid = pg_catalog.to_regclass({}) AND class.relkind = 'v')"
     ).format(Literal(table.name))
-    return relations.only_if(
+    return only_if(
         session,
         is_view,
         SQL("DROP VIEW {}").format(SQL(table.name)),

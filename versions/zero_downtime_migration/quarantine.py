@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import relations, unbinding
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
+    refusals,
+    unbinding,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table, version
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.writing import only_if
 
 
 def steps(session: Session, table: Table) -> tuple[Step, ...]:
     """Return the steps that put a table away and drop it; all but the last can be taken back."""
     schema = fitted("dropped", table.schema, table.plain)
-    relations.refuse(
+    refusals.refuse(
         f'there is a schema "{schema}" already, where "{table.name}" would be put away',
         (schema for _ in session.ask("schema_owner", name=schema)),
         "drop it, or rename it",
     )
     parts = [(space, name) for space, name in session.ask("homes_of", oid=table.oid)]
     names = [name for _, name in parts]
-    relations.refuse(
+    refusals.refuse(
         f'partitions of "{table.name}" have the same name in different schemas',
         sorted({name for name in names if names.count(name) > 1}),
         "rename one of them, so that all can be put into one schema",
@@ -51,7 +55,7 @@ def _away(session: Session, table: Table, schema: str, parts: list[tuple[str, st
             sql=tuple(map(session.text, (away,) if number else (made, away))),
             locks=(Lock(session.text(Identifier(space, name))), Lock(there)),
             undo=(
-                relations.only_if(session, is_there, back),
+                only_if(session, is_there, back),
                 *(() if number else (session.text(unmade),)),
             ),
             plain=(),
@@ -61,7 +65,7 @@ def _away(session: Session, table: Table, schema: str, parts: list[tuple[str, st
 
 
 def _dropped(session: Session, table: Table, schema: str, parts: list[tuple[str, str]]) -> Step:
-    sequences = relations.firsts(session, "owned_sequences", oid=table.oid)
+    sequences = refusals.firsts(session, "owned_sequences", oid=table.oid)
     drops: tuple[Composable, ...] = (
         SQL("DROP TABLE {}").format(Identifier(schema, table.plain)),
         SQL("DROP SCHEMA {}").format(Identifier(schema)),

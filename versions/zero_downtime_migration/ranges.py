@@ -10,8 +10,8 @@ from psycopg2.extras import Json
 from psycopg2.sql import Literal
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.row_order import At, Key, Part, said
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Row, Session
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.walkable import At, Key, Part, said
 
 # Less is not worth a session of its own; more ranges than workers, so that these end together.
 _LEAST_BYTES: Final = 4 << 20

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from psycopg2.sql import SQL, Composable, Identifier
 
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import relations
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import reshaping_proofs as proofs
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import rights_and_comments
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Fill, Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import not_null_steps
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.shape import NewColumn, Shape, listed
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.sync import (
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.two_way_sync import (
     Direction,
     Sync,
     two_way,
@@ -46,7 +46,11 @@ def _added(session: Session, table: Table, shape: Shape) -> Step:
         SQL(", ").join(SQL("DROP COLUMN IF EXISTS {}").format(Identifier(one.name)) for one in shape.new),
     )
     old = [name for name, _ in shape.old]
-    granted = (grant for one in shape.new for grant in relations.column_grants(session, table, old, one.name))
+    granted = (
+        grant
+        for one in shape.new
+        for grant in rights_and_comments.column_grants(session, table, old, one.name)
+    )
     sync = _sync(session, table, shape)
     return Step(
         name=f"add {listed([one.name for one in shape.new])}, kept in step",

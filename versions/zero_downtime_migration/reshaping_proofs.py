@@ -8,7 +8,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import T
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import STATEMENTS, Session
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.shape import Shape, listed
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.sync import differing
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.two_way_sync import differing
 
 
 def missing(row: str, shape: Shape) -> Composable:

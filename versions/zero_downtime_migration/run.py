@@ -12,7 +12,7 @@ from spotify_ai_agent_migrations.versions.core.database import translated
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.core.locks import advisory_lock, lock_key
 from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import engine, facts, ledger, walkable
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import engine, facts, ledger, row_order
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
     PHASES,
@@ -181,7 +181,7 @@ def _planned(session: Session, wish: Wish) -> Change:
     steps = wish.steps(session, table)
     for named in {step.fill.table for step in steps if step.kind is Kind.FILL and step.fill}:
         # Not when it comes to it: by then there would be something to take back.
-        walkable.parts(session, facts.table(session, named))
+        row_order.parts(session, facts.table(session, named))
     state = State.BEGUN if steps else State.COMPLETED
     return Change(0, wish.operation, table.name, wish.subject, arguments_of(wish), steps, state)
 

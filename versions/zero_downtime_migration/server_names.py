@@ -7,9 +7,10 @@ from typing import Final
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import add_probed, rolled_back
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import free
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.trial import rolled_back
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.trial_column import add_probed
 
 _IS_TAKEN: Final = SQL("SELECT pg_catalog.to_regclass({}) IS NOT NULL")
 
@@ -38,11 +39,7 @@ def check_name(session: Session, table: Table, column: str, declared: Composable
 
 def free_name(session: Session, table: Table, name: str) -> str:
     """Return the name, or the first one with a number that no constraint of the table's schema has."""
-    number, free = 0, name
-    while session.value("is_rule_name", oid=table.oid, name=free):
-        number += 1
-        free = fitted(f"{name}{number}")
-    return free
+    return free(name, lambda each: session.value("is_rule_name", oid=table.oid, name=each))
 
 
 def sequence_name(session: Session, table: Table, column: str) -> str:
@@ -51,8 +48,4 @@ def sequence_name(session: Session, table: Table, column: str) -> str:
     with rolled_back(session):
         session.run(SQL("CREATE TEMP TABLE {} ({} serial)").format(called, Identifier(column)))
         name = str(session.value("probed_sequence", table=session.text(called)))
-    number, free = 0, name
-    while session.value(_IS_TAKEN.format(Literal(session.text(table.beside(free))))):
-        number += 1
-        free = fitted(f"{name}{number}")
-    return free
+    return free(name, lambda each: session.value(_IS_TAKEN.format(Literal(session.text(table.beside(each))))))

@@ -10,7 +10,7 @@ from psycopg2.sql import SQL
 
 from spotify_ai_agent_migrations.versions.core.database import shown_message
 from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import dependents, relations
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import refusals
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.fired import as_fired, nothing_of
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Lock
@@ -56,15 +56,15 @@ def refuse(session: Session, table: Table, shape: Shape) -> None:
         if table.column(name).generated:
             raise TableError(f'"{name}" of "{table.name}" is generated', hint="reshape what it is made of")
     for one in shape.new:
-        dependents.refuse_long(one.name)
-    relations.refuse(
+        refusals.refuse_long(one.name)
+    refusals.refuse(
         f'"{table.name}" has columns of a new name already',
         (column.name for column in shape.new if table.has(column.name)),
         "choose other names",
     )
-    relations.refuse(
+    refusals.refuse(
         f"what hangs on {listed(columns)} would be lost",
-        relations.firsts(session, "columns_dependents", oid=table.oid, columns=columns),
+        refusals.firsts(session, "columns_dependents", oid=table.oid, columns=columns),
         "make what is like it for the new columns, and drop it",
     )
     _try(session, table, shape)
@@ -77,9 +77,9 @@ def _refuse_table(session: Session, table: Table) -> None:
         raise TableError(
             f'"{table.name}" has no primary key to walk along', hint="give it one first: add_primary_key"
         )
-    relations.refuse(
+    refusals.refuse(
         f'"{table.name}" is bound by INHERITS, through which no trigger keeps columns in step',
-        relations.firsts(session, "relatives", oid=table.oid),
+        refusals.firsts(session, "relatives", oid=table.oid),
         "end the inheritance first, or make it partitions",
     )
 

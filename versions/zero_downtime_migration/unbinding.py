@@ -50,7 +50,6 @@ def _one_unbound(session: Session, key: ForeignKey) -> tuple[Step, ...]:
         phase=Phase.COMPLETE,
         kind=Kind.ALONE,
         undo=(validate,),
-        undo_alone=True,
         plain=(),
     )
     dropped = Step(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from psycopg2.sql import SQL, Composable, Identifier, Literal
+from psycopg2.sql import SQL, Identifier
 
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import constraints
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
@@ -25,31 +26,14 @@ def proof_of_values(session: Session, table: Table, column: str) -> Step:
         locks=(Lock(table.name, "ACCESS SHARE"),),
         held="while it reads the table",
         plain=(),
-        failure="{first} " + called.replace("{", "{{").replace("}", "}}"),
+        failure="{first} " + called,
         hint="give them one: the backfill operation does it in batches",
     )
 
 
 def validated(session: Session, table: Table, name: str, phase: Phase) -> Step:
-    """Return the step that validates a constraint of that name."""
-    done: Composable = SQL(
-        "SELECT made.convalidated FROM pg_catalog.pg_constraint AS made"
-        " WHERE made.conrelid = pg_catalog.to_regclass({table}) AND made.conname = {name}"
-    ).format(table=Literal(table.name), name=Literal(name))
-    return Step(
-        name="validate it",
-        phase=phase,
-        kind=Kind.ALONE,
-        sql=(
-            session.text(
-                SQL("ALTER TABLE {} VALIDATE CONSTRAINT {}").format(SQL(table.name), Identifier(name))
-            ),
-        ),
-        locks=(Lock(table.name, "SHARE UPDATE EXCLUSIVE"),),
-        held="while it reads the table; others read and write meanwhile",
-        done=session.text(done),
-        plain=(),
-    )
+    """Return the step that validates the only constraint that a change is about."""
+    return replace(constraints.validated(session, table.name, name, phase=phase), name="validate it")
 
 
 def late(steps: tuple[Step, ...]) -> tuple[Step, ...]:

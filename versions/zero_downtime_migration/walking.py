@@ -14,8 +14,8 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.batch import B
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.gate import Gate
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.pace import Pace
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.ranges import Range
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.row_order import At
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.walkable import At
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from psycopg2.sql import SQL
 
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import probe
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import trial_definition
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.constraints import (
     added,
     comments,
@@ -16,9 +16,9 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.constraints im
     validated,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.indexes import braced, refuse_long
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.refusals import refuse_long
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.tree import all_locks, below, together
 
@@ -48,7 +48,7 @@ class AddCheck:
         Raises:
             TableError: another constraint is called so, or PostgreSQL refuses the condition.
         """
-        rule = probe.rule(session, table, SQL("CHECK ({})").format(SQL(self.condition)))
+        rule = trial_definition.rule(session, table, SQL("CHECK ({})").format(SQL(self.condition)))
         name = self.name or fitted(table.plain, *rule.columns, "check")
         refuse_long(name)
         there = constraint_named(session, table.oid, name, rule.definition)
@@ -90,6 +90,6 @@ def _proof(session: Session, table: Table, condition: str) -> Step:
         locks=(Lock(table.name, "ACCESS SHARE"),),
         held="while it reads the table",
         plain=(),
-        failure=f'{{first}} rows of "{braced(table.name)}" do not meet {braced(condition)}',
+        failure=f'{{first}} rows of "{table.name}" do not meet {condition}',
         hint="mend them, or abort: the backfill operation writes in batches",
     )

@@ -8,11 +8,10 @@ from typing import ClassVar, Final
 from psycopg2.sql import SQL, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import dependents
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.adding import Declared
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.declared import declared
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import refusals
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.adding import Declared, declared
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table, version
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.filled import proof_of_fill
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.missed_rows import proof_of_fill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Fill, Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import not_null_steps
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
@@ -74,7 +73,7 @@ class AddColumn:
             self._refuse_other(table, wanted)
             return ()
         if wanted.fill is not None:
-            dependents.refuse_family(session, table)
+            refusals.refuse_family(session, table)
         return (
             self._added(session, table, wanted),
             *self._filled(session, table, wanted),
@@ -84,9 +83,9 @@ class AddColumn:
         )
 
     def _refuse(self, session: Session, table: Table) -> None:
-        dependents.refuse_long(self.column)
+        refusals.refuse_long(self.column)
         if table.is_partition:
-            dependents.refuse_family(session, table)
+            refusals.refuse_family(session, table)
         if self.references or self.unique:
             other = "add_foreign_key" if self.references else "add_unique"
             raise TableError(

@@ -8,7 +8,7 @@ from typing import ClassVar
 from psycopg2.sql import SQL
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import probe
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import trial_definition
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.constraints import constraint_named
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
@@ -38,7 +38,7 @@ class AddExclusion:
         Raises:
             TableError: it is not, and cannot be added online.
         """
-        rule = probe.rule(session, table, SQL(self.definition))
+        rule = trial_definition.rule(session, table, SQL(self.definition))
         if constraint_named(session, table.oid, self.name, rule.definition) is not None:
             return ()
         if " WITH =" in rule.definition and set(_operators(rule.definition)) == {"="}:

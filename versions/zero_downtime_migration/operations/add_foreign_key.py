@@ -14,16 +14,16 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.constraints im
     deferrable,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.indexes import refuse_long
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.references import (
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.foreign_keys import (
     Reference,
     by_partitions,
     refuse_unfit,
     there_already,
     whole,
 )
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.refusals import refuse_long
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
 _FIRST_WITH_NOT_VALID: Final = 18

@@ -8,10 +8,10 @@ from typing import ClassVar
 from psycopg2.sql import SQL
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import probe
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import trial_definition
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.constraints import constraints, deferrable
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.keys import Key, key_steps
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.key_of_index import Key, key_steps
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_unique import listed
@@ -49,7 +49,7 @@ class AddPrimaryKey:
         name = self.name or fitted(table.plain, "pkey")
         ending = deferrable(self.deferrable)
         said = SQL("PRIMARY KEY {}{}").format(listed(table, self.columns, self.include), SQL(ending))
-        rule = probe.rule(session, table, said)
+        rule = trial_definition.rule(session, table, said)
         assert rule.shape is not None
         _refuse_second(session, table, name)
         key = Key(name, "PRIMARY KEY", rule.definition, rule.shape, ending, self.comment)

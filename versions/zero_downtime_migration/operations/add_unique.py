@@ -8,10 +8,10 @@ from typing import ClassVar
 from psycopg2.sql import SQL, Composable, Identifier
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import probe
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import trial_definition
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.constraints import deferrable
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.keys import Key, key_steps
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.key_of_index import Key, key_steps
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
@@ -49,7 +49,7 @@ class AddUnique:
         ending = deferrable(self.deferrable)
         nulls = " NULLS NOT DISTINCT" if self.nulls_not_distinct else ""
         said = SQL("UNIQUE{} {}{}").format(SQL(nulls), listed(table, self.columns, self.include), SQL(ending))
-        rule = probe.rule(session, table, said)
+        rule = trial_definition.rule(session, table, said)
         assert rule.shape is not None
         name = self.name or fitted(table.plain, *self.columns, "key")
         return key_steps(

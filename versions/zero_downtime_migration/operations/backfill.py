@@ -8,11 +8,11 @@ from typing import ClassVar
 from psycopg2.sql import SQL, Composable
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import batch, filled, walkable
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import batch, missed_rows, row_order
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Fill, Kind, Lock, Phase, Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.row_order import ROW
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.walkable import ROW
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class Backfill:
             TableError: a column is not there, or PostgreSQL computes it; there is nothing to walk along.
         """
         _require_columns(table, self.values)
-        walkable.parts(session, table)
+        row_order.parts(session, table)
         wanted = Fill(table.name, self.values, self.due)
         _require_sense(session, wanted)
-        count, _ = filled.missed(session, wanted, most=1)
+        count, _ = missed_rows.missed(session, wanted, most=1)
         return _steps(session, table, wanted) if count else ()
 
 
@@ -62,7 +62,7 @@ def _steps(session: Session, table: Table, wanted: Fill) -> tuple[Step, ...]:
             plain=(session.text(plain_update(wanted)),),
             fill=wanted,
         ),
-        filled.proof_of_fill(session, table, wanted.due),
+        missed_rows.proof_of_fill(session, table, wanted.due),
     )
 
 

@@ -9,19 +9,18 @@ from psycopg2.sql import SQL
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import dragging, facts
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.asking import (
-    altered,
-    asked,
-    is_so,
-    unpathed,
-)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.column_swap import contracted
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.conversion import expanded
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.following import Carried, carried
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import rolled_back
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.swapping import contracted
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.trial import rolled_back, unpathed
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.trial_type import (
+    altered,
+    asked,
+    is_so,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.turning import Turn
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.writing import written
 

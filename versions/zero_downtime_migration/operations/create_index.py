@@ -8,7 +8,7 @@ from typing import ClassVar
 from psycopg2.sql import SQL, Composable, Identifier
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import probe
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import trial_definition
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.covering import Cover, cover
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.indexes import (
@@ -23,6 +23,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.indexes import
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.trial_definition import IndexShape
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class CreateIndex:
         Raises:
             TableError: another index is called so, or PostgreSQL refuses the definition.
         """
-        shape = probe.shape(session, table, definition(self, table), unique=self.unique)
+        shape = trial_definition.shape(session, table, definition(self, table), unique=self.unique)
         place = Place(table.name, table.schema, self.name or fitted(table.plain, *shape.columns, "idx"))
         there = index_named(session, table.oid, place)
         refuse_other(there, shape)
@@ -68,7 +69,7 @@ class CreateIndex:
             *self._commented(session, place, there),
         )
 
-    def _built(self, session: Session, table: Table, place: Place, shape: probe.Shape) -> tuple[Step, ...]:
+    def _built(self, session: Session, table: Table, place: Place, shape: IndexShape) -> tuple[Step, ...]:
         proofs = (proof_of_uniqueness(session, table.name, shape),) if shape.unique else ()
         built = build(session, place, shape)
         if not table.partitioned:

@@ -8,17 +8,17 @@ from typing import ClassVar, Final
 from psycopg2.sql import SQL, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import dependents
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import refusals
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.leaving_out import left_out
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_not_null import only_if
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.taking_along import (
     without_indexes,
     without_references,
 )
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.writing import only_if
 
 _PUT_AWAY: Final = "put the column away under another name"
 
@@ -72,10 +72,10 @@ class DropColumn:
         )
 
     def _refuse(self, session: Session, table: Table) -> None:
-        dependents.refuse_family(session, table)
-        dependents.refuse_partition_key(session, table, self.column)
-        dependents.refuse_hanging(session, table, self.column)
-        dependents.refuse_triggers(session, table, self.column, self.trust)
+        refusals.refuse_family(session, table)
+        refusals.refuse_partition_key(session, table, self.column)
+        refusals.refuse_hanging(session, table, self.column)
+        refusals.refuse_triggers(session, table, self.column, self.trust)
         if table.has(self.away):
             raise TableError(
                 f'"{table.name}" has a column "{self.away}" already', hint="drop that one, or rename it"
@@ -84,8 +84,8 @@ class DropColumn:
     def _put_away(self, session: Session, table: Table) -> Step:
         rename = SQL("ALTER TABLE {} RENAME COLUMN {} TO {}")
         is_away = SQL(
-            "SELECT FROM pg_catalog.pg_attribute AS part"
-            " WHERE part.attrelid = pg_catalog.to_regclass({}) AND part.attname = {}"
+            "EXISTS (SELECT FROM pg_catalog.pg_attribute AS part"
+            " WHERE part.attrelid = pg_catalog.to_regclass({}) AND part.attname = {})"
         ).format(Literal(table.name), Literal(self.away))
         there, back = Identifier(self.column), Identifier(self.away)
         return Step(
@@ -94,7 +94,7 @@ class DropColumn:
             kind=Kind.BRIEF,
             sql=(session.text(rename.format(SQL(table.name), there, back)),),
             locks=(Lock(table.name),),
-            undo=(only_if(session, is_away, session.text(rename.format(SQL(table.name), back, there))),),
+            undo=(only_if(session, is_away, rename.format(SQL(table.name), back, there)),),
             plain=(),
         )
 

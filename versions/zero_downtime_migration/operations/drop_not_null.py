@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from psycopg2.sql import SQL, Composable, Identifier, Literal
+from psycopg2.sql import SQL, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.writing import only_if
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,14 @@ def nullable_steps(session: Session, table: Table, column: str) -> tuple[Step, .
         else "ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({column} IS NOT NULL) NOT VALID"
     )
     is_nullable = SQL(
-        "SELECT FROM pg_catalog.pg_attribute AS part WHERE part.attrelid = pg_catalog.to_regclass({})"
-        " AND part.attname = {} AND NOT part.attnotnull"
+        "EXISTS (SELECT FROM pg_catalog.pg_attribute AS part WHERE part.attrelid = pg_catalog.to_regclass({})"
+        " AND part.attname = {} AND NOT part.attnotnull)"
     ).format(Literal(table.name), Literal(column))
     is_rule = SQL(
-        "SELECT FROM pg_catalog.pg_constraint AS rule WHERE rule.conrelid = pg_catalog.to_regclass({})"
-        " AND rule.conname = {}"
+        "EXISTS (SELECT FROM pg_catalog.pg_constraint AS rule"
+        " WHERE rule.conrelid = pg_catalog.to_regclass({}) AND rule.conname = {})"
     ).format(Literal(table.name), Literal(name))
-    no_rule = SQL("{} AND NOT EXISTS ({})").format(is_nullable, is_rule)
+    no_rule = SQL("{} AND NOT {}").format(is_nullable, is_rule)
     validate = said("ALTER TABLE {table} VALIDATE CONSTRAINT {name}")
     return (
         _taken_back(table, "state NOT NULL, when this is taken back", () if rules else proved),
@@ -106,12 +107,5 @@ def _taken_back(table: Table, name: str, undo: tuple[str, ...], *, alone: bool =
         kind=Kind.ALONE if alone else Kind.BRIEF,
         locks=() if alone else (Lock(table.name),),
         undo=undo,
-        undo_alone=alone,
         plain=(),
     )
-
-
-def only_if(session: Session, query: Composable, statements: str) -> str:
-    """Return what executes *statements* if the query has a row."""
-    body = SQL("BEGIN IF EXISTS ({}) THEN {}; END IF; END").format(query, SQL(statements))
-    return session.text(SQL("DO {}").format(Literal(session.text(body))))

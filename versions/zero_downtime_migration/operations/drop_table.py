@@ -8,7 +8,11 @@ from typing import ClassVar
 from psycopg2.sql import SQL
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import quarantine, relations, unused
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
+    quarantine,
+    refusals,
+    unused,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
@@ -53,9 +57,9 @@ class DropTable:
             raise TableError(
                 f'nobody counts who uses "{table.name}"', hint="ALTER SYSTEM SET track_counts = on"
             )
-        relations.refuse(
+        refusals.refuse(
             f'what hangs on "{table.name}" would be lost',
-            relations.firsts(session, "dependents", oid=table.oid, defaults=True),
+            refusals.firsts(session, "dependents", oid=table.oid, defaults=True),
             "drop it first, or let it use another table",
         )
         return (

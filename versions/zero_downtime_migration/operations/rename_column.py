@@ -8,9 +8,9 @@ from typing import ClassVar
 from psycopg2.sql import SQL, Composable, Identifier
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import dependents, sync
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import refusals, two_way_sync
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.filled import proof_of_fill
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.missed_rows import proof_of_fill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Fill, Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.twin_indexes import twin_indexes
@@ -85,32 +85,32 @@ class RenameColumn:
         )
 
     def _refuse(self, session: Session, table: Table) -> None:
-        dependents.refuse_family(session, table)
-        dependents.refuse_long(self.to)
+        refusals.refuse_family(session, table)
+        refusals.refuse_long(self.to)
         if table.has(self.to):
             raise TableError(
                 f'"{table.name}" has a column "{self.to}" already', hint="choose a name that is free"
             )
-        dependents.refuse_triggers(session, table, self.column, self.trust)
+        refusals.refuse_triggers(session, table, self.column, self.trust)
         if not self.expand:
             return
-        dependents.refuse_partition_key(session, table, self.column)
-        dependents.refuse_watchers(session, table, self.column)
+        refusals.refuse_partition_key(session, table, self.column)
+        refusals.refuse_watchers(session, table, self.column)
         if table.column(self.column).generated:
             raise TableError(
                 f'"{self.column}" of "{table.name}" is generated, so that nobody writes it by either name',
                 hint="rename it at once, with expand=False",
             )
 
-    def _kept(self, session: Session, table: Table) -> sync.Sync:
+    def _kept(self, session: Session, table: Table) -> two_way_sync.Sync:
         name = fitted(table.plain, self.column, "rename")
         old, new = (session.text(Identifier("new", name)) for name in (self.column, self.to))
-        return sync.two_way(
+        return two_way_sync.two_way(
             session,
             table,
             name,
-            up=sync.Direction((self.column,), ((self.to, old),)),
-            down=sync.Direction((self.to,), ((self.column, new),)),
+            up=two_way_sync.Direction((self.column,), ((self.to, old),)),
+            down=two_way_sync.Direction((self.to,), ((self.column, new),)),
         )
 
     def _added(self, session: Session, table: Table) -> tuple[str, ...]:
@@ -165,7 +165,7 @@ class RenameColumn:
         """Return whether a row `t` has two values; a domain is compared as the type below it."""
         below = SQL(session.value("base_type", oid=table.oid, column=self.column))
         old = SQL("{}::{}").format(Identifier("t", self.column), below)
-        return sync.differing(Identifier("t", self.to), old)
+        return two_way_sync.differing(Identifier("t", self.to), old)
 
 
 def _ended(table: Table, statements: tuple[str, ...], *, plain: tuple[str, ...] | None = None) -> Step:

@@ -7,7 +7,10 @@ from typing import ClassVar
 
 from psycopg2.sql import SQL, Identifier, Literal
 
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import dependents, namesake, relations
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
+    namesake,
+    refusals,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import STATEMENTS, Session
@@ -45,7 +48,7 @@ class RenameTable:
         if table.plain == self.to:
             return ()
         new = table.beside(self.to)
-        dependents.refuse_long(self.to)
+        refusals.refuse_long(self.to)
         _refuse(session, table, session.text(new))
         old = SQL(table.name)
         view = namesake.made(session, table, new)
@@ -75,14 +78,14 @@ class RenameTable:
 
 
 def _refuse(session: Session, table: Table, new: str) -> None:
-    relations.refuse(
+    refusals.refuse(
         f'"{table.name}" cannot be called what something is called already',
-        relations.firsts(session, "taken", name=new),
+        refusals.firsts(session, "taken", name=new),
         "choose another name, or rename that first",
     )
-    relations.refuse(
+    refusals.refuse(
         f'functions take rows of "{table.name}", which a view of its old name has not',
-        relations.firsts(session, "taking_rows", oid=table.oid),
+        refusals.firsts(session, "taking_rows", oid=table.oid),
         "let them take the columns that they need",
     )
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from psycopg2.sql import SQL, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import probe
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import trial_definition
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.covering import Cover, cover
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.indexes import (
@@ -31,6 +31,8 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.dro
     refuse_needed,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.trial_definition import IndexShape
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.writing import only_if
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,13 @@ class ReplaceIndex(CreateIndex):
         there = index_named(session, table.oid, place)
         if there is None:
             raise TableError(f'"{table.name}" has no index "{place.index}"', hint="CreateIndex makes one")
-        shape = probe.shape(session, table, definition(self, table), unique=self.unique)
+        shape = trial_definition.shape(session, table, definition(self, table), unique=self.unique)
         if there.valid and there.is_shaped(shape):
             return ()
         refuse_needed(table, there)
         return self._replaced(session, table, there, shape)
 
-    def _replaced(self, session: Session, table: Table, there: Index, shape: probe.Shape) -> tuple[Step, ...]:
+    def _replaced(self, session: Session, table: Table, there: Index, shape: IndexShape) -> tuple[Step, ...]:
         new, old = (Place(table.name, table.schema, fitted(there.plain, word)) for word in ("new", "old"))
         for place in (new, old):
             found = index_named(session, table.oid, place)
@@ -94,15 +96,10 @@ def _swapped(session: Session, table: Table, there: Index, new: Place, old: Plac
         SQL("ALTER INDEX {} RENAME TO {}").format(new.identifier, Identifier(there.plain)),
         *(cluster if there.clustered else []),
     )
-    back = SQL(
-        "BEGIN IF pg_catalog.to_regclass({was}) IS NOT NULL THEN"
-        " ALTER INDEX {now} RENAME TO {new}; ALTER INDEX {old} RENAME TO {plain}; END IF; END"
-    ).format(
-        was=Literal(session.text(old.identifier)),
-        now=now,
-        new=Identifier(new.index),
-        old=old.identifier,
-        plain=Identifier(there.plain),
+    was_swapped = SQL("pg_catalog.to_regclass({}) IS NOT NULL").format(Literal(session.text(old.identifier)))
+    back = (
+        SQL("ALTER INDEX {} RENAME TO {}").format(now, Identifier(new.index)),
+        SQL("ALTER INDEX {} RENAME TO {}").format(old.identifier, Identifier(there.plain)),
     )
     return Step(
         name="let the two indexes change names",
@@ -110,7 +107,7 @@ def _swapped(session: Session, table: Table, there: Index, new: Place, old: Plac
         kind=Kind.BRIEF,
         sql=tuple(map(session.text, forth)),
         locks=tuple(Lock(session.text(index), "SHARE UPDATE EXCLUSIVE") for index in (now, new.identifier)),
-        undo=(session.text(SQL("DO {}").format(Literal(session.text(back)))),),
+        undo=(only_if(session, was_swapped, *back),),
         undo_locks=(Lock(table.name, "SHARE UPDATE EXCLUSIVE"),),
         plain=(
             session.text(SQL("DROP INDEX {}").format(now)),

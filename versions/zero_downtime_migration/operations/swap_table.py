@@ -8,10 +8,16 @@ from typing import ClassVar, Final
 from psycopg2.sql import SQL, Composable, Literal
 
 from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import exchange, facts, ledger, relations
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
+    facts,
+    ledger,
+    refusals,
+    table_exchange,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, State, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import STATEMENTS, Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.writing import only_if
 
 _SWAP: Final = "let them exchange their names"
 
@@ -50,8 +56,11 @@ class SwapTable:
         is_swapped = SQL("pg_catalog.to_regclass({}) = {}::pg_catalog.oid").format(
             Literal(table.name), Literal(other.oid)
         )
-        there = (exchange.lock(table, other), *exchange.exchanged(session, table, other))
-        back = (exchange.lock(table, other), *exchange.exchanged(session, table, other, back=True))
+        there = (table_exchange.lock(table, other), *table_exchange.exchanged(session, table, other))
+        back = (
+            table_exchange.lock(table, other),
+            *table_exchange.exchanged(session, table, other, back=True),
+        )
         return (
             _proof(session, table, other),
             Step(
@@ -61,7 +70,7 @@ class SwapTable:
                 sql=tuple(map(session.text, there)),
                 locks=(Lock(table.name), Lock(other.name)),
                 done=session.text(SQL("SELECT {}").format(is_swapped)),
-                undo=(relations.only_if(session, is_swapped, *back),),
+                undo=(only_if(session, is_swapped, *back),),
             ),
         )
 
@@ -86,18 +95,18 @@ def _refuse(session: Session, table: Table, other: Table) -> None:
     for one, far in ((table, other), (other, table)):
         if one.is_partition:
             raise TableError(f'"{one.name}" is a partition', hint="detach it, and attach the other one")
-        relations.refuse(
+        refusals.refuse(
             f'what hangs on "{one.name}" would stay with its rows',
-            relations.firsts(session, "dependents", oid=one.oid, defaults=False),
+            refusals.firsts(session, "dependents", oid=one.oid, defaults=False),
             "drop it before, and make it anew on the table that has the name then",
         )
-        own = relations.firsts(session, "guards_of", oid=one.oid)
-        relations.refuse(
+        own = refusals.firsts(session, "guards_of", oid=one.oid)
+        refusals.refuse(
             f'"{one.name}" lacks what "{far.name}" has',
-            (each for each in relations.firsts(session, "guards_of", oid=far.oid) if each not in own),
+            (each for each in refusals.firsts(session, "guards_of", oid=far.oid) if each not in own),
             "make it there too, or drop it",
         )
-    relations.refuse(
+    refusals.refuse(
         f'columns of "{table.name}" and "{other.name}" differ',
         [row[0] for row in session.ask(_unlike(table, other))],
         "let both have the same columns in the same order",

@@ -10,10 +10,10 @@ from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.database import shown_message
 from spotify_ai_agent_migrations.versions.core.errors import TableError
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.derived_sync import kept
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.filled import proof_of_fill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.fired import as_fired, nothing_of
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.kept import kept
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.missed_rows import proof_of_fill
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
     Fill,
     Kind,
@@ -23,7 +23,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.not_null import not_null_steps
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.same_value import unique_steps
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.unique_filled import unique_steps
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
 

@@ -10,8 +10,9 @@ from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import PROBE, rolled_back
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.trial import rolled_back
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.trial_column import PROBE
 
 _INDEX: Final = SQL("zz_probe_index")
 _DEFINED: Final[Composable] = SQL("SELECT pg_catalog.pg_get_indexdef('pg_temp.zz_probe_index'::regclass)")
@@ -51,7 +52,6 @@ def _built(session: Session, table: str, schema: str, *, name: str, unique: bool
         done=session.text(done),
         sweep=session.asked("index_litter", table=table, name=name, itself=True),
         undo=(drop,),
-        undo_alone=True,
         plain=(),
     )
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from psycopg2.sql import SQL, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import dragging, facts
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.asking import altered, asked
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.column_swap import contracted
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.conversion import expanded
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.dragging import Dragged
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
@@ -21,7 +21,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.cha
     with_plain,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.swapping import contracted
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.trial_type import altered, asked
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.turning import Turn
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.writing import written
 

@@ -1,4 +1,4 @@
-"""Refuse by name what would break when a column goes or gets another name."""
+"""Refuse by name what would break when a table or a column goes or gets another name."""
 
 from __future__ import annotations
 
@@ -8,6 +8,22 @@ from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import LONGEST_BYTES
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+
+
+def refuse(problem: str, names: Iterable[str], hint: str) -> None:
+    """Refuse what stands in the way, if anything does.
+
+    Raises:
+        TableError: with all the names.
+    """
+    found = ", ".join(names)
+    if found:
+        raise TableError(f"{problem}: {found}", hint=hint)
+
+
+def firsts(session: Session, statement: str, **values: object) -> tuple[str, ...]:
+    """Return the first values of what a named statement finds."""
+    return tuple(row[0] for row in session.ask(statement, **values))
 
 
 def refuse_family(session: Session, table: Table) -> None:

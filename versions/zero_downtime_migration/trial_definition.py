@@ -1,4 +1,4 @@
-"""Ask the server what a definition comes to: on an empty copy of the table, which is rolled back."""
+"""Try what the definition of an index or a constraint comes to: on an empty copy of the table."""
 
 from __future__ import annotations
 
@@ -7,21 +7,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-import psycopg2
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.sql import SQL, Composable, Identifier
 
-from spotify_ai_agent_migrations.versions.core.database import shown_message
-from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.core.retry import RETRYABLE
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.trial import refused, rolled_back
 
 _PROBE: Final = "agentdb_probe"
 
 
 @dataclass(frozen=True)
-class Shape:
+class IndexShape:
     """What an index is, whatever it is called and wherever it is.
 
     `body` is its definition behind the table's name, as PostgreSQL writes it. `columns` are called as
@@ -43,10 +39,10 @@ class Rule:
     definition: str
     columns: tuple[str, ...]
     condition: str | None
-    shape: Shape | None
+    shape: IndexShape | None
 
 
-def shape(session: Session, table: Table, definition: Composable, *, unique: bool) -> Shape:
+def shape(session: Session, table: Table, definition: Composable, *, unique: bool) -> IndexShape:
     """Return what an index comes to that is defined so, behind the table's name.
 
     Locks: ACCESS SHARE on the table, as a reader does.
@@ -85,44 +81,23 @@ def _copy(table: Table) -> Identifier:
 
 @contextmanager
 def _copied(session: Session, table: Table, what: str) -> Iterator[None]:
-    alone = session.connection.autocommit
-    idle = session.connection.info.transaction_status == TRANSACTION_STATUS_IDLE
-    begin, end = (
-        (("BEGIN",), ("ROLLBACK",))
-        if alone and idle
-        else (
-            (f"SAVEPOINT {_PROBE}",),
-            (f"ROLLBACK TO SAVEPOINT {_PROBE}", f"RELEASE SAVEPOINT {_PROBE}"),
-        )
-    )
-    for statement in begin:
-        session.run(statement)
-    try:
-        session.run(
-            SQL("CREATE TEMPORARY TABLE {} (LIKE {} INCLUDING GENERATED)").format(
-                _copy(table), SQL(table.name)
-            )
-        )
+    copied = SQL("CREATE TEMPORARY TABLE {} (LIKE {} INCLUDING GENERATED)")
+    with (
+        refused(
+            f'PostgreSQL refuses {what} on "{table.name}"', "correct its definition; nothing was changed"
+        ),
+        rolled_back(session),
+    ):
+        session.run(copied.format(_copy(table), SQL(table.name)))
         yield
-    except psycopg2.Error as error:
-        if error.pgcode is None or error.pgcode in RETRYABLE:
-            raise
-        raise TableError(
-            f'PostgreSQL refuses {what} on "{table.name}": {shown_message(error)}',
-            hint="correct its definition; nothing was changed",
-        ) from error
-    finally:
-        if not session.connection.closed:
-            for statement in end:
-                session.run(statement)
 
 
 def _index(session: Session) -> int:
     return int(session.value("probed_index", name=_PROBE))
 
 
-def _shape(session: Session, index: int) -> Shape:
+def _shape(session: Session, index: int) -> IndexShape:
     facts = session.ask("index_facts", table=session.value("indexed_by", index=index), name=None)
     unique, body = next((row[4], row[5]) for row in facts if row[0] == index)
     columns, keys, nulls_equal, where = session.ask("index_parts", index=index)[0]
-    return Shape(unique, body, tuple(columns), tuple(keys), nulls_equal, where)
+    return IndexShape(unique, body, tuple(columns), tuple(keys), nulls_equal, where)

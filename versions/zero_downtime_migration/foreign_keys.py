@@ -16,7 +16,6 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.constraints im
     validated,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.indexes import braced
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.tree import Node, below, together
@@ -196,8 +195,8 @@ def _proof(session: Session, key: Reference) -> Step:
         locks=(Lock(key.table.name, "ACCESS SHARE"), Lock(key.other.name, "ACCESS SHARE")),
         held="while it reads both tables",
         plain=(),
-        failure=f'{{first}} rows of "{braced(key.table.name)}" refer with ({braced(", ".join(key.columns))}) '
-        f'to no row of "{braced(key.other.name)}"',
+        failure=f'{{first}} rows of "{key.table.name}" refer with ({", ".join(key.columns)}) '
+        f'to no row of "{key.other.name}"',
         hint="mend or remove them, then go on",
     )
 
@@ -209,7 +208,7 @@ def _covered(session: Session, key: Reference) -> Step:
         kind=Kind.PROOF,
         sql=(session.asked("without_key", table=key.table.name, name=key.name),),
         plain=(),
-        failure=f'{{count}} partitions of "{braced(key.table.name)}" were made meanwhile and have no '
-        f'"{braced(key.name)}", "{{first}}" first',
+        failure=f'{{count}} partitions of "{key.table.name}" were made meanwhile and have no '
+        f'"{key.name}", "{{first}}" first',
         hint="abort it, and start it again",
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import relations
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import rights_and_comments
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
@@ -52,9 +52,9 @@ def _dressed(
     return (
         *((owner,) if like.owner != unlike.owner else ()),
         *(SQL("REVOKE ALL ON {} FROM {}").format(target, SQL(role)) for role in roles if role != like.owner),
-        *map(SQL, relations.grants(session, like.oid, target)),
+        *map(SQL, rights_and_comments.grants(session, like.oid, target)),
         *(
-            relations.comment("TABLE", target, column, said.get(column))
+            rights_and_comments.comment("TABLE", target, column, said.get(column))
             for column in (None, *(column.name for column in like.columns))
             if said.get(column) != was.get(column)
         ),
@@ -80,7 +80,7 @@ def _opened(session: Session, table: Table, other: Table, *, back: bool) -> tupl
         for target in (SQL("SEQUENCE {}").format(SQL(name)),)
         for statement in (
             *(SQL("REVOKE ALL ON {} FROM {}").format(target, SQL(role)) for role in roles if role != owner),
-            *map(SQL, relations.grants(session, oid, target)),
+            *map(SQL, rights_and_comments.grants(session, oid, target)),
         )
     )
 

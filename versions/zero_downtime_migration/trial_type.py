@@ -1,29 +1,22 @@
-"""Ask the server what a change of type would do, of a table like the real one that is rolled back."""
+"""Try what a change of type would do: on a table like the real one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Final
 
-import psycopg2
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
-from spotify_ai_agent_migrations.versions.core.database import shown_message
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.probing import rolled_back
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Row, Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.trial import refused, rolled_back, unpathed
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.turning import Trial, Turn, Turned
 
 _TRIAL: Final = "agentdb_trial"
 _FROM: Final = "agentdb_trial_from"
 _INTO: Final = "agentdb_trial_into"
-
-
-def unpathed(session: Session) -> None:
-    """Have the server write every name with its schema, to the end of the transaction."""
-    session.run("SET LOCAL search_path = ''")
 
 
 def is_so(session: Session, table: Table, turn: Turn) -> bool:
@@ -177,12 +170,8 @@ def _translation(
     return written
 
 
-@contextmanager
-def _refused(table: Table, column: str, sort: str, field: str) -> Iterator[None]:
-    try:
-        yield
-    except psycopg2.Error as error:
-        raise TableError(
-            f'PostgreSQL does not turn "{column}" of "{table.name}" into {sort}: {shown_message(error)}',
-            hint=f"say how by `{field}`, an expression of the column alone; drop a default that does not fit",
-        ) from error
+def _refused(table: Table, column: str, sort: str, field: str) -> AbstractContextManager[None]:
+    return refused(
+        f'PostgreSQL does not turn "{column}" of "{table.name}" into {sort}',
+        f"say how by `{field}`, an expression of the column alone; drop a default that does not fit",
+    )

@@ -1,34 +1,18 @@
-"""Ask the server what it would do: on a temporary table, in a transaction that is rolled back."""
+"""Try what the server makes of a column that is declared: its type, its default, whether all is rewritten."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-import psycopg2
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.sql import SQL, Composable, Identifier
 
-from spotify_ai_agent_migrations.versions.core.database import shown_message
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.trial import refused, rolled_back, unpathed
 
 PROBE: Final = SQL("pg_temp.zz_probe")
-
-
-@contextmanager
-def rolled_back(session: Session) -> Iterator[None]:
-    """Take back whatever the block does, also within a transaction."""
-    alone = session.connection.info.transaction_status == TRANSACTION_STATUS_IDLE
-    session.run("BEGIN" if alone else "SAVEPOINT zz_probe")
-    try:
-        yield
-    finally:
-        if not session.connection.closed:
-            session.run("ROLLBACK" if alone else "ROLLBACK TO SAVEPOINT zz_probe; RELEASE SAVEPOINT zz_probe")
 
 
 @dataclass(frozen=True)
@@ -62,8 +46,7 @@ def asked(session: Session, table: Table, column: str, declared: Composable) -> 
                 f'the type of "{column}" says more than a type',
                 hint="say a check with check=…; add keys by operations of their own",
             )
-        # With an empty path the server writes every name in full.
-        session.run("SET LOCAL search_path = ''")
+        unpathed(session)
         type_oid, type_, expression, after, serial = session.ask("probed_column")[0]
         return Asked(type_oid, type_, expression, before != after, serial)
 
@@ -72,13 +55,11 @@ def add_probed(session: Session, table: Table, probe: Composable, column: str, d
     """Add a column to a temporary table as it is *declared*, or refuse it with what the server says."""
     name = Identifier(column)
     session.run(SQL("ALTER TABLE {} DROP COLUMN IF EXISTS {}").format(probe, name))
-    try:
+    with refused(
+        f'"{column}" cannot be added to "{table.name}"',
+        "write a type, and expressions, as ALTER TABLE takes them",
+    ):
         session.run(SQL("ALTER TABLE {} ADD COLUMN {} {}").format(probe, name, declared))
-    except psycopg2.Error as error:
-        raise TableError(
-            f'"{column}" cannot be added to "{table.name}": {shown_message(error)}',
-            hint="write a type, and expressions, as ALTER TABLE takes them",
-        ) from error
 
 
 _WHERE_ROWS_ARE: Final[Composable] = SQL(

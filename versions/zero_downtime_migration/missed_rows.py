@@ -1,4 +1,4 @@
-"""Prove that no row was missed: look along the key, in short transactions, for rows that are still due."""
+"""Prove that a fill has missed no row: look along the key, in short transactions, for what is still due."""
 
 from __future__ import annotations
 
@@ -9,17 +9,32 @@ from typing import Final
 
 from psycopg2.sql import SQL
 
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import blame, facts, walkable
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
+    blame,
+    facts,
+    filling,
+    ledger,
+    row_order,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.batch import (
     ALONG_THE_KEY,
     bound,
     settings_of,
 )
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Fill, Kind, Lock, Phase, Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
+    Change,
+    Fill,
+    Kind,
+    Lock,
+    Phase,
+    Step,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.pace import Pace
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.row_order import ROW, At, Part, said
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Row, Session
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.walkable import ROW, At, Part, said
 
+_TRIES: Final = 3
 _PACE: Final = Pace(first_rows=10_000, most_rows=1_000_000)
 
 
@@ -46,13 +61,35 @@ def proof_of_fill(session: Session, table: facts.Table, due: str) -> Step:
     )
 
 
+def prove(session: Session, change: Change, step: Step, wanted: Fill, manner: Manner) -> None:
+    """Look for rows that were missed.
+
+    Rows that a writer without a trigger has left meanwhile are filled; where a trigger should have seen them,
+    they are not, since something is wrong then.
+
+    Raises:
+        TableError: rows were missed; the change has to be backfilled again.
+    """
+    for _ in range(_TRIES):
+        count, first = missed(session, wanted)
+        if not count:
+            return
+        place = change.filling(wanted.table)
+        fill = None if place is None else change.steps[place].fill
+        if place is None or fill is None or filling.is_synchronised(session, fill):
+            break
+        filling.fill(session, change, place, manner)
+    ledger.reopen(session, change, wanted.table)
+    raise step.failed(count, first)
+
+
 def missed(session: Session, fill: Fill, *, most: int | None = None) -> tuple[int, str]:
     """Return how many rows are due, and what may be shown of the key of the first; stops behind *most*.
 
     It ends with the keys that are there when it begins, however many rows come in.
     """
     count, first = 0, ""
-    for part in walkable.parts(session, facts.table(session, fill.table)):
+    for part in row_order.parts(session, facts.table(session, fill.table)):
         for at, upto in _spans(session, part):
             due = session.once(partial(_due, session, part, fill.due, (at, upto)))
             if due and not count:

@@ -61,7 +61,6 @@ def unique_steps(session: Session, table: Table, column: str, source: str) -> tu
             done=said(_BUILT),
             sweep=session.asked("index_litter", table=table.name, name=name, itself=True),
             undo=(said("DROP INDEX CONCURRENTLY IF EXISTS {index}"),),
-            undo_alone=True,
             plain=(),
             blame=same,
             failure=failure,

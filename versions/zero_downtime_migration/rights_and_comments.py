@@ -1,4 +1,4 @@
-"""What hangs on a table: statements that give it to another relation, names that stand in the way."""
+"""Give a relation or a column the grants and comments that another one has."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
-from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.facts import Table
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
@@ -55,29 +54,6 @@ def comment(kind: str, to: Composable, column: str | None, said: str | None) -> 
     if column is None:
         return SQL("COMMENT ON {} {} IS {}").format(SQL(kind), to, Literal(said))
     return SQL("COMMENT ON COLUMN {}.{} IS {}").format(to, Identifier(column), Literal(said))
-
-
-def refuse(problem: str, names: Iterable[str], hint: str) -> None:
-    """Refuse what stands in the way, if anything does.
-
-    Raises:
-        TableError: with all the names.
-    """
-    found = ", ".join(names)
-    if found:
-        raise TableError(f"{problem}: {found}", hint=hint)
-
-
-def firsts(session: Session, statement: str, **values: object) -> tuple[str, ...]:
-    """Return the first values of what a named statement finds."""
-    return tuple(row[0] for row in session.ask(statement, **values))
-
-
-def only_if(session: Session, condition: Composable, *statements: Composable) -> str:
-    """Return a statement that executes others if a condition holds, and so may be executed twice."""
-    done = SQL("\n").join(SQL("{};").format(statement) for statement in statements)
-    body = SQL("BEGIN\nIF {} THEN\n{}\nEND IF;\nEND").format(condition, done)
-    return session.text(SQL("DO {}").format(Literal(session.text(body))))
 
 
 def _privilege(kind: str, column: str | None) -> Composable:

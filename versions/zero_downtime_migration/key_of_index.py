@@ -22,8 +22,8 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.indexes import
     refuse_other,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Kind, Lock, Phase, Step
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.probe import Shape
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.trial_definition import IndexShape
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Key:
     name: str
     word: str
     definition: str
-    shape: Shape
+    shape: IndexShape
     ending: str
     comment: str | None
 
