@@ -33,7 +33,7 @@ MODULES = {
     "gdpr_erasure": (
         "test_brakes test_catalogue_command test_certificate test_completion test_consent test_deadlines"
         " test_deliver test_erase_abuse test_erase_at_once test_erase_command test_erase_killed test_erase_race"
-        " test_erase_server_killed test_erased_import test_erasure_keys test_erasure_rights test_export_command"
+        " test_erase_server_killed test_erased_import test_erased_trail test_erasure_keys test_erasure_rights test_export_command"
         " test_export_documents test_export_logged test_export_refused test_export_values test_graph test_holds"
         " test_job test_ledger test_ledger_kept test_notices test_objection test_plan_cycles test_plan_kept"
         " test_plan_refused test_recognising test_records test_rectification test_replay test_requests"

@@ -176,7 +176,8 @@ def test_each_partition_is_filled_by_a_worker_of_its_own(ledger_url: str) -> Non
 
 
 def test_a_large_table_is_cut_into_ranges_that_several_workers_fill(ledger_url: str) -> None:
-    rows(ledger_url, "CREATE TABLE t (id uuid PRIMARY KEY, a integer, b integer, wide text STORAGE PLAIN)")
+    rows(ledger_url, "CREATE TABLE t (id uuid PRIMARY KEY, a integer, b integer, wide text)")
+    rows(ledger_url, "ALTER TABLE t ALTER wide SET STORAGE PLAIN")
     rows(
         ledger_url,
         "INSERT INTO t SELECT md5(i::text)::uuid, i, NULL, repeat('x', 7000) FROM generate_series(1, 2500) AS i",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -62,7 +63,7 @@ def test_a_standby_that_is_behind_is_named_until_it_is_ignored(other: str) -> No
         with started(other, folder, "fsync=off", "recovery_min_apply_delay=1h", "cluster_name=far"):
             rows(other, WRITTEN)
             with looking(other, Limits(lag_bytes=1 << 20, lag_s=None)) as look:
-                assert seen(brakes.lag, look).startswith("far is 3 MiB and ")
+                assert re.match(r"far is [1-9] MiB and ", seen(brakes.lag, look))
             with looking(other, Limits(lag_bytes=1 << 20, ignored=frozenset({"far"}))) as look:
                 assert brakes.lag(look) is None
 
