@@ -1,4 +1,4 @@
-"""`agentdb` and `alembic` as programs that a script finds, each forked from a process that has them imported already."""
+"""`agentdb`, `alembic` and `python` as programs that a script finds, forked from a process that has imported them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from collections.abc import Iterator
 
 from forked import PACKAGE, run_request
 
-MODULES = {"agentdb": PACKAGE, "alembic": "alembic"}
+BEGINNINGS = {"agentdb": ["-m", PACKAGE], "alembic": ["-m", "alembic"], "python": []}
 # Hands its arguments, surroundings and standard files over, and ends as what is run with them ends.
 PROGRAM = """#!{python} -IS
 import json, os, socket, sys
 there = socket.socket(socket.AF_UNIX)
 there.connect({place!r})
-request = {{"arguments": ["-m", {module!r}, *sys.argv[1:]], "env": dict(os.environ), "cwd": os.getcwd(), "imported": False}}
+request = {{"arguments": [*{beginning!r}, *sys.argv[1:]], "env": dict(os.environ), "cwd": os.getcwd(), "imported": False}}
 message = json.dumps(request).encode()
 socket.send_fds(there, [len(message).to_bytes(4, "big")], [0, 1, 2])
 there.sendall(message)
@@ -37,9 +37,9 @@ def programs() -> Iterator[pathlib.Path]:
         place = folder / "socket"
         listening.bind(str(place))
         listening.listen()
-        for program, module in MODULES.items():
+        for program, beginning in BEGINNINGS.items():
             file = folder / program
-            file.write_text(PROGRAM.format(python=sys.executable, place=str(place), module=module))
+            file.write_text(PROGRAM.format(python=sys.executable, place=str(place), beginning=beginning))
             file.chmod(0o755)
         threading.Thread(target=_listen, args=(listening,), daemon=True).start()
         yield folder

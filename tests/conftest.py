@@ -209,14 +209,13 @@ def processes() -> Iterator[Processes]:
 
 
 @pytest.fixture(scope="session")
-def place_of_checkouts(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+def place_of_checkouts() -> Iterator[pathlib.Path]:
     """Where each test's copy of this checkout is: in one place, what has imported it once is good for the next."""
-    return tmp_path_factory.mktemp("checkout", numbered=False)
+    with tempfile.TemporaryDirectory(prefix="checkout-", dir=in_memory()) as folder:
+        yield pathlib.Path(folder)
 
 
 @pytest.fixture
 def checkout(place_of_checkouts: pathlib.Path, processes: Processes) -> Checkout:
     """A copy of this checkout to add revisions to."""
-    for before in place_of_checkouts.iterdir():
-        shutil.rmtree(before)
     return Checkout(place_of_checkouts, processes)

@@ -15,6 +15,7 @@ import importlib
 import json
 import os
 import pathlib
+import re
 import runpy
 import select
 import signal
@@ -133,6 +134,13 @@ def _serve(channel: socket.socket, warm: _Warm | None = None) -> dict[str, Any]:
             os.close(file)
 
 
+def _is_ours(arguments: list[str]) -> bool:
+    """Tell whether a program is Alembic, this package, or a numbered script of the checkout it is called from."""
+    if arguments[:1] == ["-m"]:
+        return arguments[1] in {"alembic", PACKAGE}
+    return re.match(r"versions/\d{3}_\w+\.py$", arguments[0]) is not None
+
+
 class _Warm:
     """The processes that have imported this project from a checkout: of this one, and of the last other one.
 
@@ -149,7 +157,7 @@ class _Warm:
         place = pathlib.Path(request["cwd"])
         searched = request["env"].get("PYTHONPATH", "")
         ours = place == ROOT and not searched
-        named = request["arguments"][:1] == ["-m"] and request["arguments"][1] in {"alembic", PACKAGE}
+        named = _is_ours(request["arguments"])
         if not (named or request["imported"]) or not (
             ours or (place.name == PACKAGE and searched == str(place.parent))
         ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import pathlib
@@ -239,14 +240,44 @@ def data(*parts: str) -> pathlib.Path:
     return path
 
 
+_LEFT_OUT = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "tests", "benchmarks", "CHECKSUMS")
+
+
+def equalise(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Let a folder hold what a checkout does, and write only what differs: of a test before, that is little."""
+    target.mkdir(exist_ok=True)
+    names = {entry.name for entry in source.iterdir()}
+    wanted = names - _LEFT_OUT(str(source), sorted(names))
+    for there in target.iterdir():
+        if there.is_dir() and not there.is_symlink():
+            if there.name not in wanted:
+                shutil.rmtree(there)
+        elif there.name not in wanted or _state(there) != _state(source / there.name):
+            there.unlink()
+    for name in wanted:
+        # What Python has compiled may be replaced at any time.
+        with contextlib.suppress(FileNotFoundError):
+            if (source / name).is_dir():
+                equalise(source / name, target / name)
+            elif not (target / name).exists():
+                shutil.copy2(source / name, target / name)
+
+
+def _state(file: pathlib.Path) -> tuple[int, int, int] | None:
+    """Return what changes with a file; None where there is none."""
+    with contextlib.suppress(FileNotFoundError):
+        found = file.lstat()
+        return found.st_mode, found.st_size, found.st_mtime_ns
+    return None
+
+
 class Checkout:
     """A copy of this checkout, with revisions of the test's own; not installed, found by PYTHONPATH."""
 
     def __init__(self, parent: pathlib.Path, processes: Processes) -> None:
         self._processes = processes
         self.root = parent / "spotify_ai_agent_migrations"
-        kept = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "tests", "benchmarks", "CHECKSUMS")
-        shutil.copytree(ROOT, self.root, ignore=kept)
+        equalise(ROOT, self.root)
         self.versions = self.root / "versions"
 
     def add(self, upgrade: str, *, downgrade: str = "execute('SELECT 1')", name: str | None = None) -> str:

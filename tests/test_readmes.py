@@ -105,7 +105,7 @@ def tour(checkout: Checkout) -> Checkout:
 def run_block(block: Block, tour: Checkout, url: str, folder: pathlib.Path) -> str:
     command = ["bash", "-eo", "pipefail", "-c", block.body]
     if block.language == "python":
-        command = [sys.executable, "-c", block.body]
+        command = [str(folder / "python"), "-c", block.body]
     environment = {
         **tour.environment(url),
         "CHINOOK_JSON": str(CHINOOK),
