@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from psycopg2.extensions import make_dsn, parse_dsn
 
+import killing
 from elsewhere import is_left_out
 from spotify_ai_agent_migrations.versions.core.url import parse_url
 from support import ROOT, Checkout, Databases, Processes, connected, in_memory, rows, run_alembic
@@ -39,6 +40,7 @@ class _RootIsNotAPackage:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(_RootIsNotAPackage(), "root-is-not-a-package")
+    killing.before_each = config.getoption("--every-statement")
     # In the background of a script it is ignored, and then also by the processes that tests start to interrupt them.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

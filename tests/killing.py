@@ -11,6 +11,9 @@ from psycopg2.sql import Composable
 
 from spotify_ai_agent_migrations.versions.core.session import BriefSession
 
+# Set by --every-statement.
+before_each = False
+
 
 def killed_before(place: int | str, work: Callable[[], object]) -> bool:
     """Run *work* in a process that is killed before a statement; tell whether it came so far.

@@ -99,7 +99,7 @@ def contents(url: str, table: str) -> tuple[object, ...]:
     )[0]
 
 
-def everything(url: str) -> dict[str, object]:
+def everything(url: str) -> dict[str, tuple[object, ...]]:
     """The contents of every table of ours, beside the journal and the ledger."""
     tables = rows(
         url,
@@ -111,7 +111,7 @@ def everything(url: str) -> dict[str, object]:
         f"SELECT {quoted!r}, count(*), md5(string_agg(one::text, ',' ORDER BY one::text)) FROM {quoted} AS one"
         for quoted in names
     )
-    return {str(name): held for name, *held in rows(url, union)}
+    return {str(name): tuple(held) for name, *held in rows(url, union)}
 
 
 def sequences(url: str) -> dict[str, int]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import killing
 from killing import killed_before
 from spotify_ai_agent_migrations.versions.core.fingerprint import SchemaObject, schema_objects
 from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
@@ -30,8 +31,8 @@ class Walk:
 
     `content` is a query whose rows are the same in the end as after `plain`. `lives` is called after every kill, with
     the URL: both applications write, see what the other one wrote, and take it away again. `seen` is what of a thing in
-    the schema has to be as `plain` makes it. Killed is before every statement, or before `every` so many: those of one
-    transaction are all the same to the server.
+    the schema has to be as `plain` makes it. Killed is before one of `every` so many statements, those of one transaction
+    being all the same to the server; with --every-statement before each.
     """
 
     made: str
@@ -41,7 +42,7 @@ class Walk:
     lives: Callable[[str], None] = lambda _url: None
     seen: Callable[[SchemaObject], object] = lambda thing: thing
     manner: Manner = field(default_factory=Manner)
-    every: int = 1
+    every: int = 7
 
 
 def settings(url: str) -> Settings:
@@ -103,9 +104,10 @@ def straight(databases: Databases, ledger: str, walk: Walk) -> str:
 
 
 def killed_everywhere(
-    url: str, work: Callable[[], object], lives: Callable[[str], None], *, every: int = 1
+    url: str, work: Callable[[], object], lives: Callable[[str], None], *, every: int = 7
 ) -> int:
-    """Kill *work* before each statement of each of its steps, or every so many; return how often."""
+    """Kill *work* before one of so many statements of each of its steps; return how often."""
+    every = 1 if killing.before_each else every
     number = kills = 0
     done: Sequence[object] = []
     while killed_before(number := number + every, work):
