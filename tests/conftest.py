@@ -137,7 +137,9 @@ def _container() -> Iterator[dict[str, str]]:
     from testcontainers.postgres import PostgresContainer
 
     image = os.environ.get("TEST_POSTGRES_IMAGE", "postgres:18")
-    with PostgresContainer(image, driver=None) as container:
+    settings = ("fsync=off", "full_page_writes=off", "max_prepared_transactions=10")
+    options = [word for setting in settings for word in ("-c", setting)]
+    with PostgresContainer(image, driver=None).with_command(["postgres", *options]) as container:
         yield parse_url(container.get_connection_url())
 
 
