@@ -26,6 +26,7 @@ LONGEST = (
     "tests/partitioning/test_interrupted.py", "tests/test_packaging.py",
     "tests/bulk_import_export/test_killed.py", "tests/bulk_import_export/test_round_trip.py",
     "tests/health_check/test_revision.py", "tests/health_check/test_schema.py", "tests/health_check/test_replicas.py",
+    "tests/governance/test_workflow.py",
 )  # fmt: skip
 
 

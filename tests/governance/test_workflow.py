@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import pytest
@@ -88,6 +89,8 @@ class Runner:
     clone: Path
     programs: Path
     files: Path
+    # What has been executed once: another job that installs the same would do so on a machine of its own.
+    installed: set[str]
     values: dict[str, str] = field(default_factory=lambda: dict(EXPRESSIONS))
     given: dict[str, str] = field(default_factory=dict)
 
@@ -95,7 +98,7 @@ class Runner:
         """The steps that are executed, in their order; the others are the known actions."""
         steps: list[dict[str, Any]] = JOBS[job]["steps"]
         assert {step["uses"] for step in steps if "uses" in step} <= set(ACTIONS)
-        return [step for step in steps if "run" in step]
+        return [step for step in steps if "run" in step and step["run"] not in self.installed]
 
     def job(self, name: str) -> str:
         """Execute a whole job; return what its last step writes."""
@@ -104,6 +107,8 @@ class Runner:
             done = self.step(name, step)
             assert done.returncode == 0, f"{step['name']}\n{done.stdout}{done.stderr}"
             said = done.stdout
+            if step["name"] == "Install":
+                self.installed.add(step["run"])
         return said
 
     def step(self, job: str, step: Mapping[str, Any]) -> subprocess.CompletedProcess[str]:
@@ -116,15 +121,14 @@ class Runner:
         )
 
     def run(self, command: list[str], declared: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-        ours = ("PYTEST_", "GIT_", "TEST_", "PYTHON", "GITHUB_", "RUNNER_")
+        ours = ("PYTEST_", "GIT_", "TEST_", "PYTHON", "GITHUB_")
         left_out = {"DATABASE_URL", "MIGRATIONS_ENV", "EDITED_REVISIONS", "VIRTUAL_ENV"}
         kept = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(ours) and name not in left_out
         }
-        names = ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "RUNNER_TEMP")
-        told = {name: str(self.files / name) for name in names}
+        told = {name: str(self.files / name) for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "TMPDIR")}
         path = os.pathsep.join((str(self.programs), os.environ["PATH"]))
         return subprocess.run(
             command, cwd=self.clone, env={**kept, "PATH": path, **told, **declared, **self.given},
@@ -193,12 +197,17 @@ def programs(place: Path) -> Path:
     return folder / "bin"
 
 
+@pytest.fixture(scope="module")
+def installed() -> set[str]:
+    return set()
+
+
 @pytest.fixture
-def runner(clone: Path, programs: Path, tmp_path: Path) -> Iterator[Runner]:
-    (tmp_path / "RUNNER_TEMP").mkdir()
+def runner(clone: Path, programs: Path, tmp_path: Path, installed: set[str]) -> Iterator[Runner]:
+    (tmp_path / "TMPDIR").mkdir()
     # What is asked for is there already; nothing is fetched. The last one is pip's own way to say no.
     given = {"PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_BUILD_ISOLATION": "0"}
-    made = Runner(clone, programs, tmp_path, given=given)
+    made = Runner(clone, programs, tmp_path, installed, given=given)
     yield made
     # On a machine that is thrown away nobody stops what a job starts.
     made.run(["agentdb", "db", "stop"], {})
@@ -269,6 +278,46 @@ def test_the_tests_run_on_the_server_that_the_file_names(runner: Runner) -> None
         "PYTEST_ADDOPTS": "-n 0 -p no:cacheprovider tests/core/test_sql.py",
     }
     assert " passed in " in runner.job("tests")
+
+
+def gitlab() -> dict[str, Any]:
+    found = re.search(r"^```yaml\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert found
+    jobs: dict[str, Any] = yaml.safe_load(found[1])
+    return jobs
+
+
+def test_gitlab_gets_its_report_from_the_script_in_the_readme(runner: Runner) -> None:
+    runner.job("check")
+    jobs = gitlab()
+    job = {**jobs[".change"], **jobs["check"]}
+    # GitLab puts the variables into one another.
+    target = {"CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main", "CI_PROJECT_DIR": str(runner.clone)}
+    declared = {name: Template(value).substitute(target) for name, value in job["variables"].items()}
+    install = Template(job["before_script"][1]).substitute(declared)
+    assert install in runner.installed
+    script = "\n".join([job["before_script"][0], *job["script"]])
+    done = runner.run(["bash", "-eo", "pipefail", "-c", script], {**declared, **target})
+    assert done.returncode == 0, done.stderr
+    report = runner.clone / job["artifacts"]["reports"]["codequality"]
+    (issue,) = json.loads(report.read_text())
+    assert issue["location"] == {"path": f"versions/{NEXT}_checked.py", "lines": {"begin": 1}}
+    report.unlink()
+
+
+def test_gitlab_plans_and_tests_by_the_same_commands() -> None:
+    jobs = gitlab()
+    commands = {
+        line.strip()
+        for name in ("plan", "tests")
+        for step in JOBS[name]["steps"]
+        for line in step.get("run", "").splitlines()
+    }
+    assert set(jobs["plan"]["script"]) | set(jobs["tests"]["script"]) < commands
+    assert len(jobs["plan"]["script"]) == 6
+    assert jobs["tests"]["parallel"]["matrix"] == [
+        {"POSTGRES": JOBS["tests"]["strategy"]["matrix"]["postgres"]}
+    ]
 
 
 class Comments:
