@@ -243,6 +243,9 @@ def test_a_shallow_clone_is_told_what_it_lacks(repository: Repository, tmp_path:
         'HEAD and "origin/main" have no commit in common in this clone, which is shallow'
     )
     assert error.hint.startswith("fetch the whole history: fetch-depth: 0 in the checkout step")
+    unknown = refused(clone / INSIDE / "versions", "origin/other")
+    assert unknown.problem == '"origin/other" is no commit that this repository has, and the clone is shallow'
+    assert unknown.hint == error.hint
 
 
 def test_a_branch_of_another_history_is_refused(repository: Repository) -> None:

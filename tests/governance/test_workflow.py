@@ -32,7 +32,7 @@ ACTIONS = {
     "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8": "v5.0.0",
     "actions/setup-python@e797f83bcb11b83ae66e0230d6156d7c80228e7c": "v6.0.0",
 }
-SHELLS = {"bash": ["bash", "--noprofile", "--norc", "-eo", "pipefail"], "python": ["python"]}
+SHELLS = {"bash": ["bash", "--noprofile", "--norc", "-eo", "pipefail"], "python3 {0}": ["python3"]}
 BASE = "github.event.merge_group.base_sha || format('origin/{0}', github.base_ref)"
 # What GitHub puts in place of each expression that a step needs.
 EXPRESSIONS = {
@@ -100,16 +100,17 @@ class Runner:
         assert {step["uses"] for step in steps if "uses" in step} <= set(ACTIONS)
         return [step for step in steps if "run" in step and step["run"] not in self.installed]
 
-    def job(self, name: str) -> str:
-        """Execute a whole job; return what its last step writes."""
-        said = ""
-        for step in self.steps(name):
+    def job(self, name: str, *, ends_with: int = 0) -> subprocess.CompletedProcess[str]:
+        """Execute a whole job, whose last step ends with this code and the others with 0; return the last."""
+        *before, last = self.steps(name)
+        for step in before:
             done = self.step(name, step)
             assert done.returncode == 0, f"{step['name']}\n{done.stdout}{done.stderr}"
-            said = done.stdout
             if step["name"] == "Install":
                 self.installed.add(step["run"])
-        return said
+        done = self.step(name, last)
+        assert done.returncode == ends_with, f"{last['name']}\n{done.stdout}{done.stderr}"
+        return done
 
     def step(self, job: str, step: Mapping[str, Any]) -> subprocess.CompletedProcess[str]:
         script = self.files / "script"
@@ -214,7 +215,7 @@ def runner(clone: Path, programs: Path, tmp_path: Path, installed: set[str]) -> 
 
 
 def test_the_check_annotates_the_lines_of_the_change(runner: Runner) -> None:
-    assert runner.job("check") == (
+    assert runner.job("check").stdout == (
         f"::warning file=versions/{NEXT}_checked.py,line=1,col=1,title=MIG102 require_recorded_checksum::"
         f'"{NEXT}_checked.py" is not in CHECKSUMS: it is a draft'
         "%0AHint: when it is ready run agentdb governance checksums --write\n"
@@ -228,10 +229,8 @@ def test_the_check_fails_where_the_change_breaks_a_rule(runner: Runner) -> None:
     file = runner.clone / "versions" / f"{NEXT}_checked.py"
     file.write_text(REVISION.replace("timestamptz;", "timestamptz DEFAULT clock_timestamp();"))
     git(runner.clone, "commit", "-q", "-a", "-m", "broken")
-    *_, last = runner.steps("check")
-    done = runner.step("check", last)
+    done = runner.job("check", ends_with=3)
     git(runner.clone, "checkout", "-q", "checked")
-    assert done.returncode == 3
     line = REVISION.splitlines().index("        ALTER TABLE tracks ADD COLUMN checked_at timestamptz;") + 1
     assert (
         f"::error file=versions/{NEXT}_checked.py,line={line},col=1,title=MIG038 ban_rewriting_column::"
@@ -249,6 +248,9 @@ def test_the_plan_is_of_the_new_revision_alone_and_is_posted_once(runner: Runner
     assert "executed on a clone with its rows" in plan
     with Comments() as comments:
         runner.given |= comments.environment
+        runner.values["needs.plan.outputs.plan"] = "no statement is pending\n"
+        runner.job("comment")
+        assert len(comments.held) == Comments.BEFORE
         runner.values["needs.plan.outputs.plan"] = plan
         runner.job("comment")
         runner.values["needs.plan.outputs.plan"] = "another plan"
@@ -277,7 +279,7 @@ def test_the_tests_run_on_the_server_that_the_file_names(runner: Runner) -> None
         "SERVER": "embedded",
         "PYTEST_ADDOPTS": "-n 0 -p no:cacheprovider tests/core/test_sql.py",
     }
-    assert " passed in " in runner.job("tests")
+    assert " passed in " in runner.job("tests").stdout
 
 
 def gitlab() -> dict[str, Any]:

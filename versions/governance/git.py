@@ -79,7 +79,7 @@ def open_repository(folder: Path, spare: Path) -> Repository:
 def _place(folder: Path, environment: Mapping[str, str], *asked: str) -> str:
     done = _run(folder, environment, ("rev-parse", *asked))
     if done.returncode:
-        hint = "name the folder of revisions in a checkout: agentdb check FOLDER --base …"
+        hint = "name the folder of revisions in a checkout that Git may read: agentdb check FOLDER --base …"
         raise failure(("rev-parse",), done, hint=hint)
     return os.fsdecode(done.stdout.removesuffix(b"\n"))
 

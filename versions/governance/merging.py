@@ -12,6 +12,9 @@ from spotify_ai_agent_migrations.versions.governance.finding import visible
 from spotify_ai_agent_migrations.versions.governance.git import Repository, failure
 
 _NAMED: Final = 5
+_DEEPEN: Final = (
+    "fetch the whole history: fetch-depth: 0 in the checkout step, GIT_DEPTH: 0, or git fetch --unshallow"
+)
 
 
 def merge(repository: Repository, base: str) -> tuple[str, str]:
@@ -40,22 +43,21 @@ def _commit(repository: Repository, name: str) -> str:
         done = repository.ask(*command)
         if done.returncode == 0:
             return done.stdout.decode().strip()
-    raise MergeError(
-        f'"{visible(name)}" is no commit that this repository has',
-        hint="fetch it, and name a branch with its remote: --base origin/main",
-    )
+    problem = f'"{visible(name)}" is no commit that this repository has'
+    if _is_shallow(repository):
+        raise MergeError(f"{problem}, and the clone is shallow", hint=_DEEPEN)
+    raise MergeError(problem, hint="fetch it, and name a branch with its remote: --base origin/main")
 
 
 def _unrelated(repository: Repository, base: str) -> MergeError:
-    shallow = repository.tell("rev-parse", "--is-shallow-repository").strip() == b"true"
     problem = f'HEAD and "{visible(base)}" have no commit in common'
-    if not shallow:
-        return MergeError(problem, hint="name the branch that HEAD was made from")
-    return MergeError(
-        f"{problem} in this clone, which is shallow",
-        hint="fetch the whole history: fetch-depth: 0 in the checkout step, GIT_DEPTH: 0, "
-        "or git fetch --unshallow",
-    )
+    if _is_shallow(repository):
+        return MergeError(f"{problem} in this clone, which is shallow", hint=_DEEPEN)
+    return MergeError(problem, hint="name the branch that HEAD was made from")
+
+
+def _is_shallow(repository: Repository) -> bool:
+    return repository.tell("rev-parse", "--is-shallow-repository").strip() == b"true"
 
 
 def _conflict(base: str, names: list[str]) -> MergeError:
