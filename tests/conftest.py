@@ -27,6 +27,7 @@ LONGEST = (
     "tests/partitioning/test_interrupted.py", "tests/test_packaging.py",
     "tests/bulk_import_export/test_killed.py", "tests/bulk_import_export/test_round_trip.py",
     "tests/health_check/test_revision.py", "tests/health_check/test_schema.py", "tests/health_check/test_replicas.py",
+    "tests/governance/test_workflow.py",
 )  # fmt: skip
 
 
@@ -139,7 +140,9 @@ def _container() -> Iterator[dict[str, str]]:
     from testcontainers.postgres import PostgresContainer
 
     image = os.environ.get("TEST_POSTGRES_IMAGE", "postgres:18")
-    with PostgresContainer(image, driver=None) as container:
+    settings = ("fsync=off", "full_page_writes=off", "max_prepared_transactions=10")
+    options = [word for setting in settings for word in ("-c", setting)]
+    with PostgresContainer(image, driver=None).with_command(["postgres", *options]) as container:
         yield parse_url(container.get_connection_url())
 
 

@@ -13,10 +13,11 @@ import pytest
 from governance.history import Folder
 
 from spotify_ai_agent_migrations.versions.governance.checking import report
-from spotify_ai_agent_migrations.versions.governance.finding import Finding, Report, Suppressed
+from spotify_ai_agent_migrations.versions.governance.finding import Comparison, Finding, Report, Suppressed
 from spotify_ai_agent_migrations.versions.governance.formats import (
     FORMATS,
     github,
+    gitlab,
     junit,
     sarif,
     summary,
@@ -195,6 +196,32 @@ def test_sarif_gives_each_rule_the_level_of_its_name() -> None:
     assert (levels["prefer_jsonb"], levels["ban_cascade"], levels["require_one_head"]) == (
         "warning", "error", "error",
     )  # fmt: skip
+
+
+def test_what_it_was_compared_with_is_told() -> None:
+    compared = Report((MILD,), 1, compared=Comparison("origin/main", files=2, older=1, unseen=0))
+    assert summary(compared) == (
+        f"{len(RULES)} rules, 1 revision: 1 finding; "
+        "merged into origin/main it changes 2 files, 1 older finding left out"
+    )
+    assert json.loads(FORMATS["json"](compared))["compared"] == {
+        "base": "origin/main", "files": 2, "older": 1, "unseen": 0,
+    }  # fmt: skip
+
+
+def test_gitlab_gets_an_issue_a_finding_which_it_can_tell_from_its_like() -> None:
+    assert json.loads(gitlab(NONE)) == []
+    first, same, mild = json.loads(gitlab(SOME))
+    fingerprints = {one.pop("fingerprint") for one in (first, same, mild)}
+    assert len(fingerprints) == 3
+    assert first == same
+    assert first == {
+        "description": '"50%" is <no> name & more\nHint: write "a,b"',
+        "check_name": "MIG001 require_file_name",
+        "severity": "blocker",
+        "location": {"path": "versions/a,b: 100% é<&.py", "lines": {"begin": 3}},
+    }
+    assert mild["severity"] == "minor"
 
 
 def test_an_annotation_is_escaped_as_github_reads_it() -> None:

@@ -7,6 +7,7 @@
     ├── LockError             somebody else held a lock for longer than we may wait
     ├── RevisionError         the database and the revisions on disk do not fit together
     ├── GovernanceError       a rule of error level was broken; nothing was executed
+    ├── MergeError            Git is not there, knows no such commit, or cannot merge the two
     ├── DatabaseError         any other statement the server refused
     ├── TableError            a table or column that is not there, or not usable
     ├── SubjectError          a person who is not there, or of whom this cannot be asked
@@ -67,6 +68,10 @@ class GovernanceError(MigrationError):
     """A rule of error level was broken; nothing was executed."""
 
     exit_code = EXIT_FINDINGS
+
+
+class MergeError(MigrationError):
+    """Git is not there, knows no such commit, or cannot merge the two."""
 
 
 class DatabaseError(MigrationError):

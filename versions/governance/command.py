@@ -10,6 +10,7 @@ import typer
 
 from spotify_ai_agent_migrations.versions.core.errors import EXIT_FINDINGS, FileError
 from spotify_ai_agent_migrations.versions.governance.checking import report
+from spotify_ai_agent_migrations.versions.governance.comparing import compare
 from spotify_ai_agent_migrations.versions.governance.formats import FORMATS, summary
 
 
@@ -19,6 +20,7 @@ class Format(str, Enum):
     TEXT = "text"
     JSON = "json"
     GITHUB = "github"
+    GITLAB = "gitlab"
     JUNIT = "junit"
     SARIF = "sarif"
 
@@ -34,6 +36,19 @@ def check(
         ),
     ] = None,
     *,
+    base: Annotated[
+        str | None,
+        typer.Option("--base", help="Check HEAD as merged into this commit, and judge what that changes."),
+    ] = None,
+    edited: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--edited",
+            envvar="EDITED_REVISIONS",
+            metavar="NNN",
+            help="With --base: a revision that is recorded there and may change, as no database applied it.",
+        ),
+    ] = None,
     written: Annotated[
         Format, typer.Option("--format", "-f", help="How to write the findings.")
     ] = Format.TEXT,
@@ -44,15 +59,21 @@ def check(
 ) -> None:
     """Check the revisions against the rules; reads the files, runs none, needs no database.
 
-    Exit codes: 0 no finding of error level, 1 the output cannot be written, 2 usage, 3 findings.
+    With --base it looks at what is committed, and paths begin at the top of the repository.
+
+    Exit codes: 0 no finding of error level, 1 the output cannot be written or HEAD not be merged, 2 usage,
+    3 findings.
     """
-    found = report(folder)
+    found = report(folder) if base is None else compare(folder, base=base, edited=edited or ())
     shown = FORMATS[written.value](found)
     if output is None:
         typer.echo(shown, nl=False)
     else:
         _write(output, shown)
+    if output is not None or (base is not None and written is not Format.TEXT):
         typer.echo(summary(found), err=True)
+    if found.compared is not None and found.compared.unseen:
+        typer.echo(f"not committed, and not looked at: {found.compared.unseen} of the files", err=True)
     if any(finding.severity == "error" for finding in found.findings):
         raise typer.Exit(EXIT_FINDINGS)
 

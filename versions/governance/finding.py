@@ -49,12 +49,26 @@ class Suppressed:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """What a check was compared with: how many files differ, how many findings are older than that.
+
+    `unseen` counts the files that are not committed, at which nothing looked.
+    """
+
+    base: str
+    files: int
+    older: int
+    unseen: int
+
+
+@dataclass(frozen=True)
 class Report:
     """The findings of one check, in order, how many revisions were read for it, and what they allow."""
 
     findings: tuple[Finding, ...]
     revisions: int
     suppressed: tuple[Suppressed, ...] = ()
+    compared: Comparison | None = None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Write a report as text, JSON, GitHub annotations, JUnit XML or SARIF. Pure: a report in, a string out.
+"""Write a report as text, JSON, JUnit XML, SARIF, or as GitHub or GitLab show it. Pure: no file is written.
 
 Every format ends with a newline, or is empty; each is valid without a single finding.
 """
@@ -8,14 +8,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote
 from xml.etree import ElementTree as Xml
 
 from spotify_ai_agent_migrations.versions.governance import rules
-from spotify_ai_agent_migrations.versions.governance.finding import Finding, Report, severity, visible
+from spotify_ai_agent_migrations.versions.governance.finding import (
+    Comparison,
+    Finding,
+    Report,
+    severity,
+    visible,
+)
 from spotify_ai_agent_migrations.versions.governance.rules import RULES, Rule
 
 _TOOL: Final = "spotify-ai-agent-migrations"
@@ -36,7 +43,15 @@ def summary(report: Report) -> str:
     """Return one line: how many rules and revisions there were, and how many findings."""
     found = _count(len(report.findings), "finding") if report.findings else "no findings"
     allowed = f", {len(report.suppressed)} suppressed" if report.suppressed else ""
-    return f"{_count(len(RULES), 'rule')}, {_count(report.revisions, 'revision')}: {found}{allowed}"
+    read = f"{_count(len(RULES), 'rule')}, {_count(report.revisions, 'revision')}"
+    return f"{read}: {found}{allowed}{_against(report.compared)}"
+
+
+def _against(compared: Comparison | None) -> str:
+    if compared is None:
+        return ""
+    older = f", {_count(compared.older, 'older finding')} left out" if compared.older else ""
+    return f"; merged into {visible(compared.base)} it changes {_count(compared.files, 'file')}{older}"
 
 
 def as_json(report: Report) -> str:
@@ -47,6 +62,7 @@ def as_json(report: Report) -> str:
             "revisions": report.revisions,
             "findings": list(map(_shown, report.findings)),
             "suppressed": [{**_shown(one.finding), "reason": one.reason} for one in report.suppressed],
+            **({} if report.compared is None else {"compared": asdict(report.compared)}),
         }
     )
 
@@ -54,6 +70,25 @@ def as_json(report: Report) -> str:
 def github(report: Report) -> str:
     """Write one workflow command a finding, which GitHub shows at the line in the pull request."""
     return "".join(map(_annotation, report.findings))
+
+
+def gitlab(report: Report) -> str:
+    """Write the report on code quality that GitLab shows in the merge request.
+
+    https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format
+    """
+    severities = {"error": "blocker", "warning": "minor"}
+    issues = [
+        {
+            "description": _both(found),
+            "check_name": f"{found.code} {found.rule}",
+            "fingerprint": fingerprint,
+            "severity": severities[found.severity],
+            "location": {"path": found.path, "lines": {"begin": found.line}},
+        }
+        for found, fingerprint in _fingerprinted(report.findings)
+    ]
+    return _json(issues)
 
 
 def junit(report: Report) -> str:
@@ -71,12 +106,12 @@ def junit(report: Report) -> str:
 
 def sarif(report: Report) -> str:
     """Write SARIF 2.1.0, with the documentation of every rule."""
-    seen: Counter[tuple[str, str, str]] = Counter()
-    results = []
-    for found, reason in _with_reasons(report):
-        key = (found.code, found.path, found.problem)
-        results.append({**_result(found, nth=seen[key]), **_suppressions(reason)})
-        seen[key] += 1
+    found = (*report.findings, *(one.finding for one in report.suppressed))
+    reasons = (*(None for _ in report.findings), *(one.reason for one in report.suppressed))
+    results = [
+        {**_result(one, fingerprint), **_suppressions(reason)}
+        for (one, fingerprint), reason in zip(_fingerprinted(found), reasons, strict=True)
+    ]
     driver = {"name": _TOOL, "rules": [_descriptor(rule) for rule in RULES]}
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     schema = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -84,7 +119,7 @@ def sarif(report: Report) -> str:
 
 
 FORMATS: Final[Mapping[str, Callable[[Report], str]]] = MappingProxyType(
-    {"text": text, "json": as_json, "github": github, "junit": junit, "sarif": sarif}
+    {"text": text, "json": as_json, "github": github, "gitlab": gitlab, "junit": junit, "sarif": sarif}
 )
 
 
@@ -96,10 +131,14 @@ def _shown(found: Finding) -> dict[str, Any]:
     return {name: getattr(found, name) for name in _SHOWN}
 
 
-def _with_reasons(report: Report) -> Iterator[tuple[Finding, str | None]]:
-    """Yield every finding, with the reason of those that are suppressed."""
-    yield from ((found, None) for found in report.findings)
-    yield from ((one.finding, one.reason) for one in report.suppressed)
+def _fingerprinted(findings: Iterable[Finding]) -> Iterator[tuple[Finding, str]]:
+    """Yield each finding with a hash of it, which stays when lines move and tells equal ones apart."""
+    seen: Counter[tuple[str, str, str]] = Counter()
+    for found in findings:
+        key = (found.code, found.path, found.problem)
+        stable = "\n".join((*key, str(seen[key])))
+        seen[key] += 1
+        yield found, hashlib.sha256(stable.encode()).hexdigest()
 
 
 def _suppressions(reason: str | None) -> dict[str, Any]:
@@ -166,9 +205,7 @@ def _descriptor(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _result(found: Finding, *, nth: int) -> dict[str, Any]:
-    """Return one result; its fingerprint stays when lines move, and tells *nth* equal ones apart."""
-    stable = "\n".join((found.code, found.path, found.problem, str(nth)))
+def _result(found: Finding, fingerprint: str) -> dict[str, Any]:
     return {
         "ruleId": found.code,
         "ruleIndex": [rule.CODE for rule in RULES].index(found.code),
@@ -182,5 +219,5 @@ def _result(found: Finding, *, nth: int) -> dict[str, Any]:
                 }
             }
         ],
-        "partialFingerprints": {"finding/v1": hashlib.sha256(stable.encode()).hexdigest()},
+        "partialFingerprints": {"finding/v1": fingerprint},
     }
