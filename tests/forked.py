@@ -129,6 +129,7 @@ def _serve(channel: socket.socket, warm: _Warm | None = None) -> dict[str, Any]:
                 for number, file in enumerate(files):
                     os.dup2(file, number)
                     os.close(file)
+                _reopen()
                 return request
         for file in files:
             os.close(file)
@@ -237,6 +238,15 @@ def _watched(answer: int) -> bool:
     _, status = os.waitpid(pid, 0)
     os.write(answer, f"{os.waitstatus_to_exitcode(status)}\n".encode())
     os._exit(0)
+
+
+def _reopen() -> None:
+    """Let Python know its standard files anew: one may be a pipe now that was a file, and cannot be sought in."""
+    for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        was = getattr(sys, name)
+        mode, buffering = ("w", 1 if number == 2 or os.isatty(number) else -1) if number else ("r", -1)
+        again = open(number, mode, buffering, was.encoding, was.errors, closefd=False)  # noqa: SIM115
+        setattr(sys, name, again)
 
 
 def _look_in(request: dict[str, Any]) -> None:
