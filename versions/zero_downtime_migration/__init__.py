@@ -13,6 +13,8 @@ behind a long transaction. What takes long takes locks that others do not wait f
 from __future__ import annotations
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import together
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.applications import acknowledge, retire
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.contract import Missing, Proof, Terms
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.listing import Listed
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Phase, State, Step
@@ -95,9 +97,11 @@ __all__ = [
     "Listed",
     "Manner",
     "MergeColumns",
+    "Missing",
     "Pace",
     "Phase",
     "Progress",
+    "Proof",
     "RebuildIndex",
     "RenameColumn",
     "RenameTable",
@@ -107,9 +111,11 @@ __all__ = [
     "State",
     "Step",
     "SwapTable",
+    "Terms",
     "WidenKey",
     "abort",
     "abort_upgrade",
+    "acknowledge",
     "backfill",
     "cancel",
     "change",
@@ -119,6 +125,7 @@ __all__ = [
     "plan",
     "progress_of",
     "resume",
+    "retire",
     "start",
     "status",
     "together",

@@ -13,7 +13,12 @@ from psycopg2.sql import SQL
 from spotify_ai_agent_migrations.versions.core.database import LOCK_NOT_AVAILABLE, shown_message
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.core.retry import RETRYABLE
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import filling, ledger, missed_rows
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
+    admission,
+    filling,
+    ledger,
+    missed_rows,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.locking import held_up, strongly
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
@@ -30,15 +35,24 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import
 _UNIQUE_VIOLATION: Final = "23505"
 
 
-def advance(session: Session, change: Change, phase: Phase, manner: Manner) -> Change:
+def advance(
+    session: Session, change: Change, phase: Phase, manner: Manner, *, proven: bool = False
+) -> Change:
     """Do the steps of one phase that are not done yet; return the change as it is then.
 
+    Before a contract the proofs of what was filled are looked at again, unless they were *proven* just now.
+
     Raises:
-        TableError: the change was aborted, an earlier phase is not over, or a proof fails.
+        TableError: the change was aborted, an earlier phase is not over, a proof fails, or something is
+            missing that a contract demands.
         LockError: somebody was in the way at every try; what is done stays done.
     """
     if change.state in {State.ABORTING, State.ABORTED}:
         raise TableError(f"{_called(change)} was aborted", hint="abort it to its end, and start it anew")
+    if phase is Phase.COMPLETE and change.contracts() and not change.ended:
+        admission.admit(
+            session, change, manner.terms, lambda: None if proven else _prove_again(session, change, manner)
+        )
     _refuse_early(change, phase)
     if phase is Phase.COMPLETE and not change.ended:
         ledger.set_state(session, change, State.CONTRACTING)
@@ -48,6 +62,8 @@ def advance(session: Session, change: Change, phase: Phase, manner: Manner) -> C
     # A change that is further than this phase stays so.
     if all(not now.left(each) for each in PHASES[: PHASES.index(phase) + 1]) and _is_next(now, phase):
         ledger.set_state(session, now, REACHED[phase])
+        if phase is Phase.VERIFY:
+            admission.watch(session, now)
     return ledger.again(session, now)
 
 
@@ -157,6 +173,13 @@ def _prove(session: Session, change: Change, step: Step, manner: Manner) -> None
         missed_rows.prove(session, change, step, step.fill, manner)
     else:
         prove(session, step, manner)
+
+
+def _prove_again(session: Session, change: Change, manner: Manner) -> None:
+    """Look again for what was missed: between the proof and the contract both applications went on."""
+    for place in admission.proven_again(change):
+        manner.told(change.steps[place], "begun")
+        _prove(session, change, change.steps[place], manner)
 
 
 def prove(session: Session, step: Step, manner: Manner) -> None:

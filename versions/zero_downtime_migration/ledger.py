@@ -37,11 +37,14 @@ def found(session: Session, operation: str, table: str, subject: str) -> Change 
 
 def again(session: Session, change: Change) -> Change:
     """Return the change as it is recorded now."""
-    rows = session.ask("change_by_id", id=change.id)
+    return by_number(session, change.id)
+
+
+def by_number(session: Session, number: int) -> Change:
+    """Return the change of a number."""
+    rows = session.ask("change_by_id", id=number)
     if not rows:
-        raise TableError(
-            f"there is no online change {change.id}", hint="its entry in ops.online_change is gone"
-        )
+        raise TableError(f"there is no online change {number}", hint="its entry in ops.online_change is gone")
     return _change(rows[0])
 
 
@@ -52,8 +55,12 @@ def record(
     subject: str,
     arguments: dict[str, Any],
     steps: tuple[Step, ...],
+    revision: str | None = None,
 ) -> Change:
-    """Write a new change down; one that comes to no step is completed."""
+    """Write a new change down; one that comes to no step is completed.
+
+    *revision* is the first whose applications know the new form; None is the one that comes next.
+    """
     state = State.BEGUN if steps else State.COMPLETED
     number = session.value(
         "record_change",
@@ -63,8 +70,16 @@ def record(
         arguments=Json(arguments),
         steps=Json([model.written(step) for step in steps]),
         state=state.value,
+        revision=revision or _next_revision(session),
     )
     return Change(number, operation, table, subject, arguments, steps, state)
+
+
+def _next_revision(session: Session) -> str | None:
+    """Return the revision behind the one of the database, whose applications know the old form."""
+    has_version, _ = session.ask("has_versions")[0]
+    found: str | None = session.value("first_known_by") if has_version else None
+    return found
 
 
 def set_state(session: Session, change: Change, state: State) -> None:

@@ -56,8 +56,8 @@ SELECT EXISTS (
 
 -- record_change --
 -- Remember a change and its steps.
-INSERT INTO ops.online_change (operation, table_name, subject, arguments, steps, state)
-VALUES (%(operation)s, %(table)s, %(subject)s, %(arguments)s, %(steps)s, %(state)s)
+INSERT INTO ops.online_change (operation, table_name, subject, arguments, steps, state, revision)
+VALUES (%(operation)s, %(table)s, %(subject)s, %(arguments)s, %(steps)s, %(state)s, %(revision)s)
 RETURNING id;
 
 -- change_of --
