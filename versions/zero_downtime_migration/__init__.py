@@ -13,6 +13,7 @@ behind a long transaction. What takes long takes locks that others do not wait f
 from __future__ import annotations
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import together
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.app_schemas import create_views, drop_views
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.applications import acknowledge, retire
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.contract import Missing, Proof, Terms
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.listing import Listed
@@ -120,7 +121,9 @@ __all__ = [
     "cancel",
     "change",
     "complete",
+    "create_views",
     "downgrade",
+    "drop_views",
     "pause",
     "plan",
     "progress_of",

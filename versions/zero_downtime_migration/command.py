@@ -13,12 +13,14 @@ from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.runner import Outcome, run_revision
 from spotify_ai_agent_migrations.versions.runner.options import parse_options
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
+    app_schemas,
     applications,
     listing,
     own,
     run,
     steering,
     together,
+    views_command,
     wish_words,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.contract import Terms
@@ -37,6 +39,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+app.add_typer(views_command.app)
 # `python versions/011_zero_downtime_migration.py`: the changes there are, beside the two directions of it.
 script = typer.Typer(
     help="Make canonical e-mail while both applications run, and the ledger of online changes.",
@@ -225,6 +228,8 @@ def status_command(
         return
     for line in (line for one in found for line in one.lines):
         typer.echo(line)
+    for views in app_schemas.listed_views(settings=resolve_settings(url)):
+        typer.echo(views.line)
     if not found:
         typer.echo("no online changes", err=True)
 

@@ -15,10 +15,13 @@ from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.core.retry import RETRYABLE
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
     admission,
+    app_schemas,
+    app_views,
     filling,
     ledger,
     missed_rows,
 )
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.going import going
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.locking import held_up, strongly
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
@@ -59,6 +62,8 @@ def advance(
     for place, step in change.left(phase):
         _do(session, change, place, step, manner)
     now = ledger.again(session, change)
+    if phase is Phase.COMPLETE and going(now) is not None:
+        app_schemas.drop_older(session, manner, now.revision)
     # A change that is further than this phase stays so.
     if all(not now.left(each) for each in PHASES[: PHASES.index(phase) + 1]) and _is_next(now, phase):
         ledger.set_state(session, now, REACHED[phase])
@@ -110,7 +115,8 @@ def _is_next(change: Change, phase: Phase) -> bool:
 def _do(session: Session, change: Change, place: int, step: Step, manner: Manner) -> None:
     manner.told(step, "begun")
     if step.kind is Kind.BRIEF:
-        strongly(session, manner, step.locks, lambda: _brief(session, change, place), _waiting(manner, step))
+        locks = (*app_views.locks(session, step.locks), *step.locks)
+        strongly(session, manner, locks, lambda: _brief(session, change, place), _waiting(manner, step))
     else:
         ledger.begin(session, change, place)
         if step.kind is Kind.ALONE:
@@ -124,9 +130,11 @@ def _do(session: Session, change: Change, place: int, step: Step, manner: Manner
 
 
 def _brief(session: Session, change: Change, place: int) -> None:
+    step = change.steps[place]
+    ends_old = step.phase is Phase.COMPLETE and going(change) is not None
     ledger.begin(session, change, place)
-    for statement in change.steps[place].sql:
-        session.run(statement)
+    with app_views.made_anew(session, step.locks, but=change.revision if ends_old else None):
+        _run(session, step.sql)
     ledger.end(session, change, place)
 
 
@@ -209,11 +217,13 @@ def _undo(session: Session, change: Change, place: int, manner: Manner) -> None:
         return
 
     def back() -> None:
-        _run(session, step.undo)
+        with app_views.made_anew(session, locks):
+            _run(session, step.undo)
         ledger.undo(session, change, place)
 
     locks = (step.undo_locks or step.locks) if step.undo else ()
-    strongly(session, manner, locks, back, _waiting(manner, step))
+    both = (*app_views.locks(session, locks), *locks)
+    strongly(session, manner, both, back, _waiting(manner, step))
 
 
 def _what_undoes(session: Session, change: Change, place: int) -> Sequence[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.forms import last_part
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Kind, Phase
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
 
@@ -77,19 +78,12 @@ def going(change: Change) -> Going | None:
     if taken is None or not is_expanded(change):
         return None
     names = taken(change.arguments)
-    # The last part of the name; a quoted one is told by what is in the quotes.
-    plain = re.sub(r'"(.*)"$', lambda quoted: quoted[1].replace('""', '"'), _last_part(change.table))
-    return Going(plain, () if names == ("*",) else names)
+    return Going(last_part(change.table), () if names == ("*",) else names)
 
 
 def is_expanded(change: Change) -> bool:
     """Tell whether old and new code run side by side before the end: something is done before it."""
     return any(step.kind is not Kind.PROOF and step.phase is not Phase.COMPLETE for step in change.steps)
-
-
-def _last_part(name: str) -> str:
-    found = re.search(r'("(?:[^"]|"")*"|[^".]+)$', name)
-    return found[0] if found else name
 
 
 def _has_word(text: str, name: str) -> bool:

@@ -62,6 +62,7 @@ def record(
     *revision* is the first whose applications know the new form; None is the one that comes next.
     """
     state = State.BEGUN if steps else State.COMPLETED
+    revision = revision or _next_revision(session)
     number = session.value(
         "record_change",
         operation=operation,
@@ -70,9 +71,9 @@ def record(
         arguments=Json(arguments),
         steps=Json([model.written(step) for step in steps]),
         state=state.value,
-        revision=revision or _next_revision(session),
+        revision=revision,
     )
-    return Change(number, operation, table, subject, arguments, steps, state)
+    return Change(number, operation, table, subject, arguments, steps, state, revision=revision)
 
 
 def _next_revision(session: Session) -> str | None:
@@ -110,7 +111,7 @@ def reopen(session: Session, change: Change, table: str) -> None:
 
 
 def _change(row: Row) -> Change:
-    number, operation, table, subject, arguments, steps, state, begun, done = row
+    number, operation, table, subject, arguments, steps, state, begun, done, revision = row
     return Change(
         number,
         operation,
@@ -121,4 +122,5 @@ def _change(row: Row) -> Change:
         State(state),
         frozenset(begun),
         frozenset(done),
+        revision,
     )

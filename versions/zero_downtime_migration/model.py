@@ -132,6 +132,8 @@ class Change:
     state: State
     begun: frozenset[int] = field(default=frozenset())
     done: frozenset[int] = field(default=frozenset())
+    # The first whose applications know the new form.
+    revision: str | None = None
 
     @property
     def ended(self) -> bool:

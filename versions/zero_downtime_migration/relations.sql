@@ -74,6 +74,14 @@ SELECT DISTINCT pg_catalog.pg_describe_object(link.classid, link.objid, link.obj
            SELECT FROM pg_catalog.pg_constraint AS made
             WHERE link.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND made.oid = link.objid AND made.conparentid <> 0
        )
+   AND NOT EXISTS (
+           SELECT FROM pg_catalog.pg_rewrite AS rule
+             JOIN pg_catalog.pg_class AS view ON view.oid = rule.ev_class
+             JOIN pg_catalog.pg_namespace AS space ON space.oid = view.relnamespace
+            WHERE link.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+              AND rule.oid = link.objid
+              AND space.nspname ~ '^app_v[0-9][0-9][0-9]$'
+       )
  ORDER BY 1;
 
 -- columns_dependents --
@@ -116,6 +124,14 @@ SELECT DISTINCT pg_catalog.pg_describe_object(link.classid, link.objid, link.obj
                       AND made.indpred IS NULL
                   )
               )
+       )
+   AND NOT EXISTS (
+           SELECT FROM pg_catalog.pg_rewrite AS rule
+             JOIN pg_catalog.pg_class AS view ON view.oid = rule.ev_class
+             JOIN pg_catalog.pg_namespace AS space ON space.oid = view.relnamespace
+            WHERE link.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+              AND rule.oid = link.objid
+              AND space.nspname ~ '^app_v[0-9][0-9][0-9]$'
        )
  ORDER BY 1;
 

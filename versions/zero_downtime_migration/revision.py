@@ -14,9 +14,9 @@ from psycopg2.sql import SQL, Identifier, Literal
 from spotify_ai_agent_migrations.versions.core.ddl import execute
 from spotify_ai_agent_migrations.versions.core.locks import advisory_lock
 from spotify_ai_agent_migrations.versions.core.settings import read_dotenv, read_environment
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import engine, facts
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import app_views, engine, facts
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import PHASES, Kind, Phase, Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import PHASES, Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import Wish
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import (
     begun_or_found,
@@ -44,8 +44,9 @@ class Plainly:
 
     def change(self, wish: Wish) -> None:
         """Make a change as its plain form says, which others wait for."""
-        for step in wish.steps(self.session, facts.table(self.session, wish.table)):
-            self.step(step)
+        with app_views.made_anew(self.session, (Lock(wish.table),)):
+            for step in wish.steps(self.session, facts.table(self.session, wish.table)):
+                self.step(step)
 
     def step(self, step: Step) -> None:
         """Make one step."""
@@ -69,7 +70,8 @@ class Told(Plainly):
 
     def change(self, wish: Wish) -> None:
         """Tell the steps of a change."""
-        super().change(wish)
+        for step in wish.steps(self.session, facts.table(self.session, wish.table)):
+            self.step(step)
         self.changed = True
 
     def step(self, step: Step) -> None:
