@@ -37,15 +37,11 @@ def admit(session: Session, change: Change, terms: Terms, prove: Callable[[], No
     """
     if change.is_contracting():
         return
-    taken = going(change)
-    found = verdict(session, change, terms)
-    if taken is not None:
-        readers.keep(session, change, taken, _now(session))
-    # What was not verified is overridden by no reason.
-    if found.missing and (terms.override is None or not _is_verified(change)):
-        raise found.refusal(f"{change.operation} of {change.subject} on {change.table} (change {change.id})")
+    found = refuse(session, change, terms)
     prove()
-    if taken is not None:
+    if found.missing:
+        session.note(f"contracted for a reason that is recorded, in spite of {len(found.missing)} missing")
+    if going(change) is not None:
         session.ask(
             "allow",
             id=change.id,
@@ -53,6 +49,23 @@ def admit(session: Session, change: Change, terms: Terms, prove: Callable[[], No
             missing=Json([asdict(one) for one in found.missing]),
             reason=terms.override if found.missing else None,
         )
+
+
+def refuse(session: Session, change: Change, terms: Terms) -> Verdict:
+    """Refuse a contract of which something is missing that is not overridden; else return the verdict.
+
+    Raises:
+        TableError: all that is missing; what was not verified is overridden by no reason.
+    """
+    taken = going(change)
+    if change.is_contracting() or not change.contracts():
+        return Verdict()
+    found = verdict(session, change, terms)
+    if taken is not None:
+        readers.keep(session, change, taken, _now(session))
+    if found.missing and (terms.override is None or not _is_verified(change)):
+        raise found.refusal(f"{change.operation} of {change.subject} on {change.table} (change {change.id})")
+    return found
 
 
 def proven_again(change: Change) -> tuple[int, ...]:
@@ -90,7 +103,7 @@ def _evidence(session: Session, change: Change, taken: Going | None, terms: Term
         applications.may_run(session),
         reading,
         unknown,
-        readers.naming(session, taken) if terms.soak_s else (),
+        readers.naming(session, change, taken) if terms.soak_s else (),
     )
 
 

@@ -64,7 +64,14 @@ SELECT pg_catalog.format('%%I.%%I', namespace.nspname, view.relname)
 
 -- open_changes --
 -- The changes that are not over.
-SELECT change.operation, change.table_name, change.arguments, change.revision
+SELECT change.operation,
+       change.table_name,
+       change.arguments,
+       change.revision,
+       ARRAY(
+           SELECT DISTINCT value ->> 0
+             FROM pg_catalog.jsonb_path_query(change.steps, '$[*].fill.values[*]') AS value
+       )
   FROM ops.online_change AS change
  WHERE change.finished_at IS NULL
  ORDER BY change.id;

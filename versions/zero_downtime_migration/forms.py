@@ -11,17 +11,19 @@ from typing import Any, Final
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
 
-_Arguments = Mapping[str, Any]
-
 
 @dataclass(frozen=True)
 class Open:
-    """A change that is not over: what was wished of which table, and the first revision that knows it."""
+    """A change that is not over: what was wished of which table, and the first revision that knows it.
+
+    `filled` are the columns that it fills.
+    """
 
     operation: str
     table: str
-    arguments: _Arguments
+    arguments: Mapping[str, Any]
     revision: str | None
+    filled: Collection[str] = ()
 
     def is_known_to(self, revision: str) -> bool:
         """Tell whether an application of a revision knows the new form."""
@@ -39,7 +41,7 @@ class Form:
 def shown(columns: Sequence[str], changes: Collection[Open], revision: str) -> tuple[tuple[str, str], ...]:
     """Return the columns that an application of *revision* sees, each with the name that it sees."""
     forms = [
-        _FORMS[one.operation](one.arguments, columns, one.is_known_to(revision))
+        _FORMS[one.operation](one, columns, one.is_known_to(revision))
         for one in changes
         if one.operation in _FORMS
     ]
@@ -75,29 +77,41 @@ def _instead(old: Sequence[str], new: Sequence[str], columns: Collection[str], i
     return Form(frozenset(old if is_new else new))
 
 
-def _renamed(wish: _Arguments, columns: Collection[str], is_new: bool) -> Form:
-    return _instead([wish["column"]], [wish["to"]], columns, is_new)
+def _renamed(one: Open, columns: Collection[str], is_new: bool) -> Form:
+    return _instead([one.arguments["column"]], [one.arguments["to"]], columns, is_new)
 
 
-def _split(wish: _Arguments, columns: Collection[str], is_new: bool) -> Form:
+def _split(one: Open, columns: Collection[str], is_new: bool) -> Form:
+    wish = one.arguments
     return _instead([wish["column"]], [name for name, *_ in wish["into"]], columns, is_new)
 
 
-def _merged(wish: _Arguments, columns: Collection[str], is_new: bool) -> Form:
+def _merged(one: Open, columns: Collection[str], is_new: bool) -> Form:
+    wish = one.arguments
     return _instead([name for name, _ in wish["columns"]], [wish["into"]], columns, is_new)
 
 
-def _looked_up(wish: _Arguments, columns: Collection[str], is_new: bool) -> Form:
+def _looked_up(one: Open, columns: Collection[str], is_new: bool) -> Form:
+    wish = one.arguments
     return _beside(wish["column"], wish["beside"] or fitted(wish["column"], "name"), columns, is_new)
 
 
-def _converted(wish: _Arguments, columns: Collection[str], is_new: bool) -> Form:
+def _converted(one: Open, columns: Collection[str], is_new: bool) -> Form:
     """See the one of two columns of one name: the new one has that name from the completion on."""
-    column = wish["column"]
-    before = fitted(column, "old")
-    if column in columns and before in columns and fitted(column, "new") not in columns:
-        return Form(frozenset({before})) if is_new else Form(frozenset({column}), {before: column})
-    return _beside(column, fitted(column, "new"), columns, is_new)
+    hidden, called = set[str](), dict[str, str]()
+    for column in columns:
+        new, before = fitted(column, "new"), fitted(column, "old")
+        if new not in one.filled:
+            continue
+        if new in columns:
+            form = _beside(column, new, columns, is_new)
+        elif before in columns:
+            form = Form(frozenset({before})) if is_new else Form(frozenset({column}), {before: column})
+        else:
+            continue
+        hidden |= form.hidden
+        called |= form.called
+    return Form(frozenset(hidden), called)
 
 
 def _beside(column: str, new: str, columns: Collection[str], is_new: bool) -> Form:
@@ -106,14 +120,15 @@ def _beside(column: str, new: str, columns: Collection[str], is_new: bool) -> Fo
     return Form(frozenset({column}), {new: column}) if is_new else Form(frozenset({new}))
 
 
-def _dropped(wish: _Arguments, columns: Collection[str], is_new: bool) -> Form:
-    column, away = wish["column"], fitted("zz_dropped", wish["column"])
+def _dropped(one: Open, columns: Collection[str], is_new: bool) -> Form:
+    column = one.arguments["column"]
+    away = fitted("zz_dropped", column)
     if is_new:
         return Form(frozenset({column, away}))
     return Form(called={away: column}) if away in columns else Form()
 
 
-_FORMS: Final[Mapping[str, Callable[[_Arguments, Collection[str], bool], Form]]] = {
+_FORMS: Final[Mapping[str, Callable[[Open, Collection[str], bool], Form]]] = {
     "change_type": _converted,
     "drop_column": _dropped,
     "enum_to_lookup": _looked_up,

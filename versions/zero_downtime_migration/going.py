@@ -5,25 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.forms import last_part
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Kind, Phase
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
 
-_Arguments = Mapping[str, Any]
+
+def _filled(change: Change) -> tuple[str, ...]:
+    """The columns beside the old ones, whose names go: the old names stay, of the new columns."""
+    return tuple(name for step in change.steps if step.fill is not None for name, _ in step.fill.values)
+
 
 # What of its wish each operation takes away; "*" is the table's own name.
-_TAKEN: Final[Mapping[str, Callable[[_Arguments], tuple[str, ...]]]] = {
-    "change_type": lambda wish: (fitted(wish["column"], "new"),),
-    "drop_column": lambda wish: (wish["column"],),
-    "drop_table": lambda _wish: ("*",),
-    "enum_to_lookup": lambda wish: (wish["beside"] or fitted(wish["column"], "name"),),
-    "merge_columns": lambda wish: tuple(name for name, _ in wish["columns"]),
-    "rename_column": lambda wish: (wish["column"],),
-    "rename_table": lambda _wish: ("*",),
-    "split_column": lambda wish: (wish["column"],),
-    "widen_key": lambda wish: (fitted(wish["column"], "new"),),
+_TAKEN: Final[Mapping[str, Callable[[Change], tuple[str, ...]]]] = {
+    "change_type": _filled,
+    "drop_column": lambda change: (change.arguments["column"],),
+    "drop_table": lambda _change: ("*",),
+    "enum_to_lookup": _filled,
+    "merge_columns": lambda change: tuple(name for name, _ in change.arguments["columns"]),
+    "rename_column": lambda change: (change.arguments["column"],),
+    "rename_table": lambda _change: ("*",),
+    "split_column": lambda change: (change.arguments["column"],),
+    "widen_key": _filled,
 }
 # These leave every name where it is.
 KEEPING: Final = frozenset(
@@ -77,7 +80,7 @@ def going(change: Change) -> Going | None:
     taken = _TAKEN.get(change.operation)
     if taken is None or not is_expanded(change):
         return None
-    names = taken(change.arguments)
+    names = tuple(dict.fromkeys(taken(change)))
     return Going(last_part(change.table), () if names == ("*",) else names)
 
 

@@ -30,10 +30,15 @@ class Counts:
     reset_at: datetime
 
 
-def naming(session: Session, taken: Going) -> tuple[str, ...]:
-    """Return the functions whose text names what goes."""
+def naming(session: Session, change: Change, taken: Going) -> tuple[str, ...]:
+    """Return the functions whose text names what goes, but for those that the wish trusts."""
+    trusted = {*change.arguments.get("trust", ())}
     found = session.ask("functions_naming", table=taken.table)
-    return tuple(name for name, text in found if taken.is_named_by(text))
+    return tuple(
+        name
+        for name, text in found
+        if taken.is_named_by(text) and trusted.isdisjoint({name, name.partition("(")[0]})
+    )
 
 
 def look(session: Session, change: Change, taken: Going, now: datetime) -> tuple[Reading | None, str]:

@@ -13,7 +13,13 @@ from spotify_ai_agent_migrations.versions.core.database import translated
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.core.locks import advisory_lock, lock_key
 from spotify_ai_agent_migrations.versions.core.settings import Settings, read_dotenv, resolve_settings
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import engine, facts, ledger, row_order
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
+    admission,
+    engine,
+    facts,
+    ledger,
+    row_order,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
     PHASES,
@@ -65,6 +71,18 @@ def complete(wish: Wish, *, settings: Settings | None = None, manner: Manner | N
         TableError: something is missing, all of which is said.
     """
     return _through(wish, (Phase.COMPLETE,), settings, manner)
+
+
+def permit(wish: Wish, *, settings: Settings | None = None, manner: Manner | None = None) -> None:
+    """Refuse a contract as `complete` would, by what was proven last; changes nothing.
+
+    Raises:
+        TableError: something is missing, all of which is said.
+    """
+    with working(wish.table, settings, manner) as (session, chosen):
+        found = _recorded(session, wish)
+        if found is not None and not found.ended:
+            admission.refuse(session, found, chosen.terms)
 
 
 def abort(wish: Wish, *, settings: Settings | None = None, manner: Manner | None = None) -> Change:
