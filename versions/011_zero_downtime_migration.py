@@ -357,6 +357,17 @@ $revision$;
 
 # Also of what an upgrade that was cut off has left.
 TAKE_BACK = """
+DO $revision$
+DECLARE
+    called text := (SELECT string_agg(nspname, ', ' ORDER BY nspname) FROM pg_namespace WHERE nspname ~ '^app_v[0-9][0-9][0-9]$');
+BEGIN
+    IF called IS NOT NULL THEN
+        RAISE EXCEPTION 'views of released revisions show what would be dropped: %', called
+              USING ERRCODE = 'object_not_in_prerequisite_state',
+                    HINT = 'agentdb zero-downtime-migration views drop, for each of them';
+    END IF;
+END
+$revision$;
 DELETE FROM ops.personal_data AS entry
  WHERE (entry.table_name, entry.column_name) = ('public.users', 'email_canonical')
     OR entry.table_name IN ('ops.online_change', 'ops.online_step', 'ops.online_range', 'ops.application_version', 'ops.online_contract', 'ops.online_reading');
