@@ -77,7 +77,7 @@ SELECT routine.oid::pg_catalog.regprocedure::text, routine.prosrc
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = routine.pronamespace
  WHERE language.lanname NOT IN ('c', 'internal')
    AND namespace.nspname !~ '^pg_'
-   AND namespace.nspname NOT IN ('information_schema', 'ops')
+   AND namespace.nspname <> 'information_schema'
    AND pg_catalog.strpos(pg_catalog.lower(routine.prosrc), pg_catalog.lower(%(table)s)) > 0
    AND NOT EXISTS (
            SELECT

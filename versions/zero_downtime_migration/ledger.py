@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from psycopg2.extras import Json
@@ -60,7 +61,12 @@ def record(
     """Write a new change down; one that comes to no step is completed.
 
     *revision* is the first whose applications know the new form; None is the one that comes next.
+
+    Raises:
+        TableError: it is no three digits.
     """
+    if revision is not None and not re.fullmatch("[0-9]{3}", revision):
+        raise TableError(f'"{revision}" is no revision', hint="say it in three digits, as 012")
     state = State.BEGUN if steps else State.COMPLETED
     revision = revision or _next_revision(session)
     number = session.value(
