@@ -196,7 +196,7 @@ def _create_gate() -> None:
 # A backend says what it runs, as agent_app; that none of a version runs any more is said by who deploys.
 _ACKNOWLEDGED = """
 COMMENT ON INDEX ops.online_contract_change_id_idx IS 'contracts of a change';
-CREATE OR REPLACE FUNCTION ops.acknowledge_version_v1(application text, version text, revision text) RETURNS void
+CREATE OR REPLACE FUNCTION public.acknowledge_version_v1(application text, version text, revision text) RETURNS void
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $function$
     INSERT INTO ops.application_version AS known (application, version, revision)
@@ -208,9 +208,9 @@ SET search_path = pg_catalog, pg_temp AS $function$
            retired_at = NULL,
            retired_by = NULL
 $function$;
-COMMENT ON FUNCTION ops.acknowledge_version_v1(text, text, text) IS 'Say that a version of an application runs, and up to which revision it knows the new forms';
-REVOKE ALL ON FUNCTION ops.acknowledge_version_v1(text, text, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ops.acknowledge_version_v1(text, text, text) TO agent_app;
+COMMENT ON FUNCTION public.acknowledge_version_v1(text, text, text) IS 'Say that a version of an application runs, and up to which revision it knows the new forms';
+REVOKE ALL ON FUNCTION public.acknowledge_version_v1(text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.acknowledge_version_v1(text, text, text) TO agent_app;
 """
 
 
@@ -373,7 +373,7 @@ DELETE FROM ops.personal_data AS entry
     OR entry.table_name IN ('ops.online_change', 'ops.online_step', 'ops.online_range', 'ops.application_version', 'ops.online_contract', 'ops.online_reading');
 DELETE FROM public.retention_policies AS policy
  WHERE (policy.table_name, policy.rule) = ('ops.online_change', 'ledger');
-DROP FUNCTION IF EXISTS ops.acknowledge_version_v1(text, text, text);
+DROP FUNCTION IF EXISTS public.acknowledge_version_v1(text, text, text);
 DROP TABLE IF EXISTS ops.online_reading;
 DROP TABLE IF EXISTS ops.online_contract;
 DROP TABLE IF EXISTS ops.application_version;

@@ -240,4 +240,7 @@ def test_the_schema_of_the_project_is_shown_to_each_role_as_it_is(url: str) -> N
     assert rows(url, unlike) == []
     assert "agent_monitor on audit_log" in made.by_table_only
     assert not [one for one in made.by_table_only if one.startswith("agent_app ")]
+    rows(url, "SET ROLE agent_app; SELECT acknowledge_version_v1('backend', '1.0', '011')")
+    with pytest.raises(TableError, match=r"app_v011 is what backend 1\.0 may read by"):
+        drop_views("011", settings=settings(url))
     assert rows(url, "SELECT count(*) FROM app_v011.users") == rows(url, "SELECT count(*) FROM users")

@@ -94,7 +94,7 @@ def test_a_statement_names_what_goes_by_whole_words(statement: str, named: bool)
 def test_all_that_is_missing_is_said_and_what_to_do() -> None:
     old = Application("backend", "1.4", "011", NOON - timedelta(days=9))
     evidence = Evidence(
-        NOON, True, NOON - timedelta(minutes=90), "012", applications=(old,), unknown="x", naming=("f()",)
+        NOON, "", NOON - timedelta(minutes=90), "012", applications=(old,), unknown="x", naming=("f()",)
     )
     found = judge(TAKEN, evidence, Terms(soak_s=86_400.0))
     assert [one.problem for one in found.missing] == [
@@ -118,7 +118,7 @@ def test_an_acknowledgement_counts_for_its_revision_once_the_form_is_there(
     revision: str, minutes: int, known: bool
 ) -> None:
     said = Application("backend", "1.5", revision, NOON + timedelta(minutes=minutes))
-    evidence = Evidence(NOON + timedelta(hours=1), True, NOON, "012", applications=(said,), unknown="x")
+    evidence = Evidence(NOON + timedelta(hours=1), "", NOON, "012", applications=(said,), unknown="x")
     found = judge(TAKEN, evidence, Terms(soak_s=86_400.0))
     assert (found.missing == ()) is known
     assert ("acknowledged" in demands(found.missing)) is not known
@@ -167,7 +167,7 @@ def test_it_is_refused_until_every_application_has_acknowledged(ledger_url: str)
     # As the backend says it, which may say nothing else.
     rows(
         ledger_url,
-        "SET ROLE agent_app; SELECT ops.acknowledge_version_v1('backend', '1.5', '012')",
+        "SET ROLE agent_app; SELECT public.acknowledge_version_v1('backend', '1.5', '012')",
     )
     with pytest.raises(Exception, match="permission denied"):
         rows(ledger_url, "SET ROLE agent_app; DELETE FROM ops.application_version")
@@ -214,7 +214,7 @@ def test_an_override_is_recorded_and_overrides_no_proof(ledger_url: str) -> None
     given, forced = settings(ledger_url), Manner(terms=Terms(3_600.0, "the disk is full"))
     rows(ledger_url, MADE)
     start(RENAME, settings=given)
-    with pytest.raises(TableError, match="it is not verified"):
+    with pytest.raises(TableError, match="not all of backfill is done"):
         complete(RENAME, settings=given, manner=forced)
     for verb in (backfill, verify):
         verb(RENAME, settings=given)
@@ -225,7 +225,7 @@ def test_an_override_is_recorded_and_overrides_no_proof(ledger_url: str) -> None
         " ALTER TABLE shop.people ENABLE ALWAYS TRIGGER zz_people_email_rename_sync",
     )
     for manner in (forced, Manner()):
-        with pytest.raises(TableError, match=r"were missed|is not verified"):
+        with pytest.raises(TableError, match=r"were missed|not all of backfill is done"):
             complete(RENAME, settings=given, manner=manner)
     assert rows(ledger_url, "SELECT count(*) FROM ops.online_contract") == [(0,)]
     for verb in (backfill, verify):

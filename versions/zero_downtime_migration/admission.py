@@ -63,7 +63,7 @@ def refuse(session: Session, change: Change, terms: Terms) -> Verdict:
     found = verdict(session, change, terms)
     if taken is not None:
         readers.keep(session, change, taken, _now(session))
-    if found.missing and (terms.override is None or not _is_verified(change)):
+    if found.missing and (terms.override is None or not found.may_be_overridden):
         raise found.refusal(f"{change.operation} of {change.subject} on {change.table} (change {change.id})")
     return found
 
@@ -88,14 +88,14 @@ def watch(session: Session, change: Change) -> None:
 
 def _evidence(session: Session, change: Change, taken: Going | None, terms: Terms) -> Evidence:
     now, expanded_at, revision = session.ask("how_far", id=change.id)[0]
-    found = Evidence(now, _is_verified(change), expanded_at, revision)
+    found = Evidence(now, _left(change), expanded_at, revision)
     if taken is None:
         return found
     released_at, released = _released(session, revision)
     reading, unknown = readers.look(session, change, taken, now) if terms.soak_s else (None, "")
     return Evidence(
         now,
-        _is_verified(change),
+        _left(change),
         expanded_at,
         revision,
         released,
@@ -107,8 +107,9 @@ def _evidence(session: Session, change: Change, taken: Going | None, terms: Term
     )
 
 
-def _is_verified(change: Change) -> bool:
-    return not any(change.left(phase) for phase in PHASES[: PHASES.index(Phase.COMPLETE)])
+def _left(change: Change) -> str:
+    before = PHASES[: PHASES.index(Phase.COMPLETE)]
+    return next((phase.value for phase in before if change.left(phase)), "")
 
 
 def _released(session: Session, revision: str | None) -> tuple[datetime | None, bool]:

@@ -20,7 +20,7 @@ def acknowledge(
     """Say that a version of an application runs, which knows the new forms up to *revision*.
 
     Said again it counts from then on, also of one that was retired. A backend says it when it starts:
-    `SELECT ops.acknowledge_version_v1('backend', '1.5.0', '012')`, as agent_app. Return all that may run.
+    `SELECT public.acknowledge_version_v1('backend', '1.5.0', '012')`, as agent_app. Return all that may run.
 
     Raises:
         TableError: the revision is no three digits, or a name is empty, too long or no plain text.

@@ -93,12 +93,13 @@ class Reading:
 class Evidence:
     """What is known of a change.
 
-    `released` tells whether its revision is applied to its end; `reading` is None, and `unknown` says why,
-    where nobody counts who reads what goes; `naming` are functions of the database that name it.
+    `left` is the first phase that is not over, if one is not. `released` tells whether its revision is
+    applied to its end; `reading` is None, and `unknown` says why, where nobody counts who reads what goes;
+    `naming` are functions of the database that name it.
     """
 
     now: datetime
-    verified: bool
+    left: str
     expanded_at: datetime
     revision: str | None = None
     released: bool = True
@@ -135,11 +136,18 @@ class Verdict:
 
     def refusal(self, called: str) -> TableError:
         """Return the error that names everything that is missing, and what to do of each."""
+        hints = list(dict.fromkeys(one.hint for one in self.missing))
+        if self.may_be_overridden:
+            hints.append("or override it, with a reason, which is recorded")
         return TableError(
             f"{called} cannot be contracted yet: " + "; ".join(one.problem for one in self.missing),
-            hint="; ".join(dict.fromkeys(one.hint for one in self.missing))
-            + "; or override it, with a reason, which is recorded",
+            hint="; ".join(hints),
         )
+
+    @property
+    def may_be_overridden(self) -> bool:
+        """Whether a reason lets it through: none does for rows that may be missed."""
+        return all(one.demand != "verified" for one in self.missing)
 
 
 def judge(taken: Going | None, evidence: Evidence, terms: Terms) -> Verdict:
@@ -156,9 +164,9 @@ def judge(taken: Going | None, evidence: Evidence, terms: Terms) -> Verdict:
 
 
 def _verified(evidence: Evidence) -> Proof | Missing:
-    if evidence.verified:
+    if not evidence.left:
         return Proof("verified", "every proof has passed")
-    return Missing("verified", "it is not verified", "backfill it, then verify it")
+    return Missing("verified", f"not all of {evidence.left} is done", f"{evidence.left} it first")
 
 
 def _known(evidence: Evidence) -> list[Proof | Missing]:

@@ -53,7 +53,7 @@ SELECT known.application, known.version, known.revision, known.acknowledged_at
 
 -- acknowledge --
 -- Write down that a version of an application runs.
-SELECT ops.acknowledge_version_v1(%(application)s, %(version)s, %(revision)s);
+SELECT public.acknowledge_version_v1(%(application)s, %(version)s, %(revision)s);
 
 -- retire --
 -- Write down that none of a version runs any more.
