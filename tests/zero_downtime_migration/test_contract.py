@@ -32,13 +32,12 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
     verify,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.command import app
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.contract import (
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.contract import Missing, judge
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.durations import lasting
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.evidence import (
     Application,
     Evidence,
-    Missing,
     Reading,
-    judge,
-    lasting,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.going import KEEPING, TAKING, Going
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import OPERATIONS

@@ -15,7 +15,7 @@ from __future__ import annotations
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import together
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.app_schemas import create_views, drop_views
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.applications import acknowledge, retire
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.contract import Missing, Proof, Terms
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.contract import Missing, Proof
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.listing import Listed
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Phase, State, Step
@@ -76,6 +76,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.steering impor
     progress_of,
     resume,
 )
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.terms import Terms
 
 __all__ = [
     "AddCheck",

@@ -9,15 +9,12 @@ from datetime import datetime
 from psycopg2.extras import Json
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import applications, readers
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.contract import (
-    Evidence,
-    Terms,
-    Verdict,
-    judge,
-)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.contract import Verdict, judge
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.evidence import Evidence
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.going import Going, going
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import PHASES, Change, Kind, Phase
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.terms import Terms
 
 
 def verdict(session: Session, change: Change, terms: Terms) -> Verdict:

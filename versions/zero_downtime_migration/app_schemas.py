@@ -17,7 +17,7 @@ from spotify_ai_agent_migrations.versions.core.database import translated
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import app_views, applications
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.contract import Application
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.evidence import Application
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.locking import strongly
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Lock

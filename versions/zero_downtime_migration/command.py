@@ -23,11 +23,11 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
     views_command,
     wish_words,
 )
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.contract import Terms
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import Wish
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.pace import Pace
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.terms import Terms
 
 _EXIT_CODES = "Exit codes: 0 done, 1 refused or failed, 2 usage or settings."
 _FILE: Final = PACKAGE_ROOT / "versions" / "011_zero_downtime_migration.py"

@@ -11,9 +11,11 @@ from datetime import datetime
 from spotify_ai_agent_migrations.versions.core.database import translated
 from spotify_ai_agent_migrations.versions.core.settings import Settings, read_dotenv, resolve_settings
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import admission, ledger
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.contract import Missing, Terms, lasting
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.contract import Missing
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.durations import lasting
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import ENDED, State
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session, opened
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.terms import Terms
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.core.retry import Patience
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.contract import Terms
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.pace import Pace
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.terms import Terms
 
 _PACE: Final = Pace()
 _TERMS: Final = Terms()

@@ -15,7 +15,7 @@ import psycopg2
 from psycopg2.extras import Json
 from psycopg2.sql import SQL, Literal
 
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.contract import Reading
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.evidence import Reading
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.going import Going
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import STATEMENTS, Session
