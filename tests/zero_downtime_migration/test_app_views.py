@@ -214,6 +214,19 @@ def test_views_are_dropped_when_nobody_uses_them(shown_at: str) -> None:
             verb("009", settings=given)
 
 
+def test_a_prepared_statement_outlives_the_view_that_it_was_prepared_for(shown_at: str) -> None:
+    with connected(shown_at) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SET search_path = app_v010, public; PREPARE one AS SELECT email FROM people WHERE k = $1"
+        )
+        cursor.execute("SET plan_cache_mode = force_generic_plan; EXECUTE one (2)")
+        before = rows(shown_at, "SELECT 'app_v010.people'::regclass::oid")
+        start(WISHES[0], settings=settings(shown_at), manner=MANNER)
+        assert rows(shown_at, "SELECT 'app_v010.people'::regclass::oid") != before
+        cursor.execute("EXECUTE one (2)")
+        assert cursor.fetchall() == [("e2-0",)]
+
+
 def test_a_later_table_is_seen_by_the_path_and_by_a_view_once_it_is_made_anew(shown_at: str) -> None:
     rows(shown_at, "CREATE TABLE public.later (id integer)")
     assert rows(shown_at, "SET search_path = app_v010, public; SELECT count(*) FROM later") == [(0,)]
