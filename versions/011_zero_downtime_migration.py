@@ -84,6 +84,7 @@ def _create_ledger() -> None:
         sa.Column("state", sa.Text, nullable=False, comment="none: how far it has come"),
         sa.Column("asked", sa.Text, server_default="go", nullable=False, comment="none: what its backfill was asked to do: go on, pause or end"),
         sa.Column("begun_by", sa.Text, server_default=sa.text("SESSION_USER"), nullable=False, comment="none: database login that began it"),
+        sa.Column("revision", sa.Text, comment="none: the first revision whose applications know the new form: the one that began it, by hand the one to come"),
         sa.Column("started_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: when it began"),
         sa.Column("finished_at", sa.DateTime(timezone=True), comment="none: when it was completed or aborted; NULL is not yet"),
         sa.PrimaryKeyConstraint("id", name="online_change_pkey"),
@@ -138,11 +139,85 @@ def _create_ledger() -> None:
         schema="ops",
         if_not_exists=True,
     )
+    _create_gate()
+
+
+def _create_gate() -> None:
+    op.create_table(
+        "application_version",
+        sa.Column("application", sa.Text, nullable=False, comment="none: application or service"),
+        sa.Column("version", sa.Text, nullable=False, comment="none: version of it, as it calls itself"),
+        sa.Column("revision", sa.Text, nullable=False, comment="none: the last revision whose new forms it knows"),
+        sa.Column("acknowledged_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: when it said so last"),
+        sa.Column("acknowledged_by", sa.Text, server_default=sa.text("SESSION_USER"), nullable=False, comment="none: database login that said so"),
+        sa.Column("retired_at", sa.DateTime(timezone=True), comment="none: since when none of it runs; NULL is it may run"),
+        sa.Column("retired_by", sa.Text, comment="none: database login that retired it; NULL is it may run"),
+        sa.PrimaryKeyConstraint("application", "version", name="application_version_pkey"),
+        sa.CheckConstraint("application ~ '^[ -~]{1,100}$' AND version ~ '^[ -~]{1,100}$'", name="application_version_name_check"),
+        sa.CheckConstraint("revision ~ '^[0-9]{3}$'", name="application_version_revision_check"),
+        sa.CheckConstraint("(retired_at IS NULL) = (retired_by IS NULL)", name="application_version_retired_check"),
+        comment="Which versions of which applications may run, and which forms of the schema each knows",
+        schema="ops",
+        if_not_exists=True,
+    )
+    op.create_table(
+        "online_contract",
+        sa.Column("id", sa.BigInteger, autoincrement=True, nullable=False, comment="none: number of the entry"),
+        sa.Column("change_id", sa.BigInteger, nullable=False, comment="none: the change"),
+        sa.Column("proofs", JSONB, nullable=False, comment="none: what was proven when it was let through"),
+        sa.Column("missing", JSONB, nullable=False, comment="none: what was missing then; something only where somebody overrode it"),
+        sa.Column("reason", sa.Text, comment="none: why what is missing was overridden; NULL is nothing was missing"),
+        sa.Column("allowed_at", sa.DateTime(timezone=True), server_default=sa.func.clock_timestamp(), nullable=False, comment="none: when it was let through"),
+        sa.Column("allowed_by", sa.Text, server_default=sa.text("SESSION_USER"), nullable=False, comment="none: database login that contracted it"),
+        sa.PrimaryKeyConstraint("id", name="online_contract_pkey"),
+        sa.ForeignKeyConstraint(["change_id"], ["ops.online_change.id"], name="online_contract_change_id_fkey", ondelete="CASCADE"),
+        sa.CheckConstraint("(missing = '[]') = (reason IS NULL)", name="online_contract_reason_check"),
+        comment="On what proof each contract was let through, or who overrode what was missing, and why",
+        schema="ops",
+        if_not_exists=True,
+    )
+    # allow MIG031: the table was made just before, and is empty
+    op.create_index("online_contract_change_id_idx", "online_contract", ["change_id"], schema="ops", if_not_exists=True)
+    op.create_table(
+        "online_reading",
+        sa.Column("change_id", sa.BigInteger, nullable=False, comment="none: the change"),
+        sa.Column("calls", JSONB, nullable=False, comment="none: statements that name what goes, by their number, and how often each was executed"),
+        sa.Column("unread_since", sa.DateTime(timezone=True), nullable=False, comment="none: since when none of them was executed"),
+        sa.Column("forgotten_count", sa.BigInteger, nullable=False, comment="none: how often the server had forgotten statements by then"),
+        sa.PrimaryKeyConstraint("change_id", name="online_reading_pkey"),
+        sa.ForeignKeyConstraint(["change_id"], ["ops.online_change.id"], name="online_reading_change_id_fkey", ondelete="CASCADE"),
+        comment="Since when nobody has read what a change will take away, as far as the server counts statements",
+        schema="ops",
+        if_not_exists=True,
+    )
+    execute(_ACKNOWLEDGED)
+
+
+# A backend says what it runs, as agent_app; that none of a version runs any more is said by who deploys.
+_ACKNOWLEDGED = """
+COMMENT ON INDEX ops.online_contract_change_id_idx IS 'contracts of a change';
+CREATE OR REPLACE FUNCTION public.acknowledge_version_v1(application text, version text, revision text) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $function$
+    INSERT INTO ops.application_version AS known (application, version, revision)
+    VALUES (acknowledge_version_v1.application, acknowledge_version_v1.version, acknowledge_version_v1.revision)
+        ON CONFLICT ON CONSTRAINT application_version_pkey DO UPDATE
+       SET revision = excluded.revision,
+           acknowledged_at = pg_catalog.clock_timestamp(),
+           acknowledged_by = SESSION_USER,
+           retired_at = NULL,
+           retired_by = NULL
+$function$;
+COMMENT ON FUNCTION public.acknowledge_version_v1(text, text, text) IS 'Say that a version of an application runs, and up to which revision it knows the new forms';
+REVOKE ALL ON FUNCTION public.acknowledge_version_v1(text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.acknowledge_version_v1(text, text, text) TO agent_app;
+"""
 
 
 _SETTINGS = """
 COMMENT ON INDEX ops.online_change_table_name_idx IS 'one change of a kind at a time';
 GRANT SELECT ON ops.online_change, ops.online_step, ops.online_range TO agent_auditor;
+GRANT SELECT ON ops.application_version, ops.online_contract, ops.online_reading TO agent_auditor;
 INSERT INTO public.retention_policies (table_name, rule, time_column, keep_for, action, legal_reference)
 VALUES ('ops.online_change', 'ledger', 'finished_at', INTERVAL '24 months', 'delete', 'ISO/IEC 27001:2022 A.8.32')
     ON CONFLICT ON CONSTRAINT retention_policies_pkey DO NOTHING;
@@ -272,6 +347,9 @@ BEGIN
     PERFORM ops.classify_column_v1('public.users', 'email_canonical', strategy => 'random', strategy_args => '{"follows": ["email"]}', origin => 'inferred', purposes => '{service,marketing}', legal_basis => 'contract', retention_rule => 'erased');
     PERFORM ops.classify_table_v1('ops.online_change');
     PERFORM ops.classify_table_v1('ops.online_step');
+    PERFORM ops.classify_table_v1('ops.application_version');
+    PERFORM ops.classify_table_v1('ops.online_contract');
+    PERFORM ops.classify_table_v1('ops.online_reading');
     PERFORM ops.classify_table_v1('ops.online_range', strategy => 'keep', strategy_args => '{"why": "a backfill that was cut off goes on from there", "until": "the range is filled"}', origin => 'observed', purposes => '{security}', legal_basis => 'legitimate_interests', people => 'anybody');
 END
 $revision$;
@@ -279,11 +357,26 @@ $revision$;
 
 # Also of what an upgrade that was cut off has left.
 TAKE_BACK = """
+DO $revision$
+DECLARE
+    called text := (SELECT string_agg(nspname, ', ' ORDER BY nspname) FROM pg_namespace WHERE nspname ~ '^app_v[0-9][0-9][0-9]$');
+BEGIN
+    IF called IS NOT NULL THEN
+        RAISE EXCEPTION 'views of released revisions show what would be dropped: %', called
+              USING ERRCODE = 'object_not_in_prerequisite_state',
+                    HINT = 'agentdb zero-downtime-migration views drop, for each of them';
+    END IF;
+END
+$revision$;
 DELETE FROM ops.personal_data AS entry
  WHERE (entry.table_name, entry.column_name) = ('public.users', 'email_canonical')
-    OR entry.table_name IN ('ops.online_change', 'ops.online_step', 'ops.online_range');
+    OR entry.table_name IN ('ops.online_change', 'ops.online_step', 'ops.online_range', 'ops.application_version', 'ops.online_contract', 'ops.online_reading');
 DELETE FROM public.retention_policies AS policy
  WHERE (policy.table_name, policy.rule) = ('ops.online_change', 'ledger');
+DROP FUNCTION IF EXISTS public.acknowledge_version_v1(text, text, text);
+DROP TABLE IF EXISTS ops.online_reading;
+DROP TABLE IF EXISTS ops.online_contract;
+DROP TABLE IF EXISTS ops.application_version;
 DROP TABLE IF EXISTS ops.online_range;
 DROP TABLE IF EXISTS ops.online_step;
 DROP TABLE IF EXISTS ops.online_change;

@@ -103,6 +103,10 @@ COMMANDS = [
     ("zero-downtime-migration", "pause"),
     ("zero-downtime-migration", "resume"),
     ("zero-downtime-migration", "cancel"),
+    ("zero-downtime-migration", "acknowledge"),
+    ("zero-downtime-migration", "views", "create"),
+    ("zero-downtime-migration", "views", "drop"),
+    ("zero-downtime-migration", "views", "list"),
     ("zero-downtime-migration", "status"),
 ]
 GROUPS = {command[:depth] for command in COMMANDS for depth in range(1, len(command))}

@@ -219,13 +219,13 @@ SELECT pg_catalog.to_regclass(%(name)s) IS NOT NULL;
 -- schema_objects --
 -- Every object of the schema, one row each: kind, identity, definition. Server and extensions left out, and
 -- what outlives a downgrade: Alembic's own table, the journal, schema ops while it holds no more, and what
--- rollbacks kept. Definitions are deparsed by the server, so that what is
+-- rollbacks kept, and the views of released revisions. Definitions are deparsed by the server, so that what is
 -- written differently and means the same is the same; an ACL that was never touched equals its default.
 WITH visible AS (
     SELECT namespace.oid,
            namespace.nspname
       FROM pg_catalog.pg_namespace AS namespace
-     WHERE namespace.nspname !~ '^(pg_|rollback_[0-9a-f]{12}$)'
+     WHERE namespace.nspname !~ '^(pg_|rollback_[0-9a-f]{12}$|app_v[0-9]{3}$)'
        AND namespace.nspname <> 'information_schema'
 ), extended AS (
     SELECT link.classid,

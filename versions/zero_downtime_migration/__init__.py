@@ -13,6 +13,9 @@ behind a long transaction. What takes long takes locks that others do not wait f
 from __future__ import annotations
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import together
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.app_schemas import create_views, drop_views
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.applications import acknowledge, retire
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.contract import Missing, Proof
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.listing import Listed
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Phase, State, Step
@@ -73,6 +76,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.steering impor
     progress_of,
     resume,
 )
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.terms import Terms
 
 __all__ = [
     "AddCheck",
@@ -95,9 +99,11 @@ __all__ = [
     "Listed",
     "Manner",
     "MergeColumns",
+    "Missing",
     "Pace",
     "Phase",
     "Progress",
+    "Proof",
     "RebuildIndex",
     "RenameColumn",
     "RenameTable",
@@ -107,18 +113,23 @@ __all__ = [
     "State",
     "Step",
     "SwapTable",
+    "Terms",
     "WidenKey",
     "abort",
     "abort_upgrade",
+    "acknowledge",
     "backfill",
     "cancel",
     "change",
     "complete",
+    "create_views",
     "downgrade",
+    "drop_views",
     "pause",
     "plan",
     "progress_of",
     "resume",
+    "retire",
     "start",
     "status",
     "together",

@@ -147,6 +147,14 @@ SELECT DISTINCT pg_catalog.pg_describe_object(link.classid, link.objid, link.obj
        ),
        false
    )
+   AND NOT EXISTS (
+           SELECT FROM pg_catalog.pg_rewrite AS rule
+             JOIN pg_catalog.pg_class AS view ON view.oid = rule.ev_class
+             JOIN pg_catalog.pg_namespace AS space ON space.oid = view.relnamespace
+            WHERE link.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+              AND rule.oid = link.objid
+              AND space.nspname ~ '^app_v[0-9][0-9][0-9]$'
+       )
  ORDER BY 1;
 
 -- not_null_rule --

@@ -13,17 +13,21 @@ from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.runner import Outcome, run_revision
 from spotify_ai_agent_migrations.versions.runner.options import parse_options
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
+    app_schemas,
+    applications,
     listing,
     own,
     run,
     steering,
     together,
+    views_command,
     wish_words,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import Wish
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.pace import Pace
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.terms import Terms
 
 _EXIT_CODES = "Exit codes: 0 done, 1 refused or failed, 2 usage or settings."
 _FILE: Final = PACKAGE_ROOT / "versions" / "011_zero_downtime_migration.py"
@@ -35,6 +39,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+app.add_typer(views_command.app)
 # `python versions/011_zero_downtime_migration.py`: the changes there are, beside the two directions of it.
 script = typer.Typer(
     help="Make canonical e-mail while both applications run, and the ledger of online changes.",
@@ -56,6 +61,18 @@ _Wait = Annotated[
 _Cancel = Annotated[
     list[str] | None,
     typer.Option("--cancel", metavar="role:NAME", help="who may be cancelled where in the way; repeat it"),
+]
+_Soak = Annotated[
+    float | None,
+    typer.Option(
+        "--soak-hours", min=0, help="how long the new form is to be out before a contract; 24 in production"
+    ),
+]
+_Override = Annotated[
+    str | None, typer.Option("--override", metavar="REASON", help="contract in spite of what is missing")
+]
+_FirstKnown = Annotated[
+    str | None, typer.Option("--revision", help="the first whose applications know the new form")
 ]
 _Workers = Annotated[int, typer.Option("--workers", min=1, help="how many sessions fill at once")]
 
@@ -112,6 +129,9 @@ def _verb(
         lock_timeout_ms: _Wait = Manner.lock_timeout_ms,
         cancel: _Cancel = None,
         workers: _Workers = Pace.workers,
+        soak_hours: _Soak = None,
+        override: _Override = None,
+        revision: _FirstKnown = None,
         url: _Url = None,
     ) -> None:
         manner = Manner(
@@ -120,6 +140,8 @@ def _verb(
             cancel=frozenset(cancel or ()),
             pace=Pace(workers=workers),
             told=_tell,
+            terms=Terms(None if soak_hours is None else soak_hours * 3_600, override),
+            revision=revision,
         )
         settings = resolve_settings(url)
         column = wish_words.widened(operation, words or ())
@@ -171,6 +193,27 @@ _steer("resume", steering.resume, "Let a backfill go on that was paused.")
 _steer("cancel", steering.cancel, "End the process of a backfill; what is filled stays.")
 
 
+@app.command("acknowledge", epilog=_EXIT_CODES)
+def acknowledge_command(
+    application: Annotated[str, typer.Argument(help="application or service")],
+    version: Annotated[str, typer.Argument(help="its version")],
+    *,
+    revision: Annotated[str, typer.Option("--revision", help="the last whose new forms it knows")] = "",
+    retire: Annotated[bool, typer.Option("--retire", help="none of this version runs any more")] = False,
+    url: _Url = None,
+) -> None:
+    """Say that a version of an application runs and which forms it knows, or that none of it runs."""
+    if retire == bool(revision):
+        raise typer.BadParameter("say either --revision NNN or --retire")
+    settings = resolve_settings(url)
+    if retire:
+        left = applications.retire(application, version, settings=settings)
+    else:
+        left = applications.acknowledge(application, version, revision=revision, settings=settings)
+    for one in left:
+        typer.echo(f"{one.name} {one.version}: may run, knows revision {one.revision}")
+
+
 @script.command("status", epilog=_EXIT_CODES)
 @app.command("status", epilog=_EXIT_CODES)
 def status_command(
@@ -178,13 +221,15 @@ def status_command(
     written: Annotated[Format, typer.Option("--format", help="for people or programs")] = Format.TEXT,
     url: _Url = None,
 ) -> None:
-    """List the changes there are, the last one first, and how far each is."""
+    """List the changes there are, the last one first: how far each is, since when, and what it waits for."""
     found = own.status(settings=resolve_settings(url))
     if written is Format.JSON:
         typer.echo(listing.as_json(found))
         return
-    for one in found:
-        typer.echo(one.line)
+    for line in (line for one in found for line in one.lines):
+        typer.echo(line)
+    for views in app_schemas.listed_views(settings=resolve_settings(url)):
+        typer.echo(views.line)
     if not found:
         typer.echo("no online changes", err=True)
 

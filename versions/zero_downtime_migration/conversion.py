@@ -90,6 +90,11 @@ def _added(session: Session, dragged: Dragged) -> Step:
         sql=(
             written(session, "ALTER TABLE {table} {clauses}", table=SQL(table.name), clauses=clauses),
             *_set(session, dragged),
+            # For who reads by the views of a revision that knows the new column.
+            *(
+                f"{before}{written(session, '{name}', name=dragged.named(name))}{after}"
+                for name, before, after in dragged.grants
+            ),
             *sync.create,
         ),
         locks=(Lock(table.name),),

@@ -13,7 +13,15 @@ from psycopg2.sql import SQL
 from spotify_ai_agent_migrations.versions.core.database import LOCK_NOT_AVAILABLE, shown_message
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.core.retry import RETRYABLE
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import filling, ledger, missed_rows
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
+    admission,
+    app_schemas,
+    app_views,
+    filling,
+    ledger,
+    missed_rows,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.going import going
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.locking import held_up, strongly
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
@@ -30,24 +38,37 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import
 _UNIQUE_VIOLATION: Final = "23505"
 
 
-def advance(session: Session, change: Change, phase: Phase, manner: Manner) -> Change:
+def advance(
+    session: Session, change: Change, phase: Phase, manner: Manner, *, proven: bool = False
+) -> Change:
     """Do the steps of one phase that are not done yet; return the change as it is then.
 
+    Before a contract the proofs of what was filled are looked at again, unless they were *proven* just now.
+
     Raises:
-        TableError: the change was aborted, an earlier phase is not over, or a proof fails.
+        TableError: the change was aborted, an earlier phase is not over, a proof fails, or something is
+            missing that a contract demands.
         LockError: somebody was in the way at every try; what is done stays done.
     """
     if change.state in {State.ABORTING, State.ABORTED}:
         raise TableError(f"{_called(change)} was aborted", hint="abort it to its end, and start it anew")
+    if phase is Phase.COMPLETE and change.contracts() and not change.ended:
+        admission.admit(
+            session, change, manner.terms, lambda: None if proven else _prove_again(session, change, manner)
+        )
     _refuse_early(change, phase)
     if phase is Phase.COMPLETE and not change.ended:
         ledger.set_state(session, change, State.CONTRACTING)
     for place, step in change.left(phase):
         _do(session, change, place, step, manner)
     now = ledger.again(session, change)
+    if phase is Phase.COMPLETE and going(now) is not None:
+        app_schemas.drop_older(session, manner, now.revision)
     # A change that is further than this phase stays so.
     if all(not now.left(each) for each in PHASES[: PHASES.index(phase) + 1]) and _is_next(now, phase):
         ledger.set_state(session, now, REACHED[phase])
+        if phase is Phase.VERIFY:
+            admission.watch(session, now)
     return ledger.again(session, now)
 
 
@@ -94,7 +115,8 @@ def _is_next(change: Change, phase: Phase) -> bool:
 def _do(session: Session, change: Change, place: int, step: Step, manner: Manner) -> None:
     manner.told(step, "begun")
     if step.kind is Kind.BRIEF:
-        strongly(session, manner, step.locks, lambda: _brief(session, change, place), _waiting(manner, step))
+        locks = (*app_views.locks(session, step.locks), *step.locks)
+        strongly(session, manner, locks, lambda: _brief(session, change, place), _waiting(manner, step))
     else:
         ledger.begin(session, change, place)
         if step.kind is Kind.ALONE:
@@ -108,9 +130,11 @@ def _do(session: Session, change: Change, place: int, step: Step, manner: Manner
 
 
 def _brief(session: Session, change: Change, place: int) -> None:
+    step = change.steps[place]
+    ends_old = step.phase is Phase.COMPLETE and going(change) is not None
     ledger.begin(session, change, place)
-    for statement in change.steps[place].sql:
-        session.run(statement)
+    with app_views.made_anew(session, step.locks, but=change.revision if ends_old else None):
+        _run(session, step.sql)
     ledger.end(session, change, place)
 
 
@@ -159,6 +183,13 @@ def _prove(session: Session, change: Change, step: Step, manner: Manner) -> None
         prove(session, step, manner)
 
 
+def _prove_again(session: Session, change: Change, manner: Manner) -> None:
+    """Look again for what was missed: between the proof and the contract both applications went on."""
+    for place in admission.proven_again(change):
+        manner.told(change.steps[place], "begun")
+        _prove(session, change, change.steps[place], manner)
+
+
 def prove(session: Session, step: Step, manner: Manner) -> None:
     """Look with the queries of a proof for whatever stands against going on.
 
@@ -186,11 +217,13 @@ def _undo(session: Session, change: Change, place: int, manner: Manner) -> None:
         return
 
     def back() -> None:
-        _run(session, step.undo)
+        with app_views.made_anew(session, locks):
+            _run(session, step.undo)
         ledger.undo(session, change, place)
 
     locks = (step.undo_locks or step.locks) if step.undo else ()
-    strongly(session, manner, locks, back, _waiting(manner, step))
+    both = (*app_views.locks(session, locks), *locks)
+    strongly(session, manner, both, back, _waiting(manner, step))
 
 
 def _what_undoes(session: Session, change: Change, place: int) -> Sequence[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from psycopg2.extras import Json
@@ -37,11 +38,14 @@ def found(session: Session, operation: str, table: str, subject: str) -> Change 
 
 def again(session: Session, change: Change) -> Change:
     """Return the change as it is recorded now."""
-    rows = session.ask("change_by_id", id=change.id)
+    return by_number(session, change.id)
+
+
+def by_number(session: Session, number: int) -> Change:
+    """Return the change of a number."""
+    rows = session.ask("change_by_id", id=number)
     if not rows:
-        raise TableError(
-            f"there is no online change {change.id}", hint="its entry in ops.online_change is gone"
-        )
+        raise TableError(f"there is no online change {number}", hint="its entry in ops.online_change is gone")
     return _change(rows[0])
 
 
@@ -52,9 +56,19 @@ def record(
     subject: str,
     arguments: dict[str, Any],
     steps: tuple[Step, ...],
+    revision: str | None = None,
 ) -> Change:
-    """Write a new change down; one that comes to no step is completed."""
+    """Write a new change down; one that comes to no step is completed.
+
+    *revision* is the first whose applications know the new form; None is the one that comes next.
+
+    Raises:
+        TableError: it is no three digits.
+    """
+    if revision is not None and not re.fullmatch("[0-9]{3}", revision):
+        raise TableError(f'"{revision}" is no revision', hint="say it in three digits, as 012")
     state = State.BEGUN if steps else State.COMPLETED
+    revision = revision or _next_revision(session)
     number = session.value(
         "record_change",
         operation=operation,
@@ -63,8 +77,16 @@ def record(
         arguments=Json(arguments),
         steps=Json([model.written(step) for step in steps]),
         state=state.value,
+        revision=revision,
     )
-    return Change(number, operation, table, subject, arguments, steps, state)
+    return Change(number, operation, table, subject, arguments, steps, state, revision=revision)
+
+
+def _next_revision(session: Session) -> str | None:
+    """Return the revision behind the one of the database, whose applications know the old form."""
+    has_version, _ = session.ask("has_versions")[0]
+    found: str | None = session.value("first_known_by") if has_version else None
+    return found
 
 
 def set_state(session: Session, change: Change, state: State) -> None:
@@ -95,7 +117,7 @@ def reopen(session: Session, change: Change, table: str) -> None:
 
 
 def _change(row: Row) -> Change:
-    number, operation, table, subject, arguments, steps, state, begun, done = row
+    number, operation, table, subject, arguments, steps, state, begun, done, revision = row
     return Change(
         number,
         operation,
@@ -106,4 +128,5 @@ def _change(row: Row) -> Change:
         State(state),
         frozenset(begun),
         frozenset(done),
+        revision,
     )

@@ -15,7 +15,11 @@ SELECT change.id,
        coalesce(made.at, ''),
        coalesce(ranges.walked, 0),
        coalesce(ranges.written, 0),
-       coalesce(ranges.total, 0)
+       coalesce(ranges.total, 0),
+       change.revision,
+       CASE WHEN change.finished_at IS NULL
+            THEN extract(epoch FROM pg_catalog.clock_timestamp() - change.started_at)::double precision
+       END
   FROM ops.online_change AS change
   LEFT JOIN LATERAL (
        SELECT count(step.finished_at) AS done,

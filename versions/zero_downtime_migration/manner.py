@@ -9,8 +9,10 @@ from typing import Final
 from spotify_ai_agent_migrations.versions.core.retry import Patience
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.pace import Pace
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.terms import Terms
 
 _PACE: Final = Pace()
+_TERMS: Final = Terms()
 _PATIENCE: Final = Patience(tries=60, base_s=0.1, most_s=5.0)
 
 
@@ -29,7 +31,8 @@ class Manner:
     `alone_wait_ms` is how long a step that nobody waits for may itself wait for older transactions at one
     try, as the build of an index does that is made CONCURRENTLY. `lock_wait_ms` is how long another process
     may be at the same table. `told` is called with each step, at "begun", "done" and "waiting: …", and now
-    and then with how far a backfill is. `pace` is how that goes.
+    and then with how far a backfill is. `pace` is how that goes. `terms` are those of a contract; `revision`
+    is the first whose applications know the new form, None the one behind that of the database.
     """
 
     lock_timeout_ms: int = 500
@@ -41,6 +44,8 @@ class Manner:
     lock_wait_ms: int = 60_000
     told: Callable[[Step, str], None] = _silent
     pace: Pace = _PACE
+    terms: Terms = _TERMS
+    revision: str | None = None
 
     def lock_timeouts_ms(self) -> tuple[int, ...]:
         """Return how long the lock is waited for at each try."""

@@ -132,6 +132,8 @@ class Change:
     state: State
     begun: frozenset[int] = field(default=frozenset())
     done: frozenset[int] = field(default=frozenset())
+    # The first whose applications know the new form.
+    revision: str | None = None
 
     @property
     def ended(self) -> bool:
@@ -156,6 +158,17 @@ class Change:
             ),
             None,
         )
+
+    def is_contracting(self) -> bool:
+        """Tell whether something of its contract was begun that is more than a look."""
+        return any(
+            step.phase is Phase.COMPLETE and step.kind is not Kind.PROOF and place in self.begun
+            for place, step in enumerate(self.steps)
+        )
+
+    def contracts(self) -> bool:
+        """Tell whether its completion does more than to look."""
+        return any(step.phase is Phase.COMPLETE and step.kind is not Kind.PROOF for step in self.steps)
 
     def is_final(self) -> bool:
         """Tell whether a step was begun after which there is no way back."""

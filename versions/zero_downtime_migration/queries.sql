@@ -56,8 +56,8 @@ SELECT EXISTS (
 
 -- record_change --
 -- Remember a change and its steps.
-INSERT INTO ops.online_change (operation, table_name, subject, arguments, steps, state)
-VALUES (%(operation)s, %(table)s, %(subject)s, %(arguments)s, %(steps)s, %(state)s)
+INSERT INTO ops.online_change (operation, table_name, subject, arguments, steps, state, revision)
+VALUES (%(operation)s, %(table)s, %(subject)s, %(arguments)s, %(steps)s, %(state)s, %(revision)s)
 RETURNING id;
 
 -- change_of --
@@ -66,7 +66,8 @@ SELECT change.id, change.operation, change.table_name, change.subject, change.ar
        ARRAY(SELECT step.place FROM ops.online_step AS step WHERE step.change_id = change.id),
        ARRAY(
            SELECT step.place FROM ops.online_step AS step WHERE step.change_id = change.id AND step.finished_at IS NOT NULL
-       )
+       ),
+       change.revision
   FROM ops.online_change AS change
  WHERE change.operation = %(operation)s
    AND change.table_name = %(table)s
@@ -80,7 +81,8 @@ SELECT change.id, change.operation, change.table_name, change.subject, change.ar
        ARRAY(SELECT step.place FROM ops.online_step AS step WHERE step.change_id = change.id),
        ARRAY(
            SELECT step.place FROM ops.online_step AS step WHERE step.change_id = change.id AND step.finished_at IS NOT NULL
-       )
+       ),
+       change.revision
   FROM ops.online_change AS change
  WHERE change.id = %(id)s;
 

@@ -74,6 +74,14 @@ SELECT DISTINCT pg_catalog.pg_describe_object(link.classid, link.objid, link.obj
            SELECT FROM pg_catalog.pg_constraint AS made
             WHERE link.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND made.oid = link.objid AND made.conparentid <> 0
        )
+   AND NOT EXISTS (
+           SELECT FROM pg_catalog.pg_rewrite AS rule
+             JOIN pg_catalog.pg_class AS view ON view.oid = rule.ev_class
+             JOIN pg_catalog.pg_namespace AS space ON space.oid = view.relnamespace
+            WHERE link.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+              AND rule.oid = link.objid
+              AND space.nspname ~ '^app_v[0-9][0-9][0-9]$'
+       )
  ORDER BY 1;
 
 -- columns_dependents --
@@ -116,6 +124,14 @@ SELECT DISTINCT pg_catalog.pg_describe_object(link.classid, link.objid, link.obj
                       AND made.indpred IS NULL
                   )
               )
+       )
+   AND NOT EXISTS (
+           SELECT FROM pg_catalog.pg_rewrite AS rule
+             JOIN pg_catalog.pg_class AS view ON view.oid = rule.ev_class
+             JOIN pg_catalog.pg_namespace AS space ON space.oid = view.relnamespace
+            WHERE link.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+              AND rule.oid = link.objid
+              AND space.nspname ~ '^app_v[0-9][0-9][0-9]$'
        )
  ORDER BY 1;
 
@@ -163,14 +179,17 @@ SELECT DISTINCT pg_catalog.pg_describe_object(link.classid, link.objid, link.obj
  ORDER BY 1;
 
 -- functions_saying --
--- Functions whose text holds a name.
+-- Functions whose text holds a name, as a word where it is one.
 SELECT routine.oid::pg_catalog.regprocedure::text
   FROM pg_catalog.pg_proc AS routine
   JOIN pg_catalog.pg_language AS language ON language.oid = routine.prolang
  WHERE language.lanname NOT IN ('internal', 'c')
    AND routine.prosqlbody IS NULL
    AND routine.pronamespace::pg_catalog.regnamespace::text NOT IN ('pg_catalog', 'information_schema')
-   AND pg_catalog.strpos(pg_catalog.lower(routine.prosrc), pg_catalog.lower({name})) > 0
+   AND CASE
+       WHEN {name} ~ '^[a-zA-Z0-9_]+$' THEN routine.prosrc ~* ('\m' || {name} || '\M')
+       ELSE pg_catalog.strpos(pg_catalog.lower(routine.prosrc), pg_catalog.lower({name})) > 0
+   END
  ORDER BY 1;
 
 -- enum_of --

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Final
@@ -12,11 +13,18 @@ from psycopg2.sql import SQL, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.ddl import execute
 from spotify_ai_agent_migrations.versions.core.locks import advisory_lock
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import engine, facts
+from spotify_ai_agent_migrations.versions.core.settings import read_dotenv, read_environment
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import app_views, engine, facts
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import PHASES, Kind, Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import PHASES, Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import Wish
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import begun_or_found, lock_of
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import (
+    begun_or_found,
+    in_environment,
+    lock_of,
+    named,
+    through,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import SPELLING, Inside, Session
 
 # Below this everything is done in some hundredths of a second, and so within the revision's transaction.
@@ -36,8 +44,9 @@ class Plainly:
 
     def change(self, wish: Wish) -> None:
         """Make a change as its plain form says, which others wait for."""
-        for step in wish.steps(self.session, facts.table(self.session, wish.table)):
-            self.step(step)
+        with app_views.made_anew(self.session, (Lock(wish.table),)):
+            for step in wish.steps(self.session, facts.table(self.session, wish.table)):
+                self.step(step)
 
     def step(self, step: Step) -> None:
         """Make one step."""
@@ -61,7 +70,8 @@ class Told(Plainly):
 
     def change(self, wish: Wish) -> None:
         """Tell the steps of a change."""
-        super().change(wish)
+        for step in wish.steps(self.session, facts.table(self.session, wish.table)):
+            self.step(step)
         self.changed = True
 
     def step(self, step: Step) -> None:
@@ -79,13 +89,16 @@ class Online(Plainly):
         self.session.transaction(work)
 
     def change(self, wish: Wish) -> None:
-        """Make a change online, or go on with it."""
-        manner = Manner(told=_noted(self.session))
-        table = facts.table(self.session, wish.table).name
+        """Make a change online, or go on with it; one that takes names away takes two revisions: `expand`."""
+        self.through(wish, PHASES, None)
+
+    def through(self, wish: Wish, phases: tuple[Phase, ...], revision: str | None) -> None:
+        """Do the phases of a change that *revision* begins, or go on with it."""
+        manner = in_environment(environment(), Manner(told=noted(self.session)))
+        table = named(self.session, wish.table)
         with advisory_lock(self.session.connection, lock_of(table), wait_ms=manner.lock_wait_ms):
-            found = begun_or_found(self.session, wish, PHASES)
-            for phase in PHASES:
-                found = found if found.ended else engine.advance(self.session, found, phase, manner)
+            found = begun_or_found(self.session, wish, phases, revision)
+            through(self.session, found, phases, manner)
 
 
 @contextmanager
@@ -96,7 +109,7 @@ def migrating(table: str) -> Iterator[Plainly]:
     commit and can each be repeated; nothing of the revision is outside of the block then.
     """
     context = op.get_context()
-    connection = _driver_connection()
+    connection = driver_connection()
     session = Session(connection)
     small = int(session.value("bytes_of", table=table) or 0) < SMALL_BYTES
     # A dry run has a transaction open that it will roll back.
@@ -105,18 +118,25 @@ def migrating(table: str) -> Iterator[Plainly]:
         yield (Plainly if small else Told)(Inside(connection))
         execute("RESET ROLE")
         return
-    with context.autocommit_block(), _as_owner(session):
+    with context.autocommit_block(), as_owner(session):
         yield Online(session)
 
 
-def _driver_connection() -> Connection:
+def environment() -> str:
+    """Return which environment this is."""
+    return read_environment(os.environ, read_dotenv())
+
+
+def driver_connection() -> Connection:
+    """Return the connection of the migration as the driver has it."""
     raw = op.get_bind().connection.driver_connection
     assert isinstance(raw, Connection)
     return raw
 
 
 @contextmanager
-def _as_owner(session: Session) -> Iterator[None]:
+def as_owner(session: Session) -> Iterator[None]:
+    """Be the owner of the tables for the block, and write times in one way."""
     before = {name: str(session.value(SQL("SHOW {}").format(Identifier(name)))) for name in SPELLING}
     session.run(f"SET ROLE {_OWNER}")
     for setting, value in SPELLING.items():
@@ -130,7 +150,9 @@ def _as_owner(session: Session) -> Iterator[None]:
                 session.run(SQL("SET {} = {}").format(Identifier(setting), Literal(value)))
 
 
-def _noted(session: Session) -> Callable[[Step, str], None]:
+def noted(session: Session) -> Callable[[Step, str], None]:
+    """Return what says each step as it begins."""
+
     def told(step: Step, moment: str) -> None:
         if moment != "done":
             session.note(f"{step.name}: {moment}")

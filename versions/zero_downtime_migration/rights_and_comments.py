@@ -15,7 +15,7 @@ def grants(session: Session, oid: int, to: Composable) -> tuple[str, ...]:
     return tuple(
         session.text(
             SQL("GRANT {} ON {} TO {}{}").format(
-                SQL(", ").join(_privilege(kind, column) for kind in kinds),
+                SQL(", ").join(privilege(kind, column) for kind in kinds),
                 to,
                 SQL(role),
                 SQL(" WITH GRANT OPTION" if may_grant else ""),
@@ -31,7 +31,7 @@ def column_grants(session: Session, table: Table, columns: Iterable[str], to: st
     return tuple(
         session.text(
             SQL("GRANT {} ON {} TO {}{}").format(
-                SQL(", ").join(_privilege(kind, to) for kind in kinds),
+                SQL(", ").join(privilege(kind, to) for kind in kinds),
                 SQL(table.name),
                 SQL(role),
                 SQL(" WITH GRANT OPTION" if may_grant else ""),
@@ -56,5 +56,6 @@ def comment(kind: str, to: Composable, column: str | None, said: str | None) -> 
     return SQL("COMMENT ON COLUMN {}.{} IS {}").format(to, Identifier(column), Literal(said))
 
 
-def _privilege(kind: str, column: str | None) -> Composable:
+def privilege(kind: str, column: str | None) -> Composable:
+    """Return a privilege on a relation, or on a column of it."""
     return SQL(kind) if column is None else SQL("{} ({})").format(SQL(kind), Identifier(column))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,8 +12,14 @@ from typing import Final
 from spotify_ai_agent_migrations.versions.core.database import translated
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.core.locks import advisory_lock, lock_key
-from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import engine, facts, ledger, row_order
+from spotify_ai_agent_migrations.versions.core.settings import Settings, read_dotenv, resolve_settings
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
+    admission,
+    engine,
+    facts,
+    ledger,
+    row_order,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
     PHASES,
@@ -55,8 +62,27 @@ def verify(wish: Wish, *, settings: Settings | None = None, manner: Manner | Non
 
 
 def complete(wish: Wish, *, settings: Settings | None = None, manner: Manner | None = None) -> Change:
-    """Contract a change that was verified: from here on only new code runs."""
+    """Contract a change that was verified: from here on only new code runs.
+
+    Demanded is, by the terms of the manner, that its new form was out for long enough or every application
+    that may run has acknowledged it, and that nobody reads the old one; and the proof holds again.
+
+    Raises:
+        TableError: something is missing, all of which is said.
+    """
     return _through(wish, (Phase.COMPLETE,), settings, manner)
+
+
+def permit(wish: Wish, *, settings: Settings | None = None, manner: Manner | None = None) -> None:
+    """Refuse a contract as `complete` would, by what was proven last; changes nothing.
+
+    Raises:
+        TableError: something is missing, all of which is said.
+    """
+    with working(wish.table, settings, manner) as (session, chosen):
+        found = _recorded(session, wish)
+        if found is not None and not found.ended:
+            admission.refuse(session, found, chosen.terms)
 
 
 def abort(wish: Wish, *, settings: Settings | None = None, manner: Manner | None = None) -> Change:
@@ -93,17 +119,18 @@ def working(table: str, settings: Settings | None, manner: Manner | None) -> Ite
     Raises:
         LockError: another process is at it for longer than the manner waits.
     """
-    chosen = manner or Manner()
-    with translated(), opened(settings or resolve_settings(), _PURPOSE) as connection:
+    given = settings or resolve_settings()
+    chosen = in_environment(given.environment, manner or Manner())
+    with translated(), opened(given, _PURPOSE) as connection:
         session = Session(connection)
         ledger.require(session)
-        named = _named(session, table)
+        called = named(session, table)
         connection.autocommit = False
         with advisory_lock(
             connection,
-            lock_of(named),
+            lock_of(called),
             wait_ms=chosen.lock_wait_ms,
-            called=f"the lock of online changes of {named}",
+            called=f"the lock of online changes of {called}",
         ):
             connection.autocommit = True
             try:
@@ -113,13 +140,22 @@ def working(table: str, settings: Settings | None, manner: Manner | None) -> Ite
                     connection.autocommit = False
 
 
+def in_environment(environment: str, manner: Manner) -> Manner:
+    """Return a manner with the terms that its environment gives where none were said."""
+    return replace(manner, terms=manner.terms.under(environment, {**read_dotenv(), **os.environ}))
+
+
 def lock_of(table: str) -> int:
     """Return the advisory lock key of the changes of a table, named with its schema."""
     return lock_key(f"online:{table}")
 
 
-def begun_or_found(session: Session, wish: Wish, phases: tuple[Phase, ...]) -> Change:
+def begun_or_found(
+    session: Session, wish: Wish, phases: tuple[Phase, ...], revision: str | None = None
+) -> Change:
     """Return the change as it is recorded; begin it where there is none, or an aborted one.
+
+    *revision* is the one that it is of where it is begun.
 
     Raises:
         TableError: *phases* do not begin with its start, and it was never started; or it was begun as
@@ -132,7 +168,7 @@ def begun_or_found(session: Session, wish: Wish, phases: tuple[Phase, ...]) -> C
                 f"{wish.operation} of {wish.subject} on {wish.table} was never started",
                 hint="start it first",
             )
-        return _begun(session, wish)
+        return _begun(session, wish, revision)
     _refuse_other(found, wish)
     return found
 
@@ -154,17 +190,27 @@ def _through(
     wish: Wish, phases: tuple[Phase, ...], settings: Settings | None, manner: Manner | None
 ) -> Change:
     with working(wish.table, settings, manner) as (session, chosen):
-        found = begun_or_found(session, wish, phases)
-        for phase in phases:
-            found = found if found.state is State.COMPLETED else engine.advance(session, found, phase, chosen)
-        return found
+        return through(session, begun_or_found(session, wish, phases, chosen.revision), phases, chosen)
+
+
+def through(session: Session, change: Change, phases: tuple[Phase, ...], manner: Manner) -> Change:
+    """Do the steps of several phases that are not done yet; return the change as it is then."""
+    proven = Phase.VERIFY in phases and not any(
+        step.kind is Kind.PROOF and step.phase is Phase.VERIFY and place in change.done
+        for place, step in enumerate(change.steps)
+    )
+    for phase in phases:
+        if change.state is State.COMPLETED:
+            return change
+        change = engine.advance(session, change, phase, manner, proven=proven)
+    return change
 
 
 def _recorded(session: Session, wish: Wish) -> Change | None:
-    return ledger.found(session, wish.operation, _named(session, wish.table), wish.subject)
+    return ledger.found(session, wish.operation, named(session, wish.table), wish.subject)
 
 
-def _named(session: Session, table: str) -> str:
+def named(session: Session, table: str) -> str:
     """Return a table's name as SQL writes it; a change may have renamed the table, or dropped it."""
     return session.value("name_of", table=table) or facts.table(session, table).name
 
@@ -186,9 +232,15 @@ def _planned(session: Session, wish: Wish) -> Change:
     return Change(0, wish.operation, table.name, wish.subject, arguments_of(wish), steps, state)
 
 
-def _begun(session: Session, wish: Wish) -> Change:
+def _begun(session: Session, wish: Wish, revision: str | None) -> Change:
     planned = _planned(session, wish)
     recorded = ledger.record(
-        session, planned.operation, planned.table, planned.subject, dict(planned.arguments), planned.steps
+        session,
+        planned.operation,
+        planned.table,
+        planned.subject,
+        dict(planned.arguments),
+        planned.steps,
+        revision,
     )
     return replace(recorded, steps=planned.steps)

@@ -74,7 +74,9 @@ def verify(
 def complete(
     wishes: Sequence[Wish], *, settings: Settings | None = None, manner: Manner | None = None
 ) -> tuple[Change, ...]:
-    """Contract them all, in the order in which they are given."""
+    """Contract them all, in the order in which they are given; none, if one may not be."""
+    for wish in wishes:
+        run.permit(wish, settings=settings, manner=manner)
     return _each(run.complete, wishes, settings, manner)
 
 

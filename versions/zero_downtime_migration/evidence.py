@@ -1,0 +1,62 @@
+"""Hold what is known of a change that is to be contracted, and of the applications. No database here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class Application:
+    """A version of an application that may run, and the last revision whose new forms it knows."""
+
+    name: str
+    version: str
+    revision: str
+    acknowledged_at: datetime
+
+    def knows(self, evidence: Evidence) -> bool:
+        """Tell whether it said that it knows the new form, when the form was there."""
+        return self.revision >= (evidence.revision or "") and self.acknowledged_at >= evidence.expanded_at
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Since when no counted statement has named what goes; `forgotten` is how often some were forgotten.
+
+    `calls` is how often each was executed when they were last looked at, by its number.
+    """
+
+    calls: Mapping[str, int]
+    unread_since: datetime
+    forgotten: int
+
+    def looked(self, calls: Mapping[str, int], now: datetime, reset_at: datetime) -> Reading:
+        """Return what is known after another look."""
+        begun_anew = reset_at > self.unread_since
+        before: Mapping[str, int] = {} if begun_anew else self.calls
+        if any(count > before.get(number, 0) for number, count in calls.items()):
+            return replace(self, calls=calls, unread_since=now)
+        return replace(self, calls=calls, unread_since=max(self.unread_since, reset_at))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a change.
+
+    `left` is the first phase that is not over, if one is not. `released` tells whether its revision is
+    applied to its end; `reading` is None, and `unknown` says why, where nobody counts who reads what goes;
+    `naming` are functions of the database that name it.
+    """
+
+    now: datetime
+    left: str
+    expanded_at: datetime
+    revision: str | None = None
+    released: bool = True
+    released_at: datetime | None = None
+    applications: tuple[Application, ...] = ()
+    reading: Reading | None = None
+    unknown: str = ""
+    naming: tuple[str, ...] = ()

@@ -1,0 +1,88 @@
+"""Expand in one revision and contract in a later one, with a deploy between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from alembic import op
+
+from spotify_ai_agent_migrations.versions.core.errors import RevisionError
+from spotify_ai_agent_migrations.versions.core.locks import advisory_lock
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import engine, facts, ledger
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import PHASES, Phase
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import Wish
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.revision import (
+    Online,
+    Told,
+    as_owner,
+    driver_connection,
+    noted,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import lock_of, named
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Inside, Session
+
+_EXPAND: Final = tuple(phase for phase in PHASES if phase is not Phase.COMPLETE)
+
+
+def expand(wish: Wish, revision: str) -> None:
+    """Start, fill and verify a change in *revision*; after it old and new code run side by side.
+
+    Each step commits by itself, however small the table is, and the same revision goes on from the finished
+    one; nothing else belongs into the revision. `contract` in a later one ends it, `retract` takes it back.
+
+    Locks: those of the steps, which `plan` lists.
+    """
+    _do(wish, _EXPAND, revision)
+
+
+def contract(wish: Wish) -> None:
+    """Complete a change that an earlier revision has expanded.
+
+    Raises:
+        TableError: it may not be contracted yet; says all that is missing, and nothing was changed.
+    """
+    _do(wish, (Phase.COMPLETE,), None)
+
+
+def retract(wish: Wish) -> None:
+    """Take back what `expand` has made, in the downgrade of its revision.
+
+    Raises:
+        TableError: it was contracted meanwhile, and there is no way back.
+    """
+    with _alone() as session:
+        manner = Manner(told=noted(session))
+        table = named(session, wish.table)
+        with advisory_lock(session.connection, lock_of(table), wait_ms=manner.lock_wait_ms):
+            found = ledger.found(session, wish.operation, table, wish.subject)
+            if found is not None:
+                engine.abort(session, found, manner)
+
+
+def _do(wish: Wish, phases: tuple[Phase, ...], revision: str | None) -> None:
+    # A dry run has a transaction open that it will roll back: it tells the steps.
+    context = op.get_context()
+    if not context.as_sql and context._in_external_transaction:
+        told = Told(Inside(driver_connection()))
+        for step in wish.steps(told.session, facts.table(told.session, wish.table)):
+            if step.phase in phases:
+                told.step(step)
+        return
+    with _alone() as session:
+        Online(session).through(wish, phases, revision)
+
+
+@contextmanager
+def _alone() -> Iterator[Session]:
+    context = op.get_context()
+    if context.as_sql:
+        raise RevisionError(
+            "a change that is made online asks the database for each step, and cannot be written out",
+            hint="alembic upgrade, connected to the database, makes it",
+        )
+    session = Session(driver_connection())
+    with context.autocommit_block(), as_owner(session):
+        yield session
