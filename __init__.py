@@ -49,7 +49,7 @@ if TYPE_CHECKING:
         restore,
         rollback,
     )
-    from spotify_ai_agent_migrations.versions.zero_downtime_migration import Change, Manner, change
+    from spotify_ai_agent_migrations.versions.zero_downtime_migration import Change, Manner, change, ops
 
 __version__ = "0.1.0"
 
@@ -90,6 +90,7 @@ __all__ = [
     "discover",
     "erase_user",
     "export_subject",
+    "ops",
     "plan_erasure",
     "plan_rollback",
     "restore",
@@ -116,7 +117,7 @@ _HOMES = {
     "governance": ("Finding", "Revision", "check", "discover"),
     "health_check": ("HealthReport", "check_health"),
     "rollback": ("RollbackPlan", "RollbackResult", "plan_rollback", "restore", "rollback"),
-    "zero_downtime_migration": ("Change", "Manner", "change"),
+    "zero_downtime_migration": ("Change", "Manner", "change", "ops"),
 }
 _ROOM_OF = {name: room for room, names in _HOMES.items() for name in names}
 

@@ -23,6 +23,7 @@ class Options:
 
     url: str | None = None
     metadata: str | None = None
+    compare_defaults: bool = False
     dry_run: bool = False
     shadow: bool = False
     lock_timeout_ms: int = Settings.lock_timeout_ms

@@ -12,16 +12,24 @@ from psycopg2.sql import SQL, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.ddl import execute
 from spotify_ai_agent_migrations.versions.core.locks import advisory_lock
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import engine, facts
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import engine, facts, ledger
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.locking import strongly
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import PHASES, Kind, Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
+    PHASES,
+    Kind,
+    Phase,
+    State,
+    Step,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import Wish
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import begun_or_found, lock_of
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import SPELLING, Inside, Session
 
 # Below this everything is done in some hundredths of a second, and so within the revision's transaction.
 SMALL_BYTES: Final = 8 * 1024 * 1024
-_OWNER: Final = "agent_owner"
+# Whose tables are the package's own.
+OWNER: Final = "agent_owner"
 
 
 class Plainly:
@@ -34,10 +42,15 @@ class Plainly:
         """Do *work*, which executes DDL and may be done twice."""
         work()
 
-    def change(self, wish: Wish) -> None:
+    def change(self, wish: Wish, phases: tuple[Phase, ...] = PHASES) -> None:
         """Make a change as its plain form says, which others wait for."""
         for step in wish.steps(self.session, facts.table(self.session, wish.table)):
-            self.step(step)
+            if step.phase in phases:
+                self.step(step)
+
+    def brief(self, step: Step) -> None:
+        """Make a step that is no part of a change, and that may be made twice."""
+        self.step(step)
 
     def step(self, step: Step) -> None:
         """Make one step."""
@@ -59,9 +72,9 @@ class Told(Plainly):
         with op.get_context().autocommit_block() if self.changed else nullcontext():
             work()
 
-    def change(self, wish: Wish) -> None:
+    def change(self, wish: Wish, phases: tuple[Phase, ...] = PHASES) -> None:
         """Tell the steps of a change."""
-        super().change(wish)
+        super().change(wish, phases)
         self.changed = True
 
     def step(self, step: Step) -> None:
@@ -78,14 +91,38 @@ class Online(Plainly):
         """Do *work* in a transaction of its own, which may be tried several times."""
         self.session.transaction(work)
 
-    def change(self, wish: Wish) -> None:
-        """Make a change online, or go on with it."""
+    def change(self, wish: Wish, phases: tuple[Phase, ...] = PHASES) -> None:
+        """Make these phases of a change online, or go on with them."""
         manner = Manner(told=_noted(self.session))
-        table = facts.table(self.session, wish.table).name
+        table = _called(self.session, wish.table)
         with advisory_lock(self.session.connection, lock_of(table), wait_ms=manner.lock_wait_ms):
-            found = begun_or_found(self.session, wish, PHASES)
-            for phase in PHASES:
+            found = begun_or_found(self.session, wish, phases)
+            for phase in phases:
                 found = found if found.ended else engine.advance(self.session, found, phase, manner)
+
+    def abort(self, wish: Wish) -> None:
+        """Take back what a change has done; one that was never begun, or is over, has nothing to take back."""
+        manner = Manner(told=_noted(self.session))
+        table = _called(self.session, wish.table)
+        with advisory_lock(self.session.connection, lock_of(table), wait_ms=manner.lock_wait_ms):
+            found = ledger.found(self.session, wish.operation, table, wish.subject)
+            if found is not None and found.state is not State.COMPLETED:
+                engine.abort(self.session, found, manner)
+
+    def brief(self, step: Step) -> None:
+        """Make a step in a transaction of its own, under a short lock time-out and again as a whole."""
+        told = _noted(self.session)
+
+        def work() -> None:
+            for statement in step.sql:
+                self.session.run(statement)
+
+        strongly(self.session, Manner(), step.locks, work, lambda who: told(step, f"waiting: {who}"))
+
+
+def _called(session: Session, table: str) -> str:
+    """Return a table's name as SQL writes it; a change that is gone on with may have dropped the table."""
+    return str(session.value("name_of", table=table) or facts.table(session, table).name)
 
 
 @contextmanager
@@ -96,29 +133,31 @@ def migrating(table: str) -> Iterator[Plainly]:
     commit and can each be repeated; nothing of the revision is outside of the block then.
     """
     context = op.get_context()
-    connection = _driver_connection()
+    connection = driver_connection()
     session = Session(connection)
     small = int(session.value("bytes_of", table=table) or 0) < SMALL_BYTES
     # A dry run has a transaction open that it will roll back.
     if small or context._in_external_transaction:
-        execute(f"SET LOCAL ROLE {_OWNER}")
+        execute(f"SET LOCAL ROLE {OWNER}")
         yield (Plainly if small else Told)(Inside(connection))
         execute("RESET ROLE")
         return
-    with context.autocommit_block(), _as_owner(session):
+    with context.autocommit_block(), acting_as(session, OWNER):
         yield Online(session)
 
 
-def _driver_connection() -> Connection:
+def driver_connection() -> Connection:
+    """Return the connection that the revision runs on."""
     raw = op.get_bind().connection.driver_connection
     assert isinstance(raw, Connection)
     return raw
 
 
 @contextmanager
-def _as_owner(session: Session) -> Iterator[None]:
+def acting_as(session: Session, role: str) -> Iterator[None]:
+    """Be *role* for the block, with times written in one way; outside of transactions."""
     before = {name: str(session.value(SQL("SHOW {}").format(Identifier(name)))) for name in SPELLING}
-    session.run(f"SET ROLE {_OWNER}")
+    session.run(SQL("SET ROLE {}").format(Identifier(role)))
     for setting, value in SPELLING.items():
         session.run(SQL("SET {} = {}").format(Identifier(setting), Literal(value)))
     try:

@@ -1,0 +1,202 @@
+"""What a column that is new, gone or another comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from alembic.operations.ops import AddColumnOp, AlterColumnOp, DropColumnOp
+from sqlalchemy import Column
+from sqlalchemy.types import TypeEngine
+
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.moves import (
+    Half,
+    Move,
+    Rank,
+    call,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.reading import (
+    collation_text,
+    default_text,
+    scalar_text,
+    table_name,
+    type_text,
+)
+
+STRONG: Final = "ACCESS EXCLUSIVE on {}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the server says of a type change: in the catalogue alone, or with a second column; or its refusal."""
+
+    at_once: bool
+    refusal: str = ""
+
+
+TypeJudge = Callable[[str, str, str, "str | None"], Verdict]
+
+
+def added(op: AddColumnOp) -> Iterator[Move]:
+    """Yield how a column is added: as it is where old code can leave it out, else in two halves."""
+    column = op.column
+    table = table_name(op.table_name, op.schema)
+    stand_in = scalar_text(column) if _is_required(column) else None
+    fields = {**_fields(column), **({"default": stand_in} if stand_in else {})}
+    required = not column.nullable
+    late = _is_required(column) and stand_in is None
+    fills = (
+        ""
+        if late or fields["default"] is None
+        else f"{column.name} of {table}, where its default differs for each"
+    )
+    yield Move(
+        Half.EXPAND,
+        Rank.COLUMN,
+        (
+            call(
+                "add_column",
+                table,
+                column.name,
+                type_text(column.type),
+                **fields,
+                not_null=required and not late,
+            ),
+        ),
+        (call("drop_column", table, column.name),),
+        strong=(STRONG.format(table),),
+        fills=fills if _is_volatile(fields) else "",
+        lost_back=f"the values of {column.name}",
+    )
+    if stand_in:
+        yield _default(table, column.name, None, stand_in, Half.CONTRACT)
+    if late:
+        yield _required(table, column.name, _NO_VALUE.format(table=table, column=column.name))
+
+
+_NO_VALUE: Final = (
+    'Rows of {table} have no value here yet. Give them one first: ops.backfill("{table}",'
+    ' {{"{column}": "…"}}, due="{column} IS NULL")'
+)
+
+
+def dropped(op: DropColumnOp) -> Iterator[Move]:
+    """Yield how a column goes: left out by new code first, then put away and dropped."""
+    column = op.to_column()
+    table = table_name(op.table_name, op.schema)
+    part = {
+        half: call("drop_column", table, column.name, part=half) for half in ("expand", "contract", "abort")
+    }
+    fields = _fields(column)
+    kept = not column.nullable and fields["default"] is not None
+    again = call("add_column", table, column.name, type_text(column.type), **fields, not_null=kept)
+    strong = (STRONG.format(table),)
+    yield Move(Half.EXPAND, Rank.DROP_COLUMN, (part["expand"],), (part["abort"],), strong=strong)
+    yield Move(
+        Half.CONTRACT,
+        Rank.DROP_COLUMN,
+        (part["contract"],),
+        (again, part["expand"]),
+        strong=strong,
+        lost=f"the values of {column.name} of {table}",
+        lost_back=f"{column.name} comes back without its values"
+        + ("" if column.nullable or kept else ", and may be NULL"),
+    )
+
+
+def altered(op: AlterColumnOp, judge: TypeJudge) -> Iterator[Move]:
+    """Yield what becomes of a column: each of its differences by itself."""
+    table, column = table_name(op.table_name, op.schema), op.column_name
+    if op.modify_type is not None and op.existing_type is not None:
+        yield from _retyped(table, column, op.existing_type, op.modify_type, judge)
+    if op.modify_nullable is not None:
+        yield _nullable(table, column) if op.modify_nullable else _required(table, column)
+    if op.modify_server_default is not False:
+        new, old = default_text(op.modify_server_default), default_text(op.existing_server_default)
+        yield _default(table, column, new, old, Half.CONTRACT if new is None else Half.EXPAND)
+    if op.modify_comment is not False:
+        there, back = (
+            call("set_comment", table, said, column=column)
+            for said in (op.modify_comment, op.existing_comment)
+        )
+        yield Move(Half.EXPAND, Rank.COMMENT, (there,), (back,))
+
+
+def _retyped(
+    table: str, column: str, old: TypeEngine[Any], new: TypeEngine[Any], judge: TypeJudge
+) -> Iterator[Move]:
+    collation = collation_text(new)
+    verdict = judge(table, column, type_text(new), collation)
+
+    def said(kind: TypeEngine[Any], part: str = "") -> str:
+        return call("change_type", table, column, type_text(kind), collation=collation_text(kind), part=part)
+
+    strong = (STRONG.format(table),)
+    if verdict.at_once:
+        yield Move(Half.EXPAND, Rank.LOOSEN, (said(new),), (said(old),), strong=strong)
+        return
+    notes = (f"The server refuses it so: {verdict.refusal}",) if verdict.refusal else ()
+    yield Move(
+        Half.EXPAND,
+        Rank.EXPAND_TYPE,
+        (said(new, "expand"),),
+        (said(new, "abort"),),
+        strong=strong,
+        reads=(table,),
+        fills=f"the new form of {column} of {table}",
+        notes=notes,
+    )
+    yield Move(
+        Half.CONTRACT,
+        Rank.CONTRACT_TYPE,
+        (said(new, "contract"),),
+        (said(old), said(new, "expand")),
+        strong=strong,
+    )
+
+
+def _nullable(table: str, column: str) -> Move:
+    there, back = call("drop_not_null", table, column), call("set_not_null", table, column)
+    return Move(Half.EXPAND, Rank.NULLABLE, (there,), (back,), strong=(STRONG.format(table),))
+
+
+def _required(table: str, column: str, *notes: str) -> Move:
+    there, back = call("set_not_null", table, column), call("drop_not_null", table, column)
+    return Move(
+        Half.CONTRACT,
+        Rank.NOT_NULL,
+        (there,),
+        (back,),
+        strong=(STRONG.format(table),),
+        reads=(table,),
+        notes=notes,
+    )
+
+
+def _default(table: str, column: str, new: str | None, old: str | None, half: Half) -> Move:
+    there, back = (call("set_default", table, column, said) for said in (new, old))
+    return Move(half, Rank.DEFAULT, (there,), (back,), strong=(STRONG.format(table),))
+
+
+def _is_required(column: Column[Any]) -> bool:
+    """Tell whether old code, which leaves the column out, could write no row."""
+    return not column.nullable and not (column.server_default or column.identity or column.computed)
+
+
+def _is_volatile(fields: dict[str, Any]) -> bool:
+    return bool(fields["identity"]) or (fields["default"] is not None and "(" in str(fields["default"]))
+
+
+def _fields(column: Column[Any]) -> dict[str, Any]:
+    """Return what `ops.add_column` is told of a column beside its type."""
+    identity, computed = column.identity, column.computed
+    return {
+        "default": None if identity or computed else default_text(column.server_default),
+        "collation": collation_text(column.type),
+        "identity": (identity is not None and ("always" if identity.always else "by default")) or None,
+        "generated": None if computed is None else str(computed.sqltext),
+        "virtual": computed is not None and computed.persisted is False,
+        "emulated": computed is not None and computed.persisted is not False,
+        "comment": column.comment,
+    }
