@@ -1,11 +1,13 @@
-<%
+<%!
+    import re
+%><%
     if not (len(up_revision) == 3 and up_revision.isdigit()):
         raise ValueError("a revision has the next three-digit number: set revision_environment = true")
     # What is known of a revision that was written from models; whoever writes one by hand says it.
     told = config.attributes.get("spotify_ai_agent_migrations.fields", {}).get(up_revision) or {}
     field = lambda name: f"{name}: {told[name]}" if name in told else f"{name}:"
-    body = f"{upgrades}{downgrades}"
-    uses = lambda module: f"{module}." in body or "ops." not in body
+    body = f"{upgrades or ''}{downgrades or ''}"
+    uses = lambda module: re.search(rf"\b{module}\.", body) or not re.search(r"\bops\.", body)
 %>"""${message}
 
 ${field("Locks")}
@@ -24,7 +26,7 @@ import sqlalchemy as sa
 % if uses("op"):
 from alembic import op
 % endif
-${imports if imports else ""}
+${imports + "\n" if imports else ""}
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = ${repr(branch_labels)}

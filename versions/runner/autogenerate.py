@@ -37,16 +37,17 @@ def comparison(
 ) -> dict[str, Any]:
     """Return what Alembic's `configure` needs to compare models with the database.
 
-    The models are those that the options name (`-x metadata=module:attribute`), or `target_metadata` of alembic.ini. With
-    neither, `alembic check` looks at the revisions only, and `--autogenerate` is Alembic's to refuse.
-    Objects of schema ops are never compared, nor are partitions, which come and go with time.
+    The models are those that the options name (`-x metadata=module:attribute`), or `target_metadata` of
+    alembic.ini. With neither, `alembic check` looks at the revisions only, and `--autogenerate` is Alembic's
+    to refuse. A schema that no model is in is not compared, nor is schema ops, nor are partitions, which come
+    and go with time.
 
     Raises:
         RevisionError: a model has a key that its table, which is partitioned, cannot have.
     """
     named = options.metadata or config.get_main_option("target_metadata")
     metadata = load_metadata(named) if named else None
-    schemas = {table.schema for table in metadata.tables.values()} if metadata else set()
+    schemas = {table.schema for table in metadata.tables.values()} if metadata else {None}
     if metadata is None and _is_check(config):
         return {"target_metadata": MetaData(), "include_name": lambda *_: False}
     partitions = _partitions(connection)
@@ -55,9 +56,7 @@ def comparison(
     return {
         "target_metadata": metadata,
         "include_schemas": True,
-        "include_name": lambda name, kind, _: (
-            kind != "schema" or name in {None, *schemas} - {OPERATIONS_SCHEMA}
-        ),
+        "include_name": lambda name, kind, _: kind != "schema" or name in schemas - {OPERATIONS_SCHEMA},
         "include_object": lambda thing, *_: (
             _schema_of(thing) != OPERATIONS_SCHEMA and _place_of(thing) not in partitions
         ),

@@ -85,7 +85,7 @@ def parse_options(spoken: Mapping[str, object]) -> Options:
 
 
 def _read(key: str, value: str) -> str | int | bool:
-    if key in {"dry-run", "shadow", "accept-drift"}:
+    if key in {"dry-run", "shadow", "accept-drift", "compare-defaults"}:
         if value.lower() not in _TRUE | _FALSE:
             raise SettingsError(f'"-x {key}={value}" is neither yes nor no', hint=f"say -x {key}=1")
         return value.lower() in _TRUE

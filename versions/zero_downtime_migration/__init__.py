@@ -12,7 +12,7 @@ behind a long transaction. What takes long takes locks that others do not wait f
 
 from __future__ import annotations
 
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import together
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import ops, together
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.listing import Listed
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Phase, State, Step
@@ -115,6 +115,7 @@ __all__ = [
     "change",
     "complete",
     "downgrade",
+    "ops",
     "pause",
     "plan",
     "progress_of",

@@ -69,7 +69,7 @@ __all__ = [
 def change(wish: Wish, *, part: Part = "whole") -> None:
     """Make any operation of the room, or a part of it: "expand" ends when rows are proved, before `complete`.
 
-    "contract" is the rest of it, in a later revision; "abort" takes an expand back, and is nothing where the
+    "contract" is the rest of it, in a later revision; "undo" takes an expand back, and is nothing where the
     change was completed or never begun.
     """
     carry_out(wish, part, Phase.VERIFY)
@@ -241,16 +241,17 @@ def create_index(
 ) -> None:
     """Build an index CONCURRENTLY, of *columns* or of *keys*, which are SQL; see `CreateIndex`."""
     wish = CreateIndex(
-        table, tuple(columns), keys, name, unique, using, tuple(include), where, nulls_not_distinct, storage, comment
+        table, tuple(columns), keys, name, unique, using, tuple(include), where, nulls_not_distinct, storage,
+        comment,
     )  # fmt: skip
     carry_out(wish, "whole", Phase.VERIFY)
 
 
 def replace_index(
     table: str,
-    columns: Sequence[str],
-    name: str,
+    columns: Sequence[str] = (),
     *,
+    name: str,
     keys: str = "",
     unique: bool = False,
     using: str = "btree",

@@ -28,7 +28,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.revision impor
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Inside, Session
 
-Part = Literal["whole", "expand", "contract", "abort"]
+Part = Literal["whole", "expand", "contract", "undo"]
 
 _log: Final = logging.getLogger("spotify_ai_agent_migrations")
 
@@ -49,10 +49,10 @@ def carry_out(wish: Wish, part: Part, expanded: Phase) -> None:
     phases = {"expand": PHASES[:half], "contract": PHASES[half:]}.get(part, PHASES)
     # To put a table away makes a schema, which its owner may not.
     with _at(wish.table, as_its_owner=wish.operation != DropTable.operation) as work:
-        if part != "abort":
+        if part != "undo":
             work.change(wish, phases)
         elif isinstance(work, Online):
-            work.abort(wish)
+            work.undo(wish)
 
 
 def briefly(

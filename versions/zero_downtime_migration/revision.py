@@ -100,8 +100,8 @@ class Online(Plainly):
             for phase in phases:
                 found = found if found.ended else engine.advance(self.session, found, phase, manner)
 
-    def abort(self, wish: Wish) -> None:
-        """Take back what a change has done; one that was never begun, or is over, has nothing to take back."""
+    def undo(self, wish: Wish) -> None:
+        """Take back what a change has done; nothing where it was never begun, or is over."""
         manner = Manner(told=_noted(self.session))
         table = _called(self.session, wish.table)
         with advisory_lock(self.session.connection, lock_of(table), wait_ms=manner.lock_wait_ms):

@@ -3,12 +3,13 @@
     alembic -x metadata=app.models:metadata revision --autogenerate -m "Nicknames"
 
 When: models have changed, and tables that they describe are in use.
-Locks: none beyond reading the catalogue; for each type that changed, an empty temporary table that is rolled back.
+Locks: none but to read the catalogue; a type is tried on an empty temporary table, which is rolled back.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from typing import Any, Final
 
 from sqlalchemy import MetaData
 
@@ -22,14 +23,18 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.cha
 
 __all__ = ["rewrite"]
 
+_log: Final = logging.getLogger("spotify_ai_agent_migrations")
+
 
 def rewrite(settings: Settings, metadata: MetaData, directives: list[Any]) -> None:
     """Put in place of the one revision of *directives* those that change live tables online.
 
-    A revision that is empty stays as it is. What is asked of the database *settings* name is how types change.
+    Where nothing differs none is left. The database of *settings* is asked how types change.
     """
     (first,) = directives
     if first.upgrade_ops.is_empty():
+        _log.warning("the models and the database are alike: no revision is written")
+        directives.clear()
         return
 
     def judge(table: str, column: str, kind: str, collation: str | None) -> Verdict:

@@ -86,13 +86,13 @@ def dropped(op: DropColumnOp) -> Iterator[Move]:
     column = op.to_column()
     table = table_name(op.table_name, op.schema)
     part = {
-        half: call("drop_column", table, column.name, part=half) for half in ("expand", "contract", "abort")
+        half: call("drop_column", table, column.name, part=half) for half in ("expand", "contract", "undo")
     }
     fields = _fields(column)
     kept = not column.nullable and fields["default"] is not None
     again = call("add_column", table, column.name, type_text(column.type), **fields, not_null=kept)
     strong = (STRONG.format(table),)
-    yield Move(Half.EXPAND, Rank.DROP_COLUMN, (part["expand"],), (part["abort"],), strong=strong)
+    yield Move(Half.EXPAND, Rank.DROP_COLUMN, (part["expand"],), (part["undo"],), strong=strong)
     yield Move(
         Half.CONTRACT,
         Rank.DROP_COLUMN,
@@ -141,7 +141,7 @@ def _retyped(
         Half.EXPAND,
         Rank.EXPAND_TYPE,
         (said(new, "expand"),),
-        (said(new, "abort"),),
+        (said(new, "undo"),),
         strong=strong,
         reads=(table,),
         fills=f"the new form of {column} of {table}",

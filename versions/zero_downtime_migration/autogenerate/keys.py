@@ -59,7 +59,10 @@ def _indexed(operation: str, index: Index) -> str:
     fields = index_fields(index)
     if fields["using"] == "btree":
         del fields["using"]
-    return call(operation, _table(index.table), fields.pop("columns"), str(index.name), **fields)
+    columns = fields.pop("columns")
+    return call(
+        operation, _table(index.table), *([columns] if columns else []), name=str(index.name), **fields
+    )
 
 
 def _unindexed(index: Index) -> str:
@@ -75,7 +78,7 @@ def constraint_added(rule: Constraint, table: Table, new: Set[str], model: Table
         columns = tuple(rule.columns.keys())
         nulls = rule.dialect_options["postgresql"]["nulls_not_distinct"] is True
         there = call(
-            "add_unique", where, columns, name, nulls_not_distinct=nulls, deferrable=_deferrable(rule)
+            "add_unique", where, columns, name=name, nulls_not_distinct=nulls, deferrable=_deferrable(rule)
         )
         name = name or f"{table.name}_{'_'.join(columns)}_key"
         strong, rank = (STRONG.format(where),), Rank.UNIQUE
