@@ -9,6 +9,7 @@ Locks: none but to read the catalogue; a type is tried on an empty temporary tab
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import MetaData
@@ -16,8 +17,12 @@ from sqlalchemy import MetaData
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.core.settings import Settings
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import run
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.columns import Verdict
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.columns import Retyped, Verdict
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.differences import read
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.reading import (
+    collation_text,
+    type_text,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.scripts import scripts
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.change_type import ChangeType
 
@@ -37,11 +42,20 @@ def rewrite(settings: Settings, metadata: MetaData, directives: list[Any]) -> No
         directives.clear()
         return
 
-    def judge(table: str, column: str, kind: str, collation: str | None) -> Verdict:
-        try:
-            planned = run.plan(ChangeType(table, column, kind, collation=collation), settings=settings)
-        except TableError as error:
-            return Verdict(at_once=False, refusal=f"{error.problem}; {error.hint}")
-        return Verdict(at_once=len(planned.steps) <= 1)
-
+    judge = partial(_judged, settings)
     directives[:] = scripts(first, read(first.upgrade_ops, metadata, judge))
+
+
+def _judged(settings: Settings, one: Retyped) -> Verdict:
+    """Ask the server how a type changes; where the way back is not certain, with the plain one."""
+    collation = collation_text(one.new)
+    refusal = ""
+    for back in (None, one.back):
+        wish = ChangeType(one.table, one.column, type_text(one.new), back=back, collation=collation)
+        try:
+            steps = run.plan(wish, settings=settings).steps
+        except TableError as error:
+            refusal = refusal or f"{error.problem}; {error.hint}"
+        else:
+            return Verdict(at_once=len(steps) <= 1, back=back)
+    return Verdict(refusal=refusal)

@@ -19,6 +19,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.m
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.reading import (
     collation_text,
     default_text,
+    quoted,
     scalar_text,
     table_name,
     type_text,
@@ -29,13 +30,41 @@ STRONG: Final = "ACCESS EXCLUSIVE on {}"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the server says of a type change: in the catalogue alone, or with a second column; or its refusal."""
+    """What the server says of a type change: whether its catalogue is all that changes, or why it refuses.
 
-    at_once: bool
+    `back` is the expression without which it would, for it is not certain what old code reads.
+    """
+
+    at_once: bool = False
+    back: str | None = None
     refusal: str = ""
 
 
-TypeJudge = Callable[[str, str, str, "str | None"], Verdict]
+@dataclass(frozen=True)
+class Retyped:
+    """A column whose type is to change."""
+
+    table: str
+    column: str
+    old: TypeEngine[Any]
+    new: TypeEngine[Any]
+
+    @property
+    def back(self) -> str:
+        """The plain way back: an expression of the column."""
+        return f"CAST({quoted(self.column)} AS {type_text(self.old)})"
+
+    def turned(self) -> Retyped:
+        """Return the change the other way round."""
+        return Retyped(self.table, self.column, self.new, self.old)
+
+    def call(self, *, part: str = "", back: str | None = None) -> str:
+        """Return the call that makes it."""
+        kind, collation = type_text(self.new), collation_text(self.new)
+        return call("change_type", self.table, self.column, kind, back=back, collation=collation, part=part)
+
+
+TypeJudge = Callable[[Retyped], Verdict]
 
 
 def added(op: AddColumnOp) -> Iterator[Move]:
@@ -109,7 +138,7 @@ def altered(op: AlterColumnOp, judge: TypeJudge) -> Iterator[Move]:
     """Yield what becomes of a column: each of its differences by itself."""
     table, column = table_name(op.table_name, op.schema), op.column_name
     if op.modify_type is not None and op.existing_type is not None:
-        yield from _retyped(table, column, op.existing_type, op.modify_type, judge)
+        yield from _retyped(Retyped(table, column, op.existing_type, op.modify_type), judge)
     if op.modify_nullable is not None:
         yield _nullable(table, column) if op.modify_nullable else _required(table, column)
     if op.modify_server_default is not False:
@@ -123,37 +152,29 @@ def altered(op: AlterColumnOp, judge: TypeJudge) -> Iterator[Move]:
         yield Move(Half.EXPAND, Rank.COMMENT, (there,), (back,))
 
 
-def _retyped(
-    table: str, column: str, old: TypeEngine[Any], new: TypeEngine[Any], judge: TypeJudge
-) -> Iterator[Move]:
-    collation = collation_text(new)
-    verdict = judge(table, column, type_text(new), collation)
-
-    def said(kind: TypeEngine[Any], part: str = "") -> str:
-        return call("change_type", table, column, type_text(kind), collation=collation_text(kind), part=part)
-
-    strong = (STRONG.format(table),)
+def _retyped(one: Retyped, judge: TypeJudge) -> Iterator[Move]:
+    verdict = judge(one)
+    strong, told = (STRONG.format(one.table),), verdict.back
+    # An assignment refuses what does not fit; what is read meanwhile is what was written.
+    undone = one.turned().call(back=one.turned().back)
     if verdict.at_once:
-        yield Move(Half.EXPAND, Rank.LOOSEN, (said(new),), (said(old),), strong=strong)
+        yield Move(Half.EXPAND, Rank.LOOSEN, (one.call(),), (undone,), strong=strong)
         return
-    notes = (f"The server refuses it so: {verdict.refusal}",) if verdict.refusal else ()
+    notes = (f"Old code reads what new code writes as {told}.",) if told else ()
+    notes += (f"The server refuses it so: {verdict.refusal}",) if verdict.refusal else ()
+    expand = one.call(part="expand", back=told)
     yield Move(
         Half.EXPAND,
         Rank.EXPAND_TYPE,
-        (said(new, "expand"),),
-        (said(new, "undo"),),
+        (expand,),
+        (one.call(part="undo", back=told),),
         strong=strong,
-        reads=(table,),
-        fills=f"the new form of {column} of {table}",
+        reads=(one.table,),
+        fills=f"the new form of {one.column} of {one.table}",
         notes=notes,
     )
-    yield Move(
-        Half.CONTRACT,
-        Rank.CONTRACT_TYPE,
-        (said(new, "contract"),),
-        (said(old), said(new, "expand")),
-        strong=strong,
-    )
+    contract = (one.call(part="contract", back=told),)
+    yield Move(Half.CONTRACT, Rank.CONTRACT_TYPE, contract, (undone, expand), strong=strong)
 
 
 def _nullable(table: str, column: str) -> Move:

@@ -14,10 +14,15 @@ from sqlalchemy.types import TypeEngine
 _DIALECT: Final = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 
 
+def quoted(name: str) -> str:
+    """Return a name as SQL writes it."""
+    said: str = _DIALECT.identifier_preparer.quote(name)
+    return said
+
+
 def table_name(name: str, schema: str | None) -> str:
     """Return a table's name with its schema, as SQL writes it."""
-    quote = _DIALECT.identifier_preparer.quote
-    return f"{quote(schema or 'public')}.{quote(name)}"
+    return f"{quoted(schema or 'public')}.{quoted(name)}"
 
 
 def type_text(kind: TypeEngine[Any]) -> str:
