@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import pathlib
-import re
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psycopg2
-import pytest
 
-from support import Checkout, connected, rows
+from support import AFTER_NEXT, HEAD, NEXT, Checkout, connected, rows, until
 
-pytestmark = pytest.mark.usefixtures("place_of_checkouts")
-
-# What application_name the clients have, and how long one of them waits for a lock at most.
-CLIENT, PATIENCE_MS = "client", 1_500
-BEFORE = """
+OPTIONS = ("-x", "metadata=models:metadata", "-x", "compare-defaults=1")
+# How long a client waits for a lock: twice what a change may let it wait.
+PATIENCE_MS = 1_000
+ROWS = 2_000
+BEFORE = f"""
     CREATE SCHEMA shop;
     SET search_path = shop;
     CREATE TABLE shops (id bigint PRIMARY KEY, name varchar(20) NOT NULL);
@@ -36,7 +35,7 @@ BEFORE = """
     CREATE INDEX orders_note_idx ON orders (note);
     INSERT INTO shops SELECT i, 'shop ' || i FROM generate_series(1, 20) AS i;
     INSERT INTO orders (shop_id, note, code, total, legacy)
-    SELECT 1 + i % 20, 'note', 'c' || i, i, 'old' FROM generate_series(1, 20000) AS i;
+    SELECT 1 + i % 20, 'note', 'c' || i, i, 'old' FROM generate_series(1, {ROWS}) AS i;
 """
 MODELS = """
 import sqlalchemy as sa
@@ -66,74 +65,161 @@ sa.Table(
 """
 
 
+EXPANDED = [
+    'ops.change_type("shop.shops", "name", "varchar(40)")',
+    'ops.add_column("shop.orders", "city", "text", comment="location: where it is sent")',
+    'ops.add_column("shop.orders", "paid", "boolean", default="false", comment="none: whether it is paid", not_null=True)',
+    'ops.add_column("shop.orders", "token", "uuid", default="gen_random_uuid()", comment="none: its key", not_null=True)',
+    'ops.add_column("shop.orders", "tries", "integer", default="0", comment="none: how often it was sent", not_null=True)',
+    """ops.set_default("shop.orders", "state", "'open'")""",
+    'ops.set_comment("shop.orders", "none: how far it is", column="state")',
+    'ops.replace_index("shop.orders", ["note", "state"], name="orders_note_idx")',
+    'ops.create_index("shop.orders", name="orders_city_idx", keys="lower(city)", where="city IS NOT NULL")',
+    'ops.create_index("shop.orders", ["shop_id"], name="orders_shop_id_idx")',
+    'ops.change_type("shop.orders", "total", "bigint", part="expand")',
+    'ops.drop_column("shop.orders", "legacy", part="expand")',
+]
+CONTRACTED = [
+    'ops.change_type("shop.orders", "total", "bigint", part="contract")',
+    'ops.set_default("shop.orders", "tries", None)',
+    'ops.set_not_null("shop.orders", "note")',
+    'ops.add_unique("shop.orders", ["code"])',
+    'ops.add_foreign_key("shop.orders", ["shop_id"], "shop.shops", ["id"], name="orders_shop_id_fkey", on_delete="CASCADE")',
+    'ops.drop_index("shop.orders", "orders_legacy_idx")',
+    'ops.drop_column("shop.orders", "legacy", part="contract")',
+]
+# What of the tables a way there and back has to leave as it was; a column that comes back is the last one.
+SHAPE = """
+    SELECT column_name, data_type, character_maximum_length, column_default, is_nullable = 'YES' AND column_name <> 'legacy'
+      FROM information_schema.columns WHERE table_schema = 'shop'
+    UNION ALL SELECT indexname, indexdef, NULL, NULL, NULL FROM pg_indexes WHERE schemaname = 'shop'
+    UNION ALL
+    SELECT conname, pg_get_constraintdef(oid), NULL, NULL, NULL FROM pg_constraint
+     WHERE connamespace = 'shop'::regnamespace AND contype <> 'n'
+    UNION ALL SELECT tgname, tgrelid::regclass::text, NULL, NULL, NULL FROM pg_trigger
+     WHERE NOT tgisinternal AND tgrelid IN ('shop.orders'::regclass, 'shop.shops'::regclass)
+     ORDER BY 1, 2
+"""
+
+
 @contextmanager
-def clients(url: str, number: int = 4) -> Iterator[list[str]]:
-    """Let clients write and read orders as old code does, until the block ends; yield what went wrong for them."""
+def clients(url: str, number: int = 3) -> Iterator[Callable[[], int]]:
+    """Let clients write and read orders as old code does, until the block ends, and hold that none waited too long.
+
+    Yielded is what tells how often the one was served that was served least.
+    """
     failed: list[str] = []
     over = threading.Event()
     served = [0] * number
 
     def serve(place: int) -> None:
         with connected(url) as connection, connection.cursor() as cursor:
-            cursor.execute(
-                f"SET application_name = {CLIENT}; SET lock_timeout = {PATIENCE_MS}; SET search_path = shop"
-            )
-            while not over.is_set():
+            cursor.execute(f"SET lock_timeout = {PATIENCE_MS}; SET search_path = shop")
+            while not over.wait(0.005):
                 try:
                     cursor.execute(
-                        "UPDATE orders SET total = total + 1 WHERE id = %s", (1 + served[place] % 20_000,)
+                        "UPDATE orders SET total = total + 1 WHERE id = %s", (1 + served[place] % ROWS,)
                     )
                     cursor.execute("SELECT count(*) FROM orders WHERE shop_id = 3")
                     served[place] += 1
                 except psycopg2.Error as error:
                     failed.append(f"{error.pgcode}: {error}")
-                time.sleep(0.001)
 
     threads = [threading.Thread(target=serve, args=(place,)) for place in range(number)]
     for thread in threads:
         thread.start()
     try:
-        yield failed
+        yield lambda: min(served)
     finally:
         over.set()
         for thread in threads:
             thread.join()
-    assert all(served), served
+    assert failed == []
+
+
+@contextmanager
+def slow_reader(url: str, least: Callable[[], int]) -> Iterator[None]:
+    """Have a transaction read orders until a change of orders is recorded, and every client was served 50 times since."""
+
+    def read() -> None:
+        with connected(url, autocommit=False) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM shop.orders")
+            begun.set()
+            until(lambda: rows(url, "SELECT count(*) > 1 FROM ops.online_change") == [(True,)])
+            sofar = least()
+            until(lambda: least() > sofar + 50)
+
+    begun = threading.Event()
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert begun.wait(30)
+    yield
+    reader.join()
 
 
 def generated(checkout: Checkout, url: str, message: str) -> list[pathlib.Path]:
+    """Generate revisions from the models; the files that are new, in order."""
     before = set(checkout.versions.glob("[0-9]*.py"))
-    done = checkout.alembic(
-        "-x", "metadata=models:metadata", "-x", "compare-defaults=1", "revision", "--autogenerate", "-m", message, url=url
-    )  # fmt: skip
+    done = checkout.alembic(*OPTIONS, "revision", "--autogenerate", "-m", message, url=url)
     assert done.returncode == 0, done.stderr
     return sorted(set(checkout.versions.glob("[0-9]*.py")) - before)
 
 
-def applied(checkout: Checkout, url: str, *command: str) -> None:
+def applied(checkout: Checkout, url: str, *command: str) -> str:
+    """Run a command of Alembic to its good end; what it said."""
     done = checkout.alembic(*command, url=url)
     assert done.returncode == 0, done.stderr
+    return done.stderr
 
 
-def test_what_it_writes_passes_the_gate_and_nobody_is_blocked(checkout: Checkout, url: str) -> None:
+def calls(file: pathlib.Path, function: str) -> list[str]:
+    """What a function of a revision calls, each as `ops.name` with its table and what follows it."""
+    tree = ast.parse(file.read_text())
+    (made,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function]
+    found = [
+        node.value for node in made.body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+    ]
+    return [_shown(node) for node in found]
+
+
+def _shown(node: ast.Call) -> str:
+    given = [_value(one) for one in node.args] + [f"{one.arg}={_value(one.value)}" for one in node.keywords]
+    return f"{ast.unparse(node.func)}({', '.join(given)})"
+
+
+def _value(node: ast.expr) -> str:
+    found = ast.literal_eval(node)
+    return json.dumps(found) if isinstance(found, str | list) else repr(found)
+
+
+def test_what_it_writes_passes_the_gate_and_runs_while_nobody_is_blocked(
+    checkout: Checkout, url: str
+) -> None:
     rows(url, BEFORE)
+    before = rows(url, SHAPE)
     (checkout.root / "models.py").write_text(MODELS)
-    done = checkout.alembic("-x", "metadata=models:metadata", "check", url=url)
     files = generated(checkout, url, "Orders")
-    for f in files:
-        print(f.name)
-        print(f.read_text())
+    assert [file.name for file in files] == [f"{NEXT}_orders_expand.py", f"{AFTER_NEXT}_orders_contract.py"]
     checked = checkout.python("-m", "spotify_ai_agent_migrations", "check")
-    print(checked.stdout, checked.stderr)
-    with clients(url) as failed:
-        applied(checkout, url, "upgrade", "head")
-    assert failed == []
-    print(rows(url, "SELECT id, operation, subject, state from ops.online_change order by 1"))
-    assert generated(checkout, url, "Again") == []
-    with clients(url) as failed:
-        applied(checkout, url, "downgrade", "-1")
-    assert failed == []
-    print(rows(url, "SELECT id, operation, subject, state from ops.online_change order by 1"))
-    applied(checkout, url, "downgrade", "-1")
-    print(rows(url, "SELECT id, operation, subject, state from ops.online_change order by 1"))
+    assert (checked.returncode, " no findings," in checked.stdout) == (0, True), checked.stdout
+    assert calls(files[0], "upgrade") == EXPANDED
+    assert calls(files[1], "upgrade") == CONTRACTED
+
+    with clients(url) as least:
+        until(lambda: least() > 0)
+        with slow_reader(url, least):
+            said = applied(checkout, url, "upgrade", NEXT)
+        # There was somebody in the way, behind whom nobody queued.
+        assert "waiting: process " in said
+        applied(checkout, url, "upgrade", AFTER_NEXT)
+        alike = checkout.alembic(*OPTIONS, "check", url=url)
+        assert (alike.returncode, alike.stdout) == (0, "No new upgrade operations detected.\n"), alike.stderr
+        after = rows(url, SHAPE)
+        applied(checkout, url, "downgrade", HEAD)
+    assert generated(checkout, url, "Again") != []
+    for file in sorted(checkout.versions.glob("*_again_*.py")):
+        file.unlink()
+    assert rows(url, SHAPE) == before
     applied(checkout, url, "upgrade", "head")
+    assert rows(url, SHAPE) == after
+    assert generated(checkout, url, "Nothing") == []
