@@ -1,4 +1,4 @@
-"""What takes milliseconds and may be repeated: no change that is recorded, but the lock is taken like theirs."""
+"""What takes milliseconds and may be repeated: not recorded, but the lock is taken as for a change."""
 
 from __future__ import annotations
 

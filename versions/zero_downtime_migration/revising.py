@@ -1,4 +1,4 @@
-"""Carry out what a revision calls on `ops`: online on the migration's connection, or as its plan, or as SQL."""
+"""Carry out what a revision calls on `ops`: online on the migration's connection, or as a dry run does."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _log: Final = logging.getLogger("spotify_ai_agent_migrations")
 
 
 def carry_out(wish: Wish, part: Part, expanded: Phase) -> None:
-    """Make a part of a change: *expanded* is the last phase that its first half has, old code runs until then.
+    """Make a part of a change: *expanded* is the last phase of its first half, with which old code runs.
 
     Locks: those of its steps; nobody waits for one longer than half a second at a time.
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from alembic.operations import ops
-from sqlalchemy import ForeignKeyConstraint, MetaData, Table
+from sqlalchemy import MetaData, Table
 
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate import columns, keys
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate import (
+    columns,
+    keys,
+    new_tables,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.moves import (
     Half,
     Move,
@@ -20,8 +23,6 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.r
     table_name,
     type_text,
 )
-
-_Place = tuple[str, "str | None"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Gone:
 
 @dataclass(frozen=True)
 class Differences:
-    """What differs: Alembic's own operations for new tables, moves for the tables that are there, and tables gone."""
+    """What differs: Alembic's own operations for new tables, moves for tables that are there, tables gone."""
 
     plain: tuple[ops.MigrateOperation, ...]
     moves: tuple[Move, ...]
@@ -51,7 +52,8 @@ def read(upgrade: ops.UpgradeOps, metadata: MetaData, judge: columns.TypeJudge) 
     for op in upgrade.ops:
         place = (getattr(op, "table_name", ""), getattr(op, "schema", None))
         if isinstance(op, ops.CreateTableOp):
-            moves += _unbound(op, made, metadata)
+            new_tables.name_keys(op)
+            moves += new_tables.unbound(op, made, metadata)
             plain.append(op)
         elif isinstance(op, ops.DropTableOp):
             gone.append(_gone(op, upgrade.ops))
@@ -59,42 +61,21 @@ def read(upgrade: ops.UpgradeOps, metadata: MetaData, judge: columns.TypeJudge) 
             plain.append(op)
         elif place not in dropped:
             within = op.ops if isinstance(op, ops.ModifyTableOps) else [op]
-            found, left = _of_table(within, metadata.tables.get(_key(place)), judge)
+            found, left = _of_table(within, metadata.tables.get(new_tables.key(place)), judge)
             moves += found
             plain += left
     return Differences(tuple(plain), tuple(moves), tuple(gone))
-
-
-def _unbound(op: ops.CreateTableOp, made: set[_Place], metadata: MetaData) -> Iterator[Move]:
-    """Take out of a new table the foreign keys to tables that are there, and yield how they are added."""
-    table = op.to_table()
-    model = metadata.tables.get(_key((op.table_name, op.schema)))
-    for rule in [one for one in table.constraints if isinstance(one, ForeignKeyConstraint)]:
-        target = rule.elements[0].target_fullname.rpartition(".")[0].rpartition(".")
-        if (target[2], target[0] or None) in made:
-            continue
-        move = keys.constraint_added(rule, table, frozenset(table.columns.keys()), model)
-        if move is not None:
-            op.columns = [one for one in op.columns if not _is_same(one, rule)]
-            yield move
-
-
-def _is_same(one: Any, rule: ForeignKeyConstraint) -> bool:  # noqa: ANN401  (a column or a constraint)
-    return (
-        isinstance(one, ForeignKeyConstraint)
-        and tuple(one.column_keys) == tuple(rule.column_keys)
-        and [each.target_fullname for each in one.elements]
-        == [each.target_fullname for each in rule.elements]
-    )
 
 
 def _gone(op: ops.DropTableOp, every: Sequence[ops.MigrateOperation]) -> Gone:
     table = table_name(op.table_name, op.schema)
     place = (op.table_name, op.schema)
     around = [
-        one for each in every if isinstance(each, ops.ModifyTableOps) and (each.table_name, each.schema) == place
+        one
+        for each in every
+        if isinstance(each, ops.ModifyTableOps) and (each.table_name, each.schema) == place
         for one in each.ops
-    ]  # fmt: skip
+    ]
     move = Move(
         Half.REMOVE,
         Rank.DROP_COLUMN,
@@ -181,8 +162,3 @@ def _asked(move: Move, every: Sequence[ops.MigrateOperation]) -> Move:
         if f'"{column.name}"' in move.there[0] and type_text(op.column.type) == type_text(column.type)
     )
     return replace(move, notes=(*move.notes, *notes))
-
-
-def _key(place: _Place) -> str:
-    name, schema = place
-    return f"{schema}.{name}" if schema else name

@@ -70,7 +70,7 @@ def _unindexed(index: Index) -> str:
 
 
 def constraint_added(rule: Constraint, table: Table, new: Set[str], model: Table | None) -> Move | None:
-    """Return how a constraint is added; one of columns that are not *new* binds old code. None is not known."""
+    """Return how a constraint is added; one of columns that are not *new* binds old code. None: not known."""
     name, where = str(rule.name or ""), _table(table)
     if isinstance(rule, ForeignKeyConstraint):
         there, name, strong, rank = _referring(rule, table, model)

@@ -1,4 +1,4 @@
-"""What one difference comes to: a call of `ops` for the way there and one for the way back. No database here."""
+"""What one difference comes to: a call of `ops` there, and the calls back. No database here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Half(str, Enum):
 
 
 class Rank(IntEnum):
-    """In which order moves of a revision are made; columns that are exchanged go after what is copied along."""
+    """In which order moves are made; a column that is exchanged goes after what is to come along."""
 
     CONTRACT_TYPE = 0
     LOOSEN = 10
@@ -57,7 +57,7 @@ class Move:
 
 
 def call(operation: str, *positional: object, **named: object) -> str:
-    """Return a call of `ops` as it is written, a line an argument where it is long; what is empty is left out."""
+    """Return a call of `ops` as text, a line an argument where it is long; what is empty is left out."""
     given = [_written(value) for value in positional]
     given += [
         f"{name}={_written(value)}" for name, value in named.items() if value not in (None, "", (), False)

@@ -50,7 +50,7 @@ def default_text(default: Any) -> str | None:  # noqa: ANN401  (whatever SQLAlch
 
 
 def scalar_text(column: Column[Any]) -> str | None:
-    """Return as SQL the constant that code gives a column; None where it computes the value, or gives none."""
+    """Return as SQL the constant that code gives a column; None where it computes one, or gives none."""
     default = column.default
     if default is None or not default.is_scalar:
         return None

@@ -34,7 +34,7 @@ def _rendered(_: AutogenContext, op: Call) -> str:
 
 @dataclass(frozen=True)
 class Part:
-    """What one revision does, and what its docstring says of that; `label` follows the message in its name."""
+    """What one revision does, and what its docstring says of it; `label` follows the message."""
 
     label: str
     there: list[ops.MigrateOperation]
