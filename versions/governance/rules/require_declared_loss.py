@@ -39,15 +39,17 @@ def find(history: History) -> Iterator[Finding]:
     for revision in history.revisions:
         if (revision.fields.get("Data") or "").startswith("destructive"):
             continue
-        lost = next(filter(lambda act: _destroys(revision, act), revision.upgrade.acts), None)
-        gone = next(filter(_drops_online, revision.upgrade.steps), None)
-        if lost is not None or gone is not None:
+        places = [
+            *(revision.place_of_act(act) for act in revision.upgrade.acts if _destroys(revision, act)),
+            *(revision.place(step.node) for step in revision.upgrade.steps if _drops_online(step)),
+        ]
+        if places:
             said = (revision.fields.get("Data") or "").split(";")[0].split(",")[0] or "nothing"
             yield _found(
                 revision.path,
                 f'the revision destroys data, and its field "Data" says {said.split()[0]}',
                 hint=f'write "Data: destructive; <what is lost>" in the docstring of {revision.file_name}',
-                at=revision.place_of_act(lost) if lost is not None else gone and revision.place(gone.node),
+                at=places[0],
             )
 
 
