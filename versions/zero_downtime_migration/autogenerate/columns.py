@@ -160,7 +160,7 @@ def _retyped(one: Retyped, judge: TypeJudge) -> Iterator[Move]:
     if verdict.at_once:
         yield Move(Half.EXPAND, Rank.LOOSEN, (one.call(),), (undone,), strong=strong)
         return
-    notes = (f"Old code reads what new code writes as {told}.",) if told else ()
+    notes: tuple[str, ...] = (f"Old code reads what new code writes as {told}.",) if told else ()
     notes += (f"The server refuses it so: {verdict.refusal}",) if verdict.refusal else ()
     expand = one.call(part="expand", back=told)
     yield Move(

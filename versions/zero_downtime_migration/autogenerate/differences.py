@@ -100,21 +100,26 @@ def _of_table(
         for made in every
         if isinstance(made, ops.CreateIndexOp) and made.index_name == gone.index_name
     }
-    again = {
-        op.constraint_name for op in every if isinstance(op, ops.AddConstraintOp) and op.constraint_name
-    } & {op.constraint_name for op in every if isinstance(op, ops.DropConstraintOp)}
+    again = {_named(op, ops.AddConstraintOp) for op in every} & {
+        _named(op, ops.DropConstraintOp) for op in every
+    }
     moves: list[Move] = [keys.index_replaced(*pair) for pair in replaced.values()]
     left: list[ops.MigrateOperation] = []
     for op in every:
         if getattr(op, "index_name", None) in replaced:
             continue
         found = list(_moves(op, new, model, judge))
-        if isinstance(op, ops.DropConstraintOp) and op.constraint_name in again:
+        if isinstance(op, ops.DropConstraintOp) and op.constraint_name and op.constraint_name in again:
             # Between the two nothing would hold; they are made one behind the other.
             found = [replace(move, half=Half.CONTRACT) for move in found]
         moves += found
         left += [] if found else [op]
     return [_asked(move, every) for move in moves], left
+
+
+def _named(op: ops.MigrateOperation, kind: type[ops.MigrateOperation]) -> str | None:
+    """Return the name of a constraint that an operation of a kind is about."""
+    return getattr(op, "constraint_name", None) if isinstance(op, kind) else None
 
 
 def _moves(
@@ -134,8 +139,7 @@ def _moves(
         yield from keys.constraint_dropped(op, model)
     elif isinstance(op, ops.AddConstraintOp):
         rule = op.to_constraint()
-        table = rule.table  # type: ignore[attr-defined]  # of a constraint that is in a table
-        move = keys.constraint_added(rule, table, new, model)
+        move = keys.constraint_added(rule, rule.table, new, model)
         yield from () if move is None else (move,)
     elif isinstance(op, ops.CreateTableCommentOp | ops.DropTableCommentOp):
         yield _described(op)

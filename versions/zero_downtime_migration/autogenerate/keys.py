@@ -26,6 +26,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.r
     index_fields,
     table_name,
 )
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
 
 # Writers wait for it, readers do not.
 _BOTH: Final = "SHARE ROW EXCLUSIVE on {}"
@@ -80,7 +81,7 @@ def constraint_added(rule: Constraint, table: Table, new: Set[str], model: Table
         there = call(
             "add_unique", where, columns, name=name, nulls_not_distinct=nulls, deferrable=_deferrable(rule)
         )
-        name = name or f"{table.name}_{'_'.join(columns)}_key"
+        name = name or fitted(table.name, *columns, "key")
         strong, rank = (STRONG.format(where),), Rank.UNIQUE
     elif isinstance(rule, CheckConstraint) and name:
         there, strong, rank = (
@@ -98,7 +99,7 @@ def constraint_added(rule: Constraint, table: Table, new: Set[str], model: Table
 def constraint_dropped(op: DropConstraintOp, model: Table | None) -> Iterator[Move]:
     """Yield how a constraint goes; new code may write what it forbids."""
     rule = op.to_constraint()
-    table = rule.table  # type: ignore[attr-defined]  # of a constraint that is in a table
+    table = rule.table
     back = constraint_added(rule, table, frozenset(), model)
     if back is None or not op.constraint_name:
         return
@@ -117,7 +118,7 @@ def _referring(
     rule: ForeignKeyConstraint, table: Table, model: Table | None
 ) -> tuple[str, str, tuple[str, ...], Rank]:
     columns = tuple(rule.column_keys)
-    name = str(rule.name or f"{table.name}_{'_'.join(columns)}_fkey")
+    name = str(rule.name or fitted(table.name, *columns, "fkey"))
     other = table_name(*_target(rule.elements[0]))
     targets = tuple(element.target_fullname.rpartition(".")[2] for element in rule.elements)
     there = call(

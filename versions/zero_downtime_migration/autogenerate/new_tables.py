@@ -6,22 +6,33 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from alembic.operations import ops
-from sqlalchemy import ForeignKeyConstraint, MetaData, PrimaryKeyConstraint, UniqueConstraint
+from sqlalchemy import (
+    ForeignKeyConstraint,
+    MetaData,
+    PrimaryKeyConstraint,
+    UniqueConstraint,
+)
+from sqlalchemy.schema import ColumnCollectionConstraint
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate import keys
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.moves import Move
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.naming import fitted
 
 Place = tuple[str, "str | None"]
-_ENDINGS: Final = ((PrimaryKeyConstraint, "pkey"), (UniqueConstraint, "key"), (ForeignKeyConstraint, "fkey"))
+_ENDINGS: Final[dict[type[ColumnCollectionConstraint], str]] = {
+    PrimaryKeyConstraint: "pkey",
+    UniqueConstraint: "key",
+    ForeignKeyConstraint: "fkey",
+}
 
 
 def name_keys(op: ops.CreateTableOp) -> None:
     """Give each key that has no name the one that PostgreSQL would."""
     for one in op.columns:
-        ending = next((end for kind, end in _ENDINGS if isinstance(one, kind)), None)
-        if ending is not None and not one.name:
-            columns = [] if ending == "pkey" else list(one.columns.keys())  # type: ignore[union-attr]
-            one.name = "_".join((op.table_name, *columns, ending))
+        if isinstance(one, ColumnCollectionConstraint) and type(one) in _ENDINGS and not one.name:
+            ending = _ENDINGS[type(one)]
+            columns = [] if ending == "pkey" else list(one.columns.keys())
+            one.name = fitted(op.table_name, *columns, ending)
 
 
 def unbound(op: ops.CreateTableOp, made: set[Place], metadata: MetaData) -> Iterator[Move]:

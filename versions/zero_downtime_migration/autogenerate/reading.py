@@ -27,8 +27,9 @@ def table_name(name: str, schema: str | None) -> str:
 
 def type_text(kind: TypeEngine[Any]) -> str:
     """Return a type without its collation; lower-case where it is but words."""
-    plain = kind.copy() if getattr(kind, "collation", None) and hasattr(kind, "copy") else kind
-    if plain is not kind:
+    plain: Any = kind
+    if getattr(kind, "collation", None) and hasattr(kind, "copy"):
+        plain = kind.copy()
         plain.collation = None
     said = str(plain.compile(dialect=_DIALECT))
     return said.lower() if '"' not in said and "'" not in said else said
@@ -45,7 +46,7 @@ def default_text(default: Any) -> str | None:  # noqa: ANN401  (whatever SQLAlch
     if default is None or default is False:
         return None
     given = getattr(default, "arg", default)
-    said: str = _DIALECT.ddl_compiler(_DIALECT, None).render_default_string(given)
+    said: str = _compiler().render_default_string(given)
     return said
 
 
@@ -87,5 +88,10 @@ def _key(expression: Any, classes: dict[str, str]) -> str:  # noqa: ANN401  (a c
 def _sql(expression: Any) -> str:  # noqa: ANN401  (SQLAlchemy's own, or text)
     if isinstance(expression, str):
         return expression
-    compiler = _DIALECT.ddl_compiler(_DIALECT, None).sql_compiler
+    compiler = _compiler().sql_compiler
     return str(compiler.process(expression, include_table=False, literal_binds=True))
+
+
+def _compiler() -> Any:  # noqa: ANN401  (SQLAlchemy's own; it wants a statement, of which these are but parts)
+    made: Any = _DIALECT.ddl_compiler
+    return made(_DIALECT, None)
