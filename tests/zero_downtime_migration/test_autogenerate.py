@@ -6,6 +6,7 @@ import ast
 import json
 import pathlib
 import re
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -207,6 +208,8 @@ def test_what_it_writes_passes_the_gate_and_runs_while_nobody_is_blocked(
     assert calls(files[0], "upgrade") == EXPANDED
     assert calls(files[1], "upgrade") == CONTRACTED
 
+    applied(checkout, url, "-x", "dry-run=1", "upgrade", "head")
+    assert rows(url, SHAPE) == before
     with clients(url) as least:
         until(lambda: least() > 0)
         with slow_reader(url, least):
@@ -299,7 +302,21 @@ ops.create_index("shop.orders", ["city"])
 """
 
 
-def test_a_script_stops_where_a_live_table_would_be_changed_and_a_dry_run_changes_none(
+KILLED = """
+import os, runpy, signal, sys
+from spotify_ai_agent_migrations.versions.core.session import BriefSession
+run, text = BriefSession.run, sys.argv[1]
+def killed(session, statement):
+    if text in session.text(statement):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return run(session, statement)
+BriefSession.run = killed
+sys.argv = ["alembic", "upgrade", "head"]
+runpy.run_module("alembic", run_name="__main__")
+"""
+
+
+def test_a_script_stops_a_dry_run_changes_nothing_and_what_was_killed_goes_on(
     checkout: Checkout, url: str
 ) -> None:
     rows(url, BEFORE)
@@ -317,5 +334,24 @@ def test_a_script_stops_where_a_live_table_would_be_changed_and_a_dry_run_change
     applied(checkout, url, "-x", "dry-run=1", "upgrade", "head")
     assert rows(url, SHAPE) == before
     assert rows(url, "SELECT count(*) FROM ops.online_change") == [(0,)]
+    killed = checkout.python("-c", KILLED, "CREATE INDEX CONCURRENTLY", url=url)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert rows(url, "SELECT subject, state FROM ops.online_change ORDER BY id") == [
+        ("city", "completed"),
+        ("city", "begun"),
+    ]
+    assert rows(url, "SELECT version_num FROM alembic_version") == [(HEAD,)]
     applied(checkout, url, "upgrade", "head")
-    assert ("city", "text", None, None, True) in rows(url, SHAPE)
+    assert rows(url, "SELECT subject, state FROM ops.online_change ORDER BY id") == [
+        ("city", "completed"),
+        ("city", "completed"),
+    ]
+    assert (
+        "orders_city_idx",
+        "CREATE INDEX orders_city_idx ON shop.orders USING btree (city)",
+        None,
+        None,
+        None,
+    ) in rows(url, SHAPE)
+    applied(checkout, url, "downgrade", HEAD)
+    assert rows(url, SHAPE) == before

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from alembic.operations.ops import AddColumnOp, AlterColumnOp, DropColumnOp
-from sqlalchemy import Column
+from sqlalchemy import Column, Enum
 from sqlalchemy.types import TypeEngine
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.moves import (
@@ -19,6 +19,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.m
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.reading import (
     collation_text,
     default_text,
+    is_plain,
     quoted,
     scalar_text,
     table_name,
@@ -26,6 +27,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.r
 )
 
 STRONG: Final = "ACCESS EXCLUSIVE on {}"
+SHARED: Final = "SHARE UPDATE EXCLUSIVE on {}"
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ def added(op: AddColumnOp) -> Iterator[Move]:
         strong=(STRONG.format(table),),
         fills=fills if _is_volatile(fields) else "",
         lost_back=f"the values of {column.name}",
+        notes=_types(column),
     )
     if stand_in:
         yield _default(table, column.name, None, stand_in, Half.CONTRACT)
@@ -108,6 +111,15 @@ _NO_VALUE: Final = (
     'Rows of {table} have no value here yet. Give them one first: ops.backfill("{table}",'
     ' {{"{column}": "…"}}, due="{column} IS NULL")'
 )
+
+
+def _types(column: Column[Any]) -> tuple[str, ...]:
+    """Return what has to be there before: a type of its own, which no difference tells of."""
+    kind = column.type
+    if not isinstance(kind, Enum) or not kind.native_enum:
+        return ()
+    values = ", ".join(kind.enums)
+    return (f"Where the type is new, a revision before this one makes it: {type_text(kind)}, of {values}",)
 
 
 def dropped(op: DropColumnOp) -> Iterator[Move]:
@@ -135,7 +147,14 @@ def dropped(op: DropColumnOp) -> Iterator[Move]:
 
 
 def altered(op: AlterColumnOp, judge: TypeJudge) -> Iterator[Move]:
-    """Yield what becomes of a column: each of its differences by itself."""
+    """Yield what becomes of a column: each of its differences by itself; none where one is not known.
+
+    That is an identity, or an expression that generates the column.
+    """
+    if op.modify_server_default is not False and not (
+        is_plain(op.modify_server_default) and is_plain(op.existing_server_default)
+    ):
+        return
     table, column = table_name(op.table_name, op.schema), op.column_name
     if op.modify_type is not None and op.existing_type is not None:
         yield from _retyped(Retyped(table, column, op.existing_type, op.modify_type), judge)
@@ -149,7 +168,7 @@ def altered(op: AlterColumnOp, judge: TypeJudge) -> Iterator[Move]:
             call("set_comment", table, said, column=column)
             for said in (op.modify_comment, op.existing_comment)
         )
-        yield Move(Half.EXPAND, Rank.COMMENT, (there,), (back,))
+        yield Move(Half.EXPAND, Rank.COMMENT, (there,), (back,), strong=(SHARED.format(table),))
 
 
 def _retyped(one: Retyped, judge: TypeJudge) -> Iterator[Move]:

@@ -35,11 +35,15 @@ class Gone:
 
 @dataclass(frozen=True)
 class Differences:
-    """What differs: Alembic's own operations for new tables, moves for tables that are there, tables gone."""
+    """What differs: Alembic's own operations for new tables, moves for tables that are there, tables gone.
+
+    `unknown` tells of operations on tables that are there which stay as Alembic has them.
+    """
 
     plain: tuple[ops.MigrateOperation, ...]
     moves: tuple[Move, ...]
     gone: tuple[Gone, ...]
+    unknown: bool = False
 
 
 def read(upgrade: ops.UpgradeOps, metadata: MetaData, judge: columns.TypeJudge) -> Differences:
@@ -49,6 +53,7 @@ def read(upgrade: ops.UpgradeOps, metadata: MetaData, judge: columns.TypeJudge) 
     plain: list[ops.MigrateOperation] = []
     moves: list[Move] = []
     gone: list[Gone] = []
+    unknown = False
     for op in upgrade.ops:
         place = (getattr(op, "table_name", ""), getattr(op, "schema", None))
         if isinstance(op, ops.CreateTableOp):
@@ -64,7 +69,8 @@ def read(upgrade: ops.UpgradeOps, metadata: MetaData, judge: columns.TypeJudge) 
             found, left = _of_table(within, metadata.tables.get(new_tables.key(place)), judge)
             moves += found
             plain += left
-    return Differences(tuple(plain), tuple(moves), tuple(gone))
+            unknown |= bool(left)
+    return Differences(tuple(plain), tuple(moves), tuple(gone), unknown=unknown)
 
 
 def _gone(op: ops.DropTableOp, every: Sequence[ops.MigrateOperation]) -> Gone:
@@ -149,7 +155,8 @@ def _described(op: ops.CreateTableCommentOp | ops.DropTableCommentOp) -> Move:
     table = table_name(op.table_name, op.schema)
     new = op.comment if isinstance(op, ops.CreateTableCommentOp) else None
     there, back = (call("set_comment", table, said) for said in (new, op.existing_comment))
-    return Move(Half.EXPAND, Rank.COMMENT, (there,), (back,))
+    strong = (columns.SHARED.format(table),)
+    return Move(Half.EXPAND, Rank.COMMENT, (there,), (back,), strong=strong)
 
 
 def _asked(move: Move, every: Sequence[ops.MigrateOperation]) -> Move:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Column, Index, literal
+from sqlalchemy import Column, Computed, Identity, Index, literal
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.elements import ColumnClause
@@ -50,6 +50,11 @@ def default_text(default: Any) -> str | None:  # noqa: ANN401  (whatever SQLAlch
     return said
 
 
+def is_plain(default: Any) -> bool:  # noqa: ANN401  (whatever SQLAlchemy takes for one)
+    """Tell whether a server default is none, or an expression: no identity, and nothing that generates."""
+    return not isinstance(default, Computed | Identity)
+
+
 def scalar_text(column: Column[Any]) -> str | None:
     """Return as SQL the constant that code gives a column; None where it computes one, or gives none."""
     default = column.default
@@ -58,7 +63,7 @@ def scalar_text(column: Column[Any]) -> str | None:
     try:
         value = literal(getattr(default, "arg", None), column.type)
         return str(value.compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True}))
-    except SQLAlchemyError:
+    except (SQLAlchemyError, NotImplementedError, TypeError, ValueError):
         return None
 
 

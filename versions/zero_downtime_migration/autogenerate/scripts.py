@@ -46,7 +46,9 @@ def parts(found: Differences) -> Iterator[Part]:
     """Yield the parts in the order in which they are applied: tables, expand, contract, tables that go."""
     if found.plain:
         there = list(found.plain)
-        yield Part("tables", there, ops.UpgradeOps(there).reverse().ops, dict(PLAIN))
+        # What is not known is for its author to say: the gate asks for it.
+        fields = {} if found.unknown else dict(PLAIN)
+        yield Part("plain" if found.unknown else "tables", there, ops.UpgradeOps(there).reverse().ops, fields)
     for half in (Half.EXPAND, Half.CONTRACT):
         moves = sorted((move for move in found.moves if move.half is half), key=lambda move: move.rank)
         if moves:
