@@ -27,6 +27,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.r
 )
 
 STRONG: Final = "ACCESS EXCLUSIVE on {}"
+_STABLE: Final = frozenset({"now()", "transaction_timestamp()", "statement_timestamp()"})
 SHARED: Final = "SHARE UPDATE EXCLUSIVE on {}"
 
 
@@ -70,18 +71,19 @@ TypeJudge = Callable[[Retyped], Verdict]
 
 
 def added(op: AddColumnOp) -> Iterator[Move]:
-    """Yield how a column is added: as it is where old code can leave it out, else in two halves."""
+    """Yield how a column is added: as it is where old code can leave it out, else in two halves.
+
+    None where it is generated and stored, which rewrites the table: the gate says so of Alembic's own.
+    """
     column = op.column
+    if _is_stored(column):
+        return
     table = table_name(op.table_name, op.schema)
     stand_in = scalar_text(column) if _is_required(column) else None
     fields = {**_fields(column), **({"default": stand_in} if stand_in else {})}
     required = not column.nullable
     late = _is_required(column) and stand_in is None
-    fills = (
-        ""
-        if late or fields["default"] is None
-        else f"{column.name} of {table}, where its default differs for each"
-    )
+    fills = f"{column.name} of {table}, each row its own value" if _differs(fields) else ""
     yield Move(
         Half.EXPAND,
         Rank.COLUMN,
@@ -97,7 +99,7 @@ def added(op: AddColumnOp) -> Iterator[Move]:
         ),
         (call("drop_column", table, column.name),),
         strong=(STRONG.format(table),),
-        fills=fills if _is_volatile(fields) else "",
+        fills=fills,
         lost_back=f"the values of {column.name}",
         notes=_types(column),
     )
@@ -123,8 +125,13 @@ def _types(column: Column[Any]) -> tuple[str, ...]:
 
 
 def dropped(op: DropColumnOp) -> Iterator[Move]:
-    """Yield how a column goes: left out by new code first, then put away and dropped."""
+    """Yield how a column goes: left out by new code first, then put away and dropped.
+
+    None where it is generated and stored, for it could not come back without a rewrite.
+    """
     column = op.to_column()
+    if _is_stored(column):
+        return
     table = table_name(op.table_name, op.schema)
     part = {
         half: call("drop_column", table, column.name, part=half) for half in ("expand", "contract", "undo")
@@ -219,13 +226,19 @@ def _default(table: str, column: str, new: str | None, old: str | None, half: Ha
     return Move(half, Rank.DEFAULT, (there,), (back,), strong=(STRONG.format(table),))
 
 
+def _is_stored(column: Column[Any]) -> bool:
+    return column.computed is not None and column.computed.persisted is not False
+
+
 def _is_required(column: Column[Any]) -> bool:
     """Tell whether old code, which leaves the column out, could write no row."""
     return not column.nullable and not (column.server_default or column.identity or column.computed)
 
 
-def _is_volatile(fields: dict[str, Any]) -> bool:
-    return bool(fields["identity"]) or (fields["default"] is not None and "(" in str(fields["default"]))
+def _differs(fields: dict[str, Any]) -> bool:
+    """Tell whether the server gives each row a value of its own; what is not known to be stable may."""
+    default = str(fields["default"] or "").lower()
+    return bool(fields["identity"]) or ("(" in default and default not in _STABLE)
 
 
 def _fields(column: Column[Any]) -> dict[str, Any]:
@@ -237,6 +250,5 @@ def _fields(column: Column[Any]) -> dict[str, Any]:
         "identity": (identity is not None and ("always" if identity.always else "by default")) or None,
         "generated": None if computed is None else str(computed.sqltext),
         "virtual": computed is not None and computed.persisted is False,
-        "emulated": computed is not None and computed.persisted is not False,
         "comment": column.comment,
     }
