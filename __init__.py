@@ -50,7 +50,7 @@ if TYPE_CHECKING:
         restore,
         rollback,
     )
-    from spotify_ai_agent_migrations.versions.zero_downtime_migration import Change, Manner, change
+    from spotify_ai_agent_migrations.versions.zero_downtime_migration import Change, Manner, change, ops
 
 __version__ = "0.1.0"
 
@@ -92,6 +92,7 @@ __all__ = [
     "discover",
     "erase_user",
     "export_subject",
+    "ops",
     "plan_erasure",
     "plan_rollback",
     "restore",
@@ -118,7 +119,7 @@ _HOMES = {
     "governance": ("Finding", "Revision", "check", "discover"),
     "health_check": ("HealthReport", "check_health"),
     "rollback": ("RollbackPlan", "RollbackResult", "plan_rollback", "restore", "rollback"),
-    "zero_downtime_migration": ("Change", "Manner", "change"),
+    "zero_downtime_migration": ("Change", "Manner", "change", "ops"),
 }
 _ROOM_OF = {name: room for room, names in _HOMES.items() for name in names}
 

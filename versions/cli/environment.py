@@ -10,9 +10,11 @@ from logging.config import fileConfig
 from typing import Any
 
 import typer
+from sqlalchemy import MetaData
 
 from spotify_ai_agent_migrations.versions.cli.report import interruptible, reported, write_utf8
 from spotify_ai_agent_migrations.versions.core.errors import MigrationError, RevisionError
+from spotify_ai_agent_migrations.versions.core.settings import Settings
 from spotify_ai_agent_migrations.versions.runner import Options, run_environment
 from spotify_ai_agent_migrations.versions.runner.environment import PLAN_ATTRIBUTE, read_options
 from spotify_ai_agent_migrations.versions.runner.online import START_ATTRIBUTE
@@ -22,7 +24,7 @@ from spotify_ai_agent_migrations.versions.runner.plan import FORMATS
 def environment_main(context: Any, file: str) -> None:  # noqa: ANN401  (the module alembic.context)
     """Run the Alembic command that *context* holds."""
     if context.config.cmd_opts is None:
-        run_environment(context, file)
+        run_environment(context, file, _rewritten)
         return
     if context.config.file_config.has_section("loggers"):
         fileConfig(context.config.config_file_name, disable_existing_loggers=False)
@@ -42,7 +44,7 @@ def _undone_on_failure(context: Any, file: str) -> None:  # noqa: ANN401  (the m
         MigrationError: of the command; it says what came of the way back.
     """
     try:
-        run_environment(context, file)
+        run_environment(context, file, _rewritten)
     except MigrationError as error:
         start = context.config.attributes.get(START_ATTRIBUTE)
         options = read_options(context)
@@ -55,6 +57,13 @@ def _undone_on_failure(context: Any, file: str) -> None:  # noqa: ANN401  (the m
             except MigrationError as barred:
                 came_of_it, hint = f"and it stays so, for {barred.problem}", barred.hint
         raise RevisionError(f"{error.problem}; {came_of_it}", hint=hint) from error
+
+
+def _rewritten(settings: Settings, metadata: MetaData, directives: list[Any]) -> None:
+    """Let `--autogenerate` write what changes live tables online."""
+    # By name, and late: no other command of Alembic needs the room.
+    room = import_module("spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate")
+    room.rewrite(settings, metadata, directives)
 
 
 @contextmanager

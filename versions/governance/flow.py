@@ -123,7 +123,8 @@ class _Walk:
             return
         call = self._source.calls.get(node)
         name = call.name if call is not None else ""
-        known = name.startswith(("sqlalchemy.", "alembic."))
+        # What `ops` is given are names, and parts of statements.
+        known = name.startswith(("sqlalchemy.", "alembic.")) or (call is not None and bool(call.online()))
         inside = around._replace(
             executed=around.executed and (not known or name.rpartition(".")[2] in _EXECUTED)
         )

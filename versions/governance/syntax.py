@@ -15,6 +15,12 @@ from typing import Final, TypeGuard
 from spotify_ai_agent_migrations.versions.governance.bindings import assigned, children
 
 _BATCH: Final = "alembic.batch"
+_ONLINE: Final = frozenset(
+    {
+        "spotify_ai_agent_migrations.ops",
+        "spotify_ai_agent_migrations.versions.zero_downtime_migration.ops",
+    }
+)
 _BATCH_CONTEXT: Final = "alembic.batch_context"
 _STARRED: Final = (
     "Boolean", "CheckConstraint", "Column", "Enum", "ExcludeConstraint", "ForeignKey", "ForeignKeyConstraint",
@@ -54,6 +60,11 @@ class Call:
         """Return the name of the Alembic operation, of `op` or of a batch, if it is one."""
         owner, _, verb = self.name.rpartition(".")
         return verb if owner in {"alembic.op", _BATCH} else None
+
+    def online(self) -> str | None:
+        """Return the name of the operation of `ops`, which changes live tables, if it is one."""
+        owner, _, verb = self.name.rpartition(".")
+        return verb if owner in _ONLINE else None
 
     @property
     def in_batch(self) -> bool:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,26 +17,37 @@ from sqlalchemy.dialects.postgresql import DOMAIN
 
 from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
 from spotify_ai_agent_migrations.versions.core.errors import RevisionError, SettingsError
+from spotify_ai_agent_migrations.versions.core.settings import Settings
 from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.governance import discover
+from spotify_ai_agent_migrations.versions.runner.options import Options
 
 OPERATIONS_SCHEMA: Final = "ops"
 _SQL: Final = queries("spotify_ai_agent_migrations.versions.runner")
 
 
-def comparison(config: Config, spoken: str | None, connection: sqlalchemy.Connection) -> dict[str, Any]:
+# What the docstrings of new revisions say of them, by their numbers; the template reads it.
+FIELDS_ATTRIBUTE: Final = "spotify_ai_agent_migrations.fields"
+# Puts other directives in the place of those that Alembic made.
+Rewrite = Callable[[Settings, MetaData, list[Any]], None]
+
+
+def comparison(
+    config: Config, options: Options, connection: sqlalchemy.Connection, rewrite: Rewrite | None = None
+) -> dict[str, Any]:
     """Return what Alembic's `configure` needs to compare models with the database.
 
-    The models are *spoken* (`-x metadata=module:attribute`), or `target_metadata` of alembic.ini. With
-    neither, `alembic check` looks at the revisions only, and `--autogenerate` is Alembic's to refuse.
-    Objects of schema ops are never compared, nor are partitions, which come and go with time.
+    The models are those that the options name (`-x metadata=module:attribute`), or `target_metadata` of
+    alembic.ini. With neither, `alembic check` looks at the revisions only, and `--autogenerate` is Alembic's
+    to refuse. A schema that no model is in is not compared, nor is schema ops, nor are partitions, which come
+    and go with time.
 
     Raises:
         RevisionError: a model has a key that its table, which is partitioned, cannot have.
     """
-    named = spoken or config.get_main_option("target_metadata")
+    named = options.metadata or config.get_main_option("target_metadata")
     metadata = load_metadata(named) if named else None
-    schemas = {table.schema for table in metadata.tables.values()} if metadata else set()
+    schemas = {table.schema for table in metadata.tables.values()} if metadata else {None}
     if metadata is None and _is_check(config):
         return {"target_metadata": MetaData(), "include_name": lambda *_: False}
     partitions = _partitions(connection)
@@ -42,15 +56,33 @@ def comparison(config: Config, spoken: str | None, connection: sqlalchemy.Connec
     return {
         "target_metadata": metadata,
         "include_schemas": True,
-        "include_name": lambda name, kind, _: (
-            kind != "schema" or name in {None, *schemas} - {OPERATIONS_SCHEMA}
-        ),
+        "include_name": lambda name, kind, _: kind != "schema" or name in schemas - {OPERATIONS_SCHEMA},
         "include_object": lambda thing, *_: (
             _schema_of(thing) != OPERATIONS_SCHEMA and _place_of(thing) not in partitions
         ),
         "compare_type": _types_differ,
-        "process_revision_directives": number_revision,
+        "compare_server_default": options.compare_defaults,
+        "process_revision_directives": partial(_directed, config, options, metadata, rewrite),
     }
+
+
+def _directed(
+    config: Config,
+    options: Options,
+    metadata: MetaData | None,
+    rewrite: Rewrite | None,
+    context: object,
+    heads: object,
+    directives: list[Any],
+) -> None:
+    """Have the directives of `--autogenerate` rewritten, where they are to become files, and numbered."""
+    if _is_check(config):
+        return
+    if rewrite is not None and metadata is not None:
+        rewrite(options.settings(), metadata, directives)
+    number_revision(context, heads, directives)
+    told = {one.rev_id: vars(one).get("fields", {}) for one in directives}
+    config.attributes[FIELDS_ATTRIBUTE] = told
 
 
 def load_metadata(named: str) -> MetaData:
@@ -81,7 +113,7 @@ def load_metadata(named: str) -> MetaData:
 
 
 def number_revision(_: object, __: object, directives: list[Any]) -> None:
-    """Give a new revision the next three-digit number instead of a random id.
+    """Give new revisions the next three-digit numbers instead of random ids, one behind the other.
 
     Raises:
         RevisionError: this is an installed package, whose revisions nobody would ever see again.
@@ -92,8 +124,10 @@ def number_revision(_: object, __: object, directives: list[Any]) -> None:
             hint="write new revisions in a checkout of it",
         )
     newest = max((revision.number or 0 for revision in discover()), default=0)
-    for directive in directives:
-        directive.rev_id = f"{newest + 1:03d}"
+    for number, directive in enumerate(directives, newest + 1):
+        directive.rev_id = f"{number:03d}"
+    for before, directive in pairwise(directives):
+        directive.head = before.rev_id
 
 
 def _partitions(connection: sqlalchemy.Connection) -> frozenset[tuple[str, str]]:

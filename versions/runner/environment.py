@@ -10,7 +10,7 @@ from alembic.config import Config
 from spotify_ai_agent_migrations.versions.core.settings import Settings, may_try_drafts
 from spotify_ai_agent_migrations.versions.core.shadow import shadow
 from spotify_ai_agent_migrations.versions.runner import gate, offline, online
-from spotify_ai_agent_migrations.versions.runner.autogenerate import comparison, number_revision
+from spotify_ai_agent_migrations.versions.runner.autogenerate import Rewrite, comparison, number_revision
 from spotify_ai_agent_migrations.versions.runner.options import Options, parse_options
 from spotify_ai_agent_migrations.versions.runner.plan import Where
 from spotify_ai_agent_migrations.versions.runner.steps import proxy_removed
@@ -22,8 +22,14 @@ OPTIONS_ATTRIBUTE = "spotify_ai_agent_migrations.options"
 PLAN_ATTRIBUTE = "spotify_ai_agent_migrations.plan"
 
 
-def run_environment(context: Any, file: str) -> None:  # noqa: ANN401  (the module alembic.context)
+def run_environment(
+    context: Any,  # noqa: ANN401  (the module alembic.context)
+    file: str,
+    rewrite: Rewrite | None = None,
+) -> None:
     """Run the Alembic command that *context* holds; *file* is the env.py that was asked.
+
+    *rewrite* makes of what `--autogenerate` would write what is written.
 
     Raises:
         MigrationError: whatever stands in the way; see the tree in `core.errors`.
@@ -52,7 +58,7 @@ def run_environment(context: Any, file: str) -> None:  # noqa: ANN401  (the modu
             _migrate(context, request, settings, options)
             return
         with online.connected(settings) as connection:
-            online.look(context, connection, **comparison(context.config, options.metadata, connection))
+            online.look(context, connection, **comparison(context.config, options, connection, rewrite))
 
 
 def _migrate(context: Any, request: dict[str, Any], settings: Settings, options: Options) -> None:  # noqa: ANN401

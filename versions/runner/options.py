@@ -23,6 +23,7 @@ class Options:
 
     url: str | None = None
     metadata: str | None = None
+    compare_defaults: bool = False
     dry_run: bool = False
     shadow: bool = False
     lock_timeout_ms: int = Settings.lock_timeout_ms
@@ -84,7 +85,7 @@ def parse_options(spoken: Mapping[str, object]) -> Options:
 
 
 def _read(key: str, value: str) -> str | int | bool:
-    if key in {"dry-run", "shadow", "accept-drift"}:
+    if key in {"dry-run", "shadow", "accept-drift", "compare-defaults"}:
         if value.lower() not in _TRUE | _FALSE:
             raise SettingsError(f'"-x {key}={value}" is neither yes nor no', hint=f"say -x {key}=1")
         return value.lower() in _TRUE

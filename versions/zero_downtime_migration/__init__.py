@@ -12,7 +12,7 @@ behind a long transaction. What takes long takes locks that others do not wait f
 
 from __future__ import annotations
 
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import together
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import ops, together
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.app_schemas import create_views, drop_views
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.applications import acknowledge, retire
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.contract import Missing, Proof
@@ -125,6 +125,7 @@ __all__ = [
     "create_views",
     "downgrade",
     "drop_views",
+    "ops",
     "pause",
     "plan",
     "progress_of",

@@ -14,9 +14,17 @@ from psycopg2.sql import SQL, Identifier, Literal
 from spotify_ai_agent_migrations.versions.core.ddl import execute
 from spotify_ai_agent_migrations.versions.core.locks import advisory_lock
 from spotify_ai_agent_migrations.versions.core.settings import read_dotenv, read_environment
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import app_views, engine, facts
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import app_views, engine, facts, ledger
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.locking import strongly
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import PHASES, Kind, Lock, Phase, Step
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
+    PHASES,
+    Kind,
+    Lock,
+    Phase,
+    State,
+    Step,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import Wish
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import (
     begun_or_found,
@@ -29,7 +37,8 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import
 
 # Below this everything is done in some hundredths of a second, and so within the revision's transaction.
 SMALL_BYTES: Final = 8 * 1024 * 1024
-_OWNER: Final = "agent_owner"
+# Whose tables are the package's own.
+OWNER: Final = "agent_owner"
 
 
 class Plainly:
@@ -42,11 +51,16 @@ class Plainly:
         """Do *work*, which executes DDL and may be done twice."""
         work()
 
-    def change(self, wish: Wish) -> None:
+    def change(self, wish: Wish, phases: tuple[Phase, ...] = PHASES) -> None:
         """Make a change as its plain form says, which others wait for."""
         with app_views.made_anew(self.session, (Lock(wish.table),)):
             for step in wish.steps(self.session, facts.table(self.session, wish.table)):
-                self.step(step)
+                if step.phase in phases:
+                    self.step(step)
+
+    def brief(self, step: Step) -> None:
+        """Make a step that is no part of a change, and that may be made twice."""
+        self.step(step)
 
     def step(self, step: Step) -> None:
         """Make one step."""
@@ -68,10 +82,11 @@ class Told(Plainly):
         with op.get_context().autocommit_block() if self.changed else nullcontext():
             work()
 
-    def change(self, wish: Wish) -> None:
+    def change(self, wish: Wish, phases: tuple[Phase, ...] = PHASES) -> None:
         """Tell the steps of a change."""
         for step in wish.steps(self.session, facts.table(self.session, wish.table)):
-            self.step(step)
+            if step.phase in phases:
+                self.step(step)
         self.changed = True
 
     def step(self, step: Step) -> None:
@@ -88,17 +103,35 @@ class Online(Plainly):
         """Do *work* in a transaction of its own, which may be tried several times."""
         self.session.transaction(work)
 
-    def change(self, wish: Wish) -> None:
-        """Make a change online, or go on with it; one that takes names away takes two revisions: `expand`."""
-        self.through(wish, PHASES, None)
+    def change(self, wish: Wish, phases: tuple[Phase, ...] = PHASES, revision: str | None = None) -> None:
+        """Make these phases of a change that *revision* begins online, or go on with them.
 
-    def through(self, wish: Wish, phases: tuple[Phase, ...], revision: str | None) -> None:
-        """Do the phases of a change that *revision* begins, or go on with it."""
+        One that takes names away takes two revisions, of which the later contracts.
+        """
         manner = in_environment(environment(), Manner(told=noted(self.session)))
         table = named(self.session, wish.table)
         with advisory_lock(self.session.connection, lock_of(table), wait_ms=manner.lock_wait_ms):
             found = begun_or_found(self.session, wish, phases, revision)
             through(self.session, found, phases, manner)
+
+    def undo(self, wish: Wish, *, may_be_over: bool = True) -> None:
+        """Take back what a change has done; nothing where it was never begun, or where it may be over and is."""
+        manner = Manner(told=noted(self.session))
+        table = named(self.session, wish.table)
+        with advisory_lock(self.session.connection, lock_of(table), wait_ms=manner.lock_wait_ms):
+            found = ledger.found(self.session, wish.operation, table, wish.subject)
+            if found is not None and not (may_be_over and found.state is State.COMPLETED):
+                engine.abort(self.session, found, manner)
+
+    def brief(self, step: Step) -> None:
+        """Make a step in a transaction of its own, under a short lock time-out and again as a whole."""
+        told = noted(self.session)
+
+        def work() -> None:
+            for statement in step.sql:
+                self.session.run(statement)
+
+        strongly(self.session, Manner(), step.locks, work, lambda who: told(step, f"waiting: {who}"))
 
 
 @contextmanager
@@ -114,11 +147,11 @@ def migrating(table: str) -> Iterator[Plainly]:
     small = int(session.value("bytes_of", table=table) or 0) < SMALL_BYTES
     # A dry run has a transaction open that it will roll back.
     if small or context._in_external_transaction:
-        execute(f"SET LOCAL ROLE {_OWNER}")
+        execute(f"SET LOCAL ROLE {OWNER}")
         yield (Plainly if small else Told)(Inside(connection))
         execute("RESET ROLE")
         return
-    with context.autocommit_block(), as_owner(session):
+    with context.autocommit_block(), acting_as(session, OWNER):
         yield Online(session)
 
 
@@ -135,10 +168,10 @@ def driver_connection() -> Connection:
 
 
 @contextmanager
-def as_owner(session: Session) -> Iterator[None]:
-    """Be the owner of the tables for the block, and write times in one way."""
+def acting_as(session: Session, role: str) -> Iterator[None]:
+    """Be *role* for the block, with times written in one way; outside of transactions."""
     before = {name: str(session.value(SQL("SHOW {}").format(Identifier(name)))) for name in SPELLING}
-    session.run(f"SET ROLE {_OWNER}")
+    session.run(SQL("SET ROLE {}").format(Identifier(role)))
     for setting, value in SPELLING.items():
         session.run(SQL("SET {} = {}").format(Identifier(setting), Literal(value)))
     try:

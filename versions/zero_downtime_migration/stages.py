@@ -9,19 +9,16 @@ from typing import Final
 from alembic import op
 
 from spotify_ai_agent_migrations.versions.core.errors import RevisionError
-from spotify_ai_agent_migrations.versions.core.locks import advisory_lock
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import engine, facts, ledger
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import facts
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import PHASES, Phase
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import Wish
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.revision import (
+    OWNER,
     Online,
     Told,
-    as_owner,
+    acting_as,
     driver_connection,
-    noted,
 )
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import lock_of, named
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Inside, Session
 
 _EXPAND: Final = tuple(phase for phase in PHASES if phase is not Phase.COMPLETE)
@@ -54,12 +51,7 @@ def retract(wish: Wish) -> None:
         TableError: it was contracted meanwhile, and there is no way back.
     """
     with _alone() as session:
-        manner = Manner(told=noted(session))
-        table = named(session, wish.table)
-        with advisory_lock(session.connection, lock_of(table), wait_ms=manner.lock_wait_ms):
-            found = ledger.found(session, wish.operation, table, wish.subject)
-            if found is not None:
-                engine.abort(session, found, manner)
+        Online(session).undo(wish, may_be_over=False)
 
 
 def _do(wish: Wish, phases: tuple[Phase, ...], revision: str | None) -> None:
@@ -72,7 +64,7 @@ def _do(wish: Wish, phases: tuple[Phase, ...], revision: str | None) -> None:
                 told.step(step)
         return
     with _alone() as session:
-        Online(session).through(wish, phases, revision)
+        Online(session).change(wish, phases, revision)
 
 
 @contextmanager
@@ -84,5 +76,5 @@ def _alone() -> Iterator[Session]:
             hint="alembic upgrade, connected to the database, makes it",
         )
     session = Session(driver_connection())
-    with context.autocommit_block(), as_owner(session):
+    with context.autocommit_block(), acting_as(session, OWNER):
         yield session

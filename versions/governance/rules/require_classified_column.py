@@ -7,6 +7,7 @@ constant of the module. A comment given later in the file, by op.alter_column or
 Fix: begin the column's comment with its class and a colon, then say what the column is for:
 
     sa.Column("email", sa.Text, comment="contact: where notices are sent")
+    ops.add_column("public.users", "email", "text", comment="contact: where notices are sent")
 
 The classes are none, identifier, contact, location, behavioural, content and derived.
 Not seen: temporary tables, and the other columns of a function that builds one column here.
@@ -41,6 +42,7 @@ def find(history: History) -> Iterator[Finding]:
         calls = revision.calls
         comments = revision.comments
         sight = _Sight({call.node: call for call in calls}, revision.bindings, bindings.functions(tree))
+        yield from _added_online(revision)
         for call in calls:
             if call.is_column:
                 yield from _unclassified(revision, call, comments)
@@ -52,6 +54,27 @@ def find(history: History) -> Iterator[Finding]:
                     f"in {revision.file_name}",
                     at=revision.place(hidden),
                 )
+
+
+def _added_online(revision: Revision) -> Iterator[Finding]:
+    """Yield the columns that `ops` adds on the way there; one that comes back is said to be what it was."""
+    for step in revision.upgrade.steps:
+        if step.call is None or step.call.online() != "add_column":
+            continue
+        comment = bindings.folded(syntax.keyword(step.call.node, "comment"), revision.constants)
+        if comment is not None and is_classified(comment):
+            continue
+        table, name = (
+            syntax.literal(syntax.argument(step.call.node, place, named))
+            for place, named in enumerate(("table", "column"))
+        )
+        yield _found(
+            revision.path,
+            f'column "{name or "…"}" of {_quoted(table)} {complaint(comment)}',
+            hint=f'write ops.add_column(…, comment="<class>: <what it is for>") in {revision.file_name}; '
+            f"the class is {CHOICE}",
+            at=revision.place(step.node),
+        )
 
 
 def _unclassified(revision: Revision, call: Call, comments: Mapping[str, str]) -> Iterator[Finding]:

@@ -1,0 +1,175 @@
+"""Read Alembic's differences: what makes new tables stays as it is, what touches old ones becomes moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from alembic.operations import ops
+from sqlalchemy import MetaData, Table
+
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate import (
+    columns,
+    keys,
+    new_tables,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.moves import (
+    Half,
+    Move,
+    Rank,
+    call,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.reading import (
+    table_name,
+    type_text,
+)
+
+
+@dataclass(frozen=True)
+class Gone:
+    """A table that is no longer in the models: how it goes, and what makes it again."""
+
+    move: Move
+    made_again: tuple[ops.MigrateOperation, ...]
+
+
+@dataclass(frozen=True)
+class Differences:
+    """What differs: Alembic's own operations for new tables, moves for tables that are there, tables gone.
+
+    `unknown` tells of operations on tables that are there which stay as Alembic has them.
+    """
+
+    plain: tuple[ops.MigrateOperation, ...]
+    moves: tuple[Move, ...]
+    gone: tuple[Gone, ...]
+    unknown: bool = False
+
+
+def read(upgrade: ops.UpgradeOps, metadata: MetaData, judge: columns.TypeJudge) -> Differences:
+    """Return what the operations of an upgrade come to."""
+    made = {(op.table_name, op.schema) for op in upgrade.ops if isinstance(op, ops.CreateTableOp)}
+    dropped = {(op.table_name, op.schema) for op in upgrade.ops if isinstance(op, ops.DropTableOp)}
+    plain: list[ops.MigrateOperation] = []
+    moves: list[Move] = []
+    gone: list[Gone] = []
+    unknown = False
+    for op in upgrade.ops:
+        place = (getattr(op, "table_name", ""), getattr(op, "schema", None))
+        if isinstance(op, ops.CreateTableOp):
+            new_tables.name_keys(op)
+            moves += new_tables.unbound(op, made, metadata)
+            plain.append(op)
+        elif isinstance(op, ops.DropTableOp):
+            gone.append(_gone(op, upgrade.ops))
+        elif place in made:
+            plain.append(op)
+        elif place not in dropped:
+            within = op.ops if isinstance(op, ops.ModifyTableOps) else [op]
+            found, left = _of_table(within, metadata.tables.get(new_tables.key(place)), judge)
+            moves += found
+            plain += left
+            unknown |= bool(left)
+    return Differences(tuple(plain), tuple(moves), tuple(gone), unknown=unknown)
+
+
+def _gone(op: ops.DropTableOp, every: Sequence[ops.MigrateOperation]) -> Gone:
+    table = table_name(op.table_name, op.schema)
+    place = (op.table_name, op.schema)
+    around = [
+        one
+        for each in every
+        if isinstance(each, ops.ModifyTableOps) and (each.table_name, each.schema) == place
+        for one in each.ops
+    ]
+    move = Move(
+        Half.REMOVE,
+        Rank.DROP_COLUMN,
+        (call("drop_table", table),),
+        (),
+        strong=(columns.STRONG.format(table),),
+        lost=f"the rows of {table}",
+        lost_back=f"{table} comes back without its rows",
+    )
+    return Gone(move, (op.reverse(), *(one.reverse() for one in reversed(around))))
+
+
+def _of_table(
+    every: Sequence[ops.MigrateOperation], model: Table | None, judge: columns.TypeJudge
+) -> tuple[list[Move], list[ops.MigrateOperation]]:
+    """Return the moves of one table, and the operations that nothing is known of."""
+    new = frozenset(op.column.name for op in every if isinstance(op, ops.AddColumnOp))
+    replaced = {
+        str(gone.index_name): (gone, made)
+        for gone in every
+        if isinstance(gone, ops.DropIndexOp)
+        for made in every
+        if isinstance(made, ops.CreateIndexOp) and made.index_name == gone.index_name
+    }
+    again = {_named(op, ops.AddConstraintOp) for op in every} & {
+        _named(op, ops.DropConstraintOp) for op in every
+    }
+    moves: list[Move] = [keys.index_replaced(*pair) for pair in replaced.values()]
+    left: list[ops.MigrateOperation] = []
+    for op in every:
+        if getattr(op, "index_name", None) in replaced:
+            continue
+        found = list(_moves(op, new, model, judge))
+        if isinstance(op, ops.DropConstraintOp) and op.constraint_name and op.constraint_name in again:
+            # Between the two nothing would hold; they are made one behind the other.
+            found = [replace(move, half=Half.CONTRACT) for move in found]
+        moves += found
+        left += [] if found else [op]
+    return [_asked(move, every) for move in moves], left
+
+
+def _named(op: ops.MigrateOperation, kind: type[ops.MigrateOperation]) -> str | None:
+    """Return the name of a constraint that an operation of a kind is about."""
+    return getattr(op, "constraint_name", None) if isinstance(op, kind) else None
+
+
+def _moves(
+    op: ops.MigrateOperation, new: frozenset[str], model: Table | None, judge: columns.TypeJudge
+) -> Iterator[Move]:
+    if isinstance(op, ops.AddColumnOp):
+        yield from columns.added(op)
+    elif isinstance(op, ops.DropColumnOp):
+        yield from columns.dropped(op)
+    elif isinstance(op, ops.AlterColumnOp):
+        yield from columns.altered(op, judge)
+    elif isinstance(op, ops.CreateIndexOp):
+        yield keys.index_added(op, new)
+    elif isinstance(op, ops.DropIndexOp):
+        yield keys.index_dropped(op)
+    elif isinstance(op, ops.DropConstraintOp):
+        yield from keys.constraint_dropped(op, model)
+    elif isinstance(op, ops.AddConstraintOp):
+        rule = op.to_constraint()
+        move = keys.constraint_added(rule, rule.table, new, model)
+        yield from () if move is None else (move,)
+    elif isinstance(op, ops.CreateTableCommentOp | ops.DropTableCommentOp):
+        yield _described(op)
+
+
+def _described(op: ops.CreateTableCommentOp | ops.DropTableCommentOp) -> Move:
+    table = table_name(op.table_name, op.schema)
+    new = op.comment if isinstance(op, ops.CreateTableCommentOp) else None
+    there, back = (call("set_comment", table, said) for said in (new, op.existing_comment))
+    strong = (columns.SHARED.format(table),)
+    return Move(Half.EXPAND, Rank.COMMENT, (there,), (back,), strong=strong)
+
+
+def _asked(move: Move, every: Sequence[ops.MigrateOperation]) -> Move:
+    """Return a move of a column that goes, with the question whether it comes back under another name."""
+    if move.rank is not Rank.DROP_COLUMN or move.half is not Half.EXPAND:
+        return move
+    gone = [op.to_column() for op in every if isinstance(op, ops.DropColumnOp)]
+    made = [op for op in every if isinstance(op, ops.AddColumnOp)]
+    notes = tuple(
+        f'Is "{op.column.name}" another name of "{column.name}"? Then its values go: in place of both, '
+        + call("rename_column", table_name(op.table_name, op.schema), column.name, op.column.name)
+        for column in gone
+        for op in made
+        if f'"{column.name}"' in move.there[0] and type_text(op.column.type) == type_text(column.type)
+    )
+    return replace(move, notes=(*move.notes, *notes))
