@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from spotify_ai_agent_migrations.versions.cli.evidence import evidence
 from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
 from spotify_ai_agent_migrations.versions.core.errors import EXIT_FINDINGS
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
@@ -24,6 +25,9 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+
+app.command()(evidence)
 
 
 @app.command()

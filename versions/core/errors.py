@@ -13,7 +13,8 @@
     ├── ApprovalError         what persons have to approve of first; nothing was changed
     ├── FileError             a file that is missing, empty, not UTF-8 or has a wrong header
     ├── RowError              one row of a file, by line and column, that cannot be loaded
-    └── DocumentationError    a page that no longer says what the database says
+    ├── DocumentationError    a page that no longer says what the database says
+    └── PeriodError           a period of time that is empty, runs backwards or is not over
 
 Each carries one line of `problem` and one of `hint`, and the exit code a command line ends with.
 Neither line ever holds a password, a value of a row or any other personal datum.
@@ -121,3 +122,9 @@ class DocumentationError(MigrationError):
     """A page that no longer says what the database says."""
 
     exit_code = EXIT_FINDINGS
+
+
+class PeriodError(MigrationError):
+    """A period of time that is malformed, empty, runs backwards or is not over."""
+
+    exit_code = EXIT_USAGE

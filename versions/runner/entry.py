@@ -136,15 +136,17 @@ def seal(written: Written) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def verify(entries: Sequence[Written], end: End, heads: Iterable[str]) -> Iterator[Fault]:
+def verify(entries: Iterable[Written], end: End, heads: Iterable[str] | None) -> Iterator[Fault]:
     """Yield what is wrong with a journal whose end is recorded as *end*, in a database at *heads*.
 
     An edited entry does not match its hash; one that was deleted or moved breaks the chain behind it; where
     the last ones are gone, the recorded end shows it. Whoever can write all of it can write it anew: keep the
-    hash of the last entry elsewhere to see that too.
+    hash of the last entry elsewhere to see that too. Without *heads* it is not asked where the database is.
+    Each entry is looked at once and not kept.
     """
-    previous, expected = GENESIS.head, 1
-    for written in entries:
+    previous, expected, found = GENESIS.head, 1, 0
+    at: tuple[str, ...] = ()
+    for found, written in enumerate(entries, 1):
         if written.id != expected:
             yield Fault(written.id, f"entry {expected} should stand here; what was between is gone or moved")
         elif written.previous_hash != previous:
@@ -152,26 +154,14 @@ def verify(entries: Sequence[Written], end: End, heads: Iterable[str]) -> Iterat
         if written.hash != seal(written):
             yield Fault(written.id, "is not what was written: its hash is another")
         previous, expected = written.hash, written.id + 1
-    if End(len(entries), previous) != end:
+        if written.entry.heads_after is not None:
+            at = tuple(written.entry.heads_after.split(",")) if written.entry.heads_after else ()
+    if End(found, previous) != end:
         yield Fault(
             expected - 1, f"the journal ends here, and {_count(end.entries)} were written: the end is another"
         )
-    yield from _elsewhere(entries, tuple(sorted(heads)))
-
-
-def _elsewhere(entries: Sequence[Written], heads: tuple[str, ...]) -> Iterator[Fault]:
-    at = position(entries)
-    if heads != at:
-        last = entries[-1].id if entries else 0
-        yield Fault(last, f"the database is at {_shown(heads)}, and the journal says {_shown(at)}")
-
-
-def position(entries: Sequence[Written]) -> tuple[str, ...]:
-    """Return the revisions a database is at by its journal; none is base."""
-    for written in reversed(entries):
-        if written.entry.heads_after is not None:
-            return tuple(written.entry.heads_after.split(",")) if written.entry.heads_after else ()
-    return ()
+    if heads is not None and (now := tuple(sorted(heads))) != at:
+        yield Fault(expected - 1, f"the database is at {_shown(now)}, and the journal says {_shown(at)}")
 
 
 def unfinished(entries: Sequence[Written]) -> Written | None:
