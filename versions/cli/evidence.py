@@ -35,22 +35,29 @@ _FORMS: Final[Mapping[Form, tuple[str, Callable[[Report], str]]]] = MappingProxy
 
 
 def evidence(
-    since: Annotated[str, typer.Option("--from", metavar="DATE", help="its first moment, a date or an instant in UTC")],
+    since: Annotated[
+        str, typer.Option("--from", metavar="DATE", help="its first moment, a date or an instant in UTC")
+    ],
     until: Annotated[
         str | None, typer.Option("--to", metavar="DATE", help="its end, which is no part of it; else now")
     ] = None,
     *,
     form: Annotated[Form, typer.Option("--format", "-f", help="how it is written")] = Form.MARKDOWN,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="write it to this file", dir_okay=False)] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="write it to this file", dir_okay=False)
+    ] = None,
     into: Annotated[
         Path | None,
-        typer.Option("--into", metavar="FOLDER", help="write all three forms of one reading there", file_okay=False),
+        typer.Option(
+            "--into", metavar="FOLDER", help="write all three forms of one reading there", file_okay=False
+        ),
     ] = None,
     verify_trail: Annotated[
         bool, typer.Option("--verify-trail", help="read the whole audit trail, and verify it too")
     ] = False,
     public_key: Annotated[
-        Path | None, typer.Option("--public-key", metavar="FILE", help="with --verify-trail: what seals are signed with")
+        Path | None,
+        typer.Option("--public-key", metavar="FILE", help="with --verify-trail: what seals are signed with"),
     ] = None,
     url: Annotated[str | None, typer.Option(help="in place of DATABASE_URL and .env")] = None,
 ) -> None:

@@ -1,0 +1,359 @@
+"""A report claims what rows show, leads to each of them, and says what it does not show."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from psycopg2.extensions import parse_dsn
+
+from support import Checkout, Databases, Processes, connected, rows, run
+
+HOSTILE = '<script>alert(1)</script> "x" | [y](javascript:z) @team `'
+JOURNAL = "SELECT id, hash FROM ops.migration_journal ORDER BY id"
+VOID = frozenset({"br", "meta"})
+
+
+@dataclass(frozen=True)
+class Lived:
+    """A database with a past: two releases, one rollback, one failed run, and one exception with a hostile reason."""
+
+    url: str
+    checkout: Checkout
+    since: str
+    until: str
+
+
+@pytest.fixture(scope="module")
+def lived(databases: Databases, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
+    processes = Processes()
+    name = databases.create(template)
+    url = databases.url(name)
+    checkout = Checkout(tmp_path_factory.mktemp("evidence"), processes)
+    since = moment(url)
+    live(checkout, url)
+    yield Lived(url, checkout, since, moment(url))
+    processes.end()
+    databases.drop(name)
+
+
+def live(checkout: Checkout, url: str) -> None:
+    """Let the runner do what the report is to tell."""
+    said(checkout.alembic("upgrade", "head", url=url))
+    first = checkout.add(
+        "execute('CREATE SEQUENCE ops.first')", downgrade="execute('DROP SEQUENCE ops.first')"
+    )
+    said(checkout.alembic("upgrade", "head", url=url))
+    checkout.add(
+        "execute('CREATE SEQUENCE ops.second')", downgrade="execute('DROP SEQUENCE ops.second')"
+    )
+    said(checkout.alembic("upgrade", "head", url=url))
+    plan = json.loads(said(agentdb(checkout, url, "rollback", "plan", first, "--json")))
+    said(agentdb(checkout, url, "rollback", "to", first, "--accept-data-loss", plan["digest"]))
+    shutil.rmtree(checkout.versions / "__pycache__", ignore_errors=True)
+    max(checkout.versions.glob("[0-9]*.py")).unlink()
+    checkout.add("execute('CREATE SEQUENCE ops.first')")
+    assert checkout.alembic("upgrade", "head", url=url).returncode == 1
+    with connected(url) as connection:
+        connection.cursor().execute("COMMENT ON SEQUENCE ops.first IS 'made beside the migrations'")
+    said(agentdb(checkout, url, "governance", "accept-drift", "--reason", HOSTILE))
+
+
+def agentdb(checkout: Checkout, url: str, *arguments: str) -> Any:
+    return checkout.python("-m", "spotify_ai_agent_migrations", *arguments, url=url)
+
+
+def said(done: Any) -> str:
+    assert done.returncode == 0, done.stderr
+    return str(done.stdout)
+
+
+def moment(url: str) -> str:
+    return str(
+        rows(
+            url, "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+        )[0][0]
+    )
+
+
+def evidence(lived: Lived, *arguments: str, code: int = 0) -> str:
+    done = agentdb(lived.checkout, lived.url, "governance", "evidence", *arguments)
+    assert done.returncode == code, done.stderr
+    return str(done.stdout if code in {0, 3} else done.stderr)
+
+
+@pytest.fixture(scope="module")
+def made(lived: Lived, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the three forms of one report."""
+    folder = tmp_path_factory.mktemp("made")
+    listed = evidence(lived, "--from", lived.since, "--to", lived.until, "--into", str(folder))
+    assert len(listed.splitlines()) == 3
+    return folder
+
+
+@pytest.fixture(scope="module")
+def report(made: Path) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads((made / "evidence.json").read_text())
+    return read
+
+
+def control(report: dict[str, Any], code: str) -> dict[str, Any]:
+    return next(one for one in report["controls"] if one["code"] == code)
+
+
+def claims(report: dict[str, Any], code: str, words: str) -> list[dict[str, Any]]:
+    return [claim for claim in control(report, code)["claims"] if words in claim["text"]]
+
+
+def source(report: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(one for one in report["sources"] if one["name"] == name)
+
+
+def row(report: dict[str, Any], anchor: str) -> dict[str, Any]:
+    return next(one for each in report["sources"] for one in each["rows"] if one["anchor"] == anchor)
+
+
+def gaps(report: dict[str, Any], code: str) -> list[str]:
+    return [gap["text"] for gap in control(report, code)["gaps"]]
+
+
+def test_every_control_is_spoken_of_and_every_claim_leads_to_a_row(report: dict[str, Any]) -> None:
+    codes = [one["code"] for one in report["controls"]]
+    assert codes == [
+        "CC6.1",
+        "CC6.3",
+        "CC7.1",
+        "CC7.2",
+        "CC7.4",
+        "CC8.1",
+        "A.8.10",
+        "A.8.11",
+        "A.8.15",
+        "A.8.32",
+    ]
+    anchors = [one["anchor"] for each in report["sources"] for one in each["rows"]]
+    assert len(anchors) == len(set(anchors))
+    said = [claim for one in report["controls"] for claim in one["claims"]]
+    assert len(said) > 20
+    assert all(claim["rows"] and set(claim["rows"]) <= set(anchors) for claim in said)
+    assert all(one["gaps"] for one in report["controls"])
+
+
+def test_releases_the_rollback_and_the_failure_are_told_with_their_entries(
+    lived: Lived, report: dict[str, Any]
+) -> None:
+    for code in ("CC8.1", "A.8.32"):
+        assert len(claims(report, code, "Release at")) == 2
+        (back,) = claims(report, code, "Rollback at")
+        assert [row(report, anchor)["cells"]["direction"] for anchor in back["rows"]] == ["downgrade"] * 2
+        (failed,) = claims(report, code, "A run failed")
+        assert failed["exception"]
+        assert "SQLSTATE 42P07; all of it was undone; it was not done later" in failed["text"]
+        (planned,) = claims(report, code, "A planned rollback from")
+        assert row(report, planned["rows"][0])["cells"]["to"] == "012"
+    hashes = {str(number): digest for number, digest in rows(lived.url, JOURNAL)}
+    shown = source(report, "journal")["rows"]
+    assert len(shown) == 9
+    assert all(hashes[one["key"]] == one["hash"] for one in shown)
+
+
+def test_the_comparisons_of_the_schema_are_told_and_what_was_accepted(report: dict[str, Any]) -> None:
+    (same,) = claims(report, "CC7.1", "the schema was the one the journal knew")
+    assert len(same["rows"]) == 4
+    assert claims(report, "CC7.1", "nothing differs")
+    (accepted,) = claims(report, "CC8.1", "accepted the schema as it was")
+    assert accepted["exception"]
+    assert HOSTILE in accepted["text"]
+
+
+def test_the_chain_is_said_to_be_whole(report: dict[str, Any]) -> None:
+    journal = report["journal"]
+    assert journal["whole_up_to_period"]
+    assert journal["entries"] == journal["last"]
+    assert journal["faults"] == []
+    (whole,) = claims(report, "A.8.15", "The journal is as it was written up to entry")
+    assert whole["rows"] == [f"journal-{journal['first']}", f"journal-{journal['last']}"]
+
+
+def test_what_no_row_shows_is_a_gap(report: dict[str, Any]) -> None:
+    assert any("no approval and no receipt" in gap for gap in gaps(report, "CC8.1"))
+    assert "no health check of the period is recorded" in gaps(report, "CC7.2")
+    assert "no erasure began or ended in the period" in gaps(report, "A.8.10")
+    assert "no seal of the audit trail was made in the period" in gaps(report, "A.8.15")
+    assert "the entries of the audit trail were not verified for this report" in gaps(report, "A.8.15")
+    # Beside the absence: what is asked for is found where it is.
+    assert claims(report, "A.8.10", "rules of retention hold now")
+    assert claims(report, "A.8.11", "are classified as personal data")
+
+
+def test_suppressions_are_told_with_their_reasons(report: dict[str, Any]) -> None:
+    found = source(report, "suppression")["rows"]
+    assert found
+    assert all(one["cells"]["reason"] and one["cells"]["rule"].startswith("MIG") for one in found)
+    assert len(claims(report, "CC8.1", "of a rule stand in")[0]["rows"]) == len(found)
+
+
+class Page(HTMLParser):
+    """What a page is made of; an element that is not closed is refused."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.tags: set[str] = set()
+        self.headings: list[int] = []
+        self.bare: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.tags.add(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        self.ids += [str(given["id"])] if "id" in given else []
+        self.links += [str(given["href"])] if "href" in given else []
+        self.headings += [int(tag[1])] if re.fullmatch("h[1-6]", tag) else []
+        self.bare += [tag] if tag == "th" and "scope" not in given else []
+        assert not [name for name, _ in attrs if name.startswith("on")]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_leads_only_within_itself_and_runs_nothing(
+    made: Path, report: dict[str, Any]
+) -> None:
+    text = (made / "evidence.html").read_text()
+    page = Page()
+    page.feed(text)
+    assert page.open == []
+    assert text.startswith('<!DOCTYPE html>\n<html lang="en">')
+    assert len(page.ids) == len(set(page.ids))
+    assert {link[1:] for link in page.links} <= set(page.ids)
+    assert all(link.startswith("#") for link in page.links)
+    assert {anchor for one in report["controls"] for claim in one["claims"] for anchor in claim["rows"]} <= {
+        link[1:] for link in page.links
+    }
+    assert not page.tags & {"script", "img", "link", "iframe", "form", "object"}
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert page.bare == []
+    assert page.headings[0] == 1
+    assert all(after - before <= 1 for before, after in zip(page.headings, page.headings[1:], strict=False))
+
+
+def test_markdown_obeys_nothing_that_a_reason_says(made: Path, report: dict[str, Any]) -> None:
+    text = (made / "evidence.md").read_text()
+    assert "\\<script\\>" in text
+    assert re.findall(r"(?<!\\)<(?!a id=|/a>)", text) == []
+    assert "[y](javascript" not in text
+    assert "@team" not in text
+    for one in report["controls"]:
+        for anchor in (anchor for claim in one["claims"] for anchor in claim["rows"]):
+            assert f"(#{anchor})" in text
+            assert f'<a id="{anchor}"></a>' in text
+    tables = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len(tables) > 100
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("--from", "2026-13-01"), 'error: --from "2026-13-01" is neither a date nor an instant'),
+        (("--from", "2020-02-01", "--to", "2020-01-01"), "before it begins"),
+        (("--from", "2020-01-01", "--to", "2020-01-01T00:00:00Z"), "is empty"),
+        (("--from", "2999-01-01"), 'begins at "2999-01-01T00:00:00Z", which is still to come'),
+        (
+            ("--from", "2020-01-01", "--to", "2999-01-01"),
+            'ends at "2999-01-01T00:00:00Z", which is still to come',
+        ),
+    ],
+)
+def test_what_is_no_period_is_refused(lived: Lived, arguments: tuple[str, ...], problem: str) -> None:
+    told = evidence(lived, *arguments, code=2)
+    assert problem in told
+    assert "Hint: " in told
+
+
+def test_the_end_is_no_part_of_the_period(lived: Lived) -> None:
+    times = "SELECT id, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') FROM ops.migration_journal ORDER BY id DESC LIMIT 2"
+    (last, end), (before, begin) = rows(lived.url, times)
+    found = json.loads(evidence(lived, "--from", str(begin), "--to", str(end), "--format", "json"))
+    keys = [one["key"] for one in source(found, "journal")["rows"]]
+    assert keys == [str(before)]
+    assert str(last) not in keys
+
+
+def test_a_period_without_entries_claims_nothing_of_changes(lived: Lived) -> None:
+    found = json.loads(evidence(lived, "--from", "2001-01-01", "--to", "2001-02-01", "--format", "json"))
+    assert source(found, "journal")["rows"] == []
+    assert found["journal"]["entries"] > 0
+    assert claims(found, "CC8.1", "Release") == []
+    assert any("has no entry of the period" in gap for gap in gaps(found, "CC8.1"))
+
+
+def test_the_auditor_role_may_make_it_and_another_login_may_not(lived: Lived, databases: Databases) -> None:
+    name = str(parse_dsn(lived.url)["dbname"])
+    with connected(lived.url) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE evidence_reader LOGIN PASSWORD 'secret'")
+        cursor.execute("CREATE ROLE evidence_nobody LOGIN PASSWORD 'secret'")
+        cursor.execute("GRANT agent_auditor TO evidence_reader")
+    try:
+        auditor = databases.url(name, user="evidence_reader", password="secret")
+        done = agentdb(
+            lived.checkout, auditor, "governance", "evidence", "--from", lived.since, "--format", "json"
+        )
+        found = json.loads(said(done))
+        assert [one["name"] for one in found["sources"] if one["unread"]] == []
+        assert found["login"] == "evidence_reader"
+        stranger = databases.url(name, user="evidence_nobody", password="secret")
+        refused = agentdb(lived.checkout, stranger, "governance", "evidence", "--from", lived.since)
+        assert refused.returncode == 1
+        assert "connect as a member of agent_auditor" in refused.stderr
+    finally:
+        with connected(lived.url) as connection:
+            connection.cursor().execute("DROP ROLE evidence_reader, evidence_nobody")
+
+
+def test_a_database_without_a_journal_is_told(empty_url: str) -> None:
+    done = run(
+        sys.executable,
+        "-m",
+        "spotify_ai_agent_migrations",
+        "governance",
+        "evidence",
+        "--from",
+        "2020-01-01",
+        url=empty_url,
+    )
+    assert done.returncode == 1
+    assert "this database has no journal" in done.stderr
+
+
+def test_a_broken_chain_is_said_first_and_ends_with_its_own_code(lived: Lived, databases: Databases) -> None:
+    copy = databases.create(str(parse_dsn(lived.url)["dbname"]))
+    try:
+        url = databases.url(copy)
+        with connected(url) as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE ops.migration_journal SET reason = 'nothing happened' WHERE state = 'failed' RETURNING id"
+            )
+            ((edited,),) = cursor.fetchall()
+        done = agentdb(
+            lived.checkout, url, "governance", "evidence", "--from", lived.since, "--format", "json"
+        )
+        assert done.returncode == 3
+        assert f"the chain of the journal is broken, at entry {edited}" in done.stderr
+        found = json.loads(done.stdout)
+        assert not found["journal"]["whole_up_to_period"]
+        assert claims(found, "CC8.1", "The journal is as it was written") == []
+        assert any(f"broken, at entry {edited}" in gap for gap in gaps(found, "CC8.1"))
+    finally:
+        databases.drop(copy)
