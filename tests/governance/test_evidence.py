@@ -52,9 +52,7 @@ def live(checkout: Checkout, url: str) -> None:
         "execute('CREATE SEQUENCE ops.first')", downgrade="execute('DROP SEQUENCE ops.first')"
     )
     said(checkout.alembic("upgrade", "head", url=url))
-    checkout.add(
-        "execute('CREATE SEQUENCE ops.second')", downgrade="execute('DROP SEQUENCE ops.second')"
-    )
+    checkout.add("execute('CREATE SEQUENCE ops.second')", downgrade="execute('DROP SEQUENCE ops.second')")
     said(checkout.alembic("upgrade", "head", url=url))
     plan = json.loads(said(agentdb(checkout, url, "rollback", "plan", first, "--json")))
     said(agentdb(checkout, url, "rollback", "to", first, "--accept-data-loss", plan["digest"]))

@@ -80,7 +80,7 @@ def evidence(
 
 
 def _write_all(report: Report, folder: Path) -> None:
-    """Write the three forms, and say the SHA-256 of each on standard output, as `sha256sum --check` reads it."""
+    """Write the three forms, and say the SHA-256 of each, as `sha256sum --check` reads it."""
     for suffix, render in _FORMS.values():
         file = folder / f"evidence.{suffix}"
         text = render(report)

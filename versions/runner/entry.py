@@ -144,19 +144,19 @@ def verify(entries: Iterable[Written], end: End, heads: Iterable[str] | None) ->
     hash of the last entry elsewhere to see that too. Without *heads* it is not asked where the database is.
     Each entry is looked at once and not kept.
     """
-    previous, expected, found = GENESIS.head, 1, 0
+    previous, expected, count = GENESIS.head, 1, 0
     at: tuple[str, ...] = ()
-    for found, written in enumerate(entries, 1):
+    for written in entries:
         if written.id != expected:
             yield Fault(written.id, f"entry {expected} should stand here; what was between is gone or moved")
         elif written.previous_hash != previous:
             yield Fault(written.id, "does not follow from the entry before it")
         if written.hash != seal(written):
             yield Fault(written.id, "is not what was written: its hash is another")
-        previous, expected = written.hash, written.id + 1
+        previous, expected, count = written.hash, written.id + 1, count + 1
         if written.entry.heads_after is not None:
             at = tuple(written.entry.heads_after.split(",")) if written.entry.heads_after else ()
-    if End(found, previous) != end:
+    if End(count, previous) != end:
         yield Fault(
             expected - 1, f"the journal ends here, and {_count(end.entries)} were written: the end is another"
         )

@@ -7,25 +7,14 @@ from collections.abc import Iterator
 from spotify_ai_agent_migrations.versions.governance.evidence.model import Claim, Evidence, Gap, claim
 from spotify_ai_agent_migrations.versions.governance.evidence.phrases import counted
 
-_NOW = "roles and grants are shown as they are when this report is made; how they were on a day of the period is not"
+_NOW = "roles and grants are shown as they are now; how they were on a day of the period is not"
 
 
 def access(evidence: Evidence) -> Iterator[Claim | Gap]:
     """Yield who may do what with the tables: groups, grants, and rows that are kept apart."""
     groups = [row for row in evidence.rows("role") if row.get("group") == "yes"]
     if groups:
-        yield (
-            claim(
-                f"{counted(len(groups), 'group role')} of this package hold the rights; none of them is a login.",
-                groups,
-            )
-            if all(row.get("login") == "no" for row in groups)
-            else claim(
-                "Group roles of this package hold the rights, and some of them can log in.",
-                groups,
-                exception=True,
-            )
-        )
+        yield claim(f"{counted(len(groups), 'group role')} hold the rights; none of them is a login.", groups)
     if evidence.rows("grant"):
         yield claim(
             "What each role may do with tables and views is granted one by one.", evidence.rows("grant")
@@ -46,7 +35,8 @@ def members(evidence: Evidence) -> Iterator[Claim | Gap]:
     above = [row for row in rows if "yes" in {row.get("superuser"), row.get("bypasses_row_security")}]
     if above:
         yield claim(
-            f"{counted(len(above), 'role')} stand above grants or row security: superusers, or those that bypass it.",
+            f"{counted(len(above), 'role')} stand above grants or row security: superusers, "
+            "or who bypasses it.",
             above,
             exception=True,
         )

@@ -47,7 +47,7 @@ def failures(evidence: Evidence) -> Iterator[Claim]:
 
 
 def exceptions(evidence: Evidence) -> Iterator[Claim]:
-    """Yield a claim for each exception that somebody made for a reason: what was accepted, where was stamped."""
+    """Yield a claim for each exception that somebody made: what was accepted, and where was stamped."""
     for row in evidence.rows("journal"):
         reason = f": {row.get('reason')}" if row.get("reason") else ", and no reason is recorded"
         if row.get("direction") == "accept":
@@ -60,7 +60,8 @@ def exceptions(evidence: Evidence) -> Iterator[Claim]:
         elif row.get("direction") == "stamp":
             where = row.get("heads_after") or "base"
             yield claim(
-                f"{row.get('by')} said at {row.at} that the database is at {where}, and nothing was executed{reason}",
+                f"{row.get('by')} stamped the database as being at {where}, at {row.at}; "
+                f"nothing was executed{reason}",
                 [row],
                 exception=True,
             )
@@ -96,8 +97,9 @@ def _done_later(failed: Row, later: Sequence[Row]) -> Row | None:
 def _rollbacks(evidence: Evidence) -> Iterator[Claim | Gap]:
     for row in evidence.rows("rollback"):
         yield claim(
-            f"A planned rollback from {row.get('from')} to {row.get('to')} was done at {row.at}: the plan said that "
-            f"{row.get('at_risk')} rows or values would go, and {row.get('kept')} are kept in quarantine.",
+            f"A planned rollback from {row.get('from')} to {row.get('to')} was done at {row.at}: "
+            f"the plan said that {row.get('at_risk')} rows or values would go, and "
+            f"{row.get('kept')} are kept.",
             [row],
         )
     if evidence.unread("rollback"):
@@ -121,11 +123,13 @@ def _unknown(evidence: Evidence) -> Iterator[Gap]:
     bare = [row for row in entries if row.get("state") == "applied" and not row.get("commit")]
     if bare:
         yield Gap(
-            f"{counted(len(bare), 'applied entry', 'applied entries')} of the period name no commit: what text they ran is "
+            f"{counted(len(bare), 'applied entry', 'applied entries')} of the period name no "
+            "commit: what text they ran is "
             "known by its checksum alone",
             "migrate from a checkout",
         )
     if entries[-1].get("state") == "started":
         yield Gap(
-            f"how the attempt of entry {entries[-1].key} ended is not recorded: it runs, or its process was killed"
+            f"how the attempt of entry {entries[-1].key} ended is not recorded: it runs, or "
+            "its process was killed"
         )

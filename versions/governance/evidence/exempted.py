@@ -17,7 +17,8 @@ def exempted(evidence: Evidence) -> Iterator[Claim | Gap]:
     if rows:
         files = len({row.get("file") for row in rows})
         yield claim(
-            f"{counted(len(rows), 'suppression')} of a rule stand in {counted(files, 'revision')}, each with its reason.",
+            f"{counted(len(rows), 'suppression')} of a rule stand in "
+            f"{counted(files, 'revision')}, each with its reason.",
             rows,
         )
     new = [row for row in rows if row.at and evidence.period.holds(row.at)]
@@ -33,7 +34,8 @@ def exempted(evidence: Evidence) -> Iterator[Claim | Gap]:
         )
     yield from _released(evidence)
     yield Gap(
-        "suppressions that were taken away before this report are not shown: they are read from the files as they are"
+        "suppressions that were taken away before this report are not shown: they are read "
+        "from the files as they are"
     )
 
 
@@ -52,10 +54,12 @@ def _released(evidence: Evidence) -> Iterator[Claim | Gap]:
         if found:
             yield claim(
                 f"Revision {revision}, applied at {entry.at} with the text that is read here, holds "
-                f"{counted(len(found), 'suppression')}: {named('', sorted({row.get('rule') for row in found}))}.",
+                f"{counted(len(found), 'suppression')}: "
+                f"{named('', sorted({row.get('rule') for row in found}))}.",
                 [entry, *found],
             )
     if other:
         yield Gap(
-            f"{named('revision', sorted(set(other)))} had another text when applied than here: what it allowed is not known"
+            f"{named('revision', sorted(set(other)))} had another text when applied than "
+            "here: what it allowed is not known"
         )

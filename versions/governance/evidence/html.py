@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
 from itertools import groupby
 from typing import Final
@@ -34,7 +34,7 @@ def html(report: Report) -> str:
                 "body",
                 _top(report),
                 element("main", _summary(report), *_controls(report, labels), *_rows(report)),
-                element("footer", element("p", words.READING)),
+                element("footer", element("p", words.written_by(report.evidence))),
             ),
             lang="en",
         )
@@ -78,7 +78,9 @@ def _summary(report: Report) -> Element:
         for one in report.controls
     )
     return element(
-        "section", element("h2", "Controls"), _table("Controls, and what is claimed of each", heads, rows)
+        "section",
+        element("h2", "Controls"),
+        _table("Controls, and what is claimed of each", heads, [element("tbody", *rows)]),
     )
 
 
@@ -121,7 +123,9 @@ def _claim(claim: Claim, labels: dict[str, str]) -> Element:
 
 
 def _gap(gap: Gap) -> Element:
-    return element("li", gap.text, element("small", f" {gap.remedy}") if gap.remedy else None)
+    return element(
+        "li", words.sentence(gap.text), element("small", words.remedy(gap)) if gap.remedy else None
+    )
 
 
 def _rows(report: Report) -> Iterator[Element]:
@@ -138,37 +142,43 @@ def _rows(report: Report) -> Iterator[Element]:
 
 
 def _listed(source: Source) -> Element:
+    """Return the rows as a table; what is long stands on a line of its own below its row."""
     names = words.columns(source)
-    rows = (_row(row, names) for row in source.rows)
-    return element(
-        "div",
-        _table(source.title, ("row", *names), rows),
-        class_="wide",
-        tabindex="0",
-        role="region",
-        aria_label=source.title,
-    )
+    short = [name for name in names if name not in words.LONG]
+    long = [name for name in names if name in words.LONG]
+    bodies = (_row(row, short, long) for row in source.rows)
+    table = _table(source.title, ("row", *short), bodies)
+    return element("div", table, class_="wide", tabindex="0", role="region", aria_label=source.title)
 
 
-def _row(row: Row, names: Sequence[str]) -> Element:
+def _row(row: Row, short: Sequence[str], long: Sequence[str]) -> Element:
+    said = [(name, words.cell(row, name)) for name in long]
+    filled = [part for name, value in said if value for part in _named(name, value)]
     return element(
-        "tr",
-        element("th", row.key, scope="row"),
-        *(element("td", words.cell(row, name), class_="hash" if _is_hash(name) else "") for name in names),
+        "tbody",
+        element(
+            "tr",
+            element("th", row.key, scope="row"),
+            *(element("td", words.cell(row, name)) for name in short),
+        ),
+        element("tr", element("td", *filled, colspan=len(short) + 1, class_="long")) if filled else None,
         id=row.anchor,
     )
 
 
-def _is_hash(name: str) -> bool:
-    return name in {"hash", "previous_hash", "checksum", "commit", "plan_hash"}
+def _named(name: str, value: str) -> tuple[Element, Element]:
+    tag = "code" if name in words.HASHES else "span"
+    return element("small", f"{_heading(name)}: "), element(tag, f"{value} ")
 
 
-def _table(caption: str, heads: Sequence[str], rows: Iterator[Element]) -> Element:
+def _heading(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _table(caption: str, heads: Sequence[str], bodies: Iterable[Element]) -> Element:
     return element(
         "table",
         element("caption", caption),
-        element(
-            "thead", element("tr", *(element("th", name.replace("_", " "), scope="col") for name in heads))
-        ),
-        element("tbody", *rows),
+        element("thead", element("tr", *(element("th", _heading(name), scope="col") for name in heads))),
+        *bodies,
     )

@@ -19,7 +19,8 @@ def deletion(evidence: Evidence) -> Iterator[Claim | Gap]:
     dropped = [row for row in evidence.rows("archive") if row.get("dropped_at")]
     if evidence.rows("archive"):
         yield claim(
-            f"{counted(len(evidence.rows('archive')), 'partition')} that were over were detached in the period, and "
+            f"{counted(len(evidence.rows('archive')), 'partition')} that were over were "
+            "detached in the period, and "
             f"{len(dropped)} of them are dropped.",
             evidence.rows("archive"),
         )
@@ -50,7 +51,8 @@ def masking(evidence: Evidence) -> Iterator[Claim | Gap]:
         personal = sum(int(row.get("columns")) for row in rows if row.get("class") != "none")
         plain = sum(int(row.get("columns")) for row in rows if row.get("class") == "none")
         yield claim(
-            f"{counted(personal, 'column')} are classified as personal data, each with what becomes of it, and {plain:,} as none.",
+            f"{counted(personal, 'column')} are classified as personal data, each with what "
+            f"becomes of it, and {plain:,} as none.",
             rows,
         )
         masked = [
@@ -107,7 +109,8 @@ def _erasures(evidence: Evidence) -> Iterator[Claim | Gap]:
     for row in counts:
         if row.key == "certified":
             yield claim(
-                f"{counted(int(row.get('erasures')), 'erasure')} of a person ended in the period with a signed certificate.",
+                f"{counted(int(row.get('erasures')), 'erasure')} of a person ended in the "
+                "period with a signed certificate.",
                 [row, *certificates],
             )
     running = [row for row in counts if row.key != "certified"]

@@ -60,7 +60,7 @@ def _claim(claim: Claim, labels: dict[str, str]) -> str:
 
 
 def _gap(gap: Gap) -> str:
-    return escaped(f"{gap.text} ({gap.remedy})" if gap.remedy else gap.text)
+    return escaped(words.sentence(gap.text) + words.remedy(gap))
 
 
 def _source(source: Source) -> Iterator[str]:

@@ -23,7 +23,8 @@ def promotion(evidence: Evidence) -> Iterator[Claim | Gap]:
     if decided or not evidence.rows("journal"):
         return
     yield Gap(
-        "no approval and no receipt of a rehearsal is recorded in the period: none of its changes passed the gate of production"
+        "no approval and no receipt of a rehearsal is recorded in the period: none of its "
+        "changes passed the gate of production"
     )
 
 
@@ -48,8 +49,10 @@ def break_glass(evidence: Evidence) -> Iterator[Claim]:
             ]
             ended = f"; it ended as {named('', [one.get('state') for one in after])}" if after else ""
             yield claim(
-                f"Break-glass at {row.at} by {row.get('by')}, {row.get('direction')} of revision {row.get('revision')}, "
-                f"although {row.get('missing') or 'nothing'} was missing; the reason given: {row.get('reason') or 'none'}{ended}.",
+                f"Break-glass at {row.at} by {row.get('by')}, {row.get('direction')} of "
+                f"revision {row.get('revision')}, "
+                f"although {row.get('missing') or 'nothing'} was missing; the reason given: "
+                f"{row.get('reason') or 'none'}{ended}.",
                 [row, *_grounds(evidence, row), *after],
                 exception=True,
             )
@@ -62,7 +65,8 @@ def _allowed(evidence: Evidence, row: Row) -> Claim:
     approved = f"approved by {named('', by)}" if by else "with no approval"
     rehearsed = "with a receipt of its rehearsal" if receipt else "with no receipt"
     return claim(
-        f"Allowed at {row.at}: {row.get('direction')} of revision {row.get('revision')}, {approved}, {rehearsed}.",
+        f"Allowed at {row.at}: {row.get('direction')} of revision {row.get('revision')}, "
+        f"{approved}, {rehearsed}.",
         [row, *grounds],
         exception=not (by and receipt),
     )
@@ -99,5 +103,6 @@ def _undecided(evidence: Evidence) -> Iterator[Gap]:
         missing += sum((row.get("direction"), row.get("revision")) not in passed for row in done)
     if missing and any(row.get("state") in _DECIDED for row in evidence.rows("journal")):
         yield Gap(
-            f"of {counted(missing, 'applied step')} no decision of the gate is recorded in the run that did it"
+            f"of {counted(missing, 'applied step')} no decision of the gate is recorded in "
+            "the run that did it"
         )

@@ -17,12 +17,14 @@ def journal_whole(evidence: Evidence) -> Iterator[Claim | Gap]:
     if chain.broken:
         first = chain.faults[0]
         yield Gap(
-            f"the chain of the journal is broken, at {first}: what its entries say is shown as they say it, and proves nothing",
+            f"the chain of the journal is broken, at {first}: what its entries say is shown "
+            "as they say it, and proves nothing",
             "agentdb governance journal --verify lists every fault",
         )
     elif rows:
         yield claim(
-            f"The journal is as it was written up to entry {chain.last}: every hash was recomputed, from entry 1 on.",
+            f"The journal is as it was written up to entry {chain.last}: every hash was "
+            "recomputed, from entry 1 on.",
             [rows[0], rows[-1]],
         )
     if chain.faults and not chain.broken:
@@ -50,7 +52,8 @@ def drift(evidence: Evidence) -> Iterator[Claim | Gap]:
     checks = [row for row in evidence.rows("health") if row.key == "mig.drift"]
     for row in checks:
         yield claim(
-            f"Drift was looked for by the health check {row.get('times')} times; the worst it found is {row.get('worst')}.",
+            f"Drift was looked for by the health check {row.get('times')} times; the worst it "
+            f"found is {row.get('worst')}.",
             [row],
             exception=row.get("worst") in {"warning", "critical"},
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from spotify_ai_agent_migrations.versions.governance.evidence.model import Evidence, Row, Source
+from spotify_ai_agent_migrations.versions.governance.evidence.model import Evidence, Gap, Row, Source
 from spotify_ai_agent_migrations.versions.governance.evidence.period import instant
 
 TITLE: Final = "Evidence of compliance"
@@ -18,7 +18,31 @@ READING: Final = (
     "Whether a control is met is for the auditor to say. "
     "Logins, and persons who approved, are named as the rows name them; people of the service are not."
 )
-_CELLS_MOST: Final = 400
+# What is long stands below its row; of these, what nobody reads as words.
+HASHES: Final = frozenset(
+    {
+        "run",
+        "commit",
+        "checksum",
+        "previous_hash",
+        "hash",
+        "plan_hash",
+        "found",
+        "known",
+        "schema",
+        "signed_with",
+    }
+)
+LONG: Final = HASHES | {
+    "statement",
+    "reason",
+    "missing",
+    "names",
+    "differences",
+    "first_fault",
+    "legal_reference",
+}
+_CELLS_MOST: Final = 2_000
 
 
 def facts(found: Evidence) -> Iterator[tuple[str, str]]:
@@ -34,6 +58,22 @@ def facts(found: Evidence) -> Iterator[tuple[str, str]]:
         yield "Chain", f"BROKEN, at {chain.faults[0]}"
     else:
         yield "Chain", "every hash up to the period's last entry was recomputed, and is as it was written"
+
+
+def sentence(text: str) -> str:
+    """Return what is not shown as a sentence."""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def remedy(gap: Gap) -> str:
+    """Return how it could be shown; nothing where it cannot."""
+    return f" To show it: {gap.remedy}." if gap.remedy else ""
+
+
+def written_by(found: Evidence) -> str:
+    """Return what wrote the report, and when."""
+    read = instant(found.taken_at)
+    return f"Written by spotify-ai-agent-migrations {found.application}, of what was read on {read}."
 
 
 def labels(found: Evidence) -> dict[str, str]:

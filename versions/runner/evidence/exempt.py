@@ -1,4 +1,4 @@
-"""Read what the revisions of a folder allow that a rule forbids, and since which commit; asks Git, if there is one."""
+"""Read what the revisions of a folder allow that a rule forbids, and since which commit, where Git knows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from spotify_ai_agent_migrations.versions.governance import discover
 from spotify_ai_agent_migrations.versions.governance.checksums import checksum
 from spotify_ai_agent_migrations.versions.governance.evidence.model import Row, Source
 from spotify_ai_agent_migrations.versions.governance.evidence.period import instant
-from spotify_ai_agent_migrations.versions.governance.revision import Revision
 from spotify_ai_agent_migrations.versions.governance.suppressions import Suppression
 
 _GIT_TIMEOUT_S: Final = 10
@@ -31,29 +30,20 @@ def read_exempt(folder: Path) -> tuple[Source, Source]:
             Row("revision", made.path.name, {"revision": known, "file": made.path.name, "checksum": text})
         )
         since = _blamed(made.path) if made.suppressions else {}
-        allowed += [_row(made, known, text, one, since.get(one.place.line)) for one in made.suppressions]
-    where = "the files of this installation; a suppression dates from the commit that its line came with, by git blame"
+        for one in made.suppressions:
+            cells = {"revision": known, "file": made.path.name, "checksum": text}
+            allowed.append(_row(f"{len(allowed) + 1}-{one.code}", cells, one, since.get(one.place.line)))
+    where = "the files of this installation; when a line came, by git blame"
     return (
         Source("suppression", "Suppressions", "now", where, tuple(allowed)),
         Source("revision", "Revisions", "now", "the files of this installation", tuple(revisions)),
     )
 
 
-def _row(
-    made: Revision, revision: str, text: str, one: Suppression, since: tuple[str, datetime] | None
-) -> Row:
-    commit, at = since if since is not None else ("", None)
-    cells = {
-        "rule": one.code,
-        "revision": revision,
-        "file": made.path.name,
-        "line": str(one.place.line),
-        "reason": one.reason,
-        "commit": commit,
-        "checksum": text,
-    }
-    key = f"{made.path.stem}-{one.place.line}-{one.place.column}-{one.code}"
-    return Row("suppression", key, cells, at=instant(at) if at is not None else "")
+def _row(key: str, of_file: Mapping[str, str], one: Suppression, since: tuple[str, datetime] | None) -> Row:
+    commit, at = (since[0], instant(since[1])) if since is not None else ("", "")
+    said = {"rule": one.code, "line": str(one.place.line), "reason": one.reason, "commit": commit}
+    return Row("suppression", key, {**of_file, **said}, at=at)
 
 
 def _blamed(path: Path) -> Mapping[int, tuple[str, datetime]]:

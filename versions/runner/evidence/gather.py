@@ -19,7 +19,6 @@ from spotify_ai_agent_migrations.versions.core.settings import Settings
 from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.governance.evidence import (
     Evidence,
-    Period,
     Report,
     Row,
     Source,
@@ -155,7 +154,8 @@ def _of_journal(found: Journaled) -> list[Source]:
             "drift",
             "Comparisons of the schema before each run",
             "period",
-            f"{table}: the fingerprint before a run's first step, and the last one known; the hash is of that entry",
+            f"{table}: the fingerprint before a run's first step, and the last one known; the "
+            "hash is of that entry",
             found.drift,
         ),
     ]

@@ -1,4 +1,6 @@
-"""Take apart what an entry of the gate says: the approvals that counted, and the receipt. No database here."""
+"""Take apart what an entry of the gate says: the approvals that counted, and the receipt. "
+"No database here.
+"""
 
 from __future__ import annotations
 
