@@ -1,6 +1,4 @@
-"""Take apart what an entry of the gate says: the approvals that counted, and the receipt. "
-"No database here.
-"""
+"""Take apart what an entry of the gate says: approvals that counted, and the receipt. No database here."""
 
 from __future__ import annotations
 
