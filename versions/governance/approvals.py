@@ -18,8 +18,7 @@ from spotify_ai_agent_migrations.versions.governance.persons import Person, read
 LIST: Final = "APPROVALS"
 
 _HEADING: Final = (
-    "# By `agentdb governance approve`: file, SHA-256 of its text, when, seal, reviewer, authors.
-"
+    "# By `agentdb governance approve`: file, SHA-256 of its text, when, seal, reviewer, its authors.\n"
 )
 _SEALED: Final = "agentdb approval 1"
 

@@ -33,6 +33,12 @@ class Verdict:
         return "; ".join(missing.said for missing in self.missing)
 
     @property
+    def ready(self) -> str:
+        """What counted, without a name."""
+        proved = f', receipt "{self.receipt.file_name}"' if self.receipt else ""
+        return f"ready; {len(self.approvals)} of {self.pending.approvers} approve{proved}"
+
+    @property
     def details(self) -> dict[str, Any]:
         """The same for programs, and what counted, persons by name."""
         return {

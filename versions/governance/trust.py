@@ -12,9 +12,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from spotify_ai_agent_migrations.versions.core.dotenv_file import read_dotenv
 from spotify_ai_agent_migrations.versions.core.envelope import opened
 from spotify_ai_agent_migrations.versions.core.errors import FileError, SettingsError
-from spotify_ai_agent_migrations.versions.core.settings import read_dotenv
 from spotify_ai_agent_migrations.versions.core.signing import Keyring, NamedKey, read_keyring
 from spotify_ai_agent_migrations.versions.governance.receipts import Receipt, read_receipt, receipt_id
 from spotify_ai_agent_migrations.versions.governance.revision import HERE

@@ -16,6 +16,9 @@ Direction = Literal["upgrade", "downgrade", "stamp", "accept"]
 State = Literal["started", "applied", "failed", "dirty", "refused", "allowed", "overridden"]
 
 
+ANSWERS: Final = frozenset({"refused", "allowed", "overridden"})
+
+
 @dataclass(frozen=True)
 class Origin:
     """Who runs a command of this package, where and with what; the same for all its entries."""

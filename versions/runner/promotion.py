@@ -10,12 +10,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from alembic.config import Config
 from alembic.runtime.migration import MigrationStep, RevisionStep, StampStep
+from alembic.script import ScriptDirectory
 from psycopg2.extensions import connection as Connection
 
 from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
+from spotify_ai_agent_migrations.versions.core.database import connect
 from spotify_ai_agent_migrations.versions.core.errors import PromotionError
 from spotify_ai_agent_migrations.versions.core.fingerprint import described_by
+from spotify_ai_agent_migrations.versions.core.settings import Settings
 from spotify_ai_agent_migrations.versions.governance.approvals import read_approvals
 from spotify_ai_agent_migrations.versions.governance.authors import authors_of
 from spotify_ai_agent_migrations.versions.governance.checksums import checksum, code_checksum
@@ -25,6 +29,11 @@ from spotify_ai_agent_migrations.versions.governance.revision import read
 from spotify_ai_agent_migrations.versions.governance.trust import read_trust
 from spotify_ai_agent_migrations.versions.runner import journal
 from spotify_ai_agent_migrations.versions.runner.entry import Entry, State
+from spotify_ai_agent_migrations.versions.runner.gate import (
+    applied_revisions,
+    known_revisions,
+    refuse_unknown_revision,
+)
 from spotify_ai_agent_migrations.versions.runner.options import Options
 from spotify_ai_agent_migrations.versions.runner.refusal import Refusals
 
@@ -77,6 +86,20 @@ def judge(connection: Connection, pending: Sequence[Pending]) -> tuple[Verdict, 
     )
     connection.rollback()
     return decide(pending, read_approvals(PACKAGE_ROOT / "versions"), read_trust(), production)
+
+
+def check_upgrade(settings: Settings, revision: str) -> tuple[Verdict, ...]:
+    """Return what is missing for each revision that an upgrade to *revision* would run; runs none.
+
+    Raises:
+        RevisionError: the database is at a revision that this code does not know.
+        CommandError: Alembic's own refusal of *revision*.
+    """
+    scripts = ScriptDirectory.from_config(Config(str(PACKAGE_ROOT / "alembic.ini")))
+    with connect(settings, purpose="agentdb governance") as connection:
+        refuse_unknown_revision(connection, known_revisions(scripts))
+        heads = applied_revisions(connection)
+        return judge(connection, pending_of(scripts._upgrade_revs(revision, heads)))
 
 
 def pending_of(steps: Iterable[MigrationStep], *, back: bool = False) -> tuple[Pending, ...]:

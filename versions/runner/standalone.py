@@ -104,6 +104,19 @@ def run_downgrade(target: str, options: Options, *, around: Around) -> None:
             scripts.run_env()
 
 
+def run_upgrade(revision: str = "head", options: Options | None = None) -> None:
+    """Run what `alembic upgrade` would, up to *revision*.
+
+    Raises:
+        MigrationError: whatever stands in the way of it.
+        CommandError: Alembic's own refusals, such as an unknown revision.
+    """
+    with _ONE_AT_A_TIME:
+        config = Config(str(PACKAGE_ROOT / "alembic.ini"))
+        config.attributes[OPTIONS_ATTRIBUTE] = options or Options()
+        command.upgrade(config, revision)
+
+
 def plan_upgrade(revision: str = "head", options: Options | None = None) -> Plan:
     """Execute what `alembic upgrade` would, up to *revision*, and return what each statement did.
 
