@@ -7,6 +7,7 @@
     ├── LockError             somebody else held a lock for longer than we may wait
     ├── RevisionError         the database and the revisions on disk do not fit together
     ├── GovernanceError       a rule of error level was broken; nothing was executed
+    │   └── PromotionError    what production has to see first is missing; nothing was executed
     ├── DatabaseError         any other statement the server refused
     ├── TableError            a table or column that is not there, or not usable
     ├── SubjectError          a person who is not there, or of whom this cannot be asked
@@ -22,6 +23,7 @@ Neither line ever holds a password, a value of a row or any other personal datum
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 EXIT_DONE = 0
@@ -68,6 +70,17 @@ class GovernanceError(MigrationError):
     """A rule of error level was broken; nothing was executed."""
 
     exit_code = EXIT_FINDINGS
+
+
+class PromotionError(GovernanceError):
+    """What production has to see first is missing; nothing was executed.
+
+    `missing` says by revision what, in a word each, such as "no-approval" or "receipt-expired".
+    """
+
+    def __init__(self, problem: str, *, hint: str, missing: Mapping[str, tuple[str, ...]]) -> None:
+        super().__init__(problem, hint=hint)
+        self.missing = missing
 
 
 class DatabaseError(MigrationError):

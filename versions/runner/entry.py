@@ -12,7 +12,11 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal
 
 Direction = Literal["upgrade", "downgrade", "stamp", "accept"]
-State = Literal["started", "applied", "failed", "dirty"]
+# Those of a step that was tried; and, in production, what came of asking whether it may be.
+State = Literal["started", "applied", "failed", "dirty", "refused", "allowed", "overridden"]
+
+
+ANSWERS: Final = frozenset({"refused", "allowed", "overridden"})
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class Entry:
     `checksum` is of the file, `code` of what it makes Python do; `fingerprint_before` and
     `fingerprint_after` are of the schema. `heads_after` is where the database is then, "" for base, and
     None where the entry moves it nowhere. `locks` maps a relation that existed before to the modes it was
-    locked in. `statement` holds no literal.
+    locked in. `statement` holds no literal. `details` are what a gate decided on: JSON, without numbers that
+    are not whole.
     """
 
     direction: Direction
@@ -51,6 +56,7 @@ class Entry:
     fingerprint_after: str | None = None
     heads_after: str | None = None
     reason: str | None = None
+    details: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

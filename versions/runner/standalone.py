@@ -97,11 +97,24 @@ def run_downgrade(target: str, options: Options, *, around: Around) -> None:
         config.attributes[GATED_ATTRIBUTE] = True
         scripts = ScriptDirectory.from_config(config)
 
-        def steps(heads: Any, _: MigrationContext) -> Any:  # noqa: ANN401  (Alembic's own)
+        def downgrade(heads: Any, _: MigrationContext) -> Any:  # noqa: ANN401  (Alembic's own)
             return scripts._downgrade_revs(target, heads)
 
-        with EnvironmentContext(config, scripts, fn=steps, destination_rev=target):
+        with EnvironmentContext(config, scripts, fn=downgrade, destination_rev=target):
             scripts.run_env()
+
+
+def run_upgrade(revision: str = "head", options: Options | None = None) -> None:
+    """Run what `alembic upgrade` would, up to *revision*.
+
+    Raises:
+        MigrationError: whatever stands in the way of it.
+        CommandError: Alembic's own refusals, such as an unknown revision.
+    """
+    with _ONE_AT_A_TIME:
+        config = Config(str(PACKAGE_ROOT / "alembic.ini"))
+        config.attributes[OPTIONS_ATTRIBUTE] = options or Options()
+        command.upgrade(config, revision)
 
 
 def plan_upgrade(revision: str = "head", options: Options | None = None) -> Plan:
@@ -128,7 +141,8 @@ class _Single:
     def __init__(self, scripts: ScriptDirectory, script: Script, verb: str) -> None:
         self._scripts = scripts
         self._script = script
-        self._verb = verb
+        # As Alembic's own are called for what they do.
+        self.__name__ = self._verb = verb
         self.ran = False
 
     def __call__(self, heads: Any, _: MigrationContext) -> Iterator[MigrationStep]:  # noqa: ANN401
