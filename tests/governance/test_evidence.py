@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,26 @@ from typing import Any
 import pytest
 from psycopg2.extensions import parse_dsn
 
+from forked import run_python
+from spotify_ai_agent_migrations.versions.core.errors import PeriodError
+from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
+from spotify_ai_agent_migrations.versions.core.signing import make_keys
+from spotify_ai_agent_migrations.versions.governance.approval import approve_revision
+from spotify_ai_agent_migrations.versions.governance.evidence import read_period
+from spotify_ai_agent_migrations.versions.runner.inspection import accept_drift
 from support import Checkout, Databases, Processes, connected, rows, run
 
 HOSTILE = '<script>alert(1)</script> "x" | [y](javascript:z) @team `'
+AGENTDB = "spotify_ai_agent_migrations"
+NOW = "2026-11-01T08:00:00Z"
+READY = "INSERT INTO ops.job_heartbeat (job, every) VALUES ('ready', INTERVAL '1 day') RETURNING job"
 JOURNAL = "SELECT id, hash FROM ops.migration_journal ORDER BY id"
 VOID = frozenset({"br", "meta"})
 
 
 @dataclass(frozen=True)
 class Lived:
-    """A database with a past: two releases, one rollback, one failed run, and one exception with a hostile reason."""
+    """A production with a past: two releases, a refusal, a failed run, a rollback, a break-glass, an exception."""
 
     url: str
     checkout: Checkout
@@ -35,38 +45,83 @@ class Lived:
 @pytest.fixture(scope="module")
 def lived(databases: Databases, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
     processes = Processes()
-    name = databases.create(template)
-    url = databases.url(name)
+    production, staging = databases.create(template), databases.create(template)
+    url = databases.url(production)
     checkout = Checkout(tmp_path_factory.mktemp("evidence"), processes)
     since = moment(url)
-    live(checkout, url)
+    live(checkout, url, databases.url(staging))
     yield Lived(url, checkout, since, moment(url))
     processes.end()
-    databases.drop(name)
+    databases.drop(production)
+    databases.drop(staging)
 
 
-def live(checkout: Checkout, url: str) -> None:
+def live(checkout: Checkout, url: str, staging: str) -> None:
     """Let the runner do what the report is to tell."""
-    said(checkout.alembic("upgrade", "head", url=url))
+    keys = make_keys(checkout.root / "key", checkout.root / "key.pub")
+    assert keys.key_id
+
+    def rehearse(*arguments: str) -> str:
+        return said(at("staging", checkout, staging, *arguments))
+
+    def produce(*arguments: str, code: int = 0) -> str:
+        done = at("production", checkout, url, *arguments)
+        assert done.returncode == code, done.stderr
+        return str(done.stdout)
+
     first = checkout.add(
         "execute('CREATE SEQUENCE ops.first')", downgrade="execute('DROP SEQUENCE ops.first')"
     )
-    said(checkout.alembic("upgrade", "head", url=url))
-    checkout.add("execute('CREATE SEQUENCE ops.second')", downgrade="execute('DROP SEQUENCE ops.second')")
-    said(checkout.alembic("upgrade", "head", url=url))
-    plan = json.loads(said(agentdb(checkout, url, "rollback", "plan", first, "--json")))
-    said(agentdb(checkout, url, "rollback", "to", first, "--accept-data-loss", plan["digest"]))
-    shutil.rmtree(checkout.versions / "__pycache__", ignore_errors=True)
+    second = checkout.add(
+        """
+        execute('CREATE SEQUENCE ops.second')
+        execute("SELECT 1 / count(*) FROM ops.job_heartbeat WHERE job = 'ready'")
+        """,
+        downgrade="execute('DROP SEQUENCE ops.second')",
+    )
+    approve(checkout, first, "Ada Lovelace")
+    rows(staging, READY)
+    for arguments in (("upgrade", "head"), ("downgrade", "-1"), ("upgrade", "head")):
+        rehearse("alembic", *arguments)
+    rehearse(AGENTDB, "governance", "receipt")
+    produce("alembic", "upgrade", first)
+    produce("alembic", "upgrade", "head", code=3)
+    approve(checkout, second, "Ada Lovelace", "Grace Hopper")
+    produce("alembic", "upgrade", "head", code=1)
+    rows(url, READY)
+    produce("alembic", "upgrade", "head")
+    plan = json.loads(produce(AGENTDB, "rollback", "plan", first, "--json"))
+    produce(AGENTDB, "rollback", "to", first, "--accept-data-loss", plan["digest"])
     max(checkout.versions.glob("[0-9]*.py")).unlink()
-    checkout.add("execute('CREATE SEQUENCE ops.first')")
-    assert checkout.alembic("upgrade", "head", url=url).returncode == 1
+    checkout.add("execute('CREATE SEQUENCE ops.third')")
+    produce(AGENTDB, "governance", "promote", "--break-glass", "--reason", HOSTILE)
     with connected(url) as connection:
         connection.cursor().execute("COMMENT ON SEQUENCE ops.first IS 'made beside the migrations'")
-    said(agentdb(checkout, url, "governance", "accept-drift", "--reason", HOSTILE))
+    accept_drift(resolve_settings(url), reason="seen, and wanted")
+
+
+def approve(checkout: Checkout, revision: str, *reviewers: str) -> None:
+    for name in reviewers:
+        reviewer = f"{name} <{name.partition(' ')[0].lower()}@example.org>"
+        approve_revision(
+            checkout.versions, revision, reviewer=reviewer, authors=["Bob <bob@example.org>"], at=NOW
+        )
+
+
+def at(environment: str, checkout: Checkout, url: str, program: str, *arguments: str) -> Any:
+    """Run a program of the checkout in staging, which signs, or in production, which believes it."""
+    more = {
+        "MIGRATIONS_ENV": environment,
+        "MIGRATIONS_RECEIPT_KEY_FILE" if environment == "staging" else "MIGRATIONS_RECEIPT_KEYS": str(
+            checkout.root / ("key" if environment == "staging" else "key.pub")
+        ),
+    }
+    env = {**checkout.environment(url), **more}
+    return run_python(["-m", program, *arguments], env=env, cwd=checkout.root)
 
 
 def agentdb(checkout: Checkout, url: str, *arguments: str) -> Any:
-    return checkout.python("-m", "spotify_ai_agent_migrations", *arguments, url=url)
+    return checkout.python("-m", AGENTDB, *arguments, url=url)
 
 
 def said(done: Any) -> str:
@@ -149,27 +204,60 @@ def test_releases_the_rollback_and_the_failure_are_told_with_their_entries(
     lived: Lived, report: dict[str, Any]
 ) -> None:
     for code in ("CC8.1", "A.8.32"):
-        assert len(claims(report, code, "Release at")) == 2
+        assert [one["exception"] for one in claims(report, code, "Release at")] == [False, False]
+        (forced,) = claims(report, code, "Release under break-glass at")
+        assert forced["exception"]
         (back,) = claims(report, code, "Rollback at")
-        assert [row(report, anchor)["cells"]["direction"] for anchor in back["rows"]] == ["downgrade"] * 2
+        assert [row(report, anchor)["cells"]["state"] for anchor in back["rows"]] == ["started", "applied"]
         (failed,) = claims(report, code, "A run failed")
-        assert failed["exception"]
-        assert "SQLSTATE 42P07; all of it was undone; it was not done later" in failed["text"]
+        assert (
+            "upgrade of revision 013 with SQLSTATE 22012; all of it was undone; it was done at"
+            in failed["text"]
+        )
         (planned,) = claims(report, code, "A planned rollback from")
         assert row(report, planned["rows"][0])["cells"]["to"] == "012"
     hashes = {str(number): digest for number, digest in rows(lived.url, JOURNAL)}
     shown = source(report, "journal")["rows"]
-    assert len(shown) == 9
+    assert len(shown) == 17
     assert all(hashes[one["key"]] == one["hash"] for one in shown)
+
+
+def test_approvals_and_receipts_lead_to_the_entries_that_name_them(report: dict[str, Any]) -> None:
+    found = claims(report, "CC8.1", "Allowed at")
+    assert [one["text"].partition(": ")[2] for one in found] == [
+        f"{what}, written by Bob, approved by {who}, with a receipt of its rehearsal."
+        for what, who in (
+            ("upgrade of revision 012", "Ada Lovelace"),
+            ("upgrade of revision 013", "Ada Lovelace, Grace Hopper"),
+            ("upgrade of revision 013", "Ada Lovelace, Grace Hopper"),
+            ("downgrade of revision 013", "Ada Lovelace, Grace Hopper"),
+        )
+    ]
+    entry, first, second, receipt = found[1]["rows"]
+    assert row(report, first)["hash"] == row(report, entry)["hash"]
+    assert row(report, second)["cells"]["reviewer"] == "Grace Hopper"
+    assert row(report, receipt)["cells"]["entry"] == row(report, entry)["key"]
+    assert "example.org" not in json.dumps(report)
+
+
+def test_a_refusal_and_break_glass_are_told_with_their_reasons(report: dict[str, Any]) -> None:
+    (refused,) = claims(report, "CC7.4", "Refused at")
+    assert refused["text"].endswith("upgrade of revision 013: nobody approves of it in APPROVALS")
+    for code in ("CC6.3", "CC8.1"):
+        (forced,) = claims(report, code, "Break-glass at")
+        missing = "in spite of: approval-of-another-checksum, receipt-of-another-checksum"
+        assert f"{missing}; the reason given: {HOSTILE}; it ended as applied." in forced["text"]
+        states = [row(report, anchor)["cells"]["state"] for anchor in forced["rows"]]
+        assert states == ["overridden", "applied"]
 
 
 def test_the_comparisons_of_the_schema_are_told_and_what_was_accepted(report: dict[str, Any]) -> None:
     (same,) = claims(report, "CC7.1", "the schema was the one the journal knew")
-    assert len(same["rows"]) == 4
+    assert len(same["rows"]) == 5
     assert claims(report, "CC7.1", "nothing differs")
     (accepted,) = claims(report, "CC8.1", "accepted the schema as it was")
     assert accepted["exception"]
-    assert HOSTILE in accepted["text"]
+    assert accepted["text"].endswith(": seen, and wanted")
 
 
 def test_the_chain_is_said_to_be_whole(report: dict[str, Any]) -> None:
@@ -182,7 +270,9 @@ def test_the_chain_is_said_to_be_whole(report: dict[str, Any]) -> None:
 
 
 def test_what_no_row_shows_is_a_gap(report: dict[str, Any]) -> None:
-    assert any("no approval and no receipt" in gap for gap in gaps(report, "CC8.1"))
+    assert "revision 013 had another text when applied than here: what it allowed is not known" in gaps(
+        report, "CC8.1"
+    )
     assert "no health check of the period is recorded" in gaps(report, "CC7.2")
     assert "no erasure began or ended in the period" in gaps(report, "A.8.10")
     assert "no seal of the audit trail was made in the period" in gaps(report, "A.8.15")
@@ -262,22 +352,35 @@ def test_markdown_obeys_nothing_that_a_reason_says(made: Path, report: dict[str,
 
 
 @pytest.mark.parametrize(
-    ("arguments", "problem"),
+    ("since", "until", "problem"),
     [
-        (("--from", "2026-13-01"), 'error: --from "2026-13-01" is neither a date nor an instant'),
-        (("--from", "2020-02-01", "--to", "2020-01-01"), "before it begins"),
-        (("--from", "2020-01-01", "--to", "2020-01-01T00:00:00Z"), "is empty"),
-        (("--from", "2999-01-01"), 'begins at "2999-01-01T00:00:00Z", which is still to come'),
-        (
-            ("--from", "2020-01-01", "--to", "2999-01-01"),
-            'ends at "2999-01-01T00:00:00Z", which is still to come',
-        ),
+        ("2026-13-01", None, '--from "2026-13-01" is neither a date nor an instant'),
+        ("2026-01-01", "soon", '--to "soon" is neither a date nor an instant'),
+        ("2020-02-01", "2020-01-01", 'the period ends at "2020-01-01T00:00:00Z", before it begins'),
+        ("2020-01-01", "2020-01-01T01:00:00+01:00", "to the same moment is empty"),
+        ("2999-01-01", None, 'begins at "2999-01-01T00:00:00Z", which is still to come'),
+        ("2020-01-01", "2999-01-01", 'ends at "2999-01-01T00:00:00Z", which is still to come'),
     ],
 )
-def test_what_is_no_period_is_refused(lived: Lived, arguments: tuple[str, ...], problem: str) -> None:
-    told = evidence(lived, *arguments, code=2)
-    assert problem in told
-    assert "Hint: " in told
+def test_what_is_no_period_is_refused(since: str, until: str | None, problem: str) -> None:
+    with pytest.raises(PeriodError) as raised:
+        read_period(since, until, now=datetime(2026, 11, 27, tzinfo=timezone.utc))
+    assert problem in raised.value.problem
+    assert raised.value.hint
+
+
+def test_a_command_ends_with_the_code_of_its_usage(lived: Lived) -> None:
+    told = evidence(lived, "--from", "2999-01-01", code=2)
+    assert 'error: the period begins at "2999-01-01T00:00:00Z", which is still to come' in told
+
+
+def test_a_date_is_its_first_moment_in_utc() -> None:
+    period = read_period(
+        "2026-11-01", "2026-11-02T02:00:00+02:00", now=datetime(2026, 11, 27, tzinfo=timezone.utc)
+    )
+    assert str(period) == "2026-11-01T00:00:00Z to 2026-11-02T00:00:00Z"
+    assert period.holds("2026-11-01T00:00:00.000000Z")
+    assert not period.holds("2026-11-02T00:00:00.000000Z")
 
 
 def test_the_end_is_no_part_of_the_period(lived: Lived) -> None:

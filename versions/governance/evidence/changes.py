@@ -69,6 +69,7 @@ def exceptions(evidence: Evidence) -> Iterator[Claim]:
 
 def _run(rows: Sequence[Row]) -> Iterator[Claim]:
     """Yield a claim for what one run applied upwards, and another for what it took back."""
+    forced = any(row.get("state") == "overridden" for row in rows)
     for verb, called in (("upgrade", "Release"), ("downgrade", "Rollback")):
         done = [row for row in rows if row.get("direction") == verb and row.get("state") == "applied"]
         if not done:
@@ -79,10 +80,11 @@ def _run(rows: Sequence[Row]) -> Iterator[Claim]:
         commit = done[-1].get("commit")
         source = f"commit {commit}" if commit else "no recorded commit"
         yield claim(
-            f"{called} at {done[0].at} by {done[0].get('by')}, from {source}: {verb} of {revisions}; "
-            f"each step is recorded before it was tried and in the transaction that did it; "
-            f"then the database was at {where}.",
+            f"{called}{' under break-glass' if forced else ''} at {done[0].at} by {done[0].get('by')}, "
+            f"from {source}: {verb} of {revisions}; {counted(len(tried), 'start')} and "
+            f"{counted(len(done), 'end')} are recorded; then the database was at {where}.",
             [*tried, *done],
+            exception=forced,
         )
 
 

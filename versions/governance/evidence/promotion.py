@@ -50,9 +50,8 @@ def break_glass(evidence: Evidence) -> Iterator[Claim]:
             ended = f"; it ended as {named('', [one.get('state') for one in after])}" if after else ""
             yield claim(
                 f"Break-glass at {row.at} by {row.get('by')}, {row.get('direction')} of "
-                f"revision {row.get('revision')}, "
-                f"although {row.get('missing') or 'nothing'} was missing; the reason given: "
-                f"{row.get('reason') or 'none'}{ended}.",
+                f"revision {row.get('revision')}, in spite of: {row.get('missing') or 'nothing'}; "
+                f"the reason given: {row.get('reason') or 'none'}{ended}.",
                 [row, *_grounds(evidence, row), *after],
                 exception=True,
             )
@@ -61,11 +60,13 @@ def break_glass(evidence: Evidence) -> Iterator[Claim]:
 def _allowed(evidence: Evidence, row: Row) -> Claim:
     grounds = _grounds(evidence, row)
     by = [one.get("reviewer") for one in grounds if one.source == "approval"]
+    wrote = sorted({one.get("authors") for one in grounds if one.get("authors")})
     receipt = any(one.source == "receipt" for one in grounds)
+    written = f", written by {', '.join(wrote)}" if wrote else ""
     approved = f"approved by {named('', by)}" if by else "with no approval"
     rehearsed = "with a receipt of its rehearsal" if receipt else "with no receipt"
     return claim(
-        f"Allowed at {row.at}: {row.get('direction')} of revision {row.get('revision')}, "
+        f"Allowed at {row.at}: {row.get('direction')} of revision {row.get('revision')}{written}, "
         f"{approved}, {rehearsed}.",
         [row, *grounds],
         exception=not (by and receipt),

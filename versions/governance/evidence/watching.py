@@ -8,7 +8,7 @@ from spotify_ai_agent_migrations.versions.governance.evidence.changes import fai
 from spotify_ai_agent_migrations.versions.governance.evidence.model import Claim, Evidence, Gap, claim
 from spotify_ai_agent_migrations.versions.governance.evidence.phrases import counted
 
-_RECORD = "agentdb health-check --only mig.drift with its history kept in the database"
+_RECORD = "agentdb health-check --deep --only mig.drift --history table, again and again"
 
 
 def journal_whole(evidence: Evidence) -> Iterator[Claim | Gap]:
@@ -49,6 +49,10 @@ def drift(evidence: Evidence) -> Iterator[Claim | Gap]:
                 found,
                 exception=result == "differs",
             )
+    refused = [row for row in evidence.rows("journal") if row.get("gate") == "drift"]
+    if refused:
+        what = counted(len(refused), "run")
+        yield claim(f"For drift {what} was refused, and nothing executed.", refused, exception=True)
     checks = [row for row in evidence.rows("health") if row.key == "mig.drift"]
     for row in checks:
         yield claim(
@@ -57,7 +61,7 @@ def drift(evidence: Evidence) -> Iterator[Claim | Gap]:
             [row],
             exception=row.get("worst") in {"warning", "critical"},
         )
-    if not checks and not [row for row in rows if row.get("result") != "unknown"]:
+    if not checks and not refused and not [row for row in rows if row.get("result") != "unknown"]:
         yield Gap("no drift check of the period is recorded", _RECORD)
     now = evidence.rows("drift-now")
     for row in now:
@@ -79,7 +83,7 @@ def health(evidence: Evidence) -> Iterator[Claim | Gap]:
         why = evidence.unread("health")
         yield Gap(
             f"health checks are not shown: {why}" if why else "no health check of the period is recorded",
-            "agentdb health-check keeps a history where it is told to",
+            "agentdb health-check --history table",
         )
         return
     yield claim(f"{counted(len(rows), 'health check')} left a record in the period.", rows)

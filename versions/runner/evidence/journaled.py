@@ -138,6 +138,7 @@ def _row(written: Written) -> Row:
         "sqlstate": entry.sqlstate,
         "statement": entry.statement,
         "reason": entry.reason,
+        "gate": (entry.details or {}).get("gate"),
         "missing": missing(written),
         "previous_hash": written.previous_hash,
     }
@@ -147,8 +148,8 @@ def _row(written: Written) -> Row:
 
 def missing(written: Written) -> str:
     """Return the codes of what was missing for an entry of the gate."""
-    details = getattr(written.entry, "details", None) or {}
-    return ", ".join(str(one.get("code", "")) for one in details.get("missing", []))
+    found = (written.entry.details or {}).get("missing", [])
+    return ", ".join(dict.fromkeys(str(one.get("code", "")) for one in found))
 
 
 def _compared(written: Written, known: tuple[int, str] | None) -> Row:

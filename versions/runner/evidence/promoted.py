@@ -11,8 +11,8 @@ from spotify_ai_agent_migrations.versions.runner.entry import Written
 
 def grounds(written: Written) -> Iterator[Row]:
     """Yield a row for each approval that an entry names, and one for its receipt."""
-    details = getattr(written.entry, "details", None)
-    if not isinstance(details, Mapping) or details.get("gate") != "promotion":
+    details = written.entry.details
+    if details is None or details.get("gate") != "promotion":
         return
     for number, approval in enumerate(details.get("approvals") or (), 1):
         yield _approval(written, number, approval)
