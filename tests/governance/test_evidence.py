@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from psycopg2.extensions import parse_dsn
 
@@ -22,7 +23,7 @@ from spotify_ai_agent_migrations.versions.core.signing import make_keys
 from spotify_ai_agent_migrations.versions.governance.approval import approve_revision
 from spotify_ai_agent_migrations.versions.governance.evidence import read_period
 from spotify_ai_agent_migrations.versions.runner.inspection import accept_drift
-from support import Checkout, Databases, Processes, connected, rows, run
+from support import ROOT, Checkout, Databases, Processes, connected, rows, run
 
 HOSTILE = '<script>alert(1)</script> "x" | [y](javascript:z) @team `'
 AGENTDB = "spotify_ai_agent_migrations"
@@ -287,6 +288,12 @@ def test_suppressions_are_told_with_their_reasons(report: dict[str, Any]) -> Non
     assert found
     assert all(one["cells"]["reason"] and one["cells"]["rule"].startswith("MIG") for one in found)
     assert len(claims(report, "CC8.1", "of a rule stand in")[0]["rows"]) == len(found)
+
+
+def test_json_is_what_its_schema_says(report: dict[str, Any]) -> None:
+    schema = json.loads((ROOT / "versions/governance/evidence/report.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft202012Validator(schema).validate(report)
 
 
 class Page(HTMLParser):

@@ -14,7 +14,7 @@ def access(evidence: Evidence) -> Iterator[Claim | Gap]:
     """Yield who may do what with the tables: groups, grants, and rows that are kept apart."""
     groups = [row for row in evidence.rows("role") if row.get("group") == "yes"]
     if groups:
-        yield claim(f"{counted(len(groups), 'group role')} hold the rights; none of them is a login.", groups)
+        yield claim(f"{counted(len(groups), 'role')} of this package are groups, and no login.", groups)
     if evidence.rows("grant"):
         yield claim(
             "What each role may do with tables and views is granted one by one.", evidence.rows("grant")

@@ -15,10 +15,11 @@ def exempted(evidence: Evidence) -> Iterator[Claim | Gap]:
         yield Gap(f"suppressions are not shown: {evidence.unread('suppression')}")
         return
     if rows:
+        reasons = sum(bool(row.get("reason")) for row in rows)
         files = len({row.get("file") for row in rows})
         yield claim(
             f"{counted(len(rows), 'suppression')} of a rule stand in "
-            f"{counted(files, 'revision')}, each with its reason.",
+            f"{counted(files, 'revision')}, {reasons} give a reason.",
             rows,
         )
     new = [row for row in rows if row.at and evidence.period.holds(row.at)]

@@ -153,7 +153,7 @@ def _listed(source: Source) -> Element:
 
 def _row(row: Row, short: Sequence[str], long: Sequence[str]) -> Element:
     said = [(name, words.cell(row, name)) for name in long]
-    filled = [part for name, value in said if value for part in _named(name, value)]
+    filled = [_named(name, value) for name, value in said if value]
     return element(
         "tbody",
         element(
@@ -166,9 +166,9 @@ def _row(row: Row, short: Sequence[str], long: Sequence[str]) -> Element:
     )
 
 
-def _named(name: str, value: str) -> tuple[Element, Element]:
+def _named(name: str, value: str) -> Element:
     tag = "code" if name in words.HASHES else "span"
-    return element("small", f"{_heading(name)}: "), element(tag, f"{value} ")
+    return element("span", element("small", f"{_heading(name)}: "), element(tag, value), class_="pair")
 
 
 def _heading(name: str) -> str:

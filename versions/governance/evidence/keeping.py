@@ -13,34 +13,34 @@ def deletion(evidence: Evidence) -> Iterator[Claim | Gap]:
     yield from _erasures(evidence)
     for row in evidence.rows("destroyed"):
         if row.get("keys") != "0":
-            yield claim(
-                f"{row.get('keys')} keys of people were destroyed, and with them what they encrypt.", [row]
-            )
-    dropped = [row for row in evidence.rows("archive") if row.get("dropped_at")]
-    if evidence.rows("archive"):
+            yield claim(f"{row.get('keys')} keys of people are recorded as destroyed in the period.", [row])
+    over = evidence.rows("archive")
+    if over:
+        dropped = sum(bool(row.get("dropped_at")) for row in over)
         yield claim(
-            f"{counted(len(evidence.rows('archive')), 'partition')} that were over were "
-            "detached in the period, and "
-            f"{len(dropped)} of them are dropped.",
-            evidence.rows("archive"),
+            f"{counted(len(over), 'partition')} that were over were detached or dropped in the period; "
+            f"by now {dropped} are dropped.",
+            over,
         )
-    yield from _unread(
-        evidence, archive="archives of partitions", destroyed="destroyed keys", retention="rules of retention"
-    )
-    if evidence.rows("retention"):
-        rules = counted(len(evidence.rows("retention")), "rule")
+    rules = evidence.rows("retention")
+    if rules:
+        grounded = sum(bool(row.get("legal_reference")) for row in rules)
         yield claim(
-            f"{rules} of retention hold now, each with the law or contract behind it.",
-            evidence.rows("retention"),
+            f"{counted(len(rules), 'rule')} of retention hold now; {grounded} name their ground.", rules
         )
     if evidence.rows("heartbeat"):
         yield claim(
             "Jobs that are to run again and again last ended well when their rows say.",
             evidence.rows("heartbeat"),
         )
-    yield Gap(
-        "which rows a run of retention deleted is not recorded one by one; only partitions and erasures are"
+    yield from _unread(
+        evidence,
+        archive="archives of partitions",
+        destroyed="destroyed keys",
+        retention="rules of retention",
+        heartbeat="jobs",
     )
+    yield Gap("which rows a run of retention deleted is not recorded one by one")
     yield Gap("copies outside of this database, backups among them, are not shown")
 
 
@@ -113,6 +113,10 @@ def _erasures(evidence: Evidence) -> Iterator[Claim | Gap]:
                 "period with a signed certificate.",
                 [row, *certificates],
             )
+    if certificates:
+        yield Gap(
+            "the signatures of certificates were not verified for this report", "agentdb gdpr-erasure verify"
+        )
     running = [row for row in counts if row.key != "certified"]
     if running:
         number = sum(int(row.get("erasures")) for row in running)

@@ -52,7 +52,7 @@ def drift(evidence: Evidence) -> Iterator[Claim | Gap]:
     refused = [row for row in evidence.rows("journal") if row.get("gate") == "drift"]
     if refused:
         what = counted(len(refused), "run")
-        yield claim(f"For drift {what} was refused, and nothing executed.", refused, exception=True)
+        yield claim(f"Refused for drift: {what}; nothing was executed.", refused, exception=True)
     checks = [row for row in evidence.rows("health") if row.key == "mig.drift"]
     for row in checks:
         yield claim(
