@@ -245,7 +245,9 @@ class Checkout:
     def __init__(self, parent: pathlib.Path, processes: Processes) -> None:
         self._processes = processes
         self.root = parent / "spotify_ai_agent_migrations"
-        kept = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "tests", "benchmarks", "CHECKSUMS")
+        kept = shutil.ignore_patterns(
+            ".*", "build", "dist", "*.egg-info", "tests", "benchmarks", "CHECKSUMS", "APPROVALS", "RECEIPTS"
+        )
         shutil.copytree(ROOT, self.root, ignore=kept)
         self.versions = self.root / "versions"
 

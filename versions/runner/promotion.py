@@ -99,7 +99,8 @@ def check_upgrade(settings: Settings, revision: str) -> tuple[Verdict, ...]:
     with connect(settings, purpose="agentdb governance") as connection:
         refuse_unknown_revision(connection, known_revisions(scripts))
         heads = applied_revisions(connection)
-        return judge(connection, pending_of(scripts._upgrade_revs(revision, heads)))
+        steps = planned(lambda at, _: scripts._upgrade_revs(revision, at), heads)
+        return judge(connection, pending_of(steps))
 
 
 def pending_of(steps: Iterable[MigrationStep], *, back: bool = False) -> tuple[Pending, ...]:
