@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
-from spotify_ai_agent_migrations.versions.cli.report import written
+from spotify_ai_agent_migrations.versions.cli.report import made_folder, written
 from spotify_ai_agent_migrations.versions.core.errors import EXIT_FINDINGS, MigrationError
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.governance.evidence import Report, Row, Source
@@ -81,6 +81,7 @@ def evidence(
 
 def _write_all(report: Report, folder: Path) -> None:
     """Write the three forms, and say the SHA-256 of each, as `sha256sum --check` reads it."""
+    made_folder(folder)
     for suffix, render in _FORMS.values():
         file = folder / f"evidence.{suffix}"
         text = render(report)

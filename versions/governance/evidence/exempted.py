@@ -19,7 +19,7 @@ def exempted(evidence: Evidence) -> Iterator[Claim | Gap]:
         files = len({row.get("file") for row in rows})
         yield claim(
             f"{counted(len(rows), 'suppression')} of a rule stand in "
-            f"{counted(files, 'revision')}, {reasons} give a reason.",
+            f"{counted(files, 'revision')}; {reasons} give a reason.",
             rows,
         )
     new = [row for row in rows if row.at and evidence.period.holds(row.at)]
