@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sys
@@ -17,6 +18,8 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 from forked import run_python
+from spotify_ai_agent_migrations.versions.audit_trail.run import seal
+from spotify_ai_agent_migrations.versions.audit_trail.sinks import FileSink
 from spotify_ai_agent_migrations.versions.core.errors import PeriodError
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.core.signing import make_keys
@@ -465,3 +468,83 @@ def test_a_broken_chain_is_said_first_and_ends_with_its_own_code(lived: Lived, d
         assert any(f"broken, at entry {edited}" in gap for gap in gaps(found, "CC8.1"))
     finally:
         databases.drop(copy)
+
+
+KEPT = """
+INSERT INTO users (email, display_name) VALUES ('evidence@example.org', 'Evidence Person');
+INSERT INTO ops.erasures (subject_id, subject_created_at, reason, requested_at, requested_by, state, plan, plan_hash,
+                          erased_at, swept_at, certified_at, certificate)
+VALUES (424242, now(), 'request', now(), 515151, 'certified', '{}', sha256('plan'), now(), now(), now(), 'certificate'),
+       (424243, now(), 'request', now(), 515151, 'hidden', '{}', sha256('plan'), NULL, NULL, NULL, NULL);
+INSERT INTO ops.destroyed_keys (key_id) VALUES (gen_random_uuid());
+INSERT INTO ops.partition_archives (table_name, partition_name, partition_oid, dropped_at)
+VALUES ('public.audit_log', 'audit_log_2020_01', 1, now());
+CREATE TABLE ops.unknown (id bigint);
+"""
+
+
+@pytest.fixture(scope="module")
+def kept(
+    databases: Databases, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Any]]:
+    """The report of a database where people were erased, and the trail is sealed, told and verified."""
+    name, folder = databases.create(template), tmp_path_factory.mktemp("kept")
+    url = databases.url(name)
+    since = moment(url)
+    with connected(url) as connection:
+        connection.cursor().execute(KEPT)
+    key = make_keys(folder / "seal", folder / "seal.pub")
+    assert seal(url, key=key, sinks=[FileSink(folder / "digests")]).entry_count > 0
+    agent = ("-m", AGENTDB)
+    run(sys.executable, *agent, "health-check", "--only", "mig.revision", "--history", "table", url=url)
+    made = run(
+        sys.executable, *agent, "governance", "evidence", "--from", since, "--format", "json",
+        "--verify-trail", "--public-key", folder / "seal.pub", url=url,
+    )  # fmt: skip
+    yield json.loads(said(made))
+    databases.drop(name)
+
+
+def test_what_was_deleted_is_counted_and_nobody_is_named(kept: dict[str, Any]) -> None:
+    (ended,) = claims(kept, "A.8.10", "1 erasure of a person ended in the period with a certificate.")
+    counted, certificate = (row(kept, anchor) for anchor in ended["rows"])
+    assert counted["cells"]["erasures"] == "1"
+    assert certificate["hash"] == hashlib.sha256(b"certificate").hexdigest()
+    (running,) = claims(kept, "A.8.10", "Not certified yet, of those that began in the period: 1 erasure.")
+    assert running["exception"]
+    assert claims(kept, "A.8.10", "Recorded as destroyed in the period: 1 key of people.")
+    assert claims(
+        kept, "A.8.10", "1 partition of the past: detached or dropped in the period; by now 1 are dropped."
+    )
+    text = json.dumps(kept)
+    for person in ("424242", "424243", "515151", "evidence@example.org", "Evidence Person"):
+        assert person not in text
+
+
+def test_a_column_in_no_class_is_an_exception(kept: dict[str, Any], report: dict[str, Any]) -> None:
+    (found,) = claims(kept, "A.8.11", "in no class")
+    assert found["exception"]
+    assert claims(report, "A.8.11", "in no class") == []
+    assert claims(report, "A.8.11", "Every column of the schemas public and ops is in the catalogue")
+
+
+def test_seals_anchors_and_the_verified_trail_are_told(kept: dict[str, Any]) -> None:
+    (sealed,) = claims(kept, "A.8.15", "1 seal of the period, over")
+    assert "of their numbers none are missing" in sealed["text"]
+    assert re.fullmatch("[0-9a-f]{64}", row(kept, sealed["rows"][1])["hash"])
+    assert claims(kept, "A.8.15", "The audit trail has")
+    assert claims(kept, "A.8.15", "Digests of seals were sent to 1 place outside of the database.")
+    (verified,) = claims(kept, "A.8.15", "was verified for this report")
+    assert verified["text"].endswith("1 seals, whole.")
+    assert row(kept, verified["rows"][0])["cells"]["signatures"] == "checked"
+
+
+def test_health_checks_that_left_a_record_are_told(kept: dict[str, Any]) -> None:
+    (found,) = claims(kept, "CC7.2", "left a record in the period")
+    assert "health-run" in found["rows"]
+
+
+def test_what_differs_now_is_an_exception(kept: dict[str, Any]) -> None:
+    (found,) = claims(kept, "CC7.1", "the schema was compared with the journal")
+    assert found["exception"]
+    assert "differ" in row(kept, found["rows"][0])["cells"]["result"]

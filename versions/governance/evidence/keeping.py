@@ -13,12 +13,15 @@ def deletion(evidence: Evidence) -> Iterator[Claim | Gap]:
     yield from _erasures(evidence)
     for row in evidence.rows("destroyed"):
         if row.get("keys") != "0":
-            yield claim(f"{row.get('keys')} keys of people are recorded as destroyed in the period.", [row])
+            yield claim(
+                f"Recorded as destroyed in the period: {counted(int(row.get('keys')), 'key')} of people.",
+                [row],
+            )
     over = evidence.rows("archive")
     if over:
         dropped = sum(bool(row.get("dropped_at")) for row in over)
         yield claim(
-            f"{counted(len(over), 'partition')} that were over were detached or dropped in the period; "
+            f"{counted(len(over), 'partition')} of the past: detached or dropped in the period; "
             f"by now {dropped} are dropped.",
             over,
         )
@@ -110,7 +113,7 @@ def _erasures(evidence: Evidence) -> Iterator[Claim | Gap]:
         if row.key == "certified":
             yield claim(
                 f"{counted(int(row.get('erasures')), 'erasure')} of a person ended in the "
-                "period with a signed certificate.",
+                "period with a certificate.",
                 [row, *certificates],
             )
     if certificates:
@@ -121,7 +124,7 @@ def _erasures(evidence: Evidence) -> Iterator[Claim | Gap]:
     if running:
         number = sum(int(row.get("erasures")) for row in running)
         yield claim(
-            f"{counted(number, 'erasure')} that began in the period are not certified yet.",
+            f"Not certified yet, of those that began in the period: {counted(number, 'erasure')}.",
             running,
             exception=True,
         )
@@ -136,7 +139,8 @@ def _seals(evidence: Evidence) -> Iterator[Claim | Gap]:
         if row.key == "all":
             missing = row.get("missing")
             yield claim(
-                f"{row.get('seals')} seals were made in the period, over {row.get('entries')} entries; "
+                f"{counted(int(row.get('seals')), 'seal')} of the period, over "
+                f"{counted(int(row.get('entries')), 'entry', 'entries')}; "
                 f"of their numbers {missing if missing != '0' else 'none'} are missing.",
                 [row, *ends],
                 exception=missing != "0",

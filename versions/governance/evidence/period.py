@@ -23,11 +23,13 @@ class Period:
 
     def holds(self, at: str) -> bool:
         """Tell whether *at*, as the journal writes it, belongs to it."""
-        return self.since <= _moment(at) < self.until
+        found = _known(at)
+        return found is not None and self.since <= found < self.until
 
     def ends_after(self, at: str) -> bool:
-        """Tell whether *at* is before its end."""
-        return _moment(at) < self.until
+        """Tell whether *at* is before its end; what is no moment at all may be."""
+        found = _known(at)
+        return found is None or found < self.until
 
 
 def read_period(since: str, until: str | None, *, now: datetime) -> Period:
@@ -70,6 +72,14 @@ def _read(text: str, option: str) -> datetime:
         return _moment(text.strip())
     except (ValueError, OverflowError):
         raise PeriodError(f'{option} "{text}" is neither a date nor an instant', hint=_EXAMPLE) from None
+
+
+def _known(at: str | None) -> datetime | None:
+    """Return a moment of the journal; None of what was written there by hand and is none, as infinity is."""
+    try:
+        return _moment(at or "")
+    except (ValueError, OverflowError):
+        return None
 
 
 def _moment(text: str) -> datetime:

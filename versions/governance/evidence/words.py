@@ -16,7 +16,9 @@ READING: Final = (
     "Each claim below names the rows that show it, and they stand in the same report. "
     "What no row shows is not claimed; it is listed as not shown. "
     "Whether a control is met is for the auditor to say. "
-    "Logins, and persons who approved, are named as the rows name them; people of the service are not."
+    "Logins, and persons who approved, are named as the rows name them, and reasons are as "
+    "they were written; "
+    "people of the service are counted, not named."
 )
 # What is long stands below its row; of these, what nobody reads as words.
 HASHES: Final = frozenset(

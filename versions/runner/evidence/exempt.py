@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
@@ -48,16 +49,29 @@ def _row(key: str, of_file: Mapping[str, str], one: Suppression, since: tuple[st
 
 def _blamed(path: Path) -> Mapping[int, tuple[str, datetime]]:
     """Return of each committed line its commit and when that was made; nothing where Git cannot tell."""
-    with suppress(OSError, subprocess.SubprocessError, UnicodeDecodeError):
+    # Without its whole history the oldest commit there is would seem to have written everything.
+    if (
+        not (path.parents[1] / ".git").exists()
+        or _git(path, "rev-parse", "--is-shallow-repository") != "false"
+    ):
+        return {}
+    return _read(_git(path, "blame", "--porcelain", "--", path.name))
+
+
+def _git(path: Path, *arguments: str) -> str:
+    # In a hook, Git's own variables name another repository.
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    with suppress(OSError, subprocess.SubprocessError):
         done = subprocess.run(
-            ["git", "blame", "--porcelain", "--", path.name],
+            ["git", *arguments],
             cwd=path.parent,
+            env=environ,
             capture_output=True,
             timeout=_GIT_TIMEOUT_S,
             check=True,
         )
-        return _read(done.stdout.decode("utf-8", "replace"))
-    return {}
+        return done.stdout.decode("utf-8", "replace").strip("\n")
+    return ""
 
 
 def _read(porcelain: str) -> dict[int, tuple[str, datetime]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -44,11 +44,12 @@ def gather(
     until: str | None = None,
     *,
     folder: Path = PACKAGE_ROOT / "versions",
-    more: Iterable[Source] = (),
+    more: Callable[[], tuple[Source, ...]] = tuple,
 ) -> Report:
     """Return what the period from *since* up to *until* shows, each a date or an instant in UTC.
 
-    *folder* is where the revisions are whose suppressions are told; *more* sources were read elsewhere.
+    *folder* is where the revisions are whose suppressions are told; *more* reads
+    further sources, after all others.
     Memory: the rows of the report, of which there are at most 10,000 entries of the journal and 1,000 of each
     other table. Each statement is bounded by the settings; a table that takes longer is told as not read.
 
@@ -73,7 +74,7 @@ def gather(
         ]
         connection.rollback()
     application = str(sys.modules["spotify_ai_agent_migrations"].__version__)
-    every = [*sources, *read_exempt(folder), *more]
+    every = [*sources, *read_exempt(folder), *more()]
     evidence = Evidence(
         period, now, database, server, login, application, journaled.chain, {one.name: one for one in every}
     )

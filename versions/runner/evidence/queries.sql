@@ -58,13 +58,16 @@ SELECT entry.check_id AS key,
        (pg_catalog.array_agg(entry.state ORDER BY pg_catalog.array_position(
             ARRAY['critical', 'unknown', 'warning', 'info', 'ok', 'suppressed', 'skipped'], entry.state)))[1] AS worst,
        pg_catalog.count(*) FILTER (WHERE entry.state = 'critical') AS critical,
-       pg_catalog.count(*) FILTER (WHERE entry.state = 'warning') AS warning
+       pg_catalog.count(*) FILTER (WHERE entry.state = 'warning') AS warning,
+       pg_catalog.count(*) OVER () AS total
   FROM ops.health_history AS entry
  WHERE entry.taken_at >= %(since)s
    AND entry.taken_at < %(until)s
-   AND entry.database = pg_catalog.current_database()
+   -- Behind the last @ it says which cluster, and on which timeline.
+   AND pg_catalog.regexp_replace(entry.database, '@[^@]*$', '') = pg_catalog.current_database()
  GROUP BY entry.check_id
- ORDER BY entry.check_id;
+ ORDER BY entry.check_id
+ LIMIT %(most)s;
 
 -- evidence_erasures --
 -- How many erasures ended in the period with a certificate, and how many that began in it have none yet.
@@ -128,17 +131,21 @@ SELECT policy.table_name || ' ' || policy.rule AS key,
        policy.time_column,
        policy.keep_for,
        policy.action,
-       policy.legal_reference
+       policy.legal_reference,
+       pg_catalog.count(*) OVER () AS total
   FROM public.retention_policies AS policy
- ORDER BY policy.table_name, policy.rule;
+ ORDER BY policy.table_name, policy.rule
+ LIMIT %(most)s;
 
 -- evidence_heartbeat --
 -- Jobs that are expected to run again and again, and when each last ended well.
 SELECT beat.job AS key,
        beat.succeeded_at AS at,
-       beat.every
+       beat.every,
+       pg_catalog.count(*) OVER () AS total
   FROM ops.job_heartbeat AS beat
- ORDER BY beat.job;
+ ORDER BY beat.job
+ LIMIT %(most)s;
 
 -- evidence_personal --
 -- How many columns are of which class and what becomes of them; and how many are in no class.
@@ -225,12 +232,14 @@ SELECT told.sink AS key,
        pg_catalog.max(told.anchored_at) AS at,
        pg_catalog.count(*) AS seals,
        pg_catalog.min(told.seal_id) AS first_seal,
-       pg_catalog.max(told.seal_id) AS last_seal
+       pg_catalog.max(told.seal_id) AS last_seal,
+       pg_catalog.count(*) OVER () AS total
   FROM ops.audit_anchor AS told
  WHERE told.anchored_at >= %(since)s
    AND told.anchored_at < %(until)s
  GROUP BY told.sink
- ORDER BY told.sink;
+ ORDER BY told.sink
+ LIMIT %(most)s;
 
 -- evidence_role --
 -- The group roles of this package, who belongs to one however far below, and who stands above every right.
@@ -271,7 +280,8 @@ SELECT pg_catalog.format('%%s %%s', coalesce(role.rolname, 'PUBLIC'), given.priv
        given.privilege_type AS privilege,
        pg_catalog.count(*) AS relations,
        pg_catalog.string_agg(pg_catalog.format('%%s.%%s', namespace.nspname, class.relname), ', '
-                             ORDER BY namespace.nspname, class.relname) AS names
+                             ORDER BY namespace.nspname, class.relname) AS names,
+       pg_catalog.count(*) OVER () AS total
   FROM pg_catalog.pg_class AS class
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
  CROSS JOIN LATERAL pg_catalog.aclexplode(class.relacl) AS given
@@ -286,7 +296,8 @@ SELECT pg_catalog.format('%%s %%s', coalesce(role.rolname, 'PUBLIC'), given.priv
                       AND link.objid = class.oid
                       AND link.deptype = 'e')
  GROUP BY coalesce(role.rolname, 'PUBLIC'), given.privilege_type
- ORDER BY 1;
+ ORDER BY 1
+ LIMIT %(most)s;
 
 -- evidence_row_security --
 -- On how many tables row security is on.
