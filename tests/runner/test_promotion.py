@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -89,7 +90,7 @@ class Scene:
         assert reason in told
         return [one["code"] for one in details["missing"]]
 
-    def answers(self) -> list[tuple[object, ...]]:
+    def answers(self) -> list[tuple[Any, ...]]:
         return rows(self.production, ANSWERS)
 
     def approve(self, reviewer: str) -> tuple[int, str]:
@@ -245,13 +246,20 @@ def test_every_way_in_is_asked_and_what_is_no_run_is_not(scene: Scene) -> None:
         ("refused", "stamp", NEXT),
     ]
 
+    # What a rule refuses before anybody has connected is journaled too.
+    draft = scene.checkout.versions / f"{scene.checkout.add(_commented('NULL'))}_added.py"
+    assert scene.upgrade()[0] == 3
+    draft.unlink()
+    assert (scene.answers()[-1][3] or "").startswith(f"versions/{draft.name}:1: MIG102 ")
+    assert [(row[0], row[4]["gate"]) for row in scene.answers()][-1] == ("refused", "findings")
+
     # To execute and roll back, to write a script and to look is no run.
     written = scene.python("-m", "alembic", "upgrade", f"{HEAD}:{NEXT}", "--sql")
     assert (written.returncode, "IS 'People'" in written.stdout) == (0, True), written.stderr
     rehearsed = scene.python(script, "--dry-run")
     assert (rehearsed.returncode, rehearsed.stdout) == (0, f"{added}: executed and rolled back\n")
     assert scene.python("-m", "alembic", "current").returncode == 0
-    assert len(scene.answers()) == 4
+    assert len(scene.answers()) == 5
 
     # With a way back at its failure, the way back is asked for too.
     done = scene.python("-m", "alembic", "-x", "on-failure=rollback", "upgrade", "head")
