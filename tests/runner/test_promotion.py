@@ -18,7 +18,7 @@ from spotify_ai_agent_migrations.versions.governance.approvals import Approval, 
 from spotify_ai_agent_migrations.versions.governance.checksums import checksum
 from spotify_ai_agent_migrations.versions.governance.persons import Person
 from spotify_ai_agent_migrations.versions.governance.receipts import Receipt, read_receipt, signed_receipt
-from support import HEAD, NEXT, ROOT, Checkout, Databases, rows, run
+from support import HEAD, NEXT, ROOT, Checkout, Databases, rows, run, run_alembic
 
 ADA = "Ada Lovelace <ada@example.org>"
 ANSWERS = "SELECT state, direction, revision, reason, details FROM ops.migration_journal WHERE details IS NOT NULL ORDER BY id"
@@ -225,6 +225,17 @@ def test_production_is_refused_in_turn_then_let_in_then_broken_open(
     assert (code, "whole" in told) == (0, True), told
     listed = scene.agentdb("journal", url=scene.production)[1]
     assert f"downgrade {NEXT} overridden  (outage 42)" in listed
+
+
+def test_a_new_production_is_refused_for_every_revision_at_once(empty_url: str) -> None:
+    done = run_alembic("upgrade", "head", url=empty_url, MIGRATIONS_ENV="production")
+    assert done.returncode == 3
+    told = "nobody approves of it in APPROVALS; no receipt can be verified: MIGRATIONS_RECEIPT_KEYS names no file of public keys"
+    assert done.stderr.count(told) == int(HEAD)
+    assert "Hint: let a reviewer say agentdb governance approve " in done.stderr
+    assert rows(empty_url, "SELECT to_regclass('public.alembic_version')") == [(None,)]
+    refused = rows(empty_url, "SELECT revision, state, reason FROM ops.migration_journal ORDER BY id")
+    assert refused == [(f"{number:03}", "refused", told) for number in range(1, int(HEAD) + 1)]
 
 
 def test_every_way_in_is_asked_and_what_is_no_run_is_not(scene: Scene) -> None:
