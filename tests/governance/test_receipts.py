@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import pathlib
 from dataclasses import replace
 
@@ -138,6 +139,17 @@ GARBAGE = {
 def test_what_is_no_receipt_is_said_and_stands_in_nobodys_way(tmp_path: pathlib.Path, name: str) -> None:
     assert codes(held(tmp_path, bad=GARBAGE[name])) == ["receipt-unreadable"]
     assert codes(held(tmp_path, good=signed_receipt(RECEIPT, KEY))) == []
+
+
+def test_what_lies_among_the_receipts_is_not_waited_for(tmp_path: pathlib.Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "folder.json").mkdir()
+    (tmp_path / "dangling.json").symlink_to(tmp_path / "nowhere")
+    (tmp_path / os.fsdecode(b"\xff.json")).write_bytes(b"")
+    assert codes(held(tmp_path)) == ["receipt-unreadable"] * 3
+    assert {one.file_name for one in held(tmp_path).held()} >= {"pipe.json", "?.json"}
+    assert codes(held(tmp_path, good=signed_receipt(RECEIPT, KEY))) == []
+    assert codes(Trust(keys={KEY.key_id: KEY.public}, folder=tmp_path / "nowhere")) == ["no-receipt"]
 
 
 def test_keys_come_from_the_environment_alone(tmp_path: pathlib.Path) -> None:

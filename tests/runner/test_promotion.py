@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from spotify_ai_agent_migrations.versions.governance.approvals import Approval, 
 from spotify_ai_agent_migrations.versions.governance.checksums import checksum
 from spotify_ai_agent_migrations.versions.governance.persons import Person
 from spotify_ai_agent_migrations.versions.governance.receipts import Receipt, read_receipt, signed_receipt
-from support import HEAD, NEXT, ROOT, Checkout, Databases, rows, run
+from support import HEAD, NEXT, ROOT, Checkout, Databases, rows, run, run_alembic
 
 ADA = "Ada Lovelace <ada@example.org>"
 ANSWERS = "SELECT state, direction, revision, reason, details FROM ops.migration_journal WHERE details IS NOT NULL ORDER BY id"
@@ -89,7 +90,7 @@ class Scene:
         assert reason in told
         return [one["code"] for one in details["missing"]]
 
-    def answers(self) -> list[tuple[object, ...]]:
+    def answers(self) -> list[tuple[Any, ...]]:
         return rows(self.production, ANSWERS)
 
     def approve(self, reviewer: str) -> tuple[int, str]:
@@ -226,6 +227,17 @@ def test_production_is_refused_in_turn_then_let_in_then_broken_open(
     assert f"downgrade {NEXT} overridden  (outage 42)" in listed
 
 
+def test_a_new_production_is_refused_for_every_revision_at_once(empty_url: str) -> None:
+    done = run_alembic("upgrade", "head", url=empty_url, MIGRATIONS_ENV="production")
+    assert done.returncode == 3
+    told = "nobody approves of it in APPROVALS; no receipt can be verified: MIGRATIONS_RECEIPT_KEYS names no file of public keys"
+    assert done.stderr.count(told) == int(HEAD)
+    assert "Hint: let a reviewer say agentdb governance approve " in done.stderr
+    assert rows(empty_url, "SELECT to_regclass('public.alembic_version')") == [(None,)]
+    refused = rows(empty_url, "SELECT revision, state, reason FROM ops.migration_journal ORDER BY id")
+    assert refused == [(f"{number:03}", "refused", told) for number in range(1, int(HEAD) + 1)]
+
+
 def test_every_way_in_is_asked_and_what_is_no_run_is_not(scene: Scene) -> None:
     script, added = str(scene.file), scene.file.stem
     calling = (
@@ -245,13 +257,20 @@ def test_every_way_in_is_asked_and_what_is_no_run_is_not(scene: Scene) -> None:
         ("refused", "stamp", NEXT),
     ]
 
+    # What a rule refuses before anybody has connected is journaled too.
+    draft = scene.checkout.versions / f"{scene.checkout.add(_commented('NULL'))}_added.py"
+    assert scene.upgrade()[0] == 3
+    draft.unlink()
+    assert (scene.answers()[-1][3] or "").startswith(f"versions/{draft.name}:1: MIG102 ")
+    assert [(row[0], row[4]["gate"]) for row in scene.answers()][-1] == ("refused", "findings")
+
     # To execute and roll back, to write a script and to look is no run.
     written = scene.python("-m", "alembic", "upgrade", f"{HEAD}:{NEXT}", "--sql")
     assert (written.returncode, "IS 'People'" in written.stdout) == (0, True), written.stderr
     rehearsed = scene.python(script, "--dry-run")
     assert (rehearsed.returncode, rehearsed.stdout) == (0, f"{added}: executed and rolled back\n")
     assert scene.python("-m", "alembic", "current").returncode == 0
-    assert len(scene.answers()) == 4
+    assert len(scene.answers()) == 5
 
     # With a way back at its failure, the way back is asked for too.
     done = scene.python("-m", "alembic", "-x", "on-failure=rollback", "upgrade", "head")

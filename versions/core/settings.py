@@ -95,6 +95,11 @@ def may_try_drafts() -> bool:
     return read_environment(os.environ, read_dotenv()) == "development"
 
 
+def is_production() -> bool:
+    """Tell whether this is production, where what is refused is kept."""
+    return read_environment(os.environ, read_dotenv()) == "production"
+
+
 def read_environment(process: Mapping[str, str], dotenv: Mapping[str, str]) -> str:
     """Return `MIGRATIONS_ENV`, checked; a misspelt "production" must never read as development."""
     name = (process.get("MIGRATIONS_ENV") or dotenv.get("MIGRATIONS_ENV") or "development").strip().lower()

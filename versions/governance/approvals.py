@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from spotify_ai_agent_migrations.versions.core.errors import FileError
 from spotify_ai_agent_migrations.versions.governance.persons import Person, read_persons
 
 LIST: Final = "APPROVALS"
@@ -51,11 +52,19 @@ class Approval:
 
 
 def read_approvals(folder: Path) -> tuple[Approval, ...]:
-    """Return the approvals of *folder*, in order; none where it has no list."""
+    """Return the approvals of *folder*, in order; none where it has no list.
+
+    Raises:
+        FileError: it cannot be read.
+    """
     try:
         text = (folder / LIST).read_text(encoding="utf-8-sig", errors="replace")
     except FileNotFoundError:
         return ()
+    except OSError as error:
+        raise FileError(
+            f'"{folder / LIST}" cannot be read: {error.strerror}', hint="let this user read it"
+        ) from error
     # Not splitlines, which also ends a line where only Unicode does.
     numbered = enumerate(text.split("\n"), 1)
     return tuple(_read(line, number) for number, line in numbered if line.strip() and line[0] != "#")

@@ -15,7 +15,8 @@ from typing import Final
 from spotify_ai_agent_migrations.versions.governance.persons import Person, read_persons
 
 _TIMEOUT_S: Final = 10
-_WRITTEN_BY: Final = "--format=%aN <%aE>%n%(trailers:key=Co-authored-by,valueonly)"
+# As Git knows them and as they called themselves: a mailmap may say another name, and is of the repository.
+_WRITTEN_BY: Final = "--format=%aN <%aE>%n%an <%ae>%n%(trailers:key=Co-authored-by,valueonly)"
 
 
 def authors_of(file: Path) -> tuple[Person, ...]:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.core.dotenv_file import read_dotenv
-from spotify_ai_agent_migrations.versions.core.envelope import opened
+from spotify_ai_agent_migrations.versions.core.envelope import Envelope, opened
 from spotify_ai_agent_migrations.versions.core.errors import FileError, SettingsError
 from spotify_ai_agent_migrations.versions.core.signing import Keyring, NamedKey, read_keyring
 from spotify_ai_agent_migrations.versions.governance.receipts import Receipt, read_receipt, receipt_id
@@ -51,10 +51,22 @@ class Trust:
     most_age_h: int = _MOST_AGE_H
 
     def held(self) -> tuple[Held, ...]:
-        """Return the receipts that lie there, newest first; a file that is none is among them."""
-        files = sorted(self.folder.glob("*.json")) if self.folder.is_dir() else []
-        found = [_held(file, self.keys) for file in files]
+        """Return the receipts that lie there, newest first; a file that is none is among them.
+
+        Raises:
+            FileError: the folder cannot be read.
+        """
+        found = [_held(file, self.keys) for file in self._files()]
         return tuple(sorted(found, key=lambda one: one.receipt.at if one.receipt else "", reverse=True))
+
+    def _files(self) -> list[Path]:
+        try:
+            return sorted(self.folder.glob("*.json")) if self.folder.is_dir() else []
+        except OSError as error:
+            raise FileError(
+                f'the receipts in "{self.folder}" cannot be read: {error.strerror}',
+                hint=f"let this user read the folder that {FOLDER} names",
+            ) from error
 
 
 def read_trust(environ: Mapping[str, str] | None = None) -> Trust:
@@ -83,12 +95,21 @@ def _keys(file: str | None) -> tuple[Keyring, str]:
 
 
 def _held(file: Path, keys: Keyring) -> Held:
+    # A name may hold bytes that are no text, which neither a message nor the journal can.
+    name = file.name.encode("utf-8", "replace").decode()
+    envelope = _opened(file)
+    if envelope is None:
+        return Held(name)
+    return Held(name, receipt_id(envelope.payload), envelope.signed_by(keys), read_receipt(envelope))
+
+
+def _opened(file: Path) -> Envelope | None:
     try:
+        # To read a pipe would wait for whoever writes into it.
+        if not file.is_file():
+            return None
         with file.open("rb") as reading:
             text = reading.read(_MOST_BYTES + 1)
     except OSError:
-        return Held(file.name)
-    envelope = opened(text) if len(text) <= _MOST_BYTES else None
-    if envelope is None:
-        return Held(file.name)
-    return Held(file.name, receipt_id(envelope.payload), envelope.signed_by(keys), read_receipt(envelope))
+        return None
+    return opened(text) if len(text) <= _MOST_BYTES else None

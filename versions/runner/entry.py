@@ -172,7 +172,8 @@ def verify(entries: Iterable[Written], end: End, heads: Iterable[str] | None) ->
 
 def unfinished(entries: Sequence[Written]) -> Written | None:
     """Return the last attempt if nothing says how it ended: its process was killed."""
-    return entries[-1] if entries and entries[-1].entry.state == "started" else None
+    tried = [written for written in entries if written.entry.state not in ANSWERS]
+    return tried[-1] if tried and tried[-1].entry.state == "started" else None
 
 
 def _shown(heads: tuple[str, ...]) -> str:

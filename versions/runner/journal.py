@@ -84,7 +84,7 @@ class Journal:
         return written
 
     def unfinished(self) -> Written | None:
-        """Return the last entry if it is an attempt whose end nobody wrote."""
+        """Return the last attempt if nobody wrote how it ended."""
         left = last_unfinished(self._connection)
         self._connection.commit()
         return left
@@ -182,10 +182,12 @@ def entries(connection: Connection, *, since: int = 1) -> tuple[Written, ...]:
 
 
 def last_unfinished(connection: Connection) -> Written | None:
-    """Return the last entry if it is an attempt whose end nobody wrote."""
+    """Return the last attempt if nobody wrote how it ended."""
     if not exists(connection):
         return None
-    return unfinished(entries(connection, since=recorded_end(connection).entries))
+    with connection.cursor() as cursor:
+        last = _first(cursor, "last_attempt")
+    return unfinished(entries(connection, since=last)) if last is not None else None
 
 
 def server_time(connection: Connection) -> str:

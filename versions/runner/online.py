@@ -103,8 +103,7 @@ def migrate(
     journal = Journal(lambda: open_connection(settings, purpose="agentdb journal", actor="migration"))
     record = None if options.dry_run else Record(journal, raw, scripts, reason=options.reason)
     guarded = record is not None and settings.environment == "production"
-    mend = record.mend if record is not None and guarded else None
-    refusals = Refusals(journal, asked(function), mend=mend)
+    refusals = Refusals(journal, asked(function), kept=guarded)
     with closing(journal), advisory_lock(raw, lock_key(VERSION_TABLE), wait_ms=options.wait_ms):
         # `stamp --purge` is the way out of a version table that nobody knows any more.
         if not purge:

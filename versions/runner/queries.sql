@@ -289,6 +289,14 @@ SELECT entry.id,
  WHERE entry.id >= %(since)s
  ORDER BY entry.id;
 
+-- last_attempt --
+-- The last entry that is no answer of a gate.
+SELECT entry.id
+  FROM ops.migration_journal AS entry
+ WHERE entry.state NOT IN ('refused', 'allowed', 'overridden')
+ ORDER BY entry.id DESC
+ LIMIT 1;
+
 -- recorded_end --
 -- Where the journal says it ends, to be compared with its entries.
 SELECT state.entries,

@@ -19,6 +19,7 @@ from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
 from spotify_ai_agent_migrations.versions.core.errors import RevisionError
 from spotify_ai_agent_migrations.versions.core.settings import may_try_drafts
 from spotify_ai_agent_migrations.versions.runner import gate
+from spotify_ai_agent_migrations.versions.runner.entry import Direction
 from spotify_ai_agent_migrations.versions.runner.environment import (
     AROUND_ATTRIBUTE,
     GATED_ATTRIBUTE,
@@ -27,6 +28,7 @@ from spotify_ai_agent_migrations.versions.runner.environment import (
 )
 from spotify_ai_agent_migrations.versions.runner.options import Options
 from spotify_ai_agent_migrations.versions.runner.plan import Plan
+from spotify_ai_agent_migrations.versions.runner.refusal import findings_kept
 from spotify_ai_agent_migrations.versions.runner.steps import Around, inside_alembic
 
 # Alembic keeps the running migration in globals of its modules.
@@ -63,7 +65,9 @@ def run_revision(
     """
     options = options or Options()
     with _ONE_AT_A_TIME:
-        gate.refuse_findings(mutating=True, drafts=may_try_drafts())
+        direction: Direction = "upgrade" if verb == "upgrade" else "downgrade"
+        with findings_kept(options, direction, running=not sql):
+            gate.refuse_findings(mutating=True, drafts=may_try_drafts())
         config = Config(str(PACKAGE_ROOT / "alembic.ini"))
         config.attributes[OPTIONS_ATTRIBUTE] = options
         config.attributes[GATED_ATTRIBUTE] = True
@@ -90,7 +94,8 @@ def run_downgrade(target: str, options: Options, *, around: Around) -> None:
         MigrationError: as for `alembic downgrade`, and whatever *around* raises; the step is undone.
     """
     with _ONE_AT_A_TIME:
-        gate.refuse_findings(mutating=True, drafts=may_try_drafts())
+        with findings_kept(options, "downgrade", running=True):
+            gate.refuse_findings(mutating=True, drafts=may_try_drafts())
         config = Config(str(PACKAGE_ROOT / "alembic.ini"))
         config.attributes[OPTIONS_ATTRIBUTE] = options
         config.attributes[AROUND_ATTRIBUTE] = around
