@@ -25,6 +25,7 @@ from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.core.signing import make_keys
 from spotify_ai_agent_migrations.versions.governance.approval import approve_revision
 from spotify_ai_agent_migrations.versions.governance.evidence import read_period
+from spotify_ai_agent_migrations.versions.runner.evidence import gather
 from spotify_ai_agent_migrations.versions.runner.inspection import accept_drift
 from support import ROOT, Checkout, Databases, Processes, connected, rows, run
 
@@ -32,6 +33,11 @@ HOSTILE = '<script>alert(1)</script> "x" | [y](javascript:z) @team `'
 AGENTDB = "spotify_ai_agent_migrations"
 NOW = "2026-11-01T08:00:00Z"
 READY = "INSERT INTO ops.job_heartbeat (job, every) VALUES ('ready', INTERVAL '1 day') RETURNING job"
+BOUNDS = """
+SELECT to_char(min(at) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+       to_char(max(at) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+  FROM ops.migration_journal
+"""
 JOURNAL = "SELECT id, hash FROM ops.migration_journal ORDER BY id"
 VOID = frozenset({"br", "meta"})
 
@@ -448,26 +454,65 @@ def test_a_database_without_a_journal_is_told(empty_url: str) -> None:
     assert "this database has no journal" in done.stderr
 
 
-def test_a_broken_chain_is_said_first_and_ends_with_its_own_code(lived: Lived, databases: Databases) -> None:
-    copy = databases.create(str(parse_dsn(lived.url)["dbname"]))
-    try:
-        url = databases.url(copy)
-        with connected(url) as connection, connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE ops.migration_journal SET reason = 'nothing happened' WHERE state = 'failed' RETURNING id"
-            )
-            ((edited,),) = cursor.fetchall()
-        done = agentdb(
-            lived.checkout, url, "governance", "evidence", "--from", lived.since, "--format", "json"
-        )
-        assert done.returncode == 3
-        assert f"the chain of the journal is broken, at entry {edited}" in done.stderr
-        found = json.loads(done.stdout)
-        assert not found["journal"]["whole_up_to_period"]
-        assert claims(found, "CC8.1", "The journal is as it was written") == []
-        assert any(f"broken, at entry {edited}" in gap for gap in gaps(found, "CC8.1"))
-    finally:
-        databases.drop(copy)
+@pytest.fixture
+def copy(lived: Lived, databases: Databases) -> Iterator[str]:
+    """The URL of the same past, for whoever changes it."""
+    name = databases.create(str(parse_dsn(lived.url)["dbname"]))
+    yield databases.url(name)
+    databases.drop(name)
+
+
+def test_a_broken_chain_is_said_first_and_ends_with_its_own_code(lived: Lived, copy: str) -> None:
+    edit = "UPDATE ops.migration_journal SET reason = 'nothing happened' WHERE state = 'failed' RETURNING id"
+    ((edited,),) = rows(copy, edit)
+    done = agentdb(lived.checkout, copy, "governance", "evidence", "--from", lived.since, "--format", "json")
+    assert done.returncode == 3
+    assert f"the chain of the journal is broken, at entry {edited}" in done.stderr
+    found = json.loads(done.stdout)
+    assert not found["journal"]["whole_up_to_period"]
+    assert claims(found, "CC8.1", "The journal is as it was written") == []
+    assert any(f"broken, at entry {edited}" in gap for gap in gaps(found, "CC8.1"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE ops.migration_journal SET at = 'infinity' WHERE state = 'failed' RETURNING id",
+        "DELETE FROM ops.migration_journal WHERE state = 'failed' RETURNING id",
+        "DELETE FROM ops.migration_journal WHERE id > 3 RETURNING id",
+        "DELETE FROM ops.migration_journal RETURNING id",
+    ],
+)
+def test_an_entry_that_was_moved_or_taken_away_breaks_the_chain(lived: Lived, copy: str, change: str) -> None:
+    assert rows(copy, change)
+    assert gather(resolve_settings(copy), lived.since).evidence.chain.broken
+
+
+def test_what_came_after_the_period_breaks_nothing_of_it(copy: str) -> None:
+    ((since, until),) = rows(copy, BOUNDS)
+    assert rows(copy, "UPDATE ops.migration_journal SET reason = 'x' WHERE direction = 'accept' RETURNING id")
+    found = gather(resolve_settings(copy), str(since), str(until))
+    assert not found.evidence.chain.broken
+    assert len(found.evidence.chain.faults) == 1
+    gaps = [gap.text for one in found.controls for gap in one.gaps]
+    assert any(gap.startswith("behind the period the journal is not as it was written") for gap in gaps)
+
+
+def test_more_entries_than_a_report_lists_are_refused(lived: Lived, copy: str) -> None:
+    more = """
+        INSERT INTO ops.migration_journal
+        SELECT (jsonb_populate_record(NULL::ops.migration_journal, to_jsonb(entry) || jsonb_build_object('id', entry.id + number))).*
+          FROM (SELECT * FROM ops.migration_journal ORDER BY id DESC LIMIT 1) AS entry, generate_series(1, 10000) AS number
+        RETURNING id
+    """
+    assert len(rows(copy, more)) == 10_000
+    with pytest.raises(PeriodError) as raised:
+        gather(resolve_settings(copy), lived.since)
+    assert (
+        raised.value.problem
+        == "the period has more than 10,000 entries of the journal, and a report lists no more"
+    )
+    assert not gather(resolve_settings(copy), "2001-01-01", "2001-01-02").evidence.rows("journal")
 
 
 KEPT = """
