@@ -29,7 +29,11 @@ from spotify_ai_agent_migrations.versions.governance.evidence.period import inst
 from spotify_ai_agent_migrations.versions.runner import journal
 from spotify_ai_agent_migrations.versions.runner.drift import Drift, find_drift
 from spotify_ai_agent_migrations.versions.runner.evidence.exempt import read_exempt
-from spotify_ai_agent_migrations.versions.runner.evidence.journaled import Journaled, read_journaled
+from spotify_ai_agent_migrations.versions.runner.evidence.journaled import (
+    ENTRIES_MOST,
+    Journaled,
+    read_journaled,
+)
 from spotify_ai_agent_migrations.versions.runner.evidence.sources import TABLES, read_table, why_unread
 
 STATEMENT_TIMEOUT_MS: Final = 60_000
@@ -44,13 +48,14 @@ def gather(
     until: str | None = None,
     *,
     folder: Path = PACKAGE_ROOT / "versions",
+    most_entries: int = ENTRIES_MOST,
     more: Callable[[], tuple[Source, ...]] = tuple,
 ) -> Report:
     """Return what the period from *since* up to *until* shows, each a date or an instant in UTC.
 
     *folder* is where the revisions are whose suppressions are told; *more* reads
     further sources, after all others.
-    Memory: the rows of the report, of which there are at most 10,000 entries of the journal and 1,000 of each
+    Memory: the rows of the report, of which there are at most *most_entries* of the journal and 1,000 of each
     other table. Each statement is bounded by the settings; a table that takes longer is told as not read.
 
     Raises:
@@ -66,7 +71,7 @@ def gather(
         live = _drift_now(connection, now)
         with connection.cursor() as cursor:
             cursor.execute(_SQL["evidence_session"])
-        journaled = read_journaled(connection, period)
+        journaled = read_journaled(connection, period, most_entries)
         sources = [
             *_of_journal(journaled),
             live,

@@ -91,15 +91,15 @@ class _Kept:
             self.known = (written.id, after) if after is not None else None
 
 
-def read_journaled(connection: Connection, period: Period) -> Journaled:
+def read_journaled(connection: Connection, period: Period, most: int) -> Journaled:
     """Return the entries of *period*, in order, and whether the chain holds, in one reading of all entries.
 
     Memory: the entries of the period.
 
     Raises:
-        PeriodError: there are more than a report lists.
+        PeriodError: there are more than *most*.
     """
-    kept = _Kept(period, ENTRIES_MOST)
+    kept = _Kept(period, most)
     end = recorded_end(connection)
     with connection.cursor(name="evidence_journal", cursor_factory=RealDictCursor) as cursor:
         cursor.itersize = _FETCHED_ROWS
