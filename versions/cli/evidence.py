@@ -13,9 +13,10 @@ from typing import Annotated, Final
 import typer
 
 from spotify_ai_agent_migrations.versions.cli.report import made_folder, written
-from spotify_ai_agent_migrations.versions.core.errors import EXIT_FINDINGS, PrivilegeError, TableError
+from spotify_ai_agent_migrations.versions.cli.trail import verified_trail
+from spotify_ai_agent_migrations.versions.core.errors import EXIT_FINDINGS
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
-from spotify_ai_agent_migrations.versions.governance.evidence import Report, Row, Source
+from spotify_ai_agent_migrations.versions.governance.evidence import Report
 from spotify_ai_agent_migrations.versions.governance.evidence.as_json import as_json
 from spotify_ai_agent_migrations.versions.governance.evidence.html import html
 from spotify_ai_agent_migrations.versions.governance.evidence.markdown import markdown
@@ -69,7 +70,7 @@ def evidence(
     Exit codes: 0 written, 1 refused or failed, 2 usage, 3 written, and the chain of the journal is broken.
     """
     settings = resolve_settings(url, statement_timeout_ms=STATEMENT_TIMEOUT_MS)
-    trail = partial(_trail, url, public_key)
+    trail = partial(verified_trail, url, public_key)
     report = gather(settings, since, until, more=trail if verify_trail else tuple)
     if into is not None:
         _write_all(report, into)
@@ -88,26 +89,3 @@ def _write_all(report: Report, folder: Path) -> None:
         text = render(report)
         written(text, file)
         typer.echo(f"{hashlib.sha256(text.encode()).hexdigest()}  {file}")
-
-
-def _trail(url: str | None, public_key: Path | None) -> tuple[Source, ...]:
-    """Return what verifying the whole audit trail comes to; where it cannot be, why."""
-    # Late: to verify takes numbers, which nothing else here needs.
-    from spotify_ai_agent_migrations.versions.audit_trail import verify
-
-    name, title, asked = "trail-verified", "Verification of the audit trail", "agentdb audit-trail verify"
-    try:
-        done = verify(url=url, full=True, public_key=public_key)
-    except (PrivilegeError, TableError) as error:
-        return (Source(name, title, "now", asked, unread=error.problem),)
-    last = done.last_seal
-    result = f"{len(done.faults) + done.more_faults} faults" if done.faults else "whole"
-    cells = {
-        "result": f"{done.entries} entries, {done.seals} seals, {result}",
-        "whole": "yes" if done.whole else "no",
-        "signatures": "checked" if done.signatures_checked else "not checked",
-        "not_sealed_yet": "" if done.unsealed is None else str(done.unsealed),
-        "first_fault": done.faults[0].problem if done.faults else "",
-    }
-    row = Row(name, "1", cells, hash=last.hash.hex() if last else "")
-    return (Source(name, title, "now", asked, (row,)),)

@@ -8,6 +8,7 @@ from typing import Final
 
 from spotify_ai_agent_migrations.versions.governance.evidence.access import access, members
 from spotify_ai_agent_migrations.versions.governance.evidence.changes import changes
+from spotify_ai_agent_migrations.versions.governance.evidence.drift import drift
 from spotify_ai_agent_migrations.versions.governance.evidence.exempted import exempted
 from spotify_ai_agent_migrations.versions.governance.evidence.keeping import deletion, logging, masking
 from spotify_ai_agent_migrations.versions.governance.evidence.model import Claim, Evidence, Gap
@@ -16,12 +17,7 @@ from spotify_ai_agent_migrations.versions.governance.evidence.promotion import (
     promotion,
     refusals,
 )
-from spotify_ai_agent_migrations.versions.governance.evidence.watching import (
-    drift,
-    health,
-    incidents,
-    journal_whole,
-)
+from spotify_ai_agent_migrations.versions.governance.evidence.watching import health, incidents, journal_whole
 
 SOC: Final = "SOC 2 (Trust Services Criteria)"
 ISO: Final = "ISO/IEC 27001:2022, Annex A"

@@ -101,7 +101,10 @@ def logging(evidence: Evidence) -> Iterator[Claim | Gap]:
             exception=row.get("whole") != "yes",
         )
     if not evidence.rows("trail-verified"):
-        yield Gap("the entries of the audit trail were not verified for this report", "say --verify-trail")
+        yield Gap(
+            "the entries of the audit trail were not verified for this report",
+            "agentdb governance evidence --verify-trail",
+        )
     yield from _unread(
         evidence, trail="the audit trail", seal="seals of the trail", anchor="anchors of the seals"
     )

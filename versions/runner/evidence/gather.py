@@ -53,8 +53,7 @@ def gather(
 ) -> Report:
     """Return what the period from *since* up to *until* shows, each a date or an instant in UTC.
 
-    *folder* is where the revisions are whose suppressions are told; *more* reads
-    further sources, after all others.
+    *folder* is where the revisions are whose suppressions are told; *more* reads further sources, last.
     Memory: the rows of the report, of which there are at most *most_entries* of the journal and 1,000 of each
     other table. Each statement is bounded by the settings; a table that takes longer is told as not read.
 
