@@ -105,6 +105,8 @@ def logging(evidence: Evidence) -> Iterator[Claim | Gap]:
             "the entries of the audit trail were not verified for this report",
             "agentdb governance evidence --verify-trail",
         )
+    if "trail-verified" in evidence.sources:
+        yield from _unread(evidence, **{"trail-verified": "verification of the audit trail"})
     yield from _unread(
         evidence, trail="the audit trail", seal="seals of the trail", anchor="anchors of the seals"
     )
