@@ -234,7 +234,7 @@ def test_a_new_production_is_refused_for_every_revision_at_once(empty_url: str) 
     assert done.returncode == 3
     told = "nobody approves of it in APPROVALS; no receipt can be verified: MIGRATIONS_RECEIPT_KEYS names no file of public keys"
     assert done.stderr.count(told) == int(HEAD)
-    assert "Hint: let a reviewer say agentdb governance approve " in done.stderr
+    assert "Hint: let a reviewer say agentdb governance approve 001 --reviewer " in done.stderr
     assert rows(empty_url, "SELECT to_regclass('public.alembic_version')") == [(None,)]
     refused = rows(empty_url, "SELECT revision, state, reason FROM ops.migration_journal ORDER BY id")
     assert refused == [(f"{number:03}", "refused", told) for number in range(1, int(HEAD) + 1)]
