@@ -14,11 +14,13 @@ import pytest
 
 from spotify_ai_agent_migrations.versions.core.envelope import opened
 from spotify_ai_agent_migrations.versions.core.signing import make_keys
+from spotify_ai_agent_migrations.versions.governance import discover
+from spotify_ai_agent_migrations.versions.governance.approval import approve_revision
 from spotify_ai_agent_migrations.versions.governance.approvals import Approval, add_approval
-from spotify_ai_agent_migrations.versions.governance.checksums import checksum
+from spotify_ai_agent_migrations.versions.governance.checksums import checksum, rendered
 from spotify_ai_agent_migrations.versions.governance.persons import Person
 from spotify_ai_agent_migrations.versions.governance.receipts import Receipt, read_receipt, signed_receipt
-from support import HEAD, NEXT, ROOT, Checkout, Databases, rows, run, run_alembic
+from support import HEAD, NEXT, Checkout, Databases, rows, run, run_alembic
 
 ADA = "Ada Lovelace <ada@example.org>"
 ANSWERS = "SELECT state, direction, revision, reason, details FROM ops.migration_journal WHERE details IS NOT NULL ORDER BY id"
@@ -37,7 +39,6 @@ class Scene:
             "MIGRATIONS_RECEIPTS": str(self.receipts),
             "MIGRATIONS_RECEIPT_KEYS": str(folder / "staging.pub"),
         }
-        (checkout.versions / "CHECKSUMS").write_text((ROOT / "versions" / "CHECKSUMS").read_text())
         number = checkout.add(_commented("'People'"), downgrade=_commented("NULL"))
         self.file = checkout.versions / f"{number}_added.py"
         self.git("init", "-q")
@@ -49,7 +50,8 @@ class Scene:
 
     def commit(self) -> None:
         """Record the checksums, and let Bob commit the revision."""
-        assert self.agentdb("checksums", "--write")[0] == 0
+        files = [revision.path for revision in discover(self.checkout.versions)]
+        (self.checkout.versions / "CHECKSUMS").write_text(rendered(files))
         self.git("add", str(self.file))
         self.git("commit", "-qm", "revisions: comment on people")
 
@@ -93,8 +95,8 @@ class Scene:
     def answers(self) -> list[tuple[Any, ...]]:
         return rows(self.production, ANSWERS)
 
-    def approve(self, reviewer: str) -> tuple[int, str]:
-        return self.agentdb("approve", NEXT, "--reviewer", reviewer)
+    def approve(self) -> None:
+        approve_revision(self.checkout.versions, NEXT, reviewer=ADA, at="2026-01-01T00:00:00Z")
 
     def receipt(self, out: pathlib.Path) -> Receipt:
         code, told = self.agentdb(
@@ -138,14 +140,14 @@ def test_production_is_refused_in_turn_then_let_in_then_broken_open(
     assert scene.refused() == ["no-approval", "no-receipt"]
 
     # Its author approves: the command refuses, and a line that hides the author is held against Git.
-    code, told = scene.approve("bob MARTIN <other@example.org>")
+    code, told = scene.agentdb("approve", NEXT, "--reviewer", "bob MARTIN <other@example.org>")
     assert (code, "wrote some of it" in told) == (1, True)
     hidden = Approval(scene.file.name, checksum(scene.file), "2026-01-01T00:00:00Z", Person("Bob Martin", "b@x"), (Person("Eve", "e@x"),))  # fmt: skip
     add_approval(scene.checkout.versions, hidden)
     assert scene.refused() == ["approved-by-author", "no-receipt"]
 
     # Ada approves, staging runs it and signs a receipt, goes back; and then Bob changes the text.
-    assert scene.approve(ADA)[0] == 0
+    scene.approve()
     assert scene.alembic("upgrade", "head", url=scene.staging, environment="staging")[0] == 0
     earlier = scene.receipt(tmp_path / "earlier.json")
     assert scene.alembic("downgrade", "-1", url=scene.staging, environment="staging")[0] == 0
@@ -153,8 +155,8 @@ def test_production_is_refused_in_turn_then_let_in_then_broken_open(
     assert scene.refused() == ["approval-of-another-checksum"] * 2 + ["no-receipt"]
 
     # No receipt.
-    assert scene.approve(ADA) == (0, f"{scene.file.name} {checksum(scene.file)[:12]} approved by {ADA}\n")
-    assert "was approved already" in scene.approve("ada lovelace  <ADA@example.org>")[1]
+    told = f"{scene.file.name} {checksum(scene.file)[:12]} approved by {ADA}\n"
+    assert scene.agentdb("approve", NEXT, "--reviewer", ADA) == (0, told)
     assert scene.refused() == ["no-receipt"]
 
     # A receipt of another checksum.
@@ -232,7 +234,7 @@ def test_a_new_production_is_refused_for_every_revision_at_once(empty_url: str) 
     assert done.returncode == 3
     told = "nobody approves of it in APPROVALS; no receipt can be verified: MIGRATIONS_RECEIPT_KEYS names no file of public keys"
     assert done.stderr.count(told) == int(HEAD)
-    assert "Hint: let a reviewer say agentdb governance approve " in done.stderr
+    assert "Hint: let a reviewer say agentdb governance approve 001 --reviewer " in done.stderr
     assert rows(empty_url, "SELECT to_regclass('public.alembic_version')") == [(None,)]
     refused = rows(empty_url, "SELECT revision, state, reason FROM ops.migration_journal ORDER BY id")
     assert refused == [(f"{number:03}", "refused", told) for number in range(1, int(HEAD) + 1)]

@@ -82,17 +82,17 @@ def _verdict(
 
 def remedy(verdicts: Iterable[Verdict]) -> str:
     """Return what to do about all that is missing."""
-    codes = {missing.code: verdict.pending for verdict in verdicts for missing in verdict.missing}
+    told = [(missing.code, verdict.pending) for verdict in verdicts for missing in verdict.missing]
     steps = []
-    approve = next((one for code, one in codes.items() if "approv" in code), None)
-    if approve is not None:
-        steps.append(
-            f'a reviewer says agentdb governance approve {approve.revision} --reviewer "NAME <E-MAIL>"'
-        )
-    if "no-keys" in codes:
+    unapproved = next((one for code, one in told if "approv" in code), None)
+    if unapproved is not None:
+        command = f'agentdb governance approve {unapproved.revision} --reviewer "NAME <E-MAIL>"'
+        steps.append(f"let a reviewer say {command}")
+    if any(code == "no-keys" for code, _ in told):
         steps.append(f"set {KEYS}")
-    if any("receipt" in code for code in codes):
-        back = ", and back, and up again," if any(one.reverts for one in codes.values()) else ""
+    unproved = [one for code, one in told if "receipt" in code]
+    if unproved:
+        back = ", and back, and up again," if any(one.reverts for one in unproved) else ""
         steps.append(f"run it in staging{back} and there agentdb governance receipt")
     steps.append('in an emergency -x break-glass=1 -x reason="…"')
     return "; ".join(steps)
