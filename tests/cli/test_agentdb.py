@@ -31,6 +31,7 @@ COMMANDS = [
     ("partitioning", "index"),
     ("partitioning", "status"),
     ("governance", "approve"),
+    ("governance", "evidence"),
     ("governance", "receipt"),
     ("governance", "promote"),
     ("governance", "new-key"),
