@@ -240,7 +240,9 @@ def data(*parts: str) -> pathlib.Path:
     return path
 
 
-_LEFT_OUT = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "tests", "benchmarks", "CHECKSUMS")
+_LEFT_OUT = shutil.ignore_patterns(
+    ".*", "build", "dist", "*.egg-info", "tests", "benchmarks", "CHECKSUMS", "APPROVALS", "RECEIPTS"
+)
 
 
 def equalise(source: pathlib.Path, target: pathlib.Path) -> None:

@@ -565,7 +565,8 @@ GRANT SELECT ON ops.health_checks, ops.health_findings, ops.health_status, ops.p
 GRANT SELECT (job_id, id, rejected_at) ON ops.import_reject TO agent_monitor;
 GRANT SELECT, INSERT, DELETE ON ops.health_history TO agent_monitor;
 GRANT USAGE ON SEQUENCE ops.health_history_id_seq TO agent_monitor;
-GRANT SELECT ON ops.health_history TO agent_auditor;
+-- Whoever audits reads how the schema was changed, and makes a report of it.
+GRANT SELECT ON ops.health_history, ops.rollbacks, public.alembic_version TO agent_auditor;
 ALTER DEFAULT PRIVILEGES FOR ROLE agent_owner IN SCHEMA public, ops GRANT SELECT ON SEQUENCES TO agent_monitor;
 DO $revision$
 DECLARE
@@ -581,7 +582,7 @@ BEGIN
         EXECUTE pg_catalog.format('GRANT SELECT ON SEQUENCE %s TO agent_monitor', made);
     END LOOP;
     IF pg_catalog.to_regclass('ops.migration_journal') IS NOT NULL THEN
-        GRANT SELECT ON ops.migration_journal, ops.migration_state TO agent_monitor;
+        GRANT SELECT ON ops.migration_journal, ops.migration_state TO agent_monitor, agent_auditor;
     END IF;
 END
 $revision$;
@@ -624,12 +625,13 @@ BEGIN
         EXECUTE pg_catalog.format('REVOKE ALL ON SEQUENCE %s FROM agent_monitor', made);
     END LOOP;
     IF pg_catalog.to_regclass('ops.migration_journal') IS NOT NULL THEN
-        REVOKE ALL ON ops.migration_journal, ops.migration_state FROM agent_monitor;
+        REVOKE ALL ON ops.migration_journal, ops.migration_state FROM agent_monitor, agent_auditor;
     END IF;
 END
 $revision$;
 REVOKE ALL ON ops.partition_policy, ops.partition_archives, ops.import_job, ops.import_reject, public.retention_policies,
        public.alembic_version FROM agent_monitor;
+REVOKE ALL ON ops.rollbacks, public.alembic_version FROM agent_auditor;
 REVOKE ALL (job_id, id, rejected_at) ON ops.import_reject FROM agent_monitor;
 REVOKE USAGE ON SCHEMA ops FROM agent_monitor;
 """

@@ -9,7 +9,7 @@ import traceback
 import pytest
 
 from spotify_ai_agent_migrations import SettingsError
-from spotify_ai_agent_migrations.versions.core import settings
+from spotify_ai_agent_migrations.versions.core import dotenv_file
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from support import rows, run, run_alembic
 
@@ -17,7 +17,7 @@ from support import rows, run, run_alembic
 @pytest.fixture(autouse=True)
 def dotenv(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
     """The path of the `.env` that is read, not there yet."""
-    monkeypatch.setattr(settings, "PACKAGE_ROOT", tmp_path)
+    monkeypatch.setattr(dotenv_file, "PACKAGE_ROOT", tmp_path)
     return tmp_path / ".env"
 
 

@@ -114,9 +114,9 @@ FAULTS = (
         mended=(f"UPDATE alembic_version SET version_num = '{HEAD}'",),
     ),
     Fault(
-        "mig.unfinished", (*JOURNAL, "INSERT INTO ops.migration_journal (id, revision, state) VALUES (1, '008', 'dirty')"),
+        "mig.unfinished", (*JOURNAL, "INSERT INTO ops.migration_journal (id, revision, state) VALUES (1, '008', 'dirty'), (2, '009', 'refused')"),
         State.CRITICAL, "revision 008", "upgrade of 008 is dirty",
-        mended=("INSERT INTO ops.migration_journal (id, revision, state) VALUES (2, '008', 'applied')",),
+        mended=("INSERT INTO ops.migration_journal (id, revision, state) VALUES (3, '008', 'applied')",),
     ),
     Fault(
         "mig.unfinished",

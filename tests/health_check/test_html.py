@@ -21,8 +21,8 @@ from spotify_ai_agent_migrations.versions.health_check import (
 )
 from spotify_ai_agent_migrations.versions.health_check.history import remembered
 from spotify_ai_agent_migrations.versions.health_check.outputs import Extra, plots
-from spotify_ai_agent_migrations.versions.health_check.outputs.elements import shown
 from spotify_ai_agent_migrations.versions.health_check.outputs.html import html
+from spotify_ai_agent_migrations.versions.health_check.outputs.numbers import shown
 from spotify_ai_agent_migrations.versions.health_check.past import Past
 from support import rows
 

@@ -113,13 +113,21 @@ def test_in_development_a_drift_is_said_and_in_production_it_is_refused(url: str
     done = run_alembic("-x", "accept-drift=1", "upgrade", "head", url=url, MIGRATIONS_ENV="production")
     assert done.returncode == 2
     assert "an exception is made for a reason, and none was given" in done.stderr
-    arguments = ("-x", "accept-drift=1", "-x", "reason=made by hand", "downgrade", "-1")
-    done = run_alembic(*arguments, url=url, MIGRATIONS_ENV="production")
+    # To accept what differs lets nobody past what production has to see first.
+    accepted = ("-x", "accept-drift=1", "-x", "reason=made by hand")
+    done = run_alembic(*accepted, "downgrade", "-1", url=url, MIGRATIONS_ENV="production")
+    assert (done.returncode, "production does not run the downgrade" in done.stderr) == (3, True)
+    broken = ("-x", "break-glass=1", "-x", "reason=made by hand", "downgrade", "-1")
+    done = run_alembic(*broken, url=url, MIGRATIONS_ENV="production")
     assert done.returncode == 0, done.stderr
-    assert rows(url, "SELECT direction, reason FROM ops.migration_journal ORDER BY id DESC LIMIT 3") == [
-        ("downgrade", "made by hand"),
-        ("downgrade", "made by hand"),
-        ("accept", "made by hand"),
+    said = (
+        "SELECT direction, state, reason FROM ops.migration_journal WHERE reason = 'made by hand' ORDER BY id"
+    )
+    assert rows(url, said) == [
+        ("accept", "applied", "made by hand"),
+        ("downgrade", "overridden", "made by hand"),
+        ("downgrade", "started", "made by hand"),
+        ("downgrade", "applied", "made by hand"),
     ]
     rows(url, "DROP INDEX more_idx")
     done = run_alembic("upgrade", "head", url=url)

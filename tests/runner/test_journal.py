@@ -72,7 +72,7 @@ def test_an_entry_says_who_with_what_and_what_it_came_to(url: str) -> None:
     # Tables that the revision made were nobody else's to wait for.
     assert "public.playlist_snapshots" not in entry["locks"]
     empty = {name for name, value in entry.items() if value is None}
-    assert empty <= {"sqlstate", "statement", "reason", "git_commit"}
+    assert empty <= {"sqlstate", "statement", "reason", "details", "git_commit"}
 
 
 def test_the_schema_after_a_downgrade_is_the_one_before_the_upgrade(url: str) -> None:

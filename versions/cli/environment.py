@@ -13,7 +13,11 @@ import typer
 from sqlalchemy import MetaData
 
 from spotify_ai_agent_migrations.versions.cli.report import interruptible, reported, write_utf8
-from spotify_ai_agent_migrations.versions.core.errors import MigrationError, RevisionError
+from spotify_ai_agent_migrations.versions.core.errors import (
+    GovernanceError,
+    MigrationError,
+    RevisionError,
+)
 from spotify_ai_agent_migrations.versions.core.settings import Settings
 from spotify_ai_agent_migrations.versions.runner import Options, run_environment
 from spotify_ai_agent_migrations.versions.runner.environment import PLAN_ATTRIBUTE, read_options
@@ -49,8 +53,11 @@ def _undone_on_failure(context: Any, file: str) -> None:  # noqa: ANN401  (the m
         start = context.config.attributes.get(START_ATTRIBUTE)
         options = read_options(context)
         upgrading = context.config.cmd_opts.cmd[0].__name__ == "upgrade"
-        if start is None or not upgrading or options.dry_run or options.on_failure != "rollback":
+        # What a gate refuses was not begun.
+        refused = start is None or isinstance(error, GovernanceError)
+        if refused or not upgrading or options.dry_run or options.on_failure != "rollback":
             raise
+        assert start is not None
         with _its_own(context):
             try:
                 came_of_it, hint = _go_back(start, options), error.hint

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from spotify_ai_agent_migrations.versions.cli import promotion
+from spotify_ai_agent_migrations.versions.cli.evidence import evidence
 from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
 from spotify_ai_agent_migrations.versions.core.errors import EXIT_FINDINGS
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
@@ -20,10 +22,13 @@ Reason = Annotated[str, typer.Option(help="why; the journal keeps it")]
 
 app = typer.Typer(
     help="Look into the journal, find what differs from it, make and record exceptions.\n\n"
-    "Exit codes: 0 done, 1 refused or failed, 2 usage or settings, 3 something differs.",
+    "Exit codes: 0 done, 1 refused or failed, 2 usage or settings, 3 something differs or is missing.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+for command in (evidence, promotion.approve, promotion.receipt, promotion.promote, promotion.new_key):
+    app.command()(command)
 
 
 @app.command()

@@ -88,6 +88,16 @@ def written(content: str, file: Path | None) -> None:
         ) from error
 
 
+def made_folder(folder: Path) -> None:
+    """Make *folder*, with those above it, where it is not there yet."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(
+            f'"{folder}" cannot be made: {error.strerror}', hint="name a folder where you may write"
+        ) from error
+
+
 def write_utf8() -> None:
     """Write SQL as UTF-8 whatever the terminal speaks: the script says so to the server."""
     if isinstance(sys.stdout, io.TextIOWrapper):

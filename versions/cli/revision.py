@@ -38,6 +38,11 @@ _ROOMS = {
     "zero_downtime_migration": "spotify_ai_agent_migrations.versions.zero_downtime_migration.command",
 }
 
+_BreakGlass = Annotated[
+    bool, typer.Option("--break-glass", help="run it in production whatever is missing; needs a reason")
+]
+_Reason = Annotated[str | None, typer.Option("--reason", help="why; the journal keeps it")]
+
 
 class Verb(str, Enum):
     """The two directions of a revision."""
@@ -82,20 +87,31 @@ def _command(file: Path, only: Verb | None = None) -> Callable[..., None]:
         *,
         sql: Annotated[bool, typer.Option("--sql", help="write the SQL to standard output instead")] = False,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="execute it and roll back")] = False,
+        break_glass: _BreakGlass = False,
+        reason: _Reason = None,
         x: Annotated[list[str] | None, typer.Option("-x", help="key=value, as for alembic: -x url=…")] = None,
     ) -> None:
         assert only is not None
-        run(only, sql=sql, dry_run=dry_run, x=x)
+        run(only, sql=sql, dry_run=dry_run, break_glass=break_glass, reason=reason, x=x)
 
     def run(
         verb: Annotated[Verb, typer.Argument(help="apply it, or revert it")] = Verb.UPGRADE,
         *,
         sql: Annotated[bool, typer.Option("--sql", help="write the SQL to standard output instead")] = False,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="execute it and roll back")] = False,
+        break_glass: _BreakGlass = False,
+        reason: _Reason = None,
         x: Annotated[list[str] | None, typer.Option("-x", help="key=value, as for alembic: -x url=…")] = None,
     ) -> None:
         spoken = dict(_pair(one) for one in x or ())
-        options = parse_options({**spoken, **({"dry-run": "1"} if dry_run else {})})
+        said = {
+            "dry-run": "1" if dry_run else None,
+            "break-glass": "1" if break_glass else None,
+            "reason": reason,
+        }
+        options = parse_options(
+            {**spoken, **{key: value for key, value in said.items() if value is not None}}
+        )
         _say(file, verb, run_revision(file, verb.value, options, sql=sql))
 
     return run if only is None else run_only
@@ -110,10 +126,12 @@ def _by_default(file: Path) -> Callable[..., None]:
         *,
         sql: Annotated[bool, typer.Option("--sql", help="write the SQL to standard output instead")] = False,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="execute it and roll back")] = False,
+        break_glass: _BreakGlass = False,
+        reason: _Reason = None,
         x: Annotated[list[str] | None, typer.Option("-x", help="key=value, as for alembic: -x url=…")] = None,
     ) -> None:
         if context.invoked_subcommand is None:
-            apply(sql=sql, dry_run=dry_run, x=x)
+            apply(sql=sql, dry_run=dry_run, break_glass=break_glass, reason=reason, x=x)
 
     return run
 

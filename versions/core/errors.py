@@ -7,6 +7,7 @@
     ├── LockError             somebody else held a lock for longer than we may wait
     ├── RevisionError         the database and the revisions on disk do not fit together
     ├── GovernanceError       a rule of error level was broken; nothing was executed
+    │   └── PromotionError    what production has to see first is missing; nothing was executed
     ├── MergeError            Git is not there, knows no such commit, or cannot merge the two
     ├── DatabaseError         any other statement the server refused
     ├── TableError            a table or column that is not there, or not usable
@@ -14,7 +15,8 @@
     ├── ApprovalError         what persons have to approve of first; nothing was changed
     ├── FileError             a file that is missing, empty, not UTF-8 or has a wrong header
     ├── RowError              one row of a file, by line and column, that cannot be loaded
-    └── DocumentationError    a page that no longer says what the database says
+    ├── DocumentationError    a page that no longer says what the database says
+    └── PeriodError           a period of time that is empty, runs backwards or is not over
 
 Each carries one line of `problem` and one of `hint`, and the exit code a command line ends with.
 Neither line ever holds a password, a value of a row or any other personal datum.
@@ -22,6 +24,7 @@ Neither line ever holds a password, a value of a row or any other personal datum
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 EXIT_DONE = 0
@@ -72,6 +75,17 @@ class GovernanceError(MigrationError):
 
 class MergeError(MigrationError):
     """Git is not there, knows no such commit, or cannot merge the two."""
+
+
+class PromotionError(GovernanceError):
+    """What production has to see first is missing; nothing was executed.
+
+    `missing` says by revision what, in a word each, such as "no-approval" or "receipt-expired".
+    """
+
+    def __init__(self, problem: str, *, hint: str, missing: Mapping[str, tuple[str, ...]]) -> None:
+        super().__init__(problem, hint=hint)
+        self.missing = missing
 
 
 class DatabaseError(MigrationError):
@@ -126,3 +140,9 @@ class DocumentationError(MigrationError):
     """A page that no longer says what the database says."""
 
     exit_code = EXIT_FINDINGS
+
+
+class PeriodError(MigrationError):
+    """A period of time that is malformed, empty, runs backwards or is not over."""
+
+    exit_code = EXIT_USAGE

@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
-from dotenv import dotenv_values
-
-from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT, embedded
+from spotify_ai_agent_migrations.versions.core import embedded
+from spotify_ai_agent_migrations.versions.core.dotenv_file import read_dotenv
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 from spotify_ai_agent_migrations.versions.core.url import EXAMPLE, parse_url, render_url
 
@@ -97,6 +95,11 @@ def may_try_drafts() -> bool:
     return read_environment(os.environ, read_dotenv()) == "development"
 
 
+def is_production() -> bool:
+    """Tell whether this is production, where what is refused is kept."""
+    return read_environment(os.environ, read_dotenv()) == "production"
+
+
 def read_environment(process: Mapping[str, str], dotenv: Mapping[str, str]) -> str:
     """Return `MIGRATIONS_ENV`, checked; a misspelt "production" must never read as development."""
     name = (process.get("MIGRATIONS_ENV") or dotenv.get("MIGRATIONS_ENV") or "development").strip().lower()
@@ -106,23 +109,3 @@ def read_environment(process: Mapping[str, str], dotenv: Mapping[str, str]) -> s
             hint=f"set it to one of {', '.join(ENVIRONMENTS)}",
         )
     return name
-
-
-def read_dotenv() -> dict[str, str]:
-    """Return what `.env` beside alembic.ini says, or else the one in the current directory."""
-    for folder in (PACKAGE_ROOT, Path.cwd()):
-        path = folder / ".env"
-        if path.is_file():
-            return _read_file(path)
-    return {}
-
-
-def _read_file(path: Path) -> dict[str, str]:
-    try:
-        found = dotenv_values(path)
-    except (OSError, UnicodeDecodeError) as error:
-        # The text itself may hold a password.
-        raise SettingsError(
-            f'"{path}" cannot be read: {type(error).__name__}', hint="save it as UTF-8, readable by this user"
-        ) from None
-    return {key: value for key, value in found.items() if value is not None}

@@ -15,8 +15,8 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from spotify_ai_agent_migrations.versions.core.dotenv_file import read_dotenv
 from spotify_ai_agent_migrations.versions.core.errors import FileError, SettingsError
-from spotify_ai_agent_migrations.versions.core.settings import read_dotenv
 
 _ID_DIGITS: Final = 16
 _OWNER_ONLY: Final = 0o600

@@ -23,13 +23,13 @@ SELECT 'revision', NULL, version.version_num, NULL::float8,
  WHERE version.version_num <> %(head)s;
 
 -- mig_unfinished --
--- The last entry of the journal, if it says that a migration broke, or not how it ended and nobody is at it.
+-- The last attempt in the journal, if it says that a migration broke, or not how it ended and nobody is at it.
 SELECT 'revision', NULL, coalesce(entry.revision, 'none'), NULL::float8,
        CASE entry.state WHEN 'dirty' THEN 'critical' ELSE 'warning' END,
        pg_catalog.jsonb_build_object('entry', entry.id, 'state', entry.state, 'direction', entry.direction),
        NULL::text[]
   FROM ops.migration_journal AS entry
- WHERE entry.id = (SELECT max(id) FROM ops.migration_journal)
+ WHERE entry.id = (SELECT max(id) FROM ops.migration_journal WHERE state NOT IN ('refused', 'allowed', 'overridden'))
    AND (entry.state IN ('dirty', 'failed')
         OR entry.state = 'started'
            AND entry.at < pg_catalog.clock_timestamp() - %(after_s)s * INTERVAL '1 second'

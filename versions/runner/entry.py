@@ -12,7 +12,11 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal
 
 Direction = Literal["upgrade", "downgrade", "stamp", "accept"]
-State = Literal["started", "applied", "failed", "dirty"]
+# Those of a step that was tried; and, in production, what came of asking whether it may be.
+State = Literal["started", "applied", "failed", "dirty", "refused", "allowed", "overridden"]
+
+
+ANSWERS: Final = frozenset({"refused", "allowed", "overridden"})
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class Entry:
     `checksum` is of the file, `code` of what it makes Python do; `fingerprint_before` and
     `fingerprint_after` are of the schema. `heads_after` is where the database is then, "" for base, and
     None where the entry moves it nowhere. `locks` maps a relation that existed before to the modes it was
-    locked in. `statement` holds no literal.
+    locked in. `statement` holds no literal. `details` are what a gate decided on: JSON, without numbers that
+    are not whole.
     """
 
     direction: Direction
@@ -51,6 +56,7 @@ class Entry:
     fingerprint_after: str | None = None
     heads_after: str | None = None
     reason: str | None = None
+    details: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -136,14 +142,16 @@ def seal(written: Written) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def verify(entries: Sequence[Written], end: End, heads: Iterable[str]) -> Iterator[Fault]:
+def verify(entries: Iterable[Written], end: End, heads: Iterable[str] | None) -> Iterator[Fault]:
     """Yield what is wrong with a journal whose end is recorded as *end*, in a database at *heads*.
 
     An edited entry does not match its hash; one that was deleted or moved breaks the chain behind it; where
     the last ones are gone, the recorded end shows it. Whoever can write all of it can write it anew: keep the
-    hash of the last entry elsewhere to see that too.
+    hash of the last entry elsewhere to see that too. Without *heads* it is not asked where the database is.
+    Each entry is looked at once and not kept.
     """
-    previous, expected = GENESIS.head, 1
+    previous, expected, count = GENESIS.head, 1, 0
+    at: tuple[str, ...] = ()
     for written in entries:
         if written.id != expected:
             yield Fault(written.id, f"entry {expected} should stand here; what was between is gone or moved")
@@ -151,32 +159,21 @@ def verify(entries: Sequence[Written], end: End, heads: Iterable[str]) -> Iterat
             yield Fault(written.id, "does not follow from the entry before it")
         if written.hash != seal(written):
             yield Fault(written.id, "is not what was written: its hash is another")
-        previous, expected = written.hash, written.id + 1
-    if End(len(entries), previous) != end:
+        previous, expected, count = written.hash, written.id + 1, count + 1
+        if written.entry.heads_after is not None:
+            at = tuple(written.entry.heads_after.split(",")) if written.entry.heads_after else ()
+    if End(count, previous) != end:
         yield Fault(
             expected - 1, f"the journal ends here, and {_count(end.entries)} were written: the end is another"
         )
-    yield from _elsewhere(entries, tuple(sorted(heads)))
-
-
-def _elsewhere(entries: Sequence[Written], heads: tuple[str, ...]) -> Iterator[Fault]:
-    at = position(entries)
-    if heads != at:
-        last = entries[-1].id if entries else 0
-        yield Fault(last, f"the database is at {_shown(heads)}, and the journal says {_shown(at)}")
-
-
-def position(entries: Sequence[Written]) -> tuple[str, ...]:
-    """Return the revisions a database is at by its journal; none is base."""
-    for written in reversed(entries):
-        if written.entry.heads_after is not None:
-            return tuple(written.entry.heads_after.split(",")) if written.entry.heads_after else ()
-    return ()
+    if heads is not None and (now := tuple(sorted(heads))) != at:
+        yield Fault(expected - 1, f"the database is at {_shown(now)}, and the journal says {_shown(at)}")
 
 
 def unfinished(entries: Sequence[Written]) -> Written | None:
     """Return the last attempt if nothing says how it ended: its process was killed."""
-    return entries[-1] if entries and entries[-1].entry.state == "started" else None
+    tried = [written for written in entries if written.entry.state not in ANSWERS]
+    return tried[-1] if tried and tried[-1].entry.state == "started" else None
 
 
 def _shown(heads: tuple[str, ...]) -> str:

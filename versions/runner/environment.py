@@ -13,6 +13,7 @@ from spotify_ai_agent_migrations.versions.runner import gate, offline, online
 from spotify_ai_agent_migrations.versions.runner.autogenerate import Rewrite, comparison, number_revision
 from spotify_ai_agent_migrations.versions.runner.options import Options, parse_options
 from spotify_ai_agent_migrations.versions.runner.plan import Where
+from spotify_ai_agent_migrations.versions.runner.refusal import asked, findings_kept
 from spotify_ai_agent_migrations.versions.runner.steps import proxy_removed
 
 # The revisions were held against the rules already, before any of them was imported.
@@ -42,7 +43,9 @@ def run_environment(
     mutating = "destination_rev" in request
     if not context.config.attributes.get(GATED_ATTRIBUTE):
         # What a rule fears of a revision, a clone may find out.
-        gate.refuse_findings(mutating=mutating and not options.shadow, drafts=may_try_drafts())
+        running = mutating and not context.is_offline_mode()
+        with findings_kept(options, asked(request.get("fn")), running=running):
+            gate.refuse_findings(mutating=mutating and not options.shadow, drafts=may_try_drafts())
     with proxy_removed():
         if _needs_no_database(context.config, request):
             context.configure(

@@ -90,7 +90,7 @@ def accept_drift(settings: Settings, *, reason: str) -> Drift:
         LockError: a migration is running.
     """
     require_reason(reason)
-    with _locked(settings) as (connection, into):
+    with locked(settings) as (connection, into):
         found = find_drift(connection)
         if found:
             accept_schema(connection, into, found.heads, reason)
@@ -106,7 +106,7 @@ def accept_revision(settings: Settings, revision: str, *, reason: str) -> None:
     """
     require_reason(reason)
     scripts = ScriptDirectory.from_config(Config(str(PACKAGE_ROOT / "alembic.ini")))
-    with _locked(settings) as (connection, into):
+    with locked(settings) as (connection, into):
         changed = {edited.revision: edited.file for edited in edited_revisions(connection, scripts)}
         if revision not in changed:
             names = ", ".join(changed) or "none"
@@ -149,7 +149,8 @@ def _accepted(revision: str, file: Path, reason: str) -> Entry:
 
 
 @contextmanager
-def _locked(settings: Settings) -> Iterator[tuple[Connection, journal.Journal]]:
+def locked(settings: Settings) -> Iterator[tuple[Connection, journal.Journal]]:
+    """Hold the lock of the migration for the block, in a database that has a journal, which is given too."""
     opener = partial(open_connection, settings, purpose="agentdb journal", actor="migration")
     with (
         connect(settings, purpose="agentdb governance") as connection,

@@ -84,7 +84,7 @@ class Journal:
         return written
 
     def unfinished(self) -> Written | None:
-        """Return the last entry if it is an attempt whose end nobody wrote."""
+        """Return the last attempt if nobody wrote how it ended."""
         left = last_unfinished(self._connection)
         self._connection.commit()
         return left
@@ -127,7 +127,7 @@ def _add(cursor: Any, entry: Entry, origin: Origin) -> Written:  # noqa: ANN401 
         entry, origin, End(entries, head), at=at, database_user=user, server_version=server_version
     )
     row = columns_of(written)
-    values = {**row, "locks": None if row["locks"] is None else Json(row["locks"])}
+    values = {**row, **{name: Json(row[name]) for name in ("locks", "details") if row[name] is not None}}
     cursor.execute(_INSERT, values)
     cursor.execute(_SQL["move_end"], {"id": written.id, "hash": written.hash})
     return written
@@ -182,10 +182,18 @@ def entries(connection: Connection, *, since: int = 1) -> tuple[Written, ...]:
 
 
 def last_unfinished(connection: Connection) -> Written | None:
-    """Return the last entry if it is an attempt whose end nobody wrote."""
+    """Return the last attempt if nobody wrote how it ended."""
     if not exists(connection):
         return None
-    return unfinished(entries(connection, since=recorded_end(connection).entries))
+    with connection.cursor() as cursor:
+        last = _first(cursor, "last_attempt")
+    return unfinished(entries(connection, since=last)) if last is not None else None
+
+
+def server_time(connection: Connection) -> str:
+    """Return the time of the server, to the second, in UTC."""
+    with connection.cursor() as cursor:
+        return str(_first(cursor, "now"))
 
 
 def recorded_end(connection: Connection) -> End:

@@ -47,7 +47,9 @@ from spotify_ai_agent_migrations.versions.runner.journal import Journal
 from spotify_ai_agent_migrations.versions.runner.offline import VERSION_TABLE
 from spotify_ai_agent_migrations.versions.runner.options import Options
 from spotify_ai_agent_migrations.versions.runner.plan import Plan, Where
+from spotify_ai_agent_migrations.versions.runner.promotion import admit, planned
 from spotify_ai_agent_migrations.versions.runner.record import Record
+from spotify_ai_agent_migrations.versions.runner.refusal import Refusals, asked
 from spotify_ai_agent_migrations.versions.runner.rehearsal import Rehearsal
 from spotify_ai_agent_migrations.versions.runner.steps import Around, Step, StepFunction, surrounded
 
@@ -92,20 +94,32 @@ def migrate(
 
     Raises:
         RevisionError: the database is at a revision that this code does not know.
+        PromotionError: this is production, and nobody approved, or staging has not run it.
         LockError: the migration lock, or a lock of a revision, was not free within the bounds.
         DatabaseError: a statement of a revision failed; that revision is undone, earlier ones stay.
     """
     raw = _driver_connection(connection)
     scripts = context.script
     journal = Journal(lambda: open_connection(settings, purpose="agentdb journal", actor="migration"))
+    record = None if options.dry_run else Record(journal, raw, scripts, reason=options.reason)
+    guarded = record is not None and settings.environment == "production"
+    refusals = Refusals(journal, asked(function), kept=guarded)
     with closing(journal), advisory_lock(raw, lock_key(VERSION_TABLE), wait_ms=options.wait_ms):
         # `stamp --purge` is the way out of a version table that nobody knows any more.
         if not purge:
-            refuse_unknown_revision(raw, known_revisions(scripts))
-            refuse_edited_revisions(raw, scripts)
+            with refusals.of("unknown"):
+                refuse_unknown_revision(raw, known_revisions(scripts))
+            with refusals.of("edited"):
+                refuse_edited_revisions(raw, scripts)
             context.config.attributes.setdefault(START_ATTRIBUTE, applied_revisions(raw))
-        record = None if options.dry_run else Record(journal, raw, scripts, reason=options.reason)
-        settle = partial(settle_drift, raw, journal, settings, options)
+
+        def settle() -> None:
+            with refusals.of("drift"):
+                settle_drift(raw, journal, settings, options)
+            if guarded:
+                steps = planned(function, () if purge else applied_revisions(raw))
+                admit(raw, journal, refusals, steps, options)
+
         beside = partial(open_connection, settings, purpose="agentdb plan")
         # Who stands around the steps looks at them, and nobody at the plan; the locks are held as long.
         rehearsal = Rehearsal(connection, beside, where, measured=around is None) if options.dry_run else None

@@ -32,10 +32,11 @@ class Options:
     tries: int = 8
     on_failure: Literal["stop", "rollback"] = "stop"
     accept_drift: bool = False
+    break_glass: bool = False
     reason: str | None = None
 
     def __post_init__(self) -> None:
-        if self.accept_drift:
+        if self.accept_drift or self.break_glass:
             require_reason(self.reason)
         if self.shadow and not self.dry_run:
             # Whoever asks for a clone means to leave the database as it is.
@@ -45,11 +46,18 @@ class Options:
 
     def settings(self) -> Settings:
         """Return how to reach the database that is meant, with these bounds; see `resolve_settings`."""
-        return resolve_settings(
+        found = resolve_settings(
             self.url,
             lock_timeout_ms=self.lock_timeout_ms,
             statement_timeout_ms=self.statement_timeout_ms,
         )
+        if self.break_glass and found.environment != "production":
+            # Whoever breaks it takes this for production, and may be somewhere else altogether.
+            raise SettingsError(
+                f'there is no glass to break: MIGRATIONS_ENV is "{found.environment}"',
+                hint="set MIGRATIONS_ENV=production if this is; or leave break-glass out",
+            )
+        return found
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{field.name}={getattr(self, field.name)!r}" for field in fields(self)[1:])
@@ -62,7 +70,7 @@ def require_reason(reason: str | None) -> None:
     Raises:
         SettingsError: there is none.
     """
-    if not (reason or "").strip():
+    if not any(map(str.isalnum, reason or "")):
         raise SettingsError(
             "an exception is made for a reason, and none was given",
             hint='say -x reason="…" (--reason "…" for agentdb); the journal keeps it',
@@ -85,7 +93,7 @@ def parse_options(spoken: Mapping[str, object]) -> Options:
 
 
 def _read(key: str, value: str) -> str | int | bool:
-    if key in {"dry-run", "shadow", "accept-drift", "compare-defaults"}:
+    if key in {"dry-run", "shadow", "accept-drift", "compare-defaults", "break-glass"}:
         if value.lower() not in _TRUE | _FALSE:
             raise SettingsError(f'"-x {key}={value}" is neither yes nor no', hint=f"say -x {key}=1")
         return value.lower() in _TRUE

@@ -145,10 +145,11 @@ CREATE TABLE IF NOT EXISTS ops.migration_journal (
     fingerprint_after   text,
     heads_after         text,
     reason              text,
+    details             jsonb,
     previous_hash       text        NOT NULL,
     hash                text        NOT NULL,
     CONSTRAINT migration_journal_direction_check CHECK (direction IN ('upgrade', 'downgrade', 'stamp', 'accept')),
-    CONSTRAINT migration_journal_state_check CHECK (state IN ('started', 'applied', 'failed', 'dirty'))
+    CONSTRAINT migration_journal_state_check CHECK (state IN ('started', 'applied', 'failed', 'dirty', 'refused', 'allowed', 'overridden'))
 );
 COMMENT ON TABLE ops.migration_journal IS 'What was done to the schema, by whom and how it ended; only ever added to';
 COMMENT ON COLUMN ops.migration_journal.id IS 'none: number of the entry, without gaps';
@@ -156,7 +157,7 @@ COMMENT ON COLUMN ops.migration_journal.at IS 'none: when it was written';
 COMMENT ON COLUMN ops.migration_journal.run IS 'none: the command it belongs to';
 COMMENT ON COLUMN ops.migration_journal.revision IS 'none: which revision; NULL where it is about none';
 COMMENT ON COLUMN ops.migration_journal.direction IS 'none: upgrade, downgrade or stamp; accept is an exception that was made';
-COMMENT ON COLUMN ops.migration_journal.state IS 'none: started, applied, failed and undone, or dirty: failed and not all of it undone';
+COMMENT ON COLUMN ops.migration_journal.state IS 'none: started, applied, failed and undone, or dirty: failed and not all of it undone; in production also refused, allowed, or overridden by break-glass';
 COMMENT ON COLUMN ops.migration_journal.checksum IS 'none: SHA-256 of the text of the revision';
 COMMENT ON COLUMN ops.migration_journal.code IS 'none: hash of its code without comments and layout';
 COMMENT ON COLUMN ops.migration_journal.git_commit IS 'none: commit of the checkout it came from';
@@ -174,7 +175,8 @@ COMMENT ON COLUMN ops.migration_journal.locks IS 'none: relations that were ther
 COMMENT ON COLUMN ops.migration_journal.fingerprint_before IS 'none: hash of the schema before, partitions left out';
 COMMENT ON COLUMN ops.migration_journal.fingerprint_after IS 'none: hash of the schema after, partitions left out';
 COMMENT ON COLUMN ops.migration_journal.heads_after IS 'none: where the database is then, empty for base; NULL where it is where it was';
-COMMENT ON COLUMN ops.migration_journal.reason IS 'none: why an exception was made, or what is known of an end that nobody wrote';
+COMMENT ON COLUMN ops.migration_journal.reason IS 'none: why an exception was made or something refused, or what is known of an end that nobody wrote';
+COMMENT ON COLUMN ops.migration_journal.details IS 'identifier: what was refused or allowed, on whose approvals and which receipt';
 COMMENT ON COLUMN ops.migration_journal.previous_hash IS 'none: hash of the entry before';
 COMMENT ON COLUMN ops.migration_journal.hash IS 'none: SHA-256 over all the other columns';
 CREATE TABLE IF NOT EXISTS ops.migration_state (
@@ -226,6 +228,10 @@ SELECT state.entries,
   FROM ops.migration_state AS state
    FOR UPDATE OF state;
 
+-- now --
+-- The time of the server, to the second, in UTC.
+SELECT pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"');
+
 -- move_end --
 -- Say that the journal has another entry.
 UPDATE ops.migration_state
@@ -276,11 +282,20 @@ SELECT entry.id,
        entry.fingerprint_after,
        entry.heads_after,
        entry.reason,
+       entry.details,
        entry.previous_hash,
        entry.hash
   FROM ops.migration_journal AS entry
  WHERE entry.id >= %(since)s
  ORDER BY entry.id;
+
+-- last_attempt --
+-- The last entry that is no answer of a gate.
+SELECT entry.id
+  FROM ops.migration_journal AS entry
+ WHERE entry.state NOT IN ('refused', 'allowed', 'overridden')
+ ORDER BY entry.id DESC
+ LIMIT 1;
 
 -- recorded_end --
 -- Where the journal says it ends, to be compared with its entries.

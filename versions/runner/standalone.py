@@ -19,6 +19,7 @@ from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
 from spotify_ai_agent_migrations.versions.core.errors import RevisionError
 from spotify_ai_agent_migrations.versions.core.settings import may_try_drafts
 from spotify_ai_agent_migrations.versions.runner import gate
+from spotify_ai_agent_migrations.versions.runner.entry import Direction
 from spotify_ai_agent_migrations.versions.runner.environment import (
     AROUND_ATTRIBUTE,
     GATED_ATTRIBUTE,
@@ -27,6 +28,7 @@ from spotify_ai_agent_migrations.versions.runner.environment import (
 )
 from spotify_ai_agent_migrations.versions.runner.options import Options
 from spotify_ai_agent_migrations.versions.runner.plan import Plan
+from spotify_ai_agent_migrations.versions.runner.refusal import findings_kept
 from spotify_ai_agent_migrations.versions.runner.steps import Around, inside_alembic
 
 # Alembic keeps the running migration in globals of its modules.
@@ -63,7 +65,9 @@ def run_revision(
     """
     options = options or Options()
     with _ONE_AT_A_TIME:
-        gate.refuse_findings(mutating=True, drafts=may_try_drafts())
+        direction: Direction = "upgrade" if verb == "upgrade" else "downgrade"
+        with findings_kept(options, direction, running=not sql):
+            gate.refuse_findings(mutating=True, drafts=may_try_drafts())
         config = Config(str(PACKAGE_ROOT / "alembic.ini"))
         config.attributes[OPTIONS_ATTRIBUTE] = options
         config.attributes[GATED_ATTRIBUTE] = True
@@ -90,18 +94,32 @@ def run_downgrade(target: str, options: Options, *, around: Around) -> None:
         MigrationError: as for `alembic downgrade`, and whatever *around* raises; the step is undone.
     """
     with _ONE_AT_A_TIME:
-        gate.refuse_findings(mutating=True, drafts=may_try_drafts())
+        with findings_kept(options, "downgrade", running=True):
+            gate.refuse_findings(mutating=True, drafts=may_try_drafts())
         config = Config(str(PACKAGE_ROOT / "alembic.ini"))
         config.attributes[OPTIONS_ATTRIBUTE] = options
         config.attributes[AROUND_ATTRIBUTE] = around
         config.attributes[GATED_ATTRIBUTE] = True
         scripts = ScriptDirectory.from_config(config)
 
-        def steps(heads: Any, _: MigrationContext) -> Any:  # noqa: ANN401  (Alembic's own)
+        def downgrade(heads: Any, _: MigrationContext) -> Any:  # noqa: ANN401  (Alembic's own)
             return scripts._downgrade_revs(target, heads)
 
-        with EnvironmentContext(config, scripts, fn=steps, destination_rev=target):
+        with EnvironmentContext(config, scripts, fn=downgrade, destination_rev=target):
             scripts.run_env()
+
+
+def run_upgrade(revision: str = "head", options: Options | None = None) -> None:
+    """Run what `alembic upgrade` would, up to *revision*.
+
+    Raises:
+        MigrationError: whatever stands in the way of it.
+        CommandError: Alembic's own refusals, such as an unknown revision.
+    """
+    with _ONE_AT_A_TIME:
+        config = Config(str(PACKAGE_ROOT / "alembic.ini"))
+        config.attributes[OPTIONS_ATTRIBUTE] = options or Options()
+        command.upgrade(config, revision)
 
 
 def plan_upgrade(revision: str = "head", options: Options | None = None) -> Plan:
@@ -128,7 +146,8 @@ class _Single:
     def __init__(self, scripts: ScriptDirectory, script: Script, verb: str) -> None:
         self._scripts = scripts
         self._script = script
-        self._verb = verb
+        # As Alembic's own are called for what they do.
+        self.__name__ = self._verb = verb
         self.ran = False
 
     def __call__(self, heads: Any, _: MigrationContext) -> Iterator[MigrationStep]:  # noqa: ANN401

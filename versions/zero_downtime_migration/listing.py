@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from spotify_ai_agent_migrations.versions.core.database import translated
-from spotify_ai_agent_migrations.versions.core.settings import Settings, read_dotenv, resolve_settings
+from spotify_ai_agent_migrations.versions.core.dotenv_file import read_dotenv
+from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import admission, ledger
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.contract import Missing
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.durations import lasting

@@ -12,8 +12,9 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.sql import SQL, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.ddl import execute
+from spotify_ai_agent_migrations.versions.core.dotenv_file import read_dotenv
 from spotify_ai_agent_migrations.versions.core.locks import advisory_lock
-from spotify_ai_agent_migrations.versions.core.settings import read_dotenv, read_environment
+from spotify_ai_agent_migrations.versions.core.settings import read_environment
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import app_views, engine, facts, ledger
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.locking import strongly
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
@@ -115,7 +116,7 @@ class Online(Plainly):
             through(self.session, found, phases, manner)
 
     def undo(self, wish: Wish, *, may_be_over: bool = True) -> None:
-        """Take back what a change has done; nothing where it was never begun, or where it may be over and is."""
+        """Take back what a change has done; nothing where it was never begun, or may be over and is."""
         manner = Manner(told=noted(self.session))
         table = named(self.session, wish.table)
         with advisory_lock(self.session.connection, lock_of(table), wait_ms=manner.lock_wait_ms):

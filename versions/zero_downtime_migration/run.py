@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.core.database import translated
+from spotify_ai_agent_migrations.versions.core.dotenv_file import read_dotenv
 from spotify_ai_agent_migrations.versions.core.errors import TableError
 from spotify_ai_agent_migrations.versions.core.locks import advisory_lock, lock_key
-from spotify_ai_agent_migrations.versions.core.settings import Settings, read_dotenv, resolve_settings
+from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
     admission,
     engine,

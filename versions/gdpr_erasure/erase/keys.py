@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from spotify_ai_agent_migrations.versions.core import embedded
-from spotify_ai_agent_migrations.versions.core.settings import Settings, read_dotenv
+from spotify_ai_agent_migrations.versions.core.dotenv_file import read_dotenv
+from spotify_ai_agent_migrations.versions.core.settings import Settings
 from spotify_ai_agent_migrations.versions.core.signing import NamedKey, SigningKey, make_keys, write_new
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.files import exclusively
 from spotify_ai_agent_migrations.versions.gdpr_erasure.suppression import HashKeys

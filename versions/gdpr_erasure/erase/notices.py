@@ -17,8 +17,9 @@ from uuid import UUID, uuid4
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
+from spotify_ai_agent_migrations.versions.core.dotenv_file import read_dotenv
 from spotify_ai_agent_migrations.versions.core.errors import SubjectError
-from spotify_ai_agent_migrations.versions.core.settings import read_dotenv, resolve_settings
+from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.gdpr_erasure.catalogue import read_catalogue
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.keys import Keys, keys_for

@@ -18,8 +18,9 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from spotify_ai_agent_migrations.versions.core.database import connect
+from spotify_ai_agent_migrations.versions.core.dotenv_file import read_dotenv
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError, SubjectError
-from spotify_ai_agent_migrations.versions.core.settings import read_dotenv, resolve_settings
+from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.sealed import (
     KEY_BYTES,

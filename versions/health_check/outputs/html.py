@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Final
 from xml.etree.ElementTree import Element
 
+from spotify_ai_agent_migrations.versions.governance.markup import element, page
 from spotify_ai_agent_migrations.versions.health_check.finding import (
     Finding,
     HealthReport,
@@ -18,14 +19,8 @@ from spotify_ai_agent_migrations.versions.health_check.finding import (
 )
 from spotify_ai_agent_migrations.versions.health_check.history import RUN, of_database
 from spotify_ai_agent_migrations.versions.health_check.outputs import plots, words
-from spotify_ai_agent_migrations.versions.health_check.outputs.elements import (
-    axis,
-    element,
-    moment,
-    page,
-    shown,
-)
 from spotify_ai_agent_migrations.versions.health_check.outputs.extra import Extra
+from spotify_ai_agent_migrations.versions.health_check.outputs.numbers import axis, moment, shown
 from spotify_ai_agent_migrations.versions.health_check.past import Past
 
 # Nothing is fetched and nothing is run, whatever a name in the database is.

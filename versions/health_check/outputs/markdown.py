@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
 
 from spotify_ai_agent_migrations.versions.governance.finding import visible
+from spotify_ai_agent_migrations.versions.governance.markup import escaped
 from spotify_ai_agent_migrations.versions.health_check.finding import Finding, HealthReport
 from spotify_ai_agent_migrations.versions.health_check.outputs import words
 from spotify_ai_agent_migrations.versions.health_check.outputs.extra import Extra
-
-_MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>|~&$])")
-# A backslash keeps nobody from being mentioned; what has no width does.
-_MENTION: Final = re.compile(r"([@#])(?=\w)")
 
 
 def markdown(report: HealthReport, extra: Extra) -> str:
@@ -64,8 +60,3 @@ def fenced(sql: str) -> Iterator[str]:
     longest = max((len(run) for run in re.findall("`+", sql)), default=0)
     fence = "`" * max(3, longest + 1)
     yield from (f"{fence}sql", words.lines(sql), fence)
-
-
-def escaped(text: str) -> str:
-    """Return *text* as it is read, with nothing in it that Markdown would obey."""
-    return _MENTION.sub("\\1\u2060", _MARKUP.sub(r"\\\1", visible(text)))

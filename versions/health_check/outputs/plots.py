@@ -7,13 +7,9 @@ from datetime import datetime
 from typing import Final
 from xml.etree.ElementTree import Element
 
+from spotify_ai_agent_migrations.versions.governance.markup import element
 from spotify_ai_agent_migrations.versions.health_check.finding import Measured, State
-from spotify_ai_agent_migrations.versions.health_check.outputs.elements import (
-    axis,
-    element,
-    moment,
-    shown,
-)
+from spotify_ai_agent_migrations.versions.health_check.outputs.numbers import axis, moment, shown
 
 Point = tuple[datetime, float]
 _BAR: Final = (240, 12)

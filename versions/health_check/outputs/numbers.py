@@ -1,38 +1,13 @@
-"""Make the elements of a page, and say numbers as people do. Text that is put in comes out as text only."""
+"""Say numbers and moments as people do. Pure."""
 
 from __future__ import annotations
 
 from datetime import datetime, timezone
 from typing import Final
-from xml.etree.ElementTree import Element, tostring
 
-from spotify_ai_agent_migrations.versions.governance.finding import visible
-
-Child = Element | str
 _SIZES: Final = ("bytes", "kB", "MB", "GB", "TB", "PB")
 _LARGE: Final = ((1e9, "billion"), (1e6, "million"))
 _SPANS: Final = (("days", 86_400), ("h", 3_600), ("min", 60))
-
-
-def element(tag: str, *children: Child | None, **attributes: str | float) -> Element:
-    """Return an element with *children*; None among them is none, `_` at the end of a name is dropped.
-
-    What no page can carry, or would turn what follows it around, is written as an escape.
-    """
-    made = Element(tag, {name.rstrip("_").replace("_", "-"): _said(it) for name, it in attributes.items()})
-    for child in children:
-        if isinstance(child, Element):
-            made.append(child)
-        elif child is not None and len(made):
-            made[-1].tail = (made[-1].tail or "") + _visible(child)
-        elif child is not None:
-            made.text = (made.text or "") + _visible(child)
-    return made
-
-
-def page(root: Element) -> str:
-    """Return *root* as a page of HTML 5."""
-    return "<!DOCTYPE html>\n" + tostring(root, encoding="unicode", method="html") + "\n"
 
 
 def shown(value: float, unit: str) -> str:
@@ -54,14 +29,6 @@ def axis(value: float, unit: str) -> str:
 def moment(at: datetime) -> str:
     """Return *at* to the minute, in UTC."""
     return at.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def _said(value: str | float) -> str:
-    return _visible(value) if isinstance(value, str) else f"{value:.6g}"
-
-
-def _visible(text: str) -> str:
-    return "\n".join(map(visible, text.split("\n")))
 
 
 def _sized(value: float) -> str:
