@@ -12,7 +12,7 @@ from psycopg2.sql import Composable
 
 from spotify_ai_agent_migrations.versions.core.ddl import as_owner
 from spotify_ai_agent_migrations.versions.core.errors import TableError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import facts, ledger
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import facts, foretelling, ledger
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import PHASES, Kind, Lock, Phase, Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import Wish
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.drop_table import DropTable
@@ -23,6 +23,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.revision impor
     Online,
     Plainly,
     Told,
+    Tried,
     acting_as,
     driver_connection,
 )
@@ -53,6 +54,8 @@ def carry_out(wish: Wish, part: Part, expanded: Phase) -> None:
             work.change(wish, phases)
         elif isinstance(work, Online):
             work.undo(wish)
+        else:
+            foretelling.taken_back(work.session, wish)
 
 
 def briefly(
@@ -87,7 +90,7 @@ def _at(table: str, *, as_its_owner: bool = True) -> Iterator[Plainly]:
     if context._in_external_transaction:
         small = int(session.value("bytes_of", table=table) or 0) < SMALL_BYTES
         with as_owner() if as_its_owner and _is_ours(session, table) else nullcontext():
-            yield (Plainly if small else _Foretold)(Inside(connection))
+            yield (Tried if small else _Foretold)(Inside(connection))
         return
     with context.autocommit_block(), ExitStack() as stack:
         ledger.require(session)
