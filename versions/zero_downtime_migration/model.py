@@ -20,6 +20,23 @@ class Phase(str, Enum):
 
 
 PHASES: Final = tuple(Phase)
+# Of operations that take a name away before they are completed.
+_HALVES: Final[Mapping[str, Phase]] = {"drop_column": Phase.BACKFILL, "drop_table": Phase.BACKFILL}
+
+
+def half(operation: str) -> Phase:
+    """Return the last phase of an operation with which old code runs."""
+    return _HALVES.get(operation, Phase.VERIFY)
+
+
+def expansion(operation: str) -> tuple[Phase, ...]:
+    """Return the phases of an operation that old code runs with."""
+    return PHASES[: PHASES.index(half(operation)) + 1]
+
+
+def contraction(operation: str) -> tuple[Phase, ...]:
+    """Return the phases of an operation behind those, in which names are taken away."""
+    return PHASES[PHASES.index(half(operation)) + 1 :]
 
 
 class Kind(str, Enum):
