@@ -43,6 +43,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import (
     through,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import SPELLING, Inside, Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.terms import Terms
 
 # Below this everything is done in some hundredths of a second, and so within the revision's transaction.
 SMALL_BYTES: Final = 8 * 1024 * 1024
@@ -120,15 +121,21 @@ class Online(Plainly):
         """Do *work* in a transaction of its own, which may be tried several times."""
         self.session.transaction(work)
 
-    def change(self, wish: Wish, phases: tuple[Phase, ...] = PHASES, revision: str | None = None) -> None:
+    def change(
+        self,
+        wish: Wish,
+        phases: tuple[Phase, ...] = PHASES,
+        revision: str | None = None,
+        terms: Terms | None = None,
+    ) -> None:
         """Make these phases of a change that *revision* begins online, or go on with them.
 
-        One that takes names away takes two revisions, of which the later contracts.
+        One that takes names away takes two revisions, of which the later contracts, on *terms*.
 
         Raises:
             TableError: *phases* are all of one that does, in the upgrade that would begin it.
         """
-        manner = in_environment(environment(), Manner(told=noted(self.session)))
+        manner = in_environment(environment(), Manner(told=noted(self.session), terms=terms or Terms()))
         table = named(self.session, wish.table)
         with advisory_lock(self.session.connection, lock_of(table), wait_ms=manner.lock_wait_ms):
             if wish.operation in TAKING and {half(wish.operation), Phase.COMPLETE} <= {*phases}:

@@ -18,6 +18,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.m
     Move,
     Rank,
     call,
+    written,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.reading import (
     table_name,
@@ -62,6 +63,7 @@ def read(upgrade: ops.UpgradeOps, metadata: MetaData, judge: columns.TypeJudge) 
             plain.append(op)
         elif isinstance(op, ops.DropTableOp):
             gone.append(_gone(op, upgrade.ops))
+            moves += _counted(op, dropped)
         elif place in made:
             plain.append(op)
         elif place not in dropped:
@@ -84,14 +86,25 @@ def _gone(op: ops.DropTableOp, every: Sequence[ops.MigrateOperation]) -> Gone:
     ]
     move = Move(
         Half.REMOVE,
-        Rank.DROP_COLUMN,
-        (call("drop_table", table),),
+        Rank.DROP_TABLE,
+        (call("drop_table", table, part="contract"),),
         (),
         strong=(columns.STRONG.format(table),),
         lost=f"the rows of {table}",
         lost_back=f"{table} comes back without its rows",
     )
     return Gone(move, (op.reverse(), *(one.reverse() for one in reversed(around))))
+
+
+def _counted(op: ops.DropTableOp, dropped: set[new_tables.Place]) -> Iterator[Move]:
+    """Yield from when on the uses of a table that goes are counted, unbound from others that go with it."""
+    table = table_name(op.table_name, op.schema)
+    there, back = (call("drop_table", table, part=part) for part in ("expand", "undo"))
+    for rule in op.to_table().foreign_key_constraints:
+        place = keys.target(rule.elements[0])
+        if rule.name and place in dropped and place != (op.table_name, op.schema):
+            yield from keys.constraint_dropped(ops.DropConstraintOp.from_constraint(rule), None)
+    yield Move(Half.EXPAND, Rank.DROP_TABLE, (there,), (back,))
 
 
 def _of_table(
@@ -106,26 +119,43 @@ def _of_table(
         for made in every
         if isinstance(made, ops.CreateIndexOp) and made.index_name == gone.index_name
     }
-    again = {_named(op, ops.AddConstraintOp) for op in every} & {
-        _named(op, ops.DropConstraintOp) for op in every
-    }
     moves: list[Move] = [keys.index_replaced(*pair) for pair in replaced.values()]
     left: list[ops.MigrateOperation] = []
+    rules: dict[str, list[Move]] = {}
     for op in every:
         if getattr(op, "index_name", None) in replaced:
             continue
         found = list(_moves(op, new, model, judge))
-        if isinstance(op, ops.DropConstraintOp) and op.constraint_name and op.constraint_name in again:
-            # Between the two nothing would hold; they are made one behind the other.
-            found = [replace(move, half=Half.CONTRACT) for move in found]
-        moves += found
+        if isinstance(op, ops.AddConstraintOp | ops.DropConstraintOp) and (name := _named(op)):
+            rules.setdefault(name, []).extend(found)
+        else:
+            moves += found
         left += [] if found else [op]
+    moves += [move for found in rules.values() for move in _exchanged(found)]
     return [_asked(move, every) for move in moves], left
 
 
-def _named(op: ops.MigrateOperation, kind: type[ops.MigrateOperation]) -> str | None:
-    """Return the name of a constraint that an operation of a kind is about."""
-    return getattr(op, "constraint_name", None) if isinstance(op, kind) else None
+def _named(op: ops.MigrateOperation) -> str:
+    """Return the name of the constraint that an operation is about."""
+    return str(getattr(op, "constraint_name", None) or "")
+
+
+def _exchanged(found: list[Move]) -> list[Move]:
+    """Return as one the moves of a constraint whose name another takes: as one goes, the other comes."""
+    if len(found) != 2:
+        return found
+    gone, made = sorted(found, key=lambda move: move.rank)
+    return [
+        replace(
+            made,
+            half=Half.CONTRACT,
+            rank=Rank.EXCHANGED_RULE,
+            there=(*gone.there, *made.there),
+            back=(*made.back, *gone.back),
+            strong=(*gone.strong, *made.strong),
+            notes=("From the first of these two to the end of the second no rule of this name holds.",),
+        )
+    ]
 
 
 def _moves(
@@ -166,10 +196,17 @@ def _asked(move: Move, every: Sequence[ops.MigrateOperation]) -> Move:
     gone = [op.to_column() for op in every if isinstance(op, ops.DropColumnOp)]
     made = [op for op in every if isinstance(op, ops.AddColumnOp)]
     notes = tuple(
-        f'Is "{op.column.name}" another name of "{column.name}"? Then its values go: in place of both, '
-        + call("rename_column", table_name(op.table_name, op.schema), column.name, op.column.name)
+        _is_it_renamed(table_name(op.table_name, op.schema), column.name, op.column.name)
         for column in gone
         for op in made
-        if f'"{column.name}"' in move.there[0] and type_text(op.column.type) == type_text(column.type)
+        if written(column.name) in move.there[0] and type_text(op.column.type) == type_text(column.type)
     )
     return replace(move, notes=(*move.notes, *notes))
+
+
+def _is_it_renamed(table: str, old: str, new: str) -> str:
+    instead = call("rename_column", table, old, new, part="expand")
+    return (
+        f'Is "{new}" another name of "{old}"? Then its values go: in place of both, {instead}, '
+        'and in the revision of the contract part="contract"'
+    )
