@@ -6,9 +6,10 @@
     # What is known of a revision that was written from models; whoever writes one by hand says it.
     told = config.attributes.get("spotify_ai_agent_migrations.fields", {}).get(up_revision) or {}
     field = lambda name: f"{name}: {told[name]}" if name in told else f"{name}:"
+    title = (message or "").replace("\\", r"\\").replace('"' * 3, r'\"' * 3)
     body = f"{upgrades or ''}{downgrades or ''}"
     uses = lambda module: re.search(rf"\b{module}\.", body) or not re.search(r"\bops\.", body)
-%>"""${message}
+%>"""${title}
 
 ${field("Locks")}
 ${field("Reverse")}

@@ -214,6 +214,25 @@ def test_views_are_dropped_when_nobody_uses_them(shown_at: str) -> None:
             verb("009", settings=given)
 
 
+def test_what_is_not_a_view_of_a_revision_is_never_dropped(shown_at: str) -> None:
+    given = settings(shown_at)
+    rows(shown_at, "CREATE SCHEMA app_v009; CREATE VIEW app_v009.people AS SELECT k FROM public.people")
+    start(WISHES[0], settings=given, manner=MANNER)
+    abort(WISHES[0], settings=given)
+    assert rows(shown_at, "SELECT count(*) > 0 FROM app_v009.people") == [(True,)]
+    rows(shown_at, "CREATE VIEW app_v010.others AS SELECT k FROM public.people")
+    for work in (
+        lambda: start(WISHES[0], settings=given, manner=MANNER),
+        lambda: create_views("010", settings=given),
+        lambda: drop_views("010", settings=given),
+    ):
+        with pytest.raises(TableError, match=r"would be lost: app_v010\.others"):
+            work()
+    assert rows(shown_at, "SELECT count(*) > 0 FROM app_v010.others") == [(True,)]
+    rows(shown_at, "DROP VIEW app_v010.others")
+    drop_views("010", settings=given)
+
+
 def test_a_prepared_statement_outlives_the_view_that_it_was_prepared_for(shown_at: str) -> None:
     with connected(shown_at) as connection, connection.cursor() as cursor:
         cursor.execute(

@@ -26,7 +26,7 @@ BEFORE = f"""
     CREATE TABLE shops (id bigint PRIMARY KEY, name varchar(20) NOT NULL);
     CREATE TABLE orders (
         id bigserial PRIMARY KEY,
-        shop_id bigint,
+        shop_id bigint CONSTRAINT orders_shop_id_fkey REFERENCES shops,
         note text,
         code varchar(10),
         total integer NOT NULL,
@@ -87,6 +87,7 @@ CONTRACTED = [
     'ops.set_default("shop.orders", "tries", None)',
     'ops.set_not_null("shop.orders", "note")',
     'ops.add_unique("shop.orders", ["code"])',
+    'ops.drop_constraint("shop.orders", "orders_shop_id_fkey")',
     'ops.add_foreign_key("shop.orders", ["shop_id"], "shop.shops", ["id"], name="orders_shop_id_fkey", on_delete="CASCADE")',
     'ops.drop_index("shop.orders", "orders_legacy_idx")',
     'ops.drop_column("shop.orders", "legacy", part="contract")',
@@ -220,8 +221,16 @@ def test_what_it_writes_passes_the_gate_and_runs_while_nobody_is_blocked(
         alike = checkout.alembic(*OPTIONS, "check", url=url)
         assert (alike.returncode, alike.stdout) == (0, "No new upgrade operations detected.\n"), alike.stderr
         after = rows(url, SHAPE)
+        # Whoever runs has acknowledged no way back, and a downgrade takes it all the same, and says so.
+        rows(url, f"SELECT public.acknowledge_version_v1('backend', '1.5.0', '{AFTER_NEXT}')")
         applied(checkout, url, "downgrade", HEAD)
     assert rows(url, SHAPE) == before
+    assert rows(
+        url,
+        "SELECT DISTINCT reason, missing -> 0 ->> 'demand' FROM ops.online_contract"
+        " WHERE reason IS NOT NULL ORDER BY 1",
+    ) == [(f"downgrade of revision {file.stem} was asked for", "acknowledged") for file in files]
+    rows(url, "DELETE FROM ops.application_version")
     applied(checkout, url, "upgrade", "head")
     assert rows(url, SHAPE) == after
     assert generated(checkout, url, "Nothing") == []
@@ -256,10 +265,19 @@ OLD = """
     COMMENT ON COLUMN shop.closed.why IS 'none: reason';
     CREATE INDEX closed_why_idx ON shop.closed (why);
 """
+# Written as it is, it would end a docstring, and a comment, and run.
+HOSTILE = 'a\\d"""\nraise SystemExit("a name was run")\n"""'
+HOSTILE_TABLE = '"' + HOSTILE.replace('"', '""') + '"'
+ODD = f"""
+    CREATE TABLE shop.{HOSTILE_TABLE} (id bigint PRIMARY KEY, closed_id bigint CONSTRAINT of_closed REFERENCES shop.closed);
+    COMMENT ON COLUMN shop.{HOSTILE_TABLE}.id IS 'none: number';
+    COMMENT ON COLUMN shop.{HOSTILE_TABLE}.closed_id IS 'none: what was closed';
+    ALTER TABLE shop.shops ADD COLUMN {HOSTILE_TABLE} varchar(20);
+"""
 
 
 def test_new_tables_and_tables_that_go_have_revisions_of_their_own(checkout: Checkout, url: str) -> None:
-    rows(url, OLD)
+    rows(url, OLD + ODD)
     (checkout.root / "models.py").write_text(MORE)
     made, expand, contract, gone = generated(checkout, url, "Visits")
     number = int(NEXT)
@@ -272,13 +290,29 @@ def test_new_tables_and_tables_that_go_have_revisions_of_their_own(checkout: Che
     # A table that is new takes no lock on one that is there.
     assert "ops." not in made.read_text()
     assert "shops" not in made.read_text()
-    assert calls(gone, "upgrade") == ['ops.drop_table("shop.closed")']
+    odd = json.dumps(f"shop.{HOSTILE_TABLE}")
+    unbound, *counted = [one for one in calls(expand, "upgrade") if "table" in one or "constraint" in one]
+    assert unbound == f'ops.drop_constraint({odd}, "of_closed")'
+    # Alembic has them in any order.
+    assert {*counted} == {
+        'ops.drop_table("shop.closed", part="expand")',
+        f'ops.drop_table({odd}, part="expand")',
+    }
+    assert {*calls(gone, "upgrade")} == {
+        'ops.drop_table("shop.closed", part="contract")',
+        f'ops.drop_table({odd}, part="contract")',
+    }
+    told = ast.get_docstring(ast.parse(gone.read_text()))
+    assert told is not None
+    assert f"the rows of shop.{HOSTILE_TABLE}".replace("\n", r"\n") in told
     assert 'op.create_table("closed"' in gone.read_text().replace("'", '"')
     text = expand.read_text()
     assert (
         '# Is "title" another name of "name"? Then its values go: in place of both, ops.rename_column('
-        in text
+        '"shop.shops", "name", "title", part="expand"), and in' in text
     )
+    # A call that is longer than a line is a comment on all of its lines.
+    assert "    # ops.rename_column(\n" in text or "in place of both, ops.rename_column(\n" in text
     assert "# Rows of shop.shops have no value here yet." in contract.read_text()
 
     applied(checkout, url, "upgrade", f"{number + 1:03d}")
@@ -291,8 +325,10 @@ def test_new_tables_and_tables_that_go_have_revisions_of_their_own(checkout: Che
     assert generated(checkout, url, "Nothing") == []
     applied(checkout, url, "downgrade", HEAD)
     assert rows(
-        url, "SELECT to_regclass('shop.closed_why_idx') IS NULL, to_regclass('shop.visits') IS NULL"
-    ) == [(False, True)]
+        url,
+        "SELECT to_regclass('shop.closed_why_idx') IS NULL, to_regclass('shop.visits') IS NULL,"
+        " (SELECT count(*) FROM pg_constraint WHERE conname = 'of_closed' AND convalidated)",
+    ) == [(False, True, 1)]
 
 
 ONLINE = """
@@ -354,4 +390,15 @@ def test_a_script_stops_a_dry_run_changes_nothing_and_what_was_killed_goes_on(
         None,
     ) in rows(url, SHAPE)
     applied(checkout, url, "downgrade", HEAD)
+    assert rows(url, SHAPE) == before
+
+    # Old code would find the column gone while it runs.
+    (checkout.versions / f"{NEXT}_added.py").unlink()
+    checkout.add(
+        'from spotify_ai_agent_migrations import ops\nops.rename_column("shop.orders", "note", "remark")'
+    )
+    refused = checkout.alembic("upgrade", "head", url=url)
+    assert refused.returncode == 1
+    assert ' on shop.orders takes "note" from code that runs meanwhile' in refused.stderr
+    assert rows(url, "SELECT count(*) FROM ops.online_change WHERE operation = 'rename_column'") == [(0,)]
     assert rows(url, SHAPE) == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -17,6 +18,8 @@ from zero_downtime_migration.walked import settings
 
 from spotify_ai_agent_migrations import RevisionError, SettingsError, TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
+    DropColumn,
+    DropTable,
     Manner,
     RenameColumn,
     SplitColumn,
@@ -27,6 +30,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
     change,
     complete,
     retire,
+    stages,
     start,
     status,
     verify,
@@ -40,7 +44,9 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.evidence impor
     Reading,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.going import KEEPING, TAKING, Going
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import OPERATIONS
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.revision import Online
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.stages import contract, expand, retract
 from support import Checkout, Databases, rows
 
@@ -132,6 +138,22 @@ def test_unread_is_counted_from_the_last_execution_that_was_seen() -> None:
     # All was forgotten since: what is counted came after, and what came before is not known.
     assert before.looked({}, later, NOON + timedelta(minutes=5)).unread_since == NOON + timedelta(minutes=5)
     assert before.looked({"1": 1}, later, NOON + timedelta(minutes=5)).unread_since == later
+    # One was forgotten, and perhaps executed since.
+    assert before.looked({"1": 2}, later, reset, 3) == Reading({"1": 2}, later, 3)
+    assert before.looked({}, later, reset).unread_since == later
+
+
+def test_what_the_server_has_forgotten_is_unread_only_by_the_word_of_applications() -> None:
+    known = Application("backend", "1.5", "012", NOON + timedelta(minutes=1))
+    evidence = Evidence(NOON + timedelta(days=2), "", NOON, "012", reading=Reading({}, NOON, 2))
+    (missing,) = judge(TAKEN, evidence, Terms(soak_s=86_400.0)).missing
+    assert missing.problem == (
+        'nobody knows whether "email" is read: pg_stat_statements has forgotten some 2 times since 2026-11-05 12:00'
+    )
+    told = judge(TAKEN, replace(evidence, applications=(known,)), Terms(soak_s=86_400.0))
+    assert (told.missing, [one.demand for one in told.proofs][-1]) == ((), "unread")
+    counted = replace(evidence, reading=Reading({}, NOON, 0))
+    assert judge(TAKEN, counted, Terms(soak_s=86_400.0)).missing == ()
 
 
 def test_the_terms_are_those_of_the_environment_where_none_are_said() -> None:
@@ -236,6 +258,47 @@ def test_an_override_is_recorded_and_overrides_no_proof(ledger_url: str) -> None
     assert rows(ledger_url, "SELECT mail FROM shop.people WHERE id = 7") == [("lost",)]
 
 
+@pytest.mark.parametrize("wish", [DropColumn("shop.people", "email"), DropTable("shop.people")])
+def test_what_is_dropped_is_not_put_away_before_it_may_be(
+    ledger_url: str, wish: DropColumn | DropTable
+) -> None:
+    given = settings(ledger_url)
+    rows(ledger_url, MADE)
+    acknowledge("backend", "1.4", revision="011", settings=given)
+    for verb in (start, backfill):
+        verb(wish, settings=given, manner=SOAK)
+    for verb in (verify, change):
+        with pytest.raises(TableError, match=r"cannot be contracted yet: .*1\.4 may run.* is out for"):
+            verb(wish, settings=given, manner=SOAK)
+    with pytest.raises(TableError, match="not all of verify is done"):
+        complete(wish, settings=given, manner=SOAK)
+    # Old code finds what it names.
+    assert rows(ledger_url, EMAIL) == [(1,)]
+    (open_,) = status(settings=given)
+    assert (open_.state, demands(open_.missing)) == ("filled", ["acknowledged"])
+    retire("backend", "1.4", settings=given)
+    acknowledge("backend", "1.5", revision="012", settings=given)
+    assert verify(wish, settings=given, manner=SOAK).state is State.VERIFIED
+    assert rows(ledger_url, EMAIL) == [(0,)]
+    assert rows(ledger_url, "SELECT count(*) FROM ops.online_contract") == [(1,)]
+    assert complete(wish, settings=given, manner=SOAK).state is State.COMPLETED
+
+
+def test_what_is_said_while_the_rows_are_proven_is_heard(ledger_url: str) -> None:
+    given = settings(ledger_url)
+    ready(ledger_url, manner=Manner(revision="012"))
+    seen: list[str] = []
+
+    def told(step: Step, _moment: str) -> None:
+        seen.append(step.kind.value)
+        acknowledge("backend", "1.4", revision="011", settings=given)
+
+    with pytest.raises(TableError, match=r"1\.4 may run"):
+        complete(RENAME, settings=given, manner=Manner(told=told))
+    assert seen == ["proof"]
+    assert rows(ledger_url, "SELECT email FROM shop.people WHERE id = 7") == [("p7",)]
+
+
 def test_in_production_a_change_waits_a_day_and_a_plain_one_does_not(
     ledger_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,6 +322,10 @@ def test_statements_that_are_counted_tell_who_reads_it(
         assert "unread" not in demands(_missing(url))
         rows(url, "SELECT id FROM shop.people WHERE email = 'p1'")
         assert "unread" in demands(_missing(url))
+        for setting in ("pg_stat_statements.track = none", "compute_query_id = off"):
+            rows(url, f"ALTER ROLE agent_app SET {setting}")
+            assert f"is read: {setting.replace(' ', '')} for a role" in _missing(url)[-1].problem
+            rows(url, "ALTER ROLE agent_app RESET ALL")
         rows(
             url, "CREATE FUNCTION shop.f() RETURNS text AS 'SELECT min(email) FROM shop.people' LANGUAGE sql"
         )
@@ -297,6 +364,18 @@ def test_what_a_revision_has_expanded_its_downgrade_retracts(ledger_url: str) ->
     for _ in range(2):
         within(lambda: retract(RENAME))
         assert rows(ledger_url, COLUMNS) == before
+    # The column stays where old code finds it, until it is contracted.
+    drop = DropColumn("shop.people", "name")
+    within(lambda: expand(drop, "012"))
+    assert rows(ledger_url, COLUMNS) == before
+    within(lambda: contract(drop))
+    assert rows(ledger_url, COLUMNS) == [row for row in before if row != ("name",)]
+    # The revision is being applied that would begin it, and end it.
+    rows(ledger_url, JOURNAL)
+    with pytest.raises(TableError, match="cannot be made in one revision: old code runs until revision 012"):
+        within(lambda: whole(RENAME))
+    assert rows(ledger_url, "SELECT count(*) FROM ops.online_change WHERE finished_at IS NULL") == [(0,)]
+    rows(ledger_url, "DROP TABLE ops.migration_journal, alembic_version")
     within(lambda: expand(RENAME, "012"))
     within(lambda: contract(RENAME))
     with pytest.raises(TableError, match="can no longer be aborted"):
@@ -307,6 +386,17 @@ def test_what_a_revision_has_expanded_its_downgrade_retracts(ledger_url: str) ->
         expand(RENAME, "012")
 
 
+def whole(wish: RenameColumn) -> None:
+    with stages._alone() as session:
+        Online(session).change(wish)
+
+
+JOURNAL = """
+CREATE TABLE alembic_version AS SELECT '011' AS version_num;
+CREATE TABLE ops.migration_journal AS SELECT 1 AS id, now() AS at, '012' AS revision, 'upgrade' AS direction, 'started' AS state;
+GRANT SELECT ON alembic_version, ops.migration_journal TO agent_owner;
+"""
+EMAIL = "SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass('shop.people') AND attname = 'email'"
 COLUMNS = "SELECT attname FROM pg_attribute WHERE attrelid = 'shop.people'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
 EXPANDED = """
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
@@ -331,6 +421,13 @@ def test_one_revision_expands_and_a_later_one_contracts(
     checkout.add(EXPANDED + f"contract({WISHED})")
     names = "SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'people_of_test'::regclass AND attnum > 0 AND NOT attisdropped"
     acknowledge("backend", "1.4", revision="012", settings=settings(url))
+    run_of(checkout, url, "upgrade", "013")
+    # What was begun is told in a dry run, and stays as it is.
+    told = run_of(checkout, url, "-x", "dry-run=1", "upgrade", "014")
+    assert 'it would be refused: "backend" 1.4 may run' in told
+    assert "needs to run alone: ALTER TABLE" in told
+    assert "needs to run alone: DROP TRIGGER" in run_of(checkout, url, "-x", "dry-run=1", "downgrade", "012")
+    assert rows(url, names) == [("id email mail",)]
     assert "1.4 may run, which acknowledged revision 012" in run_of(checkout, url, "upgrade", "014", code=1)
     assert rows(url, "SELECT version_num FROM alembic_version") == [("013",)]
     assert rows(url, names) == [("id email mail",)]

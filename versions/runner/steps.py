@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import sqlalchemy
 from alembic import op
@@ -19,6 +19,7 @@ from spotify_ai_agent_migrations.versions.core.errors import MigrationError, Rev
 
 StepFunction = Callable[[Any, MigrationContext], Iterable[MigrationStep] | None]
 Around = Callable[[MigrationContext, "Step"], AbstractContextManager[None]]
+_AT_WORK: Final = "spotify_ai_agent_migrations.at_work"
 
 
 @dataclass(frozen=True)
@@ -93,10 +94,25 @@ def _surrounded(
 ) -> Callable[..., None]:
     @wraps(raw)  # Alembic logs the function's name
     def run(**arguments: object) -> None:
-        with around(context, step), _own_errors_named(step):
+        with around(context, step), _own_errors_named(step), _told(context, step):
             raw(**arguments)
 
     return run
+
+
+@contextmanager
+def _told(context: MigrationContext, step: Step) -> Iterator[None]:
+    context.opts[_AT_WORK] = step
+    try:
+        yield
+    finally:
+        del context.opts[_AT_WORK]
+
+
+def at_work(context: MigrationContext) -> Step | None:
+    """Return which revision is at work in which direction; None where none is that the runner runs."""
+    found: Step | None = context.opts.get(_AT_WORK)
+    return found
 
 
 @contextmanager

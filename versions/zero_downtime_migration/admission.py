@@ -8,11 +8,12 @@ from datetime import datetime
 
 from psycopg2.extras import Json
 
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import applications, readers
+from spotify_ai_agent_migrations.versions.core.errors import TableError
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import applications, ledger, readers
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.contract import Verdict, judge
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.evidence import Evidence
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.going import Going, going
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import PHASES, Change, Kind, Phase
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Change, Kind, Phase, expansion
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.terms import Terms
 
@@ -26,19 +27,24 @@ def verdict(session: Session, change: Change, terms: Terms) -> Verdict:
 def admit(session: Session, change: Change, terms: Terms, prove: Callable[[], None]) -> None:
     """Let a change be contracted, or refuse it.
 
-    *prove* looks again whether no row was missed: after everything else, for it reads the tables. Once a
-    contract was begun it goes on, whatever is the case by then.
+    *prove* looks again whether no row was missed: after everything else, which is asked once more behind it,
+    for it reads the tables and may take hours. Once a contract was begun it goes on, whatever is the case by
+    then.
 
     Raises:
         TableError: something is missing, all of which is said, or *prove* finds something.
     """
     if change.is_contracting():
         return
-    found = refuse(session, change, terms)
+    taken = going(change)
+    refuse(session, change, terms)
     prove()
+    if taken is not None:
+        readers.overlook(session, change, taken)
+    found = refuse(session, change, terms)
     if found.missing:
         session.note(f"contracted for a reason that is recorded, in spite of {len(found.missing)} missing")
-    if going(change) is not None:
+    if taken is not None:
         session.ask(
             "allow",
             id=change.id,
@@ -65,6 +71,24 @@ def refuse(session: Session, change: Change, terms: Terms) -> Verdict:
     return found
 
 
+def refuse_at_once(session: Session, change: Change, terms: Terms) -> None:
+    """Refuse to begin and to contract in the revision that is being applied what takes a name away.
+
+    Raises:
+        TableError: no deploy could come between, and no reason overrides that.
+    """
+    if terms.override is not None or going(change) is None or change.ended or change.is_contracting():
+        return
+    revision = change.revision or ledger.next_revision(session)
+    _, released = _released(session, revision)
+    if not released:
+        raise TableError(
+            f"{change.operation} of {change.subject} on {change.table} takes a name away, and cannot be made "
+            f"in one revision: old code runs until revision {revision} is applied to its end",
+            hint="expand it there, and contract it in a later revision, with a deploy between them",
+        )
+
+
 def proven_again(change: Change) -> tuple[int, ...]:
     """Return the places of the proofs that are due again before a contract: those of what was filled."""
     if not any(step.kind is Kind.FILL for step in change.steps):
@@ -77,7 +101,7 @@ def proven_again(change: Change) -> tuple[int, ...]:
 
 
 def watch(session: Session, change: Change) -> None:
-    """Begin to watch who reads what a change that was just verified takes away."""
+    """Begin to watch who reads what a change that was just expanded takes away."""
     taken = going(change)
     if taken is not None:
         readers.begin(session, change, taken, _now(session))
@@ -105,8 +129,7 @@ def _evidence(session: Session, change: Change, taken: Going | None, terms: Term
 
 
 def _left(change: Change) -> str:
-    before = PHASES[: PHASES.index(Phase.COMPLETE)]
-    return next((phase.value for phase in before if change.left(phase)), "")
+    return next((phase.value for phase in expansion(change.operation) if change.left(phase)), "")
 
 
 def _released(session: Session, revision: str | None) -> tuple[datetime | None, bool]:

@@ -24,7 +24,6 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import L
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session, opened
 
 _PURPOSE: Final = "agentdb zero-downtime"
-_MARK: Final = "Views for applications of a released revision; agentdb zero-downtime-migration views"
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def create_views(
         for oid, name in session.ask("tables_shown"):
             views = tuple(
                 Lock(view)
-                for (view,) in session.ask("views_of_table", oid=oid)
+                for view in app_views.views(session, oid)
                 if view.startswith(f"{app_views.schema_of(revision)}.")
             )
             work = partial(_replace, session, oid, name, revision, [view.table for view in views])
@@ -103,7 +102,7 @@ def drop_views(revision: str, *, settings: Settings | None = None, manner: Manne
 def drop_older(session: Session, manner: Manner, revision: str | None) -> None:
     """Drop the views of all revisions before one: what they showed of a change is gone."""
     for each in app_views.revisions(session):
-        if revision is not None and each < revision and session.value("has_mark", **_marked(each)):
+        if revision is not None and each < revision:
             _drop(session, manner, each)
 
 
@@ -135,7 +134,7 @@ def _one(session: Session, revision: str) -> AppSchema:
 
 
 def _marked(revision: str) -> dict[str, str]:
-    return {"schema": app_views.schema_of(revision), "mark": _MARK}
+    return {"schema": app_views.schema_of(revision), "mark": app_views.MARK}
 
 
 def _refuse_name(session: Session, revision: str) -> None:
@@ -159,7 +158,7 @@ def _prepare(session: Session, revision: str) -> None:
 
     def work() -> None:
         session.run(SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}").format(schema, SQL(roles[0][0])))
-        session.run(SQL("COMMENT ON SCHEMA {} IS {}").format(schema, Literal(_MARK)))
+        session.run(SQL("COMMENT ON SCHEMA {} IS {}").format(schema, Literal(app_views.MARK)))
         for role, owns in roles[1:]:
             session.run(SQL(grant[0] if owns else grant[1]).format(schema, SQL(role)))
 
@@ -178,6 +177,8 @@ def _replace(session: Session, oid: int, name: str, revision: str, views: Sequen
 def _drop(session: Session, manner: Manner, revision: str) -> None:
     schema = app_views.schema_of(revision)
     views = tuple(row[0] for row in session.ask("views_in", schema=schema))
+    own = {view for oid, _ in session.ask("tables_shown") for view in app_views.views(session, oid)}
+    app_views.refuse_others(view for view in views if view not in own)
 
     def work() -> None:
         for view in views:

@@ -10,14 +10,23 @@ NULL.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Final
 
 from psycopg2.sql import SQL, Composable, Identifier
 
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import facts, forms, rights_and_comments
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
+    facts,
+    forms,
+    refusals,
+    rights_and_comments,
+)
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Lock
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
+
+# What a schema says that was made for such views.
+MARK: Final = "Views for applications of a released revision; agentdb zero-downtime-migration views"
 
 
 def schema_of(revision: str) -> str:
@@ -27,7 +36,7 @@ def schema_of(revision: str) -> str:
 
 def revisions(session: Session) -> tuple[str, ...]:
     """Return the revisions that have views, the oldest one first."""
-    return tuple(row[0] for row in session.ask("app_schemas"))
+    return tuple(row[0] for row in session.ask("app_schemas", mark=MARK))
 
 
 def made(session: Session, oid: int, revision: str, changes: Collection[forms.Open]) -> tuple[str, ...]:
@@ -94,7 +103,7 @@ def locks(session: Session, tables: Sequence[Lock]) -> tuple[Lock, ...]:
     """Return the locks on the views of tables that a step is about to change, which come before theirs."""
     if not revisions(session):
         return ()
-    names = {name for oid in _numbers(session, tables) for name in _views(session, oid)}
+    names = {name for oid in _numbers(session, tables) for name in views(session, oid)}
     return tuple(map(Lock, sorted(names)))
 
 
@@ -109,7 +118,7 @@ def made_anew(session: Session, tables: Sequence[Lock], *, but: str | None = Non
         yield
         return
     numbers = _numbers(session, tables)
-    for name in {name for oid in numbers for name in _views(session, oid)}:
+    for name in {name for oid in numbers for name in views(session, oid)}:
         session.run(SQL("DROP VIEW {}").format(SQL(name)))
     yield
     changes = open_changes(session)
@@ -120,8 +129,29 @@ def made_anew(session: Session, tables: Sequence[Lock], *, but: str | None = Non
                     session.run(statement)
 
 
-def _views(session: Session, oid: int) -> tuple[str, ...]:
-    return tuple(row[0] for row in session.ask("views_of_table", oid=oid))
+def views(session: Session, oid: int) -> tuple[str, ...]:
+    """Return the views of released revisions that show a table.
+
+    Raises:
+        TableError: something else beside them depends on it, which would be dropped and not made again.
+    """
+    found = session.ask("views_of_table", oid=oid, mark=MARK)
+    name = session.value("name_of_shown", oid=oid) if found else None
+    plain, own = "", tuple[forms.Open, ...]()
+    if name is not None:
+        table = facts.table(session, name)
+        plain, own = table.plain, _about(open_changes(session), table.name, table.plain)
+    refuse_others(view for revision, its, view in found if its != forms.called(plain, own, revision))
+    return tuple(view for _, _, view in found)
+
+
+def refuse_others(names: Iterable[str]) -> None:
+    """Refuse what somebody else has put into the schema of a revision."""
+    refusals.refuse(
+        "what is in the schema of a released revision, and no view of a table of its, would be lost",
+        names,
+        "move it to a schema of its own, or drop it",
+    )
 
 
 def _numbers(session: Session, tables: Sequence[Lock]) -> tuple[int, ...]:

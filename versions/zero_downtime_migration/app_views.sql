@@ -1,10 +1,11 @@
 -- The views of released revisions: app_v010 has those of an application of revision 010.
 
 -- app_schemas --
--- The revisions that have views.
+-- The revisions that have views, in schemas that say that they were made for them.
 SELECT pg_catalog.right(namespace.nspname, 3)
   FROM pg_catalog.pg_namespace AS namespace
  WHERE namespace.nspname ~ '^app_v[0-9][0-9][0-9]$'
+   AND pg_catalog.obj_description(namespace.oid, 'pg_namespace') = %(mark)s
  ORDER BY 1;
 
 -- has_mark --
@@ -41,8 +42,10 @@ SELECT pg_catalog.format('%%I.%%I', namespace.nspname, class.relname)
 SELECT pg_catalog.to_regclass(%(table)s)::pg_catalog.oid;
 
 -- views_of_table --
--- The views of released revisions that show a table.
-SELECT DISTINCT pg_catalog.format('%%I.%%I', namespace.nspname, view.relname)
+-- What depends on a table in the schemas of released revisions: of which, its plain name, and as SQL writes it.
+SELECT DISTINCT pg_catalog.right(namespace.nspname, 3),
+       view.relname,
+       pg_catalog.format('%%I.%%I', namespace.nspname, view.relname)
   FROM pg_catalog.pg_depend AS link
   JOIN pg_catalog.pg_rewrite AS rule ON rule.oid = link.objid
   JOIN pg_catalog.pg_class AS view ON view.oid = rule.ev_class
@@ -52,7 +55,8 @@ SELECT DISTINCT pg_catalog.format('%%I.%%I', namespace.nspname, view.relname)
    AND link.refobjid = %(oid)s
    AND view.oid <> %(oid)s
    AND namespace.nspname ~ '^app_v[0-9][0-9][0-9]$'
- ORDER BY 1;
+   AND pg_catalog.obj_description(namespace.oid, 'pg_namespace') = %(mark)s
+ ORDER BY 3;
 
 -- views_in --
 -- The views of a revision.

@@ -91,9 +91,11 @@ def _known(evidence: Evidence) -> list[Proof | Missing]:
 def _released(evidence: Evidence, soak_s: float) -> Proof | Missing:
     if not evidence.released:
         return Missing(
-            "released", f"revision {evidence.revision} is not applied to its end", "apply it, then deploy"
+            "released",
+            f"revision {evidence.revision} is not applied to its end",
+            "apply it, deploy, then contract in a later one",
         )
-    if evidence.applications and all(one.knows(evidence) for one in evidence.applications):
+    if _all_know(evidence):
         return Proof("released", "every application that may run has acknowledged it")
     since = max(filter(None, (evidence.expanded_at, evidence.released_at)))
     out_s = (evidence.now - since).total_seconds()
@@ -110,7 +112,7 @@ def _released(evidence: Evidence, soak_s: float) -> Proof | Missing:
 def _unread(taken: Going, evidence: Evidence, soak_s: float) -> Proof | Missing:
     reading = evidence.reading
     if reading is None:
-        if evidence.applications and all(one.knows(evidence) for one in evidence.applications):
+        if _all_know(evidence):
             return Proof("unread", f"by what the applications say: {evidence.unknown}")
         return Missing(
             "unread",
@@ -118,14 +120,27 @@ def _unread(taken: Going, evidence: Evidence, soak_s: float) -> Proof | Missing:
             "let pg_stat_statements count it, or let every application acknowledge it",
         )
     for_s = (evidence.now - reading.unread_since).total_seconds()
+    since = spelled(reading.unread_since)
+    if for_s >= soak_s and reading.forgotten:
+        if _all_know(evidence):
+            return Proof("unread", f"by what the applications say: statements were forgotten since {since}")
+        return Missing(
+            "unread",
+            f"nobody knows whether {taken} is read: pg_stat_statements has forgotten some "
+            f"{reading.forgotten} times since {since}",
+            "raise pg_stat_statements.max and reset it, or let every application acknowledge it",
+        )
     if for_s >= soak_s:
-        forgotten = f"; statements were forgotten {reading.forgotten} times" if reading.forgotten else ""
-        return Proof("unread", f"by no counted statement since {spelled(reading.unread_since)}{forgotten}")
+        return Proof("unread", f"by no counted statement since {since}")
     return Missing(
         "unread",
         f"{taken} is unread for {lasting(for_s)} of {lasting(soak_s)}",
         f"see pg_stat_statements for who names {taken}; complete it when nobody has for so long",
     )
+
+
+def _all_know(evidence: Evidence) -> bool:
+    return bool(evidence.applications) and all(one.knows(evidence) for one in evidence.applications)
 
 
 def _named(taken: Going, evidence: Evidence) -> list[Proof | Missing]:

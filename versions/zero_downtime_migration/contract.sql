@@ -102,6 +102,26 @@ SELECT pg_catalog.quote_ident(namespace.nspname)
 -- Whether this login sees the statements of others.
 SELECT pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE');
 
+-- uncounted --
+-- Why statements are not counted, here or for a role or a database, if it is so.
+SELECT said.why
+  FROM (
+           SELECT 'pg_stat_statements is not in shared_preload_libraries' AS why
+            WHERE pg_catalog.current_setting('pg_stat_statements.track', true) IS NULL
+           UNION ALL
+           SELECT pg_catalog.format('%%s is %%s', asked.name, pg_catalog.current_setting(asked.name, true))
+             FROM (VALUES ('pg_stat_statements.track', 'none'), ('compute_query_id', 'off')) AS asked (name, never)
+            WHERE pg_catalog.current_setting(asked.name, true) = asked.never
+           UNION ALL
+           SELECT pg_catalog.format('%%s for a role or a database', given.setting)
+             FROM pg_catalog.pg_db_role_setting AS own
+            CROSS JOIN LATERAL pg_catalog.unnest(own.setconfig) AS given (setting)
+             LEFT JOIN pg_catalog.pg_database AS one ON one.oid = own.setdatabase
+            WHERE (own.setdatabase = 0 OR one.datname = pg_catalog.current_database())
+              AND given.setting ~* '^(pg_stat_statements[.]track=none|compute_query_id=(off|false|no|0))$'
+       ) AS said
+ LIMIT 1;
+
 -- counted --
 -- The statements of this database that may name a table, and how often each was executed.
 SELECT counted.queryid::text, sum(counted.calls)::bigint, min(counted.query)

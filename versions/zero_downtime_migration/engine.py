@@ -32,6 +32,8 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
     Phase,
     State,
     Step,
+    contraction,
+    half,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session
 
@@ -43,7 +45,8 @@ def advance(
 ) -> Change:
     """Do the steps of one phase that are not done yet; return the change as it is then.
 
-    Before a contract the proofs of what was filled are looked at again, unless they were *proven* just now.
+    Before the first phase of a contract the proofs of what was filled are looked at again, unless they were
+    *proven* just now.
 
     Raises:
         TableError: the change was aborted, an earlier phase is not over, a proof fails, or something is
@@ -52,11 +55,11 @@ def advance(
     """
     if change.state in {State.ABORTING, State.ABORTED}:
         raise TableError(f"{_called(change)} was aborted", hint="abort it to its end, and start it anew")
-    if phase is Phase.COMPLETE and change.contracts() and not change.ended:
+    _refuse_early(change, phase)
+    if phase in contraction(change.operation) and change.contracts() and not change.ended:
         admission.admit(
             session, change, manner.terms, lambda: None if proven else _prove_again(session, change, manner)
         )
-    _refuse_early(change, phase)
     if phase is Phase.COMPLETE and not change.ended:
         ledger.set_state(session, change, State.CONTRACTING)
     for place, step in change.left(phase):
@@ -67,7 +70,7 @@ def advance(
     # A change that is further than this phase stays so.
     if all(not now.left(each) for each in PHASES[: PHASES.index(phase) + 1]) and _is_next(now, phase):
         ledger.set_state(session, now, REACHED[phase])
-        if phase is Phase.VERIFY:
+        if phase is half(now.operation):
             admission.watch(session, now)
     return ledger.again(session, now)
 
@@ -80,16 +83,21 @@ def abort(session: Session, change: Change, manner: Manner) -> Change:
     """
     if change.state is State.ABORTED:
         return change
-    if change.state is State.COMPLETED or change.is_final():
-        raise TableError(
-            f"{_called(change)} can no longer be aborted: old and new are not kept side by side any more",
-            hint="complete it, then make the opposite change",
-        )
+    refuse_late(change)
     ledger.set_state(session, change, State.ABORTING)
     for place in sorted(change.begun, reverse=True):
         _undo(session, change, place, manner)
     ledger.set_state(session, change, State.ABORTED)
     return ledger.again(session, change)
+
+
+def refuse_late(change: Change) -> None:
+    """Refuse to abort a change of which a step was begun after which there is no way back."""
+    if change.state is State.COMPLETED or change.is_final():
+        raise TableError(
+            f"{_called(change)} can no longer be aborted: old and new are not kept side by side any more",
+            hint="complete it, then make the opposite change",
+        )
 
 
 def _refuse_early(change: Change, phase: Phase) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 
@@ -25,20 +25,24 @@ class Application:
 class Reading:
     """Since when no counted statement has named what goes; `forgotten` is how often some were forgotten.
 
-    `calls` is how often each was executed when they were last looked at, by its number.
+    `calls` is how often each was executed when they were last looked at, by its number: one that has become
+    less, or is gone, was forgotten and may have been executed since, so that it is a use as well.
     """
 
     calls: Mapping[str, int]
     unread_since: datetime
     forgotten: int
 
-    def looked(self, calls: Mapping[str, int], now: datetime, reset_at: datetime) -> Reading:
-        """Return what is known after another look."""
+    def looked(
+        self, calls: Mapping[str, int], now: datetime, reset_at: datetime, forgotten: int = 0
+    ) -> Reading:
+        """Return what is known after another look, when the server had *forgotten* some so often."""
         begun_anew = reset_at > self.unread_since
-        before: Mapping[str, int] = {} if begun_anew else self.calls
-        if any(count > before.get(number, 0) for number, count in calls.items()):
-            return replace(self, calls=calls, unread_since=now)
-        return replace(self, calls=calls, unread_since=max(self.unread_since, reset_at))
+        if dict(calls) != ({} if begun_anew else dict(self.calls)):
+            return Reading(calls, now, forgotten)
+        if begun_anew:
+            return Reading(calls, reset_at, 0)
+        return self
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def record(
     if revision is not None and not re.fullmatch("[0-9]{3}", revision):
         raise TableError(f'"{revision}" is no revision', hint="say it in three digits, as 012")
     state = State.BEGUN if steps else State.COMPLETED
-    revision = revision or _next_revision(session)
+    revision = revision or next_revision(session)
     number = session.value(
         "record_change",
         operation=operation,
@@ -82,7 +82,7 @@ def record(
     return Change(number, operation, table, subject, arguments, steps, state, revision=revision)
 
 
-def _next_revision(session: Session) -> str | None:
+def next_revision(session: Session) -> str | None:
     """Return the revision behind the one of the database, whose applications know the old form."""
     has_version, _ = session.ask("has_versions")[0]
     found: str | None = session.value("first_known_by") if has_version else None

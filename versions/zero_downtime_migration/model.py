@@ -20,6 +20,23 @@ class Phase(str, Enum):
 
 
 PHASES: Final = tuple(Phase)
+# Of operations that take a name away before they are completed.
+_HALVES: Final[Mapping[str, Phase]] = {"drop_column": Phase.BACKFILL, "drop_table": Phase.BACKFILL}
+
+
+def half(operation: str) -> Phase:
+    """Return the last phase of an operation with which old code runs."""
+    return _HALVES.get(operation, Phase.VERIFY)
+
+
+def expansion(operation: str) -> tuple[Phase, ...]:
+    """Return the phases of an operation that old code runs with."""
+    return PHASES[: PHASES.index(half(operation)) + 1]
+
+
+def contraction(operation: str) -> tuple[Phase, ...]:
+    """Return the phases of an operation behind those, in which names are taken away."""
+    return PHASES[PHASES.index(half(operation)) + 1 :]
 
 
 class Kind(str, Enum):
@@ -161,14 +178,18 @@ class Change:
 
     def is_contracting(self) -> bool:
         """Tell whether something of its contract was begun that is more than a look."""
-        return any(
-            step.phase is Phase.COMPLETE and step.kind is not Kind.PROOF and place in self.begun
-            for place, step in enumerate(self.steps)
-        )
+        return any(place in self.begun for place in self._contracting())
 
     def contracts(self) -> bool:
-        """Tell whether its completion does more than to look."""
-        return any(step.phase is Phase.COMPLETE and step.kind is not Kind.PROOF for step in self.steps)
+        """Tell whether its contract does more than to look."""
+        return bool(self._contracting())
+
+    def _contracting(self) -> tuple[int, ...]:
+        return tuple(
+            place
+            for place, step in enumerate(self.steps)
+            if step.phase in contraction(self.operation) and step.kind is not Kind.PROOF
+        )
 
     def is_final(self) -> bool:
         """Tell whether a step was begun after which there is no way back."""

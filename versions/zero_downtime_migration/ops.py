@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Phase
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import Wish
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_check import AddCheck
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.add_column import AddColumn
@@ -67,12 +66,12 @@ __all__ = [
 
 
 def change(wish: Wish, *, part: Part = "whole") -> None:
-    """Make any operation of the room, or a part of it: "expand" ends when rows are proved, before `complete`.
+    """Make any operation of the room, or a part of it: "expand" is what old code runs with.
 
     "contract" is the rest of it, in a later revision; "undo" takes an expand back, and is nothing where the
     change was completed or never begun.
     """
-    carry_out(wish, part, Phase.VERIFY)
+    carry_out(wish, part)
 
 
 def add_column(
@@ -108,7 +107,6 @@ def add_column(
             comment=comment,
         ),
         "whole",
-        Phase.VERIFY,
     )
 
 
@@ -126,12 +124,12 @@ def drop_column(
     See `DropColumn`. Locks: ACCESS EXCLUSIVE for milliseconds; its indexes go CONCURRENTLY before.
     """
     wish = DropColumn(table, column, default=default, keep_days=keep_days, trust=tuple(trust))
-    carry_out(wish, part, Phase.BACKFILL)
+    carry_out(wish, part)
 
 
 def rename_column(table: str, column: str, new: str, *, part: Part = "whole") -> None:
     """Rename a column: after "expand" it has both names, and whoever writes one writes both."""
-    carry_out(RenameColumn(table, column, new), part, Phase.VERIFY)
+    carry_out(RenameColumn(table, column, new), part)
 
 
 def change_type(
@@ -149,7 +147,7 @@ def change_type(
     See `ChangeType`. What the server does in the catalogue alone is done so, by the contraction.
     Locks: ACCESS EXCLUSIVE for milliseconds at a time; rows are filled in batches.
     """
-    carry_out(ChangeType(table, column, type, using, back, collation), part, Phase.VERIFY)
+    carry_out(ChangeType(table, column, type, using, back, collation), part)
 
 
 def set_not_null(table: str, column: str) -> None:
@@ -158,22 +156,22 @@ def set_not_null(table: str, column: str) -> None:
     Raises:
         TableError: rows have no value; how many is said, and the column may still be NULL.
     """
-    carry_out(SetNotNull(table, column), "whole", Phase.VERIFY)
+    carry_out(SetNotNull(table, column), "whole")
 
 
 def drop_not_null(table: str, column: str) -> None:
     """Let a column be NULL."""
-    carry_out(DropNotNull(table, column), "whole", Phase.VERIFY)
+    carry_out(DropNotNull(table, column), "whole")
 
 
 def backfill(table: str, values: Mapping[str, str], *, due: str) -> None:
     """Write *values*, SQL by column, into the rows that are *due*, in batches that each commit."""
-    carry_out(Backfill(table, tuple(values.items()), due), "whole", Phase.VERIFY)
+    carry_out(Backfill(table, tuple(values.items()), due), "whole")
 
 
 def add_check(table: str, condition: str, name: str | None = None, *, comment: str | None = None) -> None:
     """Add a check NOT VALID, then validate it; see `AddCheck`."""
-    carry_out(AddCheck(table, condition, name, comment), "whole", Phase.VERIFY)
+    carry_out(AddCheck(table, condition, name, comment), "whole")
 
 
 def add_foreign_key(
@@ -207,7 +205,7 @@ def add_foreign_key(
         without_index=without_index,
         comment=comment,
     )
-    carry_out(wish, "whole", Phase.VERIFY)
+    carry_out(wish, "whole")
 
 
 def add_unique(
@@ -222,7 +220,7 @@ def add_unique(
 ) -> None:
     """Add a unique constraint on an index that is built CONCURRENTLY; see `AddUnique`."""
     wish = AddUnique(table, tuple(columns), name, tuple(include), nulls_not_distinct, deferrable, comment)
-    carry_out(wish, "whole", Phase.VERIFY)
+    carry_out(wish, "whole")
 
 
 def create_index(
@@ -244,7 +242,7 @@ def create_index(
         table, tuple(columns), keys, name, unique, using, tuple(include), where, nulls_not_distinct, storage,
         comment,
     )  # fmt: skip
-    carry_out(wish, "whole", Phase.VERIFY)
+    carry_out(wish, "whole")
 
 
 def replace_index(
@@ -266,14 +264,17 @@ def replace_index(
         table, tuple(columns), keys, name, unique, using, tuple(include), where, nulls_not_distinct, storage,
         at_once=at_once,
     )  # fmt: skip
-    carry_out(wish, "whole", Phase.VERIFY)
+    carry_out(wish, "whole")
 
 
 def drop_index(table: str, name: str, *, at_once: bool = False) -> None:
     """Drop an index CONCURRENTLY; see `DropIndex`."""
-    carry_out(DropIndex(table, name, at_once), "whole", Phase.VERIFY)
+    carry_out(DropIndex(table, name, at_once), "whole")
 
 
-def drop_table(table: str, *, unused_s: int = 0, reads_ignored: int = 0) -> None:
-    """Put a table away, then drop it, once nobody has used it for so long; see `DropTable`."""
-    carry_out(DropTable(table, unused_s, reads_ignored), "whole", Phase.VERIFY)
+def drop_table(table: str, *, unused_s: int = 0, reads_ignored: int = 0, part: Part = "whole") -> None:
+    """Drop a table: its uses are counted from "expand" on; without any, "contract" puts it away and drops it.
+
+    See `DropTable`. Locks: ACCESS EXCLUSIVE for milliseconds, on one table at a time.
+    """
+    carry_out(DropTable(table, unused_s, reads_ignored), part)

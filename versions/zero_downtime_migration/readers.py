@@ -1,7 +1,8 @@
 """Find who reads what a change takes away: functions by their text, statements by the server's counts.
 
 What cannot be known: a statement that says `*`, one in the text of a function that counts as its caller, one
-that the server has forgotten for want of room, and an application that only reads once a month.
+that a session with a setting of its own leaves uncounted, one on a standby, which counts for itself, and an
+application that only reads once a month.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ def look(session: Session, change: Change, taken: Going, now: datetime) -> tuple
     before = _kept(session, change)
     if before is None:
         return Reading(counts.calls, now, counts.forgotten), ""
-    found = before.looked(counts.calls, now, counts.reset_at)
-    return replace(found, forgotten=counts.forgotten - min(before.forgotten, counts.forgotten)), ""
+    found = before.looked(counts.calls, now, counts.reset_at, counts.forgotten)
+    return replace(found, forgotten=counts.forgotten - min(found.forgotten, counts.forgotten)), ""
 
 
 def begin(session: Session, change: Change, taken: Going, now: datetime) -> None:
@@ -61,11 +62,20 @@ def begin(session: Session, change: Change, taken: Going, now: datetime) -> None
 
 
 def keep(session: Session, change: Change, taken: Going, now: datetime) -> None:
-    """Write down what a look finds."""
+    """Write down what a look finds; the first one begins to watch."""
+    counts = _counts(session, taken)
+    if isinstance(counts, str):
+        return
+    before = _kept(session, change) or Reading(counts.calls, now, counts.forgotten)
+    _keep(session, change, before.looked(counts.calls, now, counts.reset_at, counts.forgotten))
+
+
+def overlook(session: Session, change: Change, taken: Going) -> None:
+    """Take what was counted since the last look for no use: a proof has read the old form itself."""
     counts = _counts(session, taken)
     before = _kept(session, change)
     if not isinstance(counts, str) and before is not None:
-        _keep(session, change, before.looked(counts.calls, now, counts.reset_at))
+        _keep(session, change, replace(before, calls=counts.calls))
 
 
 def _kept(session: Session, change: Change) -> Reading | None:
@@ -91,6 +101,9 @@ def _counts(session: Session, taken: Going) -> Counts | str:
             return "pg_stat_statements is not installed here"
         if not session.value("may_see_statements"):
             return "this login does not see the statements of others: GRANT pg_read_all_stats"
+        uncounted = session.value("uncounted")
+        if uncounted:
+            return str(uncounted)
         parts = {"schema": SQL(schema), "table": Literal(taken.table)}
         try:
             counted = session.ask(SQL(STATEMENTS["counted"]).format(**parts))

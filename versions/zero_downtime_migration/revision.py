@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Final
@@ -12,10 +11,17 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.sql import SQL, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.ddl import execute
-from spotify_ai_agent_migrations.versions.core.dotenv_file import read_dotenv
 from spotify_ai_agent_migrations.versions.core.locks import advisory_lock
-from spotify_ai_agent_migrations.versions.core.settings import read_environment
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import app_views, engine, facts, ledger
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
+    admission,
+    app_views,
+    engine,
+    facts,
+    foretelling,
+    ledger,
+)
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.foretelling import environment
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.going import TAKING
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.locking import strongly
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.manner import Manner
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
@@ -25,16 +31,19 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
     Phase,
     State,
     Step,
+    half,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import Wish
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import (
     begun_or_found,
+    foreseen,
     in_environment,
     lock_of,
     named,
     through,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import SPELLING, Inside, Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.terms import Terms
 
 # Below this everything is done in some hundredths of a second, and so within the revision's transaction.
 SMALL_BYTES: Final = 8 * 1024 * 1024
@@ -73,6 +82,15 @@ class Plainly:
             execute(statement)
 
 
+class Tried(Plainly):
+    """A dry run while the table is small: what was begun online goes on there, and is only told here."""
+
+    def change(self, wish: Wish, phases: tuple[Phase, ...] = PHASES) -> None:
+        """Make a change as its plain form says, unless it is recorded and open."""
+        if not foretelling.gone_on(self.session, wish, phases):
+            super().change(wish, phases)
+
+
 class Told(Plainly):
     """A dry run while the table is large: its steps are told to whoever watches, and not executed."""
 
@@ -84,17 +102,16 @@ class Told(Plainly):
             work()
 
     def change(self, wish: Wish, phases: tuple[Phase, ...] = PHASES) -> None:
-        """Tell the steps of a change."""
-        for step in wish.steps(self.session, facts.table(self.session, wish.table)):
-            if step.phase in phases:
-                self.step(step)
+        """Tell the steps of a change, those that are left where it was begun."""
+        if not foretelling.gone_on(self.session, wish, phases):
+            for step in wish.steps(self.session, facts.table(self.session, wish.table)):
+                if step.phase in phases:
+                    self.step(step)
         self.changed = True
 
     def step(self, step: Step) -> None:
         """Tell one step."""
-        for statement in () if step.kind is Kind.PROOF else (step.sql or step.plain or ()):
-            with op.get_context().autocommit_block():
-                execute(statement)
+        foretelling.tell(step)
 
 
 class Online(Plainly):
@@ -104,14 +121,25 @@ class Online(Plainly):
         """Do *work* in a transaction of its own, which may be tried several times."""
         self.session.transaction(work)
 
-    def change(self, wish: Wish, phases: tuple[Phase, ...] = PHASES, revision: str | None = None) -> None:
+    def change(
+        self,
+        wish: Wish,
+        phases: tuple[Phase, ...] = PHASES,
+        revision: str | None = None,
+        terms: Terms | None = None,
+    ) -> None:
         """Make these phases of a change that *revision* begins online, or go on with them.
 
-        One that takes names away takes two revisions, of which the later contracts.
+        One that takes names away takes two revisions, of which the later contracts, on *terms*.
+
+        Raises:
+            TableError: *phases* are all of one that does, in the upgrade that would begin it.
         """
-        manner = in_environment(environment(), Manner(told=noted(self.session)))
+        manner = in_environment(environment(), Manner(told=noted(self.session), terms=terms or Terms()))
         table = named(self.session, wish.table)
         with advisory_lock(self.session.connection, lock_of(table), wait_ms=manner.lock_wait_ms):
+            if wish.operation in TAKING and {half(wish.operation), Phase.COMPLETE} <= {*phases}:
+                admission.refuse_at_once(self.session, foreseen(self.session, wish), manner.terms)
             found = begun_or_found(self.session, wish, phases, revision)
             through(self.session, found, phases, manner)
 
@@ -154,11 +182,6 @@ def migrating(table: str) -> Iterator[Plainly]:
         return
     with context.autocommit_block(), acting_as(session, OWNER):
         yield Online(session)
-
-
-def environment() -> str:
-    """Return which environment this is."""
-    return read_environment(os.environ, read_dotenv())
 
 
 def driver_connection() -> Connection:

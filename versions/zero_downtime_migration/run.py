@@ -105,12 +105,21 @@ def abort(wish: Wish, *, settings: Settings | None = None, manner: Manner | None
 def plan(wish: Wish, *, settings: Settings | None = None) -> Change:
     """Return what a change comes to, or is as it was recorded; changes nothing and takes no lock."""
     with translated(), opened(settings or resolve_settings(), _PURPOSE) as connection:
-        session = Session(connection)
-        found = _recorded(session, wish) if session.value("has_ledger") else None
-        gone = not session.ask("table_facts", table=wish.table)
-        if found is not None and (not found.ended or (gone and found.state is State.COMPLETED)):
-            return found
-        return _planned(session, wish)
+        return foreseen(Session(connection), wish)
+
+
+def foreseen(session: Session, wish: Wish) -> Change:
+    """Return what a change comes to, or is as it was recorded where it is not over."""
+    found = recorded(session, wish)
+    gone = not session.ask("table_facts", table=wish.table)
+    if found is not None and (not found.ended or (gone and found.state is State.COMPLETED)):
+        return found
+    return _planned(session, wish)
+
+
+def recorded(session: Session, wish: Wish) -> Change | None:
+    """Return the last change of that wish, ended or not; None where there is no ledger."""
+    return _recorded(session, wish) if session.value("has_ledger") else None
 
 
 @contextmanager

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
 
 from alembic import op
 
 from spotify_ai_agent_migrations.versions.core.errors import RevisionError
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import facts
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import PHASES, Phase
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import foretelling
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Phase, contraction, expansion
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import Wish
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.revision import (
     OWNER,
@@ -21,18 +20,16 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.revision impor
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Inside, Session
 
-_EXPAND: Final = tuple(phase for phase in PHASES if phase is not Phase.COMPLETE)
-
 
 def expand(wish: Wish, revision: str) -> None:
-    """Start, fill and verify a change in *revision*; after it old and new code run side by side.
+    """Make in *revision* what of a change old code runs with; after it old and new code run side by side.
 
     Each step commits by itself, however small the table is, and the same revision goes on from the finished
     one; nothing else belongs into the revision. `contract` in a later one ends it, `retract` takes it back.
 
     Locks: those of the steps, which `plan` lists.
     """
-    _do(wish, _EXPAND, revision)
+    _do(wish, expansion(wish.operation), revision)
 
 
 def contract(wish: Wish) -> None:
@@ -41,7 +38,7 @@ def contract(wish: Wish) -> None:
     Raises:
         TableError: it may not be contracted yet; says all that is missing, and nothing was changed.
     """
-    _do(wish, (Phase.COMPLETE,), None)
+    _do(wish, contraction(wish.operation), None)
 
 
 def retract(wish: Wish) -> None:
@@ -50,21 +47,25 @@ def retract(wish: Wish) -> None:
     Raises:
         TableError: it was contracted meanwhile, and there is no way back.
     """
+    if _is_dry_run():
+        foretelling.taken_back(Inside(driver_connection()), wish, may_be_over=False)
+        return
     with _alone() as session:
         Online(session).undo(wish, may_be_over=False)
 
 
 def _do(wish: Wish, phases: tuple[Phase, ...], revision: str | None) -> None:
-    # A dry run has a transaction open that it will roll back: it tells the steps.
-    context = op.get_context()
-    if not context.as_sql and context._in_external_transaction:
-        told = Told(Inside(driver_connection()))
-        for step in wish.steps(told.session, facts.table(told.session, wish.table)):
-            if step.phase in phases:
-                told.step(step)
+    if _is_dry_run():
+        Told(Inside(driver_connection())).change(wish, phases)
         return
     with _alone() as session:
         Online(session).change(wish, phases, revision)
+
+
+def _is_dry_run() -> bool:
+    # It has a transaction open that it will roll back: the steps are told.
+    context = op.get_context()
+    return not context.as_sql and context._in_external_transaction
 
 
 @contextmanager

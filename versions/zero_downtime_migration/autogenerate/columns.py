@@ -106,13 +106,12 @@ def added(op: AddColumnOp) -> Iterator[Move]:
     if stand_in:
         yield _default(table, column.name, None, stand_in, Half.CONTRACT)
     if late:
-        yield _required(table, column.name, _NO_VALUE.format(table=table, column=column.name))
+        yield _required(table, column.name, _no_value(table, column.name))
 
 
-_NO_VALUE: Final = (
-    'Rows of {table} have no value here yet. Give them one first: ops.backfill("{table}",'
-    ' {{"{column}": "…"}}, due="{column} IS NULL")'
-)
+def _no_value(table: str, column: str) -> str:
+    advice = call("backfill", table, {column: "…"}, due=f"{quoted(column)} IS NULL")
+    return f"Rows of {table} have no value here yet. Give them one first: {advice}"
 
 
 def _types(column: Column[Any]) -> tuple[str, ...]:

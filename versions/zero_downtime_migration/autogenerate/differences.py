@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 
 from alembic.operations import ops
-from sqlalchemy import MetaData, Table
+from sqlalchemy import ForeignKeyConstraint, MetaData, Table
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate import (
     columns,
@@ -18,6 +18,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.m
     Move,
     Rank,
     call,
+    written,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.reading import (
     table_name,
@@ -61,7 +62,8 @@ def read(upgrade: ops.UpgradeOps, metadata: MetaData, judge: columns.TypeJudge) 
             moves += new_tables.unbound(op, made, metadata)
             plain.append(op)
         elif isinstance(op, ops.DropTableOp):
-            gone.append(_gone(op, upgrade.ops))
+            gone.append(_gone(op, upgrade.ops, dropped))
+            moves += _counted(op, dropped)
         elif place in made:
             plain.append(op)
         elif place not in dropped:
@@ -73,7 +75,7 @@ def read(upgrade: ops.UpgradeOps, metadata: MetaData, judge: columns.TypeJudge) 
     return Differences(tuple(plain), tuple(moves), tuple(gone), unknown=unknown)
 
 
-def _gone(op: ops.DropTableOp, every: Sequence[ops.MigrateOperation]) -> Gone:
+def _gone(op: ops.DropTableOp, every: Sequence[ops.MigrateOperation], dropped: Set[new_tables.Place]) -> Gone:
     table = table_name(op.table_name, op.schema)
     place = (op.table_name, op.schema)
     around = [
@@ -84,14 +86,36 @@ def _gone(op: ops.DropTableOp, every: Sequence[ops.MigrateOperation]) -> Gone:
     ]
     move = Move(
         Half.REMOVE,
-        Rank.DROP_COLUMN,
-        (call("drop_table", table),),
+        Rank.DROP_TABLE,
+        (call("drop_table", table, part="contract"),),
         (),
         strong=(columns.STRONG.format(table),),
         lost=f"the rows of {table}",
         lost_back=f"{table} comes back without its rows",
     )
-    return Gone(move, (op.reverse(), *(one.reverse() for one in reversed(around))))
+    made = op.reverse()
+    # As it was when it was dropped: by then those were gone.
+    made.columns = [one for one in made.columns if not _is_between(one, op, dropped)]
+    return Gone(move, (made, *(one.reverse() for one in reversed(around))))
+
+
+def _is_between(rule: object, op: ops.DropTableOp, dropped: Set[new_tables.Place]) -> bool:
+    """Tell whether something of a table that goes is a foreign key to another one that goes with it."""
+    if not isinstance(rule, ForeignKeyConstraint) or not rule.name:
+        return False
+    place = keys.target(rule.elements[0])
+    return place in dropped and place != (op.table_name, op.schema)
+
+
+def _counted(op: ops.DropTableOp, dropped: Set[new_tables.Place]) -> Iterator[Move]:
+    """Yield from when on the uses of a table that goes are counted, unbound from others that go with it."""
+    table = table_name(op.table_name, op.schema)
+    there, back = (call("drop_table", table, part=part) for part in ("expand", "undo"))
+    gone = op.to_table()
+    for rule in gone.foreign_key_constraints:
+        if _is_between(rule, op, dropped):
+            yield from keys.constraint_dropped(ops.DropConstraintOp.from_constraint(rule), gone)
+    yield Move(Half.EXPAND, Rank.DROP_TABLE, (there,), (back,))
 
 
 def _of_table(
@@ -106,26 +130,43 @@ def _of_table(
         for made in every
         if isinstance(made, ops.CreateIndexOp) and made.index_name == gone.index_name
     }
-    again = {_named(op, ops.AddConstraintOp) for op in every} & {
-        _named(op, ops.DropConstraintOp) for op in every
-    }
     moves: list[Move] = [keys.index_replaced(*pair) for pair in replaced.values()]
     left: list[ops.MigrateOperation] = []
+    rules: dict[str, list[Move]] = {}
     for op in every:
         if getattr(op, "index_name", None) in replaced:
             continue
         found = list(_moves(op, new, model, judge))
-        if isinstance(op, ops.DropConstraintOp) and op.constraint_name and op.constraint_name in again:
-            # Between the two nothing would hold; they are made one behind the other.
-            found = [replace(move, half=Half.CONTRACT) for move in found]
-        moves += found
+        if isinstance(op, ops.AddConstraintOp | ops.DropConstraintOp) and (name := _named(op)):
+            rules.setdefault(name, []).extend(found)
+        else:
+            moves += found
         left += [] if found else [op]
+    moves += [move for found in rules.values() for move in _exchanged(found)]
     return [_asked(move, every) for move in moves], left
 
 
-def _named(op: ops.MigrateOperation, kind: type[ops.MigrateOperation]) -> str | None:
-    """Return the name of a constraint that an operation of a kind is about."""
-    return getattr(op, "constraint_name", None) if isinstance(op, kind) else None
+def _named(op: ops.MigrateOperation) -> str:
+    """Return the name of the constraint that an operation is about."""
+    return str(getattr(op, "constraint_name", None) or "")
+
+
+def _exchanged(found: list[Move]) -> list[Move]:
+    """Return as one the moves of a constraint whose name another takes: as one goes, the other comes."""
+    if len(found) != 2:
+        return found
+    gone, made = sorted(found, key=lambda move: move.rank)
+    return [
+        replace(
+            made,
+            half=Half.CONTRACT,
+            rank=Rank.EXCHANGED_RULE,
+            there=(*gone.there, *made.there),
+            back=(*made.back, *gone.back),
+            strong=(*gone.strong, *made.strong),
+            notes=("From the first of these two to the end of the second no rule of this name holds.",),
+        )
+    ]
 
 
 def _moves(
@@ -166,10 +207,17 @@ def _asked(move: Move, every: Sequence[ops.MigrateOperation]) -> Move:
     gone = [op.to_column() for op in every if isinstance(op, ops.DropColumnOp)]
     made = [op for op in every if isinstance(op, ops.AddColumnOp)]
     notes = tuple(
-        f'Is "{op.column.name}" another name of "{column.name}"? Then its values go: in place of both, '
-        + call("rename_column", table_name(op.table_name, op.schema), column.name, op.column.name)
+        _is_it_renamed(table_name(op.table_name, op.schema), column.name, op.column.name)
         for column in gone
         for op in made
-        if f'"{column.name}"' in move.there[0] and type_text(op.column.type) == type_text(column.type)
+        if written(column.name) in move.there[0] and type_text(op.column.type) == type_text(column.type)
     )
     return replace(move, notes=(*move.notes, *notes))
+
+
+def _is_it_renamed(table: str, old: str, new: str) -> str:
+    instead = call("rename_column", table, old, new, part="expand")
+    return (
+        f'Is "{new}" another name of "{old}"? Then its values go: in place of both, {instead}, '
+        'and in the revision of the contract part="contract"'
+    )

@@ -109,7 +109,7 @@ def constraint_dropped(op: DropConstraintOp, model: Table | None) -> Iterator[Mo
 
 def _strong_of(rule: Constraint, op: DropConstraintOp) -> tuple[str, ...]:
     others = (
-        {table_name(*_target(one)) for one in rule.elements} if isinstance(rule, ForeignKeyConstraint) else ()
+        {table_name(*target(one)) for one in rule.elements} if isinstance(rule, ForeignKeyConstraint) else ()
     )
     return tuple(STRONG.format(one) for one in (*sorted(others), table_name(op.table_name, op.schema)))
 
@@ -119,7 +119,7 @@ def _referring(
 ) -> tuple[str, str, tuple[str, ...], Rank]:
     columns = tuple(rule.column_keys)
     name = str(rule.name or fitted(table.name, *columns, "fkey"))
-    other = table_name(*_target(rule.elements[0]))
+    other = table_name(*target(rule.elements[0]))
     targets = tuple(element.target_fullname.rpartition(".")[2] for element in rule.elements)
     there = call(
         "add_foreign_key",
@@ -138,7 +138,7 @@ def _referring(
     return there, name, strong, Rank.FOREIGN_KEY
 
 
-def _target(element: Any) -> tuple[str, str | None]:  # noqa: ANN401  (a foreign key, of one column)
+def target(element: Any) -> tuple[str, str | None]:  # noqa: ANN401  (a foreign key, of one column)
     """Return the name and the schema of the table that a foreign key refers to."""
     schema, _, name = element.target_fullname.rpartition(".")[0].rpartition(".")
     return name, schema or None

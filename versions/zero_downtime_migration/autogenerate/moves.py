@@ -31,8 +31,10 @@ class Rank(IntEnum):
     UNIQUE = 80
     FOREIGN_KEY = 90
     EXPAND_TYPE = 100
+    EXCHANGED_RULE = 105
     DROP_INDEX = 110
     DROP_COLUMN = 120
+    DROP_TABLE = 130
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,9 @@ class Move:
 
 def call(operation: str, *positional: object, **named: object) -> str:
     """Return a call of `ops` as text, a line an argument where it is long; what is empty is left out."""
-    given = [_written(value) for value in positional]
+    given = [written(value) for value in positional]
     given += [
-        f"{name}={_written(value)}" for name, value in named.items() if value not in (None, "", (), False)
+        f"{name}={written(value)}" for name, value in named.items() if value not in (None, "", (), False)
     ]
     whole = f"ops.{operation}({', '.join(given)})"
     if len(whole) <= _WIDTH:
@@ -68,11 +70,22 @@ def call(operation: str, *positional: object, **named: object) -> str:
     return "\n".join((f"ops.{operation}(", *(f"    {one}," for one in given), ")"))
 
 
-def _written(value: object) -> str:
+def comment(note: str) -> tuple[str, ...]:
+    """Return a note as lines that are comments, each, whatever a name in it holds."""
+    return tuple(f"# {on_one_line(line)}" for line in note.split("\n"))
+
+
+def on_one_line(text: str) -> str:
+    """Return a text in which what ends a line, or is not seen, is written as Python would."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+def written(value: object) -> str:
+    """Return a value as Python writes it, and the formatter would have it."""
     if isinstance(value, tuple | list):
-        return f"[{', '.join(map(_written, value))}]"
+        return f"[{', '.join(map(written, value))}]"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{_written(key)}: {_written(one)}' for key, one in value.items())}}}"
+        return f"{{{', '.join(f'{written(key)}: {written(one)}' for key, one in value.items())}}}"
     if isinstance(value, str):
         shown = repr(value)
         # As the formatter would have it.

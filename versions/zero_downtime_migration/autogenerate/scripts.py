@@ -11,7 +11,11 @@ from alembic.operations import ops
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.differences import Differences
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.fields import PLAIN, fields_of
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.moves import Half, Move
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.autogenerate.moves import (
+    Half,
+    Move,
+    comment,
+)
 
 _IMPORT = "from spotify_ai_agent_migrations import ops"
 
@@ -97,7 +101,11 @@ def _message(said: str | None, part: Part, *, alone: bool) -> str:
 
 
 def _calls(moves: Iterable[Move]) -> list[ops.MigrateOperation]:
-    return [Call(text) for move in moves for text in (*(f"# {note}" for note in move.notes), *move.there)]
+    return [
+        Call(text)
+        for move in moves
+        for text in (*(line for note in move.notes for line in comment(note)), *move.there)
+    ]
 
 
 def _calls_back(moves: list[Move]) -> list[ops.MigrateOperation]:

@@ -28,7 +28,8 @@ class DropColumn:
     """Drop *column* of *table*, which is named with its schema, once nobody misses it.
 
     After `start` new code may leave it out: it may be NULL, or has the *default* given. `verify` puts it away
-    as `zz_dropped_…` with its values: code that still names it fails, and `abort` gives it back as it was.
+    as `zz_dropped_…` with its values, on the proof that a contract demands: code that still names it fails,
+    and `abort` gives it back as it was.
     `complete` drops its indexes CONCURRENTLY, its foreign keys, then the column itself, not before it was put
     away for `keep_days`. `trust` are functions of triggers that name the column in their text and get along
     without it.

@@ -23,11 +23,11 @@ class DropTable:
     """Drop *table*, which is given with its schema.
 
     `start` remembers how often it was used. `verify` proves that nobody has read or written it since, for at
-    least `unused_s` seconds, and puts it into a schema that only its owner may enter; `reads_ignored` scans,
-    as those of a nightly dump, are no use. A session tells its reads when it is idle, ten seconds later at
-    most; a DELETE in a table that it references reads it too. Let time pass again, for whoever misses it;
-    abort brings it back as it was. `complete` drops its foreign keys one by one, the other table locked
-    first, and then the table, with its sequences.
+    least `unused_s` seconds, and puts it, on what a contract demands, into a schema that only its owner may
+    enter; `reads_ignored` scans, as those of a nightly dump, are no use. A session tells its reads when it
+    is idle, ten seconds later at most; a DELETE in a table that it references reads it too. Let time pass
+    again, for whoever misses it; abort brings it back as it was. `complete` drops its foreign keys one by
+    one, the other table locked first, and then the table, with its sequences.
 
     Locks: ACCESS EXCLUSIVE on the table and each partition, on each in a transaction of its own; then on each
     table that it references.
