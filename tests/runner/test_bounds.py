@@ -177,7 +177,7 @@ def test_what_changes_while_a_command_waits_is_not_run(checkout: Checkout, url: 
         with connected(url, autocommit=False) as holder:
             with advisory_lock(holder, lock_key("alembic_version"), wait_ms=0):
                 waiting = checkout.start_python(*arguments, url=url)
-                until(lambda: rows(url, WAITING) == [(1,)])
+                until(lambda: rows(url, _CONNECTED) == [(1,)])
                 file.write_text(file.read_text() + "# read by nobody yet\n")
             told = waiting.communicate(timeout=60)[1]
         assert (waiting.returncode, f'the file "{file.name}" changed while the command waited' in told) == (1, True), told  # fmt: skip
@@ -186,6 +186,7 @@ def test_what_changes_while_a_command_waits_is_not_run(checkout: Checkout, url: 
     assert rows(url, "SELECT to_regclass('made')::text") == [("made",)]
 
 
+_CONNECTED = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'agentdb migrate'"
 _MADE = "execute('CREATE SEQUENCE made')"
 
 

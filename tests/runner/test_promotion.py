@@ -324,6 +324,7 @@ def test_every_way_in_is_asked_and_what_is_no_run_is_not(scene: Scene) -> None:
     found = load_python_file(scene.checkout.versions, scene.file.name)
     assert "Cached" in str(found.upgrade.__code__.co_consts)
     broken = scene.python(script, "--break-glass", "--reason", "outage 42")
+    pathlib.Path(cached).unlink()
     assert rows(scene.production, "SELECT obj_description('users_pkey'::regclass)") == [("People",)]
     assert (broken.returncode, broken.stdout) == (0, f"{added}: applied\n"), broken.stderr
     assert (

@@ -89,7 +89,10 @@ def test_an_attempt_that_was_killed_is_ended_though_something_was_refused_since(
         Entry("upgrade", "started", BEFORE_HEAD),
         Entry("upgrade", "refused", reason="no", details={"gate": "x"}),
     )
-    assert run_alembic("upgrade", "head", url=url).returncode == 0
+    done = run_alembic("upgrade", "head", url=url)
+    assert done.returncode == 0
+    # Who forgets to say that this is production is told.
+    assert 'production or a copy of it, and MIGRATIONS_ENV is "development": nobody asks' in done.stderr
     last = "SELECT state, reason FROM ops.migration_journal ORDER BY id DESC LIMIT 1"
     assert rows(url, last) == [("failed", "its process ended without a word")]
     assert run_alembic("upgrade", "head", url=url).returncode == 0

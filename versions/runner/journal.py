@@ -226,6 +226,12 @@ def journaled_heads(connection: Connection) -> tuple[str, ...] | None:
     return tuple(str(found).split(",")) if found else ()
 
 
+def was_production(connection: Connection) -> bool:
+    """Tell whether a gate of production ever answered here, or where this database was copied from."""
+    with connection.cursor() as cursor:
+        return bool(_first(cursor, "has_journal")) and bool(_first(cursor, "was_production"))
+
+
 def applied_checksums(connection: Connection) -> Mapping[str, tuple[str, str | None]]:
     """Return by revision the checksums of the file, and of its code, that were applied or accepted."""
     with connection.cursor() as cursor:

@@ -43,7 +43,7 @@ from spotify_ai_agent_migrations.versions.runner.gate import (
     refuse_edited_revisions,
     refuse_unknown_revision,
 )
-from spotify_ai_agent_migrations.versions.runner.journal import Journal
+from spotify_ai_agent_migrations.versions.runner.journal import Journal, was_production
 from spotify_ai_agent_migrations.versions.runner.offline import VERSION_TABLE
 from spotify_ai_agent_migrations.versions.runner.options import Options
 from spotify_ai_agent_migrations.versions.runner.plan import Plan, Where
@@ -115,6 +115,15 @@ def migrate(
             with refusals.of("edited"):
                 refuse_edited_revisions(raw, scripts)
             context.config.attributes.setdefault(START_ATTRIBUTE, applied_revisions(raw))
+
+        if record is not None and not guarded and was_production(raw):
+            # No refusal: a copy of production is what staging often is.
+            _log.warning(
+                'this database is production or a copy of it, and MIGRATIONS_ENV is "%s": nobody asks who '
+                "approved; set MIGRATIONS_ENV=production if it is no copy",
+                settings.environment,
+            )
+        raw.rollback()
 
         def settle() -> None:
             with refusals.of("drift"):

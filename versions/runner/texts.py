@@ -25,7 +25,7 @@ class Texts:
 
     def __init__(self) -> None:
         made: dict[str, str] = {}
-        for file in (PACKAGE_ROOT / "versions").glob("[0-9]*.py"):
+        for file in (PACKAGE_ROOT / "versions").glob("*.py"):
             with suppress(OSError):
                 made[file.name] = checksum(file)
         self._checksums: Mapping[str, str] = MappingProxyType(made)
