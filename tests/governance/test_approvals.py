@@ -91,14 +91,21 @@ def test_a_line_that_was_edited_by_hand_counts_for_nothing(tmp_path: pathlib.Pat
         (edited,) = read_approvals(tmp_path)
         assert edited.broken, (old, new)
         assert codes(Pending("012", "012_x.py", edited.checksum), edited) == ["approval-edited"]
-    for garbage in ("012_x.py", "012_x.py approved by Ada", "\x00 ; <<>>"):
+    sealed = str(line(ADA, checksum="\x00" * 64))
+    for garbage in (
+        "012_x.py",
+        "012_x.py approved by Ada",
+        "\x00 ; <<>>",
+        sealed,
+        "a b c d " + "e+" * 500_000,
+    ):
         file.write_text(f"{garbage}\n")
         assert [one.broken for one in read_approvals(tmp_path)] == [True]
 
 
 def test_a_line_that_was_left_open_is_not_written_into(tmp_path: pathlib.Path) -> None:
     add_approval(tmp_path, line(ADA))
-    (tmp_path / LIST).write_text((tmp_path / LIST).read_text().rstrip("\n"))
+    (tmp_path / LIST).write_bytes(b"# Ren\xe9\n" + (tmp_path / LIST).read_bytes().rstrip(b"\n"))
     add_approval(tmp_path, line(EVE))
     assert [(one.reviewer, one.broken) for one in read_approvals(tmp_path)] == [(ADA, False), (EVE, False)]
 
@@ -130,11 +137,37 @@ def test_the_authors_are_everyone_who_changed_the_file(folder: pathlib.Path) -> 
     assert authors_of(file) == (BOB, cleo)
     renamed = file.rename(folder / "013_x.py")
     commit(folder, EVE, "renumber")
-    assert set(authors_of(renamed)) == {BOB, cleo, EVE}
+    assert set(authors_of(renamed) or ()) == {BOB, cleo, EVE}
     (folder.parent / ".mailmap").write_text("Zed <zed@example.org> <eve@x.org>\n")
-    assert set(authors_of(renamed)) == {BOB, cleo, EVE, Person("Zed", "zed@example.org")}
+    assert set(authors_of(renamed) or ()) == {BOB, cleo, EVE, Person("Zed", "zed@example.org")}
     git(folder, EVE, "clone", "-q", "--depth", "1", f"file://{folder.parent}", str(folder / "clone"))
-    assert authors_of(folder / "clone" / "versions" / "013_x.py") == ()
+    assert authors_of(folder / "clone" / "versions" / "013_x.py") is None
+
+
+def test_who_committed_wrote_it_too_unless_it_is_a_forge(
+    folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = folder / "012_x.py"
+    by = ("commit", "-q", "--amend", "--no-edit", "--reset-author")
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "Ren\u00e9")
+    git(folder, Person("GitHub", "noreply@github.com"), "-c", "i18n.logOutputEncoding=UTF-8", *by)
+    assert authors_of(file) == (
+        Person("Ren\u00e9", "noreply@github.com"),
+        Person("Cleo", "cleo@example.org"),
+    )
+    git(folder, EVE, "-c", "i18n.commitEncoding=ISO-8859-1", "commit", "-q", "--amend", "--no-edit")
+    git(folder, EVE, "config", "i18n.logOutputEncoding", "ISO-8859-1")
+    assert EVE in (authors_of(file) or ())
+    assert any(one.name == "Ren\ufffd" for one in authors_of(file) or ())
+
+
+def test_a_repository_that_cannot_answer_is_no_answer(folder: pathlib.Path) -> None:
+    (folder / "099_x.py").write_text("")
+    assert authors_of(folder / "099_x.py") is None
+    (folder.parent / ".git" / "HEAD").unlink()
+    assert authors_of(folder / "012_x.py") is None
+    (folder.parent / ".git").rename(folder / "elsewhere")
+    assert authors_of(folder / "012_x.py") == ()
 
 
 def test_a_revision_is_approved_by_somebody_else_once_it_is_committed(folder: pathlib.Path) -> None:

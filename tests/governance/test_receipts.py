@@ -11,10 +11,14 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from spotify_ai_agent_migrations.versions.core import dotenv_file
 from spotify_ai_agent_migrations.versions.core.envelope import enclosed, opened
 from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 from spotify_ai_agent_migrations.versions.core.signing import SigningKey
+from spotify_ai_agent_migrations.versions.governance.approvals import Approval
 from spotify_ai_agent_migrations.versions.governance.pending import Pending, Production
+from spotify_ai_agent_migrations.versions.governance.persons import Person
+from spotify_ai_agent_migrations.versions.governance.promotion import decide, remedy
 from spotify_ai_agent_migrations.versions.governance.proof import proof
 from spotify_ai_agent_migrations.versions.governance.receipts import (
     KIND,
@@ -24,7 +28,13 @@ from spotify_ai_agent_migrations.versions.governance.receipts import (
     read_receipt,
     signed_receipt,
 )
-from spotify_ai_agent_migrations.versions.governance.trust import KEYS, MOST_AGE, Trust, read_trust
+from spotify_ai_agent_migrations.versions.governance.trust import (
+    FOLDER,
+    KEYS,
+    MOST_AGE,
+    Trust,
+    read_trust,
+)
 
 KEY, OTHER = SigningKey(Ed25519PrivateKey.generate()), SigningKey(Ed25519PrivateKey.generate())
 RAN = Run("2026-11-27T10:00:00.000000Z", 12, "before", "after")
@@ -120,6 +130,7 @@ GARBAGE = {
     "no object": b"[]",
     "deep": b"[" * 100_000,
     "large": b" " * (1 << 20) + signed_receipt(RECEIPT, KEY),
+    "half a character": b'{"payloadType": "\\ud800", "payload": "", "signatures": []}',
     "no base 64": json.dumps({"payloadType": KIND, "payload": "\u00e9", "signatures": []}).encode(),
     "no signature that can be": json.dumps(
         {"payloadType": KIND, "payload": base64.b64encode(b"{}").decode(), "signatures": [{"keyid": KEY.key_id, "sig": 1}]}
@@ -161,6 +172,33 @@ def test_keys_come_from_the_environment_alone(tmp_path: pathlib.Path) -> None:
     )
     (tmp_path / "keys.pem").write_bytes(KEY.public.pem + OTHER.public.pem)
     assert set(read_trust({KEYS: str(tmp_path / "keys.pem")}).keys) == {KEY.key_id, OTHER.key_id}
+
+
+def test_a_file_of_the_checkout_does_not_say_who_is_believed(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dotenv_file, "PACKAGE_ROOT", tmp_path)
+    (tmp_path / "keys.pem").write_bytes(KEY.public.pem)
+    (tmp_path / ".env").write_text(f"{KEYS}={tmp_path}/keys.pem\n{FOLDER}={tmp_path}\n")
+    told = f'{KEYS} names no file of public keys; "{tmp_path}/keys.pem" in .env does not count'
+    assert read_trust({}).trouble.startswith(told)
+    assert (read_trust({}).folder, len(read_trust({KEYS: f"{tmp_path}/keys.pem"}).keys)) == (tmp_path, 1)
+    (tmp_path / ".env").write_text(f"{MOST_AGE}=900000\n")
+    with pytest.raises(SettingsError) as refused:
+        read_trust({})
+    assert refused.value.problem.startswith(f"{MOST_AGE} is said in .env")
+    assert read_trust({MOST_AGE: "24"}).most_age_h == 24
+
+
+def test_who_approved_is_doubted_where_git_cannot_say_who_wrote_it(tmp_path: pathlib.Path) -> None:
+    trust = held(tmp_path, good=signed_receipt(RECEIPT, KEY))
+    ada, bob = Person("Ada", "ada@example.org"), Person("Bob", "bob@example.org")
+    by_ada = Approval("012_x.py", "a" * 64, RECEIPT.at, ada, (bob,))
+    unknown = replace(PENDING, authors_unknown=True)
+    (verdict,) = decide((unknown,), (by_ada,), trust, NOW)
+    assert [one.code for one in verdict.missing] == ["authors-unknown"]
+    assert remedy((verdict,)).startswith("let Git answer: git fetch --unshallow, ")
+    assert [one.missing for one in decide((PENDING,), (by_ada,), trust, NOW)] == [()]
 
 
 @pytest.mark.parametrize("hours", ["0", "-1", "1.5", "week", "\u0665", "10000000"])

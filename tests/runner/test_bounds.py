@@ -169,6 +169,27 @@ def test_the_migration_lock_is_waited_for_within_its_bound(url: str) -> None:
     )
 
 
+def test_what_changes_while_a_command_waits_is_not_run(checkout: Checkout, url: str) -> None:
+    from spotify_ai_agent_migrations.versions.core.locks import advisory_lock, lock_key
+
+    file = checkout.versions / f"{checkout.add(_MADE)}_added.py"
+    for arguments in (("-m", "alembic", "upgrade", "head"), (str(file),)):
+        with connected(url, autocommit=False) as holder:
+            with advisory_lock(holder, lock_key("alembic_version"), wait_ms=0):
+                waiting = checkout.start_python(*arguments, url=url)
+                until(lambda: rows(url, _CONNECTED) == [(1,)])
+                file.write_text(file.read_text() + "# read by nobody yet\n")
+            told = waiting.communicate(timeout=60)[1]
+        assert (waiting.returncode, f'the file "{file.name}" changed while the command waited' in told) == (1, True), told  # fmt: skip
+    assert rows(url, "SELECT to_regclass('made')") == [(None,)]
+    assert checkout.alembic("upgrade", "head", url=url).returncode == 0
+    assert rows(url, "SELECT to_regclass('made')::text") == [("made",)]
+
+
+_CONNECTED = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'agentdb migrate'"
+_MADE = "execute('CREATE SEQUENCE made')"
+
+
 def test_an_autocommit_block_works_and_does_not_deadlock_with_a_waiting_runner(
     checkout: Checkout, url: str
 ) -> None:

@@ -7,11 +7,18 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
+from typing import Any
 
 import psycopg2
 import pytest
 from runner.test_gate import said
 
+from spotify_ai_agent_migrations.versions.core.database import open_connection
+from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
+from spotify_ai_agent_migrations.versions.runner.entry import Entry
+from spotify_ai_agent_migrations.versions.runner.journal import Journal
 from support import (
     BEFORE_HEAD,
     HEAD,
@@ -194,6 +201,22 @@ def test_each_try_of_a_revision_is_an_attempt(checkout: Checkout, url: str) -> N
 def test_a_stamp_is_journaled(url: str) -> None:
     assert run_alembic("stamp", BEFORE_HEAD, url=url).returncode == 0
     assert last(url) == [(BEFORE_HEAD, "stamp", "applied", None, None, BEFORE_HEAD, None)]
+    assert verify(url)[0] == 0
+    # A purge to base is no step of Alembic's, and empties its table.
+    assert run_alembic("stamp", "--purge", "base", url=url).returncode == 0
+    assert rows(url, "SELECT version_num FROM alembic_version") == []
+    assert last(url) == [(None, "stamp", "applied", None, None, "", None)]
+    assert verify(url)[0] == 0
+
+
+def test_an_entry_that_cannot_be_kept_takes_nothing_from_the_next(url: str) -> None:
+    opener = partial(open_connection, resolve_settings(url, environ={}), purpose="test")
+    with closing(Journal(opener)) as journal:
+        bad: Any = "no such state"
+        with pytest.raises(psycopg2.errors.CheckViolation):
+            journal.write(Entry("upgrade", bad, HEAD))
+        journal.write(Entry("upgrade", "refused", HEAD))
+    assert [row[2] for row in last(url)] == ["refused"]
     assert verify(url)[0] == 0
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import pathlib
+import py_compile
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,16 +13,20 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from alembic.util import load_python_file
 
 from spotify_ai_agent_migrations.versions.core.envelope import opened
+from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 from spotify_ai_agent_migrations.versions.core.signing import make_keys
 from spotify_ai_agent_migrations.versions.governance import discover
 from spotify_ai_agent_migrations.versions.governance.approval import approve_revision
 from spotify_ai_agent_migrations.versions.governance.approvals import Approval, add_approval
 from spotify_ai_agent_migrations.versions.governance.checksums import checksum, rendered
+from spotify_ai_agent_migrations.versions.governance.pending import Missing, Pending
 from spotify_ai_agent_migrations.versions.governance.persons import Person
 from spotify_ai_agent_migrations.versions.governance.receipts import Receipt, read_receipt, signed_receipt
-from support import HEAD, NEXT, Checkout, Databases, rows, run, run_alembic
+from spotify_ai_agent_migrations.versions.runner.promotion import judge
+from support import HEAD, NEXT, Checkout, Databases, connected, rows, run, run_alembic
 
 ADA = "Ada Lovelace <ada@example.org>"
 ANSWERS = "SELECT state, direction, revision, reason, details FROM ops.migration_journal WHERE details IS NOT NULL ORDER BY id"
@@ -240,6 +246,18 @@ def test_a_new_production_is_refused_for_every_revision_at_once(empty_url: str) 
     assert refused == [(f"{number:03}", "refused", told) for number in range(1, int(HEAD) + 1)]
 
 
+def test_glass_is_broken_where_what_is_asked_cannot_be_read(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIGRATIONS_RECEIPT_MAX_AGE_HOURS", "week")
+    with connected(url, autocommit=False) as connection:
+        with pytest.raises(SettingsError):
+            judge(connection, (Pending(NEXT),))
+        (verdict,) = judge(connection, (Pending(NEXT),), glass=True)
+    told = 'MIGRATIONS_RECEIPT_MAX_AGE_HOURS is "week", which is no number of hours'
+    assert verdict.missing == (Missing("unreadable", told),)
+
+
 def test_every_way_in_is_asked_and_what_is_no_run_is_not(scene: Scene) -> None:
     script, added = str(scene.file), scene.file.stem
     calling = (
@@ -250,6 +268,7 @@ def test_every_way_in_is_asked_and_what_is_no_run_is_not(scene: Scene) -> None:
         ("a call", ("-c", calling), "PromotionError: production does not run"),
         ("promote", ("-m", "spotify_ai_agent_migrations", "governance", "promote"), "error: production does not run"),
         ("a stamp", ("-m", "alembic", "stamp", NEXT), "a stamp says that it ran, and nothing shows that"),
+        ("a purge", ("-m", "alembic", "stamp", "--purge", "base"), "the stamp of base (a stamp says that it ran"),
     ]:  # fmt: skip
         done = scene.python(*command)
         assert done.returncode != 0, name
@@ -257,7 +276,9 @@ def test_every_way_in_is_asked_and_what_is_no_run_is_not(scene: Scene) -> None:
     assert [row[:3] for row in scene.answers()] == [
         *[("refused", "upgrade", NEXT)] * 3,
         ("refused", "stamp", NEXT),
+        ("refused", "stamp", None),
     ]
+    assert rows(scene.production, "SELECT version_num FROM alembic_version") == [(HEAD,)]
 
     # What a rule refuses before anybody has connected is journaled too.
     draft = scene.checkout.versions / f"{scene.checkout.add(_commented('NULL'))}_added.py"
@@ -272,7 +293,7 @@ def test_every_way_in_is_asked_and_what_is_no_run_is_not(scene: Scene) -> None:
     rehearsed = scene.python(script, "--dry-run")
     assert (rehearsed.returncode, rehearsed.stdout) == (0, f"{added}: executed and rolled back\n")
     assert scene.python("-m", "alembic", "current").returncode == 0
-    assert len(scene.answers()) == 5
+    assert len(scene.answers()) == 6
 
     # With a way back at its failure, the way back is asked for too.
     done = scene.python("-m", "alembic", "-x", "on-failure=rollback", "upgrade", "head")
@@ -293,7 +314,18 @@ def test_every_way_in_is_asked_and_what_is_no_run_is_not(scene: Scene) -> None:
     )
     assert (code, 'there is no glass to break: MIGRATIONS_ENV is "staging"' in told) == (2, True)
     assert scene.python(script, "--break-glass").returncode == 2
+    # What lies in a cache of bytecode is not what was judged, though Python would believe it.
+    other = scene.checkout.root / "other.txt"
+    other.write_text(scene.file.read_text().replace("People", "Cached"))
+    cached = importlib.util.cache_from_source(script)
+    py_compile.compile(
+        str(other), cfile=cached, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+    )
+    found = load_python_file(scene.checkout.versions, scene.file.name)
+    assert "Cached" in str(found.upgrade.__code__.co_consts)
     broken = scene.python(script, "--break-glass", "--reason", "outage 42")
+    pathlib.Path(cached).unlink()
+    assert rows(scene.production, "SELECT obj_description('users_pkey'::regclass)") == [("People",)]
     assert (broken.returncode, broken.stdout) == (0, f"{added}: applied\n"), broken.stderr
     assert (
         f"BREAK-GLASS: the upgrade of {added} goes on though nobody approves of it in APPROVALS"

@@ -10,8 +10,14 @@ from functools import partial
 
 import pytest
 
+from spotify_ai_agent_migrations.versions.cli.promotion import receipts_folder
 from spotify_ai_agent_migrations.versions.core.database import open_connection
-from spotify_ai_agent_migrations.versions.core.errors import GovernanceError, RevisionError, SettingsError
+from spotify_ai_agent_migrations.versions.core.errors import (
+    FileError,
+    GovernanceError,
+    RevisionError,
+    SettingsError,
+)
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.runner.entry import Entry
 from spotify_ai_agent_migrations.versions.runner.journal import Journal
@@ -70,7 +76,8 @@ def test_it_holds_what_was_run_as_it_is_now(url: str) -> None:
     journaled(url, Entry("upgrade", "refused", reason="no"))
     assert make_receipt(staging).heads == (HEAD,)
     for state in ("started", "failed", "dirty"):
-        journaled(url, Entry("upgrade", state, HEAD), Entry("upgrade", "refused", reason="no"))
+        accepted = Entry("accept", "applied", HEAD, reason="an exception undoes no failure")
+        journaled(url, Entry("upgrade", state, HEAD), Entry("upgrade", "refused", reason="no"), accepted)
         with pytest.raises(RevisionError) as failed:
             make_receipt(staging)
         assert failed.value.problem == f"the last run was no success: upgrade of {HEAD} {state}"
@@ -82,7 +89,10 @@ def test_an_attempt_that_was_killed_is_ended_though_something_was_refused_since(
         Entry("upgrade", "started", BEFORE_HEAD),
         Entry("upgrade", "refused", reason="no", details={"gate": "x"}),
     )
-    assert run_alembic("upgrade", "head", url=url).returncode == 0
+    done = run_alembic("upgrade", "head", url=url)
+    assert done.returncode == 0
+    # Who forgets to say that this is production is told.
+    assert 'production or a copy of it, and MIGRATIONS_ENV is "development": nobody asks' in done.stderr
     last = "SELECT state, reason FROM ops.migration_journal ORDER BY id DESC LIMIT 1"
     assert rows(url, last) == [("failed", "its process ended without a word")]
     assert run_alembic("upgrade", "head", url=url).returncode == 0
@@ -114,6 +124,16 @@ def test_another_schema_or_journal_is_not_signed(url: str, tmp_path: pathlib.Pat
     with pytest.raises(GovernanceError) as edited:
         make_receipt(staging)
     assert edited.value.problem.startswith("the journal is not as it was written: entry 1")
+
+
+def test_a_folder_that_cannot_be_made_is_said(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MIGRATIONS_RECEIPTS", str(tmp_path / "file" / "receipts"))
+    with pytest.raises(FileError) as refused:
+        receipts_folder()
+    assert refused.value.hint == "say --out FILE"
 
 
 def test_without_a_journal_there_is_nothing_to_sign(empty_url: str) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from spotify_ai_agent_migrations.versions.cli.report import interruptible
 from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
-from spotify_ai_agent_migrations.versions.core.errors import EXIT_FINDINGS
+from spotify_ai_agent_migrations.versions.core.errors import EXIT_FINDINGS, FileError
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.core.signing import make_keys, write_new
 from spotify_ai_agent_migrations.versions.governance import trust
@@ -58,12 +58,26 @@ def receipt(
     signing = trust.SIGNING.read(key)
     made = make_receipt(resolve_settings(url))
     name = receipt_id(made.payload)
-    file = out or trust.read_trust().folder / f"{made.heads[-1]}_{made.at.replace(':', '')}_{name[:8]}.json"
-    if out is None:
-        file.parent.mkdir(parents=True, exist_ok=True)
+    file = out or receipts_folder() / f"{made.heads[-1]}_{made.at.replace(':', '')}_{name[:8]}.json"
     write_new(file, signed_receipt(made, signing), mode=0o644)
     names = ", ".join(one.revision for one in made.tried)
     typer.echo(f"receipt {name[:12]} of {names}, signed by {signing.key_id}: {file}")
+
+
+def receipts_folder() -> Path:
+    """Return the folder that receipts go to, made where it is not there.
+
+    Raises:
+        FileError: it cannot be made.
+    """
+    folder = trust.receipts_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(
+            f'the folder "{folder}" cannot be made: {error.strerror}', hint="say --out FILE"
+        ) from error
+    return folder
 
 
 def promote(

@@ -46,7 +46,10 @@ def opened(text: bytes) -> Envelope | None:
     try:
         said = json.loads(text)
         signatures = tuple((str(one["keyid"]), _decoded(one["sig"])) for one in said["signatures"])
-        return Envelope(_decoded(said["payload"]), str(said["payloadType"]), signatures)
+        kind = str(said["payloadType"])
+        # JSON may hold half of a character, which no signed message can.
+        kind.encode()
+        return Envelope(_decoded(said["payload"]), kind, signatures)
     except _WRONG:
         return None
 

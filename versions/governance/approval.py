@@ -38,7 +38,7 @@ def approve_revision(
             hint="commit it; an approval is of one text",
         )
     person = _person(reviewer or myself(file) or "", "who approves")
-    wrote = (*authors_of(file), *(_person(author, "an author") for author in authors))
+    wrote = (*(authors_of(file) or ()), *(_person(author, "an author") for author in authors))
     if not wrote:
         raise SettingsError(
             f'it is not known who wrote "{file.name}": there is no Git here that has its whole history',

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,7 @@ _HEADING: Final = (
     "# By `agentdb governance approve`: file, SHA-256 of its text, when, seal, reviewer, its authors.\n"
 )
 _SEALED: Final = "agentdb approval 1"
+_CHECKSUM: Final = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,12 @@ def _read(line: str, number: int) -> Approval:
     file_name, checksum, at, seal, said = (*line.split(maxsplit=4), "", "", "", "", "")[:5]
     reviewer, *authors = read_persons(said) or (Person("", ""),)
     made = Approval(file_name, checksum, at, reviewer, tuple(authors), line=number)
-    return replace(made, broken=seal != made.seal or not authors)
+    return replace(made, broken=seal != made.seal or not authors or not _CHECKSUM.fullmatch(checksum))
 
 
 def add_approval(folder: Path, approval: Approval) -> None:
     """Write *approval* behind the others."""
-    with (folder / LIST).open("a+", encoding="utf-8", newline="\n") as opened:
+    with (folder / LIST).open("a+", encoding="utf-8", errors="replace", newline="\n") as opened:
         opened.seek(0)
         held = opened.read()
         # An editor may have left the last line open.

@@ -22,7 +22,8 @@ class Missing:
 class Pending:
     """A revision that is to run, as its file is now.
 
-    destructive: it says `Data: destructive`. back: should it fail, its downgrade runs. authors: by Git.
+    destructive: it says `Data: destructive`. back: should it fail, its downgrade runs. authors: by Git;
+    authors_unknown: there is a checkout, and it cannot say.
     """
 
     revision: str
@@ -33,6 +34,7 @@ class Pending:
     destructive: bool = False
     back: bool = False
     authors: tuple[Person, ...] = ()
+    authors_unknown: bool = False
 
     @property
     def reverts(self) -> bool:

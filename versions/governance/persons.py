@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Final
 
 _PERSON: Final = re.compile(r"[\s;]*(?P<name>[^<>;]*?)\s*<(?P<email>[^<>;]*)>")
-# Tags of a mailbox, as in ada+review@example.org, are the same mailbox.
-_TAG: Final = re.compile(r"\+[^@]*(?=@)")
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,9 @@ class Person:
 
     @property
     def _marks(self) -> frozenset[str]:
-        mailbox, name = _TAG.sub("", _folded(self.email)), _folded(self.name)
+        box, at, host = _folded(self.email).partition("@")
+        # Tags of a mailbox, as in ada+review@example.org, are the same mailbox.
+        mailbox, name = (f"{box.partition('+')[0]}@{host}" if at else box), _folded(self.name)
         return frozenset(mark for mark in (mailbox, name) if mark)
 
 
@@ -46,8 +46,17 @@ def read_person(text: str) -> Person | None:
 
 def read_persons(text: str) -> tuple[Person, ...]:
     """Return everyone whom *text* names, as Git writes them: a name or an address may be empty."""
-    found = (Person(match["name"], match["email"].strip()) for match in _PERSON.finditer(_shown(text)))
+    found = (_closed(part) for part in _shown(text).split(">")[:-1])
     return tuple(dict.fromkeys(person for person in found if person.name or person.email))
+
+
+def _closed(part: str) -> Person:
+    """Return whom the last of *part* names, a text that ends before a closing bracket; else nobody."""
+    before, opening, email = part.rpartition("<")
+    if not opening or ";" in email:
+        return Person("", "")
+    # No expression that looks for its beginning again at each character: a line may be very long.
+    return Person(re.split("[<;]", before)[-1].strip(), email.strip())
 
 
 def distinct(persons: tuple[Person, ...]) -> tuple[Person, ...]:

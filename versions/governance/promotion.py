@@ -16,6 +16,9 @@ from spotify_ai_agent_migrations.versions.governance.proof import proof
 from spotify_ai_agent_migrations.versions.governance.trust import KEYS, Held, Trust
 
 _STAMP: Final = Missing("stamp", "a stamp says that it ran, and nothing shows that")
+_UNKNOWN: Final = Missing(
+    "authors-unknown", "Git cannot say who wrote it, and so nobody knows whether they approve of it"
+)
 
 
 @dataclass(frozen=True)
@@ -77,13 +80,20 @@ def _verdict(
         return Verdict(pending, (_STAMP,))
     counted, unapproved = approved(pending, approvals)
     receipt, unproved = proof(pending, production, held, trust)
-    return Verdict(pending, (*unapproved, *unproved), counted, receipt)
+    # It casts doubt on who approved; where nobody did, that says enough.
+    unknown = (_UNKNOWN,) if pending.authors_unknown and counted else ()
+    return Verdict(pending, (*unapproved, *unknown, *unproved), counted, receipt)
 
 
 def remedy(verdicts: Iterable[Verdict]) -> str:
     """Return what to do about all that is missing."""
     told = [(missing.code, verdict.pending) for verdict in verdicts for missing in verdict.missing]
     steps = []
+    if any(code == _UNKNOWN.code for code, _ in told):
+        steps.append(
+            "let Git answer: git fetch --unshallow, or git config --global --add safe.directory FOLDER; "
+            "or take a copy without .git"
+        )
     unapproved = next((one for code, one in told if "approv" in code), None)
     if unapproved is not None:
         command = f'agentdb governance approve {unapproved.revision} --reviewer "NAME <E-MAIL>"'

@@ -1,6 +1,7 @@
 """Say which receipts production believes: whose keys, where they lie, and how old they may be.
 
-All of it from the environment or `.env`; nothing from a receipt, and no key from the repository.
+Nothing from a receipt. Keys and age come from the environment of the process alone: `.env` may lie in the
+checkout, and whoever can write there is not to say who is believed.
 """
 
 from __future__ import annotations
@@ -73,21 +74,32 @@ def read_trust(environ: Mapping[str, str] | None = None) -> Trust:
     """Return what production is set to believe.
 
     Raises:
-        SettingsError: the greatest age is no number of hours.
+        SettingsError: the greatest age is no number of hours, or only `.env` says it.
     """
-    known = {**read_dotenv(), **(os.environ if environ is None else environ)}
-    hours = known.get(MOST_AGE) or str(_MOST_AGE_H)
+    process, dotenv = os.environ if environ is None else environ, read_dotenv()
+    if dotenv.get(MOST_AGE) and not process.get(MOST_AGE):
+        raise SettingsError(
+            f"{MOST_AGE} is said in .env, which whoever writes the checkout may write",
+            hint=f"set {MOST_AGE} in the environment; {dotenv[MOST_AGE]} in .env does not count",
+        )
+    hours = process.get(MOST_AGE) or str(_MOST_AGE_H)
     if not (hours.isascii() and hours.isdecimal()) or not 0 < int(hours) < 1_000_000:
         problem = f'{MOST_AGE} is "{hours}", which is no number of hours'
         raise SettingsError(problem, hint=f"set {MOST_AGE}={_MOST_AGE_H}")
-    folder = Path(known.get(FOLDER) or Trust.folder)
-    keys, trouble = _keys(known.get(KEYS))
-    return Trust(keys, trouble, folder, int(hours))
+    keys, trouble = _keys(process.get(KEYS), dotenv.get(KEYS))
+    return Trust(keys, trouble, receipts_folder(process), int(hours))
 
 
-def _keys(file: str | None) -> tuple[Keyring, str]:
+def receipts_folder(environ: Mapping[str, str] | None = None) -> Path:
+    """Return where receipts lie, by the environment or `.env`: they are believed for their signature."""
+    known = {**read_dotenv(), **(os.environ if environ is None else environ)}
+    return Path(known.get(FOLDER) or Trust.folder)
+
+
+def _keys(file: str | None, ignored: str | None) -> tuple[Keyring, str]:
     if not file:
-        return {}, f"{KEYS} names no file of public keys"
+        aside = f'; "{ignored}" in .env does not count: set it in the environment' if ignored else ""
+        return {}, f"{KEYS} names no file of public keys{aside}"
     try:
         return read_keyring(Path(file)), ""
     except FileError as error:

@@ -15,12 +15,14 @@ from spotify_ai_agent_migrations.versions.runner.options import Options, parse_o
 from spotify_ai_agent_migrations.versions.runner.plan import Where
 from spotify_ai_agent_migrations.versions.runner.refusal import asked, findings_kept
 from spotify_ai_agent_migrations.versions.runner.steps import proxy_removed
+from spotify_ai_agent_migrations.versions.runner.texts import Texts
 
 # The revisions were held against the rules already, before any of them was imported.
 GATED_ATTRIBUTE = "spotify_ai_agent_migrations.gated"
 AROUND_ATTRIBUTE = "spotify_ai_agent_migrations.around"
 OPTIONS_ATTRIBUTE = "spotify_ai_agent_migrations.options"
 PLAN_ATTRIBUTE = "spotify_ai_agent_migrations.plan"
+TEXTS_ATTRIBUTE = "spotify_ai_agent_migrations.texts"
 
 
 def run_environment(
@@ -37,6 +39,8 @@ def run_environment(
         CommandError: Alembic's own refusals, such as an unknown revision argument.
     """
     gate.refuse_foreign_checkout(file)
+    # Before the rules read them; and not kept, since a configuration may serve a second command.
+    texts = context.config.attributes.pop(TEXTS_ATTRIBUTE, None) or Texts()
     options = read_options(context)
     request = _request(context)
     # Only upgrade, downgrade and stamp have somewhere to go; the other commands look.
@@ -58,14 +62,21 @@ def run_environment(
             return
         settings = options.settings()
         if mutating:
-            _migrate(context, request, settings, options)
+            _migrate(context, request, settings, options, texts)
             return
         with online.connected(settings) as connection:
             online.look(context, connection, **comparison(context.config, options, connection, rewrite))
 
 
-def _migrate(context: Any, request: dict[str, Any], settings: Settings, options: Options) -> None:  # noqa: ANN401
+def _migrate(
+    context: Any,  # noqa: ANN401  (the module alembic.context)
+    request: dict[str, Any],
+    settings: Settings,
+    options: Options,
+    texts: Texts,
+) -> None:
     """Migrate the database that is meant, or a clone; leave the plan of a dry run in the configuration."""
+    texts.load(context.script)
     with ExitStack() as stack:
         where = Where.ROLLED_BACK
         if options.shadow:
@@ -78,6 +89,7 @@ def _migrate(context: Any, request: dict[str, Any], settings: Settings, options:
             request["fn"],
             settings,
             options,
+            texts,
             purge=bool(request.get("purge")),
             where=where,
             around=context.config.attributes.get(AROUND_ATTRIBUTE),

@@ -74,13 +74,26 @@ class Journal:
         Raises:
             PrivilegeError: the journal is not there, and this login may not make it.
         """
-        connection = self._connection if within is None else within
+        if within is not None:
+            return self._written(within, entry, objects)
+        own = self._connection
+        try:
+            written = self._written(own, entry, objects)
+            own.commit()
+        except BaseException:
+            # So that the next entry finds no dead transaction; what is wrong is told by the error.
+            with suppress(psycopg2.Error):
+                own.rollback()
+            raise
+        return written
+
+    def _written(
+        self, connection: Connection, entry: Entry, objects: Sequence[SchemaObject] | None
+    ) -> Written:
         with connection.cursor() as cursor:
             written = _add(cursor, entry, self._origin)
             if objects is not None:
                 cursor.execute(_SQL["keep_schema"], _kept(connection, entry, objects))
-        if within is None:
-            connection.commit()
         return written
 
     def unfinished(self) -> Written | None:
@@ -211,6 +224,12 @@ def journaled_heads(connection: Connection) -> tuple[str, ...] | None:
     if found is None:
         return None
     return tuple(str(found).split(",")) if found else ()
+
+
+def was_production(connection: Connection) -> bool:
+    """Tell whether a gate of production ever answered here, or where this database was copied from."""
+    with connection.cursor() as cursor:
+        return bool(_first(cursor, "has_journal")) and bool(_first(cursor, "was_production"))
 
 
 def applied_checksums(connection: Connection) -> Mapping[str, tuple[str, str | None]]:

@@ -43,15 +43,16 @@ from spotify_ai_agent_migrations.versions.runner.gate import (
     refuse_edited_revisions,
     refuse_unknown_revision,
 )
-from spotify_ai_agent_migrations.versions.runner.journal import Journal
+from spotify_ai_agent_migrations.versions.runner.journal import Journal, was_production
 from spotify_ai_agent_migrations.versions.runner.offline import VERSION_TABLE
 from spotify_ai_agent_migrations.versions.runner.options import Options
 from spotify_ai_agent_migrations.versions.runner.plan import Plan, Where
-from spotify_ai_agent_migrations.versions.runner.promotion import admit, planned
+from spotify_ai_agent_migrations.versions.runner.promotion import EMPTYING, admit, planned
 from spotify_ai_agent_migrations.versions.runner.record import Record
 from spotify_ai_agent_migrations.versions.runner.refusal import Refusals, asked
 from spotify_ai_agent_migrations.versions.runner.rehearsal import Rehearsal
 from spotify_ai_agent_migrations.versions.runner.steps import Around, Step, StepFunction, surrounded
+from spotify_ai_agent_migrations.versions.runner.texts import Texts
 
 # Where the database was when the command began, for whoever has to go back there.
 START_ATTRIBUTE: Final = "spotify_ai_agent_migrations.start"
@@ -80,6 +81,7 @@ def migrate(
     function: StepFunction,
     settings: Settings,
     options: Options,
+    texts: Texts,
     *,
     purge: bool,
     where: Where = Where.ROLLED_BACK,
@@ -93,7 +95,8 @@ def migrate(
     for no longer than `lock_timeout_ms`.
 
     Raises:
-        RevisionError: the database is at a revision that this code does not know.
+        RevisionError: the database is at a revision that this code does not know, or a file is not the one
+            that was loaded.
         PromotionError: this is production, and nobody approved, or staging has not run it.
         LockError: the migration lock, or a lock of a revision, was not free within the bounds.
         DatabaseError: a statement of a revision failed; that revision is undone, earlier ones stay.
@@ -101,7 +104,7 @@ def migrate(
     raw = _driver_connection(connection)
     scripts = context.script
     journal = Journal(lambda: open_connection(settings, purpose="agentdb journal", actor="migration"))
-    record = None if options.dry_run else Record(journal, raw, scripts, reason=options.reason)
+    record = None if options.dry_run else Record(journal, raw, scripts, texts, reason=options.reason)
     guarded = record is not None and settings.environment == "production"
     refusals = Refusals(journal, asked(function), kept=guarded)
     with closing(journal), advisory_lock(raw, lock_key(VERSION_TABLE), wait_ms=options.wait_ms):
@@ -113,17 +116,28 @@ def migrate(
                 refuse_edited_revisions(raw, scripts)
             context.config.attributes.setdefault(START_ATTRIBUTE, applied_revisions(raw))
 
+        if record is not None and not guarded and was_production(raw):
+            # No refusal: a copy of production is what staging often is.
+            _log.warning(
+                'this database is production or a copy of it, and MIGRATIONS_ENV is "%s": nobody asks who '
+                "approved; set MIGRATIONS_ENV=production if it is no copy",
+                settings.environment,
+            )
+        raw.rollback()
+
         def settle() -> None:
             with refusals.of("drift"):
                 settle_drift(raw, journal, settings, options)
             if guarded:
                 steps = planned(function, () if purge else applied_revisions(raw))
-                admit(raw, journal, refusals, steps, options)
+                admit(raw, journal, refusals, steps or ([EMPTYING] if purge else []), texts, options)
 
         beside = partial(open_connection, settings, purpose="agentdb plan")
         # Who stands around the steps looks at them, and nobody at the plan; the locks are held as long.
         rehearsal = Rehearsal(connection, beside, where, measured=around is None) if options.dry_run else None
         _Attempts(context, connection, function, settings, options, record, settle, rehearsal, around).run()
+        if purge and record is not None and not applied_revisions(raw):
+            record.emptied()
     return rehearsal.plan if rehearsal else None
 
 

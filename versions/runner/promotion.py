@@ -17,13 +17,13 @@ from psycopg2.extensions import connection as Connection
 
 from spotify_ai_agent_migrations.versions.core import PACKAGE_ROOT
 from spotify_ai_agent_migrations.versions.core.database import connect
-from spotify_ai_agent_migrations.versions.core.errors import PromotionError
+from spotify_ai_agent_migrations.versions.core.errors import FileError, PromotionError, SettingsError
 from spotify_ai_agent_migrations.versions.core.fingerprint import described_by
 from spotify_ai_agent_migrations.versions.core.settings import Settings
 from spotify_ai_agent_migrations.versions.governance.approvals import read_approvals
 from spotify_ai_agent_migrations.versions.governance.authors import authors_of
-from spotify_ai_agent_migrations.versions.governance.checksums import checksum, code_checksum
-from spotify_ai_agent_migrations.versions.governance.pending import Pending, Production
+from spotify_ai_agent_migrations.versions.governance.checksums import code_checksum
+from spotify_ai_agent_migrations.versions.governance.pending import Missing, Pending, Production
 from spotify_ai_agent_migrations.versions.governance.promotion import Verdict, decide, remedy
 from spotify_ai_agent_migrations.versions.governance.revision import read
 from spotify_ai_agent_migrations.versions.governance.trust import read_trust
@@ -36,6 +36,10 @@ from spotify_ai_agent_migrations.versions.runner.gate import (
 )
 from spotify_ai_agent_migrations.versions.runner.options import Options
 from spotify_ai_agent_migrations.versions.runner.refusal import Refusals
+from spotify_ai_agent_migrations.versions.runner.texts import Texts
+
+# Of `stamp --purge base` Alembic makes no step, and it empties its table all the same.
+EMPTYING: Final = StampStep(None, None, is_upgrade=False, branch_move=False)
 
 _log: Final = logging.getLogger("spotify_ai_agent_migrations")
 
@@ -45,6 +49,7 @@ def admit(
     into: journal.Journal,
     refusals: Refusals,
     steps: Iterable[MigrationStep],
+    texts: Texts,
     options: Options,
 ) -> None:
     """Let production run *steps*, or refuse; either way the journal says so before anything is executed.
@@ -52,10 +57,13 @@ def admit(
     Leaves no transaction open.
 
     Raises:
+        RevisionError: a file is not the one that was loaded.
         PromotionError: for one of them something is missing, and `break_glass` was not said.
         SettingsError: what production believes is set wrongly.
     """
-    verdicts = judge(connection, pending_of(steps, back=options.on_failure == "rollback"))
+    with refusals.of("loaded"):
+        pending = pending_of(steps, texts, back=options.on_failure == "rollback")
+    verdicts = judge(connection, pending, glass=options.break_glass)
     lacking = [verdict for verdict in verdicts if verdict.missing]
     if lacking and not options.break_glass:
         for verdict in lacking:
@@ -72,10 +80,15 @@ def admit(
         _log.warning("break-glass was not needed: nothing is missing")
 
 
-def judge(connection: Connection, pending: Sequence[Pending]) -> tuple[Verdict, ...]:
+def judge(connection: Connection, pending: Sequence[Pending], *, glass: bool = False) -> tuple[Verdict, ...]:
     """Return what is missing for each of *pending*, by the files and the settings of this machine.
 
-    Leaves no transaction open.
+    Where *glass* is to be broken, it is missing as well that one of them cannot be read. Leaves no
+    transaction open.
+
+    Raises:
+        SettingsError: what production believes is set wrongly.
+        FileError: the approvals or the receipts cannot be read.
     """
     if not pending:
         return ()
@@ -85,7 +98,14 @@ def judge(connection: Connection, pending: Sequence[Pending]) -> tuple[Verdict, 
         schema=_schema(connection),
     )
     connection.rollback()
-    return decide(pending, read_approvals(PACKAGE_ROOT / "versions"), read_trust(), production)
+    try:
+        return decide(pending, read_approvals(PACKAGE_ROOT / "versions"), read_trust(), production)
+    except (FileError, SettingsError) as error:
+        if not glass:
+            raise
+        # A path may hold bytes that are no text, which the journal cannot keep.
+        unread = Missing("unreadable", error.problem.encode("utf-8", "replace").decode())
+        return tuple(Verdict(one, (unread,)) for one in pending)
 
 
 def check_upgrade(settings: Settings, revision: str) -> tuple[Verdict, ...]:
@@ -95,33 +115,41 @@ def check_upgrade(settings: Settings, revision: str) -> tuple[Verdict, ...]:
         RevisionError: the database is at a revision that this code does not know.
         CommandError: Alembic's own refusal of *revision*.
     """
+    texts = Texts()
     scripts = ScriptDirectory.from_config(Config(str(PACKAGE_ROOT / "alembic.ini")))
+    texts.load(scripts)
     with connect(settings, purpose="agentdb governance") as connection:
         refuse_unknown_revision(connection, known_revisions(scripts))
         heads = applied_revisions(connection)
         steps = planned(lambda at, _: scripts._upgrade_revs(revision, at), heads)
-        return judge(connection, pending_of(steps))
+        return judge(connection, pending_of(steps, texts))
 
 
-def pending_of(steps: Iterable[MigrationStep], *, back: bool = False) -> tuple[Pending, ...]:
-    """Return *steps* as what is to be judged; with *back*, a failure of theirs goes back by itself."""
-    return tuple(_pending(step, back=back) for step in steps)
+def pending_of(steps: Iterable[MigrationStep], texts: Texts, *, back: bool = False) -> tuple[Pending, ...]:
+    """Return *steps* as what is to be judged; with *back*, a failure of theirs goes back by itself.
+
+    Raises:
+        RevisionError: a file is not the one that was loaded.
+    """
+    return tuple(_pending(step, texts, back=back) for step in steps)
 
 
-def _pending(step: MigrationStep, *, back: bool) -> Pending:
+def _pending(step: MigrationStep, texts: Texts, *, back: bool) -> Pending:
     if not isinstance(step, RevisionStep):
         assert isinstance(step, StampStep)
         return Pending(",".join(step.to_), verb="stamp")
     file = Path(step.revision.path)
+    own, authors = texts.of(file), authors_of(file)
     return Pending(
         revision=step.revision.revision,
         file_name=file.name,
-        checksum=checksum(file),
+        checksum=own,
         code=code_checksum(file),
         verb="upgrade" if step.is_upgrade else "downgrade",
         destructive=(read(file).fields.get("Data") or "").startswith("destructive"),
         back=back and step.is_upgrade,
-        authors=authors_of(file),
+        authors=authors or (),
+        authors_unknown=authors is None,
     )
 
 

@@ -323,6 +323,14 @@ SELECT entry.heads_after
  ORDER BY entry.id DESC
  LIMIT 1;
 
+-- was_production --
+-- Whether a gate of production ever answered here.
+SELECT EXISTS (
+    SELECT
+      FROM ops.migration_journal AS entry
+     WHERE entry.state IN ('refused', 'allowed', 'overridden')
+);
+
 -- locks_of --
 -- The relations that others see, and the modes a session has locked them in.
 SELECT pg_catalog.format('%%I.%%I', namespace.nspname, class.relname) AS relation,

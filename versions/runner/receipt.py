@@ -20,7 +20,7 @@ from spotify_ai_agent_migrations.versions.governance.receipts import Receipt, Ru
 from spotify_ai_agent_migrations.versions.governance.revision import Revision, discover
 from spotify_ai_agent_migrations.versions.runner import journal
 from spotify_ai_agent_migrations.versions.runner.drift import find_drift
-from spotify_ai_agent_migrations.versions.runner.entry import ANSWERS, Written, verify
+from spotify_ai_agent_migrations.versions.runner.entry import ANSWERS, Entry, Written, verify
 from spotify_ai_agent_migrations.versions.runner.gate import applied_revisions
 from spotify_ai_agent_migrations.versions.runner.inspection import locked
 
@@ -91,13 +91,18 @@ def _refuse_broken(connection: Connection, every: Sequence[Written]) -> None:
 
 
 def _refuse_failed(every: Sequence[Written]) -> None:
-    last = next((one for one in reversed(every) if one.entry.state not in ANSWERS), None)
+    last = next((one for one in reversed(every) if _is_run(one.entry)), None)
     if last is not None and last.entry.state != "applied":
         how = f"{last.entry.direction} of {last.entry.revision} {last.entry.state}"
         raise RevisionError(
             f"the last run was no success: {how}",
-            hint="alembic upgrade head, until it ends well",
+            hint="alembic upgrade head, until it ends well; where it has nothing to do, go back first",
         )
+
+
+def _is_run(entry: Entry) -> bool:
+    """Whether it was tried: neither an answer of a gate nor an exception, which undoes no failure."""
+    return entry.direction in {"upgrade", "downgrade"} and entry.state not in ANSWERS
 
 
 def _refuse_drift(connection: Connection) -> None:

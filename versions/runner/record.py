@@ -21,6 +21,7 @@ from spotify_ai_agent_migrations.versions.governance.checksums import checksum, 
 from spotify_ai_agent_migrations.versions.runner.entry import Entry
 from spotify_ai_agent_migrations.versions.runner.journal import Journal, last_unfinished
 from spotify_ai_agent_migrations.versions.runner.steps import Step
+from spotify_ai_agent_migrations.versions.runner.texts import Texts
 
 _log: Final = logging.getLogger("spotify_ai_agent_migrations")
 # To describe the schema costs as much as there is of it. Of a long run the last steps are described, to which
@@ -38,10 +39,12 @@ class Record:
         journal: Journal,
         connection: Connection,
         scripts: ScriptDirectory,
+        texts: Texts,
         *,
         reason: str | None = None,
     ) -> None:
         self._reason = reason
+        self._texts = texts
         self._journal = journal
         self._connection = connection
         self._scripts = scripts
@@ -58,7 +61,11 @@ class Record:
             self._journal.write(replace(left.entry, state=self._end_of(left.entry.revision), reason=_KILLED))
 
     def start(self, step: Step) -> None:
-        """Write that *step* is tried; call it in the transaction of the step, before its first statement."""
+        """Write that *step* is tried; call it in the transaction of the step, before its first statement.
+
+        Raises:
+            RevisionError: its file is not the one that was loaded.
+        """
         self._left = step.left
         if self._fingerprint is None and step.left < _DESCRIBED:
             self._fingerprint = hashed(lasting(schema_objects(self._connection)))
@@ -68,7 +75,7 @@ class Record:
             direction=step.verb,
             state="started",
             revision=step.revision,
-            checksum=checksum(step.file),
+            checksum=self._texts.of(step.file),
             code=code_checksum(step.file),
             fingerprint_before=self._fingerprint,
             reason=self._reason,
@@ -90,6 +97,10 @@ class Record:
             heads_after=",".join(sorted(heads)),
         )
         self._journal.write(done, within=self._connection, objects=objects or ())
+
+    def emptied(self) -> None:
+        """Write that a purge left the database at no revision, which Alembic tells nobody."""
+        self._journal.write(replace(self._stamped(set()), heads_after="", reason=self._reason))
 
     def failed(self, error: BaseException, *, dirty: bool) -> None:
         """Write how the attempt ended, unless it is applied; that must never hide *error* itself."""

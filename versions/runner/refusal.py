@@ -24,6 +24,8 @@ from spotify_ai_agent_migrations.versions.runner.offline import VERSION_TABLE
 from spotify_ai_agent_migrations.versions.runner.options import Options
 
 _log: Final = logging.getLogger("spotify_ai_agent_migrations")
+# ValueError: of text that no database holds, such as a NUL.
+_UNKEPT: Final = (psycopg2.Error, MigrationError, ValueError)
 # What the functions are called that Alembic makes the steps of a command with.
 _VERBS: Final[dict[str, Direction]] = {"downgrade": "downgrade", "do_stamp": "stamp"}
 
@@ -56,7 +58,7 @@ class Refusals:
             return
         try:
             self._into.write(entry)
-        except (psycopg2.Error, MigrationError) as second:
+        except _UNKEPT as second:
             _unsaid(second)
 
 
@@ -72,7 +74,7 @@ def findings_kept(options: Options, direction: Direction, *, running: bool) -> I
         if running and not options.dry_run and is_production():
             try:
                 _write_alone(options, _entry(direction, "findings", error))
-            except (psycopg2.Error, MigrationError) as second:
+            except _UNKEPT as second:
                 _unsaid(second)
         raise
 

@@ -25,11 +25,13 @@ from spotify_ai_agent_migrations.versions.runner.environment import (
     GATED_ATTRIBUTE,
     OPTIONS_ATTRIBUTE,
     PLAN_ATTRIBUTE,
+    TEXTS_ATTRIBUTE,
 )
 from spotify_ai_agent_migrations.versions.runner.options import Options
 from spotify_ai_agent_migrations.versions.runner.plan import Plan
 from spotify_ai_agent_migrations.versions.runner.refusal import findings_kept
 from spotify_ai_agent_migrations.versions.runner.steps import Around, inside_alembic
+from spotify_ai_agent_migrations.versions.runner.texts import Texts
 
 # Alembic keeps the running migration in globals of its modules.
 _ONE_AT_A_TIME: Final = threading.RLock()
@@ -65,13 +67,16 @@ def run_revision(
     """
     options = options or Options()
     with _ONE_AT_A_TIME:
+        texts = Texts()
         direction: Direction = "upgrade" if verb == "upgrade" else "downgrade"
         with findings_kept(options, direction, running=not sql):
             gate.refuse_findings(mutating=True, drafts=may_try_drafts())
         config = Config(str(PACKAGE_ROOT / "alembic.ini"))
         config.attributes[OPTIONS_ATTRIBUTE] = options
         config.attributes[GATED_ATTRIBUTE] = True
+        config.attributes[TEXTS_ATTRIBUTE] = texts
         scripts = ScriptDirectory.from_config(config)
+        texts.load(scripts)
         script = _script(scripts, Path(file).resolve())
         single = _Single(scripts, script, verb)
         start = script.down_revision if verb == "upgrade" else script.revision
@@ -94,12 +99,14 @@ def run_downgrade(target: str, options: Options, *, around: Around) -> None:
         MigrationError: as for `alembic downgrade`, and whatever *around* raises; the step is undone.
     """
     with _ONE_AT_A_TIME:
+        texts = Texts()
         with findings_kept(options, "downgrade", running=True):
             gate.refuse_findings(mutating=True, drafts=may_try_drafts())
         config = Config(str(PACKAGE_ROOT / "alembic.ini"))
         config.attributes[OPTIONS_ATTRIBUTE] = options
         config.attributes[AROUND_ATTRIBUTE] = around
         config.attributes[GATED_ATTRIBUTE] = True
+        config.attributes[TEXTS_ATTRIBUTE] = texts
         scripts = ScriptDirectory.from_config(config)
 
         def downgrade(heads: Any, _: MigrationContext) -> Any:  # noqa: ANN401  (Alembic's own)
