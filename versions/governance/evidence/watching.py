@@ -57,7 +57,7 @@ def health(evidence: Evidence) -> Iterator[Claim | Gap]:
 
 def incidents(evidence: Evidence) -> Iterator[Claim | Gap]:
     """Yield the runs that failed, and those whose end nobody knows; without any, that there is none."""
-    found = [*failures(evidence), *unended(evidence)]
+    found: list[Claim | Gap] = [*failures(evidence), *unended(evidence)]
     yield from found
     rows = evidence.rows("journal")
     if rows and not found:
