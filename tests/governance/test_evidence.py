@@ -7,8 +7,9 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,15 @@ from psycopg2.extensions import parse_dsn
 from forked import run_python
 from spotify_ai_agent_migrations.versions.audit_trail.run import seal
 from spotify_ai_agent_migrations.versions.audit_trail.sinks import FileSink
-from spotify_ai_agent_migrations.versions.core.errors import PeriodError
+from spotify_ai_agent_migrations.versions.core.errors import PeriodError, PrivilegeError, RevisionError
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.core.signing import make_keys
 from spotify_ai_agent_migrations.versions.governance.approval import approve_revision
 from spotify_ai_agent_migrations.versions.governance.evidence import read_period
+from spotify_ai_agent_migrations.versions.governance.evidence.as_json import as_json
+from spotify_ai_agent_migrations.versions.runner.entry import Entry, Written
 from spotify_ai_agent_migrations.versions.runner.evidence import gather
-from spotify_ai_agent_migrations.versions.runner.inspection import accept_drift
+from spotify_ai_agent_migrations.versions.runner.inspection import accept_drift, locked
 from support import ROOT, Checkout, Databases, Processes, connected, rows, run
 
 HOSTILE = '<script>alert(1)</script> "x" | [y](javascript:z) @team `'
@@ -399,17 +402,23 @@ def test_a_date_is_its_first_moment_in_utc() -> None:
     assert not period.holds("2026-11-02T00:00:00.000000Z")
 
 
+def read(url: str, since: str, until: str | None = None) -> dict[str, Any]:
+    """The report as JSON, made in this process."""
+    made: dict[str, Any] = json.loads(as_json(gather(resolve_settings(url), since, until)))
+    return made
+
+
 def test_the_end_is_no_part_of_the_period(lived: Lived) -> None:
     times = "SELECT id, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') FROM ops.migration_journal ORDER BY id DESC LIMIT 2"
     (last, end), (before, begin) = rows(lived.url, times)
-    found = json.loads(evidence(lived, "--from", str(begin), "--to", str(end), "--format", "json"))
+    found = read(lived.url, str(begin), str(end))
     keys = [one["key"] for one in source(found, "journal")["rows"]]
     assert keys == [str(before)]
     assert str(last) not in keys
 
 
 def test_a_period_without_entries_claims_nothing_of_changes(lived: Lived) -> None:
-    found = json.loads(evidence(lived, "--from", "2001-01-01", "--to", "2001-02-01", "--format", "json"))
+    found = read(lived.url, "2001-01-01", "2001-02-01")
     assert source(found, "journal")["rows"] == []
     assert found["journal"]["entries"] > 0
     assert claims(found, "CC8.1", "Release") == []
@@ -424,34 +433,22 @@ def test_the_auditor_role_may_make_it_and_another_login_may_not(lived: Lived, da
         cursor.execute("GRANT agent_auditor TO evidence_reader")
     try:
         auditor = databases.url(name, user="evidence_reader", password="secret")
-        done = agentdb(
-            lived.checkout, auditor, "governance", "evidence", "--from", lived.since, "--format", "json"
-        )
-        found = json.loads(said(done))
+        found = read(auditor, lived.since)
         assert [one["name"] for one in found["sources"] if one["unread"]] == []
         assert found["login"] == "evidence_reader"
         stranger = databases.url(name, user="evidence_nobody", password="secret")
-        refused = agentdb(lived.checkout, stranger, "governance", "evidence", "--from", lived.since)
-        assert refused.returncode == 1
-        assert "connect as a member of agent_auditor" in refused.stderr
+        with pytest.raises(PrivilegeError) as raised:
+            gather(resolve_settings(stranger), lived.since)
+        assert "connect as a member of agent_auditor" in str(raised.value.hint)
     finally:
         with connected(lived.url) as connection:
             connection.cursor().execute("DROP ROLE evidence_reader, evidence_nobody")
 
 
 def test_a_database_without_a_journal_is_told(empty_url: str) -> None:
-    done = run(
-        sys.executable,
-        "-m",
-        "spotify_ai_agent_migrations",
-        "governance",
-        "evidence",
-        "--from",
-        "2020-01-01",
-        url=empty_url,
-    )
-    assert done.returncode == 1
-    assert "this database has no journal" in done.stderr
+    with pytest.raises(RevisionError) as raised:
+        gather(resolve_settings(empty_url), "2020-01-01")
+    assert "this database has no journal" in raised.value.problem
 
 
 @pytest.fixture
@@ -498,6 +495,49 @@ def test_what_came_after_the_period_breaks_nothing_of_it(copy: str) -> None:
     assert any(gap.startswith("behind the period the journal is not as it was written") for gap in gaps)
 
 
+def journaled(url: str, *entries: Entry) -> list[Written]:
+    """Write what one run of its own would; it ends behind the last of them."""
+    with locked(resolve_settings(url)) as (_, into):
+        return [into.write(entry) for entry in entries]
+
+
+def test_a_run_that_asked_no_gate_is_an_exception_with_its_entry(copy: str, report: dict[str, Any]) -> None:
+    for code in ("CC8.1", "A.8.32"):
+        assert len(claims(report, code, "Allowed at")) == 4
+        assert claims(report, code, "Ran outside the gate") == []
+    since = moment(copy)
+    step = Entry("upgrade", "started", revision="014")
+    _, applied = journaled(copy, step, replace(step, state="applied"))
+    found = read(copy, since)
+    first = row(report, claims(report, "CC8.1", "Allowed at")[0]["rows"][0])["key"]
+    for code in ("CC8.1", "A.8.32"):
+        (beside,) = claims(found, code, "Ran outside the gate")
+        assert beside["exception"]
+        assert beside["rows"] == [f"journal-{applied.id}"]
+        assert "upgrade of revision 014; it reached the database, and no answer" in beside["text"]
+        assert beside["text"].endswith(f"answered in this database first with entry {first}.")
+
+
+def test_a_killed_run_is_told_whatever_was_refused_behind_it(copy: str) -> None:
+    since, none = moment(copy), "No entry of the period says that a run failed."
+    step = Entry("upgrade", "started", revision="014")
+    journaled(copy, Entry("upgrade", "allowed", revision="014"), step, replace(step, state="applied"))
+    assert claims(read(copy, since), "CC7.4", none)
+    killed = replace(step, revision="015")
+    (tried,) = journaled(copy, killed)
+    journaled(copy, Entry("upgrade", "refused", reason="a rule", details={"gate": "findings"}))
+    journaled(copy, Entry("accept", "applied", reason="seen"))
+    found = read(copy, since)
+    told = f"how the attempt of entry {tried.id} ended, upgrade of revision 015, is not recorded"
+    for code in ("CC7.4", "CC8.1"):
+        assert [gap for gap in gaps(found, code) if gap.startswith(told)]
+    assert claims(found, "CC7.4", none) == []
+    journaled(copy, replace(killed, state="failed", reason="its process ended without a word"))
+    mended = read(copy, since)
+    assert [gap for gap in gaps(mended, "CC7.4") if gap.startswith(told)] == []
+    assert claims(mended, "CC7.4", "A run failed at")
+
+
 def test_more_entries_than_a_report_lists_are_refused(lived: Lived) -> None:
     settings = resolve_settings(lived.url)
     assert len(gather(settings, lived.since, most_entries=17).evidence.rows("journal")) == 17
@@ -519,6 +559,13 @@ INSERT INTO ops.destroyed_keys (key_id) VALUES (gen_random_uuid());
 INSERT INTO ops.partition_archives (table_name, partition_name, partition_oid, dropped_at)
 VALUES ('public.audit_log', 'audit_log_2020_01', 1, now());
 CREATE TABLE ops.unknown (id bigint);
+CREATE ROLE evidence_everywhere;
+GRANT pg_write_all_data TO evidence_everywhere;
+GRANT SELECT (email) ON users TO PUBLIC;
+DO $$ BEGIN
+    EXECUTE (SELECT format('GRANT SELECT ON %s TO PUBLIC, agent_auditor', min(inhrelid::regclass::text))
+               FROM pg_inherits WHERE inhparent = 'audit_log'::regclass);
+END $$;
 """
 
 
@@ -541,6 +588,8 @@ def kept(
         "--verify-trail", "--public-key", folder / "seal.pub", url=url,
     )  # fmt: skip
     yield json.loads(said(made))
+    with connected(url) as connection:
+        connection.cursor().execute("DROP ROLE evidence_everywhere")
     databases.drop(name)
 
 
@@ -565,6 +614,32 @@ def test_a_column_in_no_class_is_an_exception(kept: dict[str, Any], report: dict
     assert found["exception"]
     assert claims(report, "A.8.11", "in no class") == []
     assert claims(report, "A.8.11", "Every column of the schemas public and ops is in the catalogue")
+
+
+def test_rights_on_columns_on_partitions_and_by_roles_of_postgresql_are_exceptions(
+    kept: dict[str, Any], report: dict[str, Any]
+) -> None:
+    assert claims(report, "CC6.1", "granted to PUBLIC") == []
+    (public,) = claims(kept, "CC6.1", "granted to PUBLIC")
+    given = {
+        one["cells"]["privilege"]: one["cells"]["names"] for one in map(partial(row, kept), public["rows"])
+    }
+    assert given.keys() == {"SELECT", "SELECT of columns"}
+    assert given["SELECT"].startswith("public.audit_log_")
+    assert given["SELECT of columns"] == "public.users.email"
+    # What the table itself grants is not told again of each of its partitions.
+    assert "public.audit_log" in row(kept, "grant-agent_5f_auditor_20_SELECT")["cells"]["names"].split(", ")
+    assert given["SELECT"] not in row(kept, "grant-agent_5f_auditor_20_SELECT")["cells"]["names"]
+    for code in ("CC6.1", "CC6.3"):
+        (beyond,) = claims(kept, code, "Role evidence_everywhere needs no grant on a table")
+        assert beyond["text"].endswith("as a member of pg_write_all_data.")
+        assert beyond["exception"]
+        assert row(kept, beyond["rows"][0])["cells"]["of_package"] == "no"
+
+
+def test_what_is_read_outside_of_the_snapshot_is_named(made: Path) -> None:
+    text = (made / "evidence.md").read_text()
+    assert "tables in one read-only snapshot; outside of it: The schema now, Suppressions, Revisions" in text
 
 
 def test_seals_anchors_and_the_verified_trail_are_told(kept: dict[str, Any]) -> None:

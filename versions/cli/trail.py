@@ -13,7 +13,8 @@ def verified_trail(url: str | None, public_key: Path | None) -> tuple[Source, ..
     # Late: to verify takes numbers, which nothing else here needs.
     from spotify_ai_agent_migrations.versions.audit_trail import verify
 
-    name, title, asked = "trail-verified", "Verification of the audit trail", "agentdb audit-trail verify"
+    name, title = "trail-verified", "Verification of the audit trail"
+    asked = "agentdb audit-trail verify, after the snapshot"
     try:
         done = verify(url=url, full=True, public_key=public_key)
     except (PrivilegeError, TableError) as error:

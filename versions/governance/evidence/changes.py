@@ -9,6 +9,7 @@ from spotify_ai_agent_migrations.versions.governance.evidence.model import Claim
 from spotify_ai_agent_migrations.versions.governance.evidence.phrases import counted, named
 
 NO_ENTRY = "the journal has no entry of the period: that nothing was changed by this package is all it shows"
+_STEP = ("direction", "revision")
 
 
 def runs(evidence: Evidence) -> tuple[tuple[Row, ...], ...]:
@@ -44,6 +45,20 @@ def failures(evidence: Evidence) -> Iterator[Claim]:
         after = f"; it was done at {later.at}" if later else "; it was not done later in the period"
         shown = [row, *([later] if later else [])]
         yield claim(f"A run failed at {row.at}: {what}{code}; {left}{after}.", shown, exception=True)
+
+
+def unended(evidence: Evidence) -> Iterator[Gap]:
+    """Yield a gap for each attempt of which no entry of the period says how it ended, whatever came after."""
+    tried: Row | None = None
+    for row in evidence.rows("journal"):
+        if row.get("state") == "started":
+            if tried is not None:
+                yield _open(tried)
+            tried = row
+        elif tried is not None and _ends(tried, row):
+            tried = None
+    if tried is not None:
+        yield _open(tried)
 
 
 def exceptions(evidence: Evidence) -> Iterator[Claim]:
@@ -88,10 +103,22 @@ def _run(rows: Sequence[Row]) -> Iterator[Claim]:
         )
 
 
+def _open(tried: Row) -> Gap:
+    return Gap(
+        f"how the attempt of entry {tried.key} ended, {tried.get('direction')} of revision "
+        f"{tried.get('revision')}, is not recorded in the period: it ran on, or its process was killed"
+    )
+
+
+def _ends(tried: Row, row: Row) -> bool:
+    """Tell whether *row* says how *tried* ended; of a process that was killed, a later run says it."""
+    same = all(row.get(name) == tried.get(name) for name in _STEP)
+    return same and row.get("state") in {"applied", "failed", "dirty"}
+
+
 def _done_later(failed: Row, later: Sequence[Row]) -> Row | None:
-    same = ("direction", "revision")
     for row in later:
-        if row.get("state") == "applied" and all(row.get(name) == failed.get(name) for name in same):
+        if row.get("state") == "applied" and all(row.get(name) == failed.get(name) for name in _STEP):
             return row
     return None
 
@@ -130,8 +157,4 @@ def _unknown(evidence: Evidence) -> Iterator[Gap]:
             "known by its checksum alone",
             "migrate from a checkout",
         )
-    if entries[-1].get("state") == "started":
-        yield Gap(
-            f"how the attempt of entry {entries[-1].key} ended is not recorded: it runs, or "
-            "its process was killed"
-        )
+    yield from unended(evidence)

@@ -62,6 +62,7 @@ class Chain:
 
     `first` and `last` are the numbers of the entries of the period, None where it has none; `broken` tells of
     faults on which the entries of the period stand: at those before its end, or behind the last there is.
+    `answered` is the first entry before its end in which production was allowed or refused something.
     """
 
     entries: int
@@ -70,11 +71,12 @@ class Chain:
     last: int | None = None
     faults: tuple[str, ...] = ()
     broken: bool = False
+    answered: int | None = None
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that was read for a report, in one snapshot of the database taken at `taken_at`."""
+    """All that was read for a report from `taken_at` on: the tables in one snapshot, the rest beside it."""
 
     period: Period
     taken_at: datetime

@@ -6,20 +6,21 @@ from collections.abc import Iterator
 
 from spotify_ai_agent_migrations.versions.governance.evidence.changes import runs
 from spotify_ai_agent_migrations.versions.governance.evidence.model import Claim, Evidence, Gap, Row, claim
-from spotify_ai_agent_migrations.versions.governance.evidence.phrases import counted, named
+from spotify_ai_agent_migrations.versions.governance.evidence.phrases import named
 
 _DECIDED = ("allowed", "overridden")
+_STEPS = ("upgrade", "downgrade", "stamp")
 
 
 def promotion(evidence: Evidence) -> Iterator[Claim | Gap]:
-    """Yield what was allowed and on which ground, what was refused, and releases that nothing decided on."""
+    """Yield what was allowed and on which ground, what was refused, and what ran without being asked."""
     decided = [row for row in evidence.rows("journal") if row.get("state") in _DECIDED]
     for row in evidence.rows("journal"):
         if row.get("state") == "allowed":
             yield _allowed(evidence, row)
     yield from refusals(evidence)
     yield from break_glass(evidence)
-    yield from _undecided(evidence)
+    yield from _beside(evidence)
     if decided or not evidence.rows("journal"):
         return
     yield Gap(
@@ -91,19 +92,21 @@ def _of_run(evidence: Evidence, row: Row) -> list[Row]:
     ]
 
 
-def _undecided(evidence: Evidence) -> Iterator[Gap]:
-    """Yield how many applied steps of the period no entry of the gate stands before."""
-    missing = 0
-    for rows in runs(evidence):
-        passed = {(row.get("direction"), row.get("revision")) for row in rows if row.get("state") in _DECIDED}
-        done = [
-            row
-            for row in rows
-            if row.get("state") == "applied" and row.get("direction") in {"upgrade", "downgrade"}
-        ]
-        missing += sum((row.get("direction"), row.get("revision")) not in passed for row in done)
-    if missing and any(row.get("state") in _DECIDED for row in evidence.rows("journal")):
-        yield Gap(
-            f"of {counted(missing, 'applied step')} no decision of the gate is recorded in "
-            "the run that did it"
-        )
+def _beside(evidence: Evidence) -> Iterator[Claim]:
+    """Yield each run that changed the database without an answer of the gate, where there is one to ask."""
+    first = evidence.chain.answered
+    for rows in runs(evidence) if first is not None else ():
+        bare = [row for row in rows if _is_change(row) and not row.get("answer")]
+        if bare:
+            steps = [f"{row.get('direction')} of revision {row.get('revision') or 'base'}" for row in bare]
+            yield claim(
+                f"Ran outside the gate at {bare[0].at}, by {bare[0].get('by')}: {named('', steps)}; "
+                "it reached the database, and no answer of the gate of production is recorded for it. "
+                f"That gate answered in this database first with entry {first}.",
+                bare,
+                exception=True,
+            )
+
+
+def _is_change(row: Row) -> bool:
+    return row.get("state") in {"applied", "dirty"} and row.get("direction") in _STEPS

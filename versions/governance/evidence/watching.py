@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from spotify_ai_agent_migrations.versions.governance.evidence.changes import failures
+from spotify_ai_agent_migrations.versions.governance.evidence.changes import failures, unended
 from spotify_ai_agent_migrations.versions.governance.evidence.model import Claim, Evidence, Gap, claim
 from spotify_ai_agent_migrations.versions.governance.evidence.phrases import counted
 
@@ -56,8 +56,8 @@ def health(evidence: Evidence) -> Iterator[Claim | Gap]:
 
 
 def incidents(evidence: Evidence) -> Iterator[Claim | Gap]:
-    """Yield the runs that failed; without any, that the journal has none."""
-    found = list(failures(evidence))
+    """Yield the runs that failed, and those whose end nobody knows; without any, that there is none."""
+    found: list[Claim | Gap] = [*failures(evidence), *unended(evidence)]
     yield from found
     rows = evidence.rows("journal")
     if rows and not found:

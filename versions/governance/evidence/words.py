@@ -45,12 +45,14 @@ LONG: Final = HASHES | {
     "legal_reference",
 }
 _CELLS_MOST: Final = 2_000
+# Read before the snapshot is taken, or after it.
+_BESIDE: Final = ("drift-now", "suppression", "revision", "trail-verified")
 
 
 def facts(found: Evidence) -> Iterator[tuple[str, str]]:
     """Yield what the report is of, and what it stands on."""
     yield "Period", f"{found.period}, the end left out, in UTC"
-    yield "Read", f"{instant(found.taken_at)}, in one read-only snapshot, by login {found.login}"
+    yield "Read", f"from {instant(found.taken_at)} on, by login {found.login}; {_snapshot(found)}"
     yield "Database", f"{found.database}, PostgreSQL {found.server}"
     yield "Written by", f"spotify-ai-agent-migrations {found.application}"
     chain = found.chain
@@ -86,7 +88,8 @@ def labels(found: Evidence) -> dict[str, str]:
 def scope(source: Source) -> str:
     """Return which rows these are, and how to ask for them again."""
     which = "Rows of the period." if source.scope == "period" else "As it is when the report is made."
-    return f"{which} Asked: {source.asked}"
+    beside = " Read outside of the snapshot." if source.name in _BESIDE else ""
+    return f"{which}{beside} Asked: {source.asked}"
 
 
 def remarks(source: Source) -> Iterator[str]:
@@ -111,6 +114,12 @@ def cell(row: Row, name: str) -> str:
     """Return what a row says in a column, cut where it is long."""
     value = {"at": row.at, "hash": row.hash}.get(name) or row.get(name)
     return value if len(value) <= _CELLS_MOST else f"{value[:_CELLS_MOST]}…"
+
+
+def _snapshot(found: Evidence) -> str:
+    beside = [source.title for name, source in found.sources.items() if name in _BESIDE]
+    apart = f"; outside of it: {', '.join(beside)}" if beside else ""
+    return f"tables in one read-only snapshot{apart}"
 
 
 def _label(source: Source, row: Row) -> str:

@@ -1,4 +1,4 @@
-"""Read all sources of a report: the schema as it is, then the journal and the rest in one snapshot."""
+"""Read all sources of a report: the schema as it is, journal and tables in one snapshot, then files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,11 @@ from spotify_ai_agent_migrations.versions.runner.evidence.sources import TABLES,
 STATEMENT_TIMEOUT_MS: Final = 60_000
 _SQL: Final = queries("spotify_ai_agent_migrations.versions.runner.evidence")
 _PURPOSE: Final = "agentdb governance evidence"
-_LIVE: Final = ("drift-now", "The schema now", "the schema of the database, compared with the journal's last")
+_LIVE: Final = (
+    "drift-now",
+    "The schema now",
+    "the schema, compared with the journal's last; before the snapshot",
+)
 
 
 def gather(
@@ -140,7 +144,13 @@ def _said(found: Drift) -> dict[str, str]:
 def _of_journal(found: Journaled) -> list[Source]:
     table = "ops.migration_journal by at"
     return [
-        Source("journal", "Entries of the journal", "period", f"{table}, in order of id", found.entries),
+        Source(
+            "journal",
+            "Entries of the journal",
+            "period",
+            f"{table}, in order of id; answer is the entry of the gate on which a step ran",
+            found.entries,
+        ),
         Source(
             "approval",
             "Approvals",

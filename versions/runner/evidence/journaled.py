@@ -14,7 +14,7 @@ from spotify_ai_agent_migrations.versions.core.sql import queries
 from spotify_ai_agent_migrations.versions.governance.evidence.model import Chain, Row
 from spotify_ai_agent_migrations.versions.governance.evidence.period import Period
 from spotify_ai_agent_migrations.versions.runner.entry import Fault, Written, from_columns, verify
-from spotify_ai_agent_migrations.versions.runner.evidence.promoted import grounds
+from spotify_ai_agent_migrations.versions.runner.evidence.promoted import Answers, grounds
 from spotify_ai_agent_migrations.versions.runner.evidence.sources import said
 from spotify_ai_agent_migrations.versions.runner.journal import recorded_end
 
@@ -46,6 +46,7 @@ class _Kept:
     drift: list[Row] = field(default_factory=list)
     grounds: list[Row] = field(default_factory=list)
     known: tuple[int, str] | None = None
+    answers: Answers = field(default_factory=Answers)
     run: str = ""
     entries: int = 0
     head: str = ""
@@ -55,20 +56,21 @@ class _Kept:
         """Yield every entry again, after a look at it."""
         for written in found:
             self.entries, self.head = self.entries + 1, written.hash
+            answer = self.answers.behind(written)
             if self.period.ends_after(written.at):
                 self.upto = written.id
                 if self.period.holds(written.at):
-                    self._keep(written)
+                    self._keep(written, answer)
             self._follow(written)
             yield written
 
-    def _keep(self, written: Written) -> None:
+    def _keep(self, written: Written, answer: int | None) -> None:
         if len(self.rows) == self.most:
             raise PeriodError(
                 f"the period has more than {self.most:,} entries of the journal, and a report lists no more",
                 hint="make one report for each half of it",
             )
-        self.rows.append(_row(written))
+        self.rows.append(_row(written, answer))
         self.grounds += grounds(written)
         if self._is_compared(written):
             self.drift.append(_compared(written, self.known))
@@ -108,7 +110,16 @@ def read_journaled(connection: Connection, period: Period, most: int) -> Journal
     rows = tuple(kept.rows)
     first, last = (int(rows[0].key), int(rows[-1].key)) if rows else (None, None)
     broken = any(fault.id <= kept.upto for fault in faults)
-    chain = Chain(kept.entries, kept.head or end.head, first, last, tuple(map(str, faults)), broken)
+    answered = kept.answers.first
+    chain = Chain(
+        kept.entries,
+        kept.head or end.head,
+        first,
+        last,
+        tuple(map(str, faults)),
+        broken,
+        answered if answered is not None and answered <= kept.upto else None,
+    )
     by_source = {
         name: tuple(row for row in kept.grounds if row.source == name) for name in ("approval", "receipt")
     }
@@ -122,7 +133,7 @@ def _first(faults: Iterator[Fault]) -> Iterator[Fault]:
             yield fault
 
 
-def _row(written: Written) -> Row:
+def _row(written: Written, answer: int | None) -> Row:
     entry, origin = written.entry, written.origin
     cells = {
         "direction": entry.direction,
@@ -139,6 +150,7 @@ def _row(written: Written) -> Row:
         "statement": entry.statement,
         "reason": entry.reason,
         "gate": (entry.details or {}).get("gate"),
+        "answer": answer,
         "missing": missing(written),
         "previous_hash": written.previous_hash,
     }

@@ -242,9 +242,10 @@ SELECT told.sink AS key,
  LIMIT %(most)s;
 
 -- evidence_role --
--- The group roles of this package, who belongs to one however far below, and who stands above every right.
+-- The group roles of this package, who belongs to one however far below, and who stands above every grant.
 WITH RECURSIVE grouped AS (
-    SELECT role.oid
+    SELECT role.oid,
+           role.rolname
       FROM pg_catalog.pg_roles AS role
      WHERE role.rolname LIKE 'agent\_%%'
        AND NOT role.rolcanlogin
@@ -254,9 +255,22 @@ WITH RECURSIVE grouped AS (
     SELECT link.member
       FROM pg_catalog.pg_auth_members AS link
       JOIN inside ON inside.oid = link.roleid
+), everywhere AS (
+    -- What PostgreSQL itself lets these do, no grant on a table says.
+    SELECT role.oid,
+           role.rolname AS by_role
+      FROM pg_catalog.pg_roles AS role
+     WHERE role.rolname IN ('pg_read_all_data', 'pg_write_all_data', 'pg_maintain', 'pg_read_server_files',
+                            'pg_write_server_files', 'pg_execute_server_program')
+     UNION
+    SELECT link.member,
+           everywhere.by_role
+      FROM pg_catalog.pg_auth_members AS link
+      JOIN everywhere ON everywhere.oid = link.roleid
 )
 SELECT role.rolname AS key,
        CASE WHEN role.oid IN (SELECT grouped.oid FROM grouped) THEN 'yes' ELSE 'no' END AS "group",
+       CASE WHEN role.oid IN (SELECT inside.oid FROM inside) THEN 'yes' ELSE 'no' END AS of_package,
        CASE WHEN role.rolcanlogin THEN 'yes' ELSE 'no' END AS login,
        CASE WHEN role.rolsuper THEN 'yes' ELSE 'no' END AS superuser,
        CASE WHEN role.rolbypassrls THEN 'yes' ELSE 'no' END AS bypasses_row_security,
@@ -265,37 +279,91 @@ SELECT role.rolname AS key,
           FROM pg_catalog.pg_auth_members AS link
           JOIN pg_catalog.pg_roles AS over ON over.oid = link.roleid
          WHERE link.member = role.oid) AS member_of,
+       (SELECT pg_catalog.string_agg(everywhere.by_role, ', ' ORDER BY everywhere.by_role)
+          FROM everywhere
+         WHERE everywhere.oid = role.oid
+           AND everywhere.by_role <> role.rolname) AS everywhere_by,
        pg_catalog.count(*) OVER () AS total
   FROM pg_catalog.pg_roles AS role
  WHERE role.oid IN (SELECT inside.oid FROM inside)
+    OR role.oid IN (SELECT everywhere.oid FROM everywhere WHERE everywhere.by_role <> role.rolname)
     OR role.rolsuper
     OR role.rolbypassrls
  ORDER BY "group" DESC, role.rolname
  LIMIT %(most)s;
 
 -- evidence_grant --
--- What each role but the owner may do with tables and views, with names of those.
-SELECT pg_catalog.format('%%s %%s', coalesce(role.rolname, 'PUBLIC'), given.privilege_type) AS key,
-       coalesce(role.rolname, 'PUBLIC') AS role,
-       given.privilege_type AS privilege,
-       pg_catalog.count(*) AS relations,
-       pg_catalog.string_agg(pg_catalog.format('%%s.%%s', namespace.nspname, class.relname), ', '
-                             ORDER BY namespace.nspname, class.relname) AS names,
+-- What each role but the owner may do with tables, views and their columns; of partitions, what their parents do not say.
+WITH relation AS (
+    SELECT class.oid,
+           class.relowner,
+           class.relacl,
+           pg_catalog.format('%%s.%%s', namespace.nspname, class.relname) AS name,
+           (SELECT link.inhparent
+              FROM pg_catalog.pg_inherits AS link
+             WHERE link.inhrelid = class.oid
+               AND class.relispartition) AS parent
+      FROM pg_catalog.pg_class AS class
+      JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
+     WHERE namespace.nspname IN ('public', 'ops')
+       AND class.relkind IN ('r', 'p', 'v', 'm', 'f')
+       AND NOT EXISTS (SELECT
+                         FROM pg_catalog.pg_depend AS link
+                        WHERE link.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                          AND link.objid = class.oid
+                          AND link.deptype = 'e')
+), given AS (
+    SELECT found.grantee,
+           found.privilege_type,
+           found.is_grantable,
+           '' AS part,
+           relation.name
+      FROM relation
+     CROSS JOIN LATERAL pg_catalog.aclexplode(relation.relacl) AS found
+     WHERE found.grantee <> relation.relowner
+       AND NOT EXISTS (SELECT
+                         FROM pg_catalog.pg_class AS parent
+                        CROSS JOIN LATERAL pg_catalog.aclexplode(parent.relacl) AS same
+                        WHERE parent.oid = relation.parent
+                          AND same.grantee = found.grantee
+                          AND same.privilege_type = found.privilege_type
+                          AND same.is_grantable >= found.is_grantable)
+     UNION ALL
+    SELECT found.grantee,
+           found.privilege_type,
+           found.is_grantable,
+           ' of columns',
+           pg_catalog.format('%%s.%%s', relation.name, attribute.attname)
+      FROM relation
+      JOIN pg_catalog.pg_attribute AS attribute ON attribute.attrelid = relation.oid
+     CROSS JOIN LATERAL pg_catalog.aclexplode(attribute.attacl) AS found
+     WHERE NOT attribute.attisdropped
+       AND found.grantee <> relation.relowner
+       AND NOT EXISTS (SELECT
+                         FROM pg_catalog.pg_attribute AS parent
+                        CROSS JOIN LATERAL pg_catalog.aclexplode(parent.attacl) AS same
+                        WHERE parent.attrelid = relation.parent
+                          AND parent.attname = attribute.attname
+                          AND same.grantee = found.grantee
+                          AND same.privilege_type = found.privilege_type
+                          AND same.is_grantable >= found.is_grantable)
+), said AS (
+    SELECT CASE WHEN given.grantee = 0 THEN 'PUBLIC'
+                ELSE coalesce(role.rolname, given.grantee::text) END AS role,
+           given.privilege_type || given.part
+               || CASE WHEN given.is_grantable THEN ', to be passed on' ELSE '' END AS privilege,
+           given.name
+      FROM given
+      LEFT JOIN pg_catalog.pg_roles AS role ON role.oid = given.grantee
+)
+SELECT said.role || ' ' || said.privilege AS key,
+       said.role,
+       said.privilege,
+       pg_catalog.count(*) AS things,
+       pg_catalog.string_agg(said.name, ', ' ORDER BY said.name) AS names,
        pg_catalog.count(*) OVER () AS total
-  FROM pg_catalog.pg_class AS class
-  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
- CROSS JOIN LATERAL pg_catalog.aclexplode(class.relacl) AS given
-  LEFT JOIN pg_catalog.pg_roles AS role ON role.oid = given.grantee
- WHERE namespace.nspname IN ('public', 'ops')
-   AND class.relkind IN ('r', 'p', 'v', 'm', 'f')
-   AND NOT class.relispartition
-   AND given.grantee <> class.relowner
-   AND NOT EXISTS (SELECT
-                     FROM pg_catalog.pg_depend AS link
-                    WHERE link.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-                      AND link.objid = class.oid
-                      AND link.deptype = 'e')
- GROUP BY coalesce(role.rolname, 'PUBLIC'), given.privilege_type
+  FROM said
+ GROUP BY said.role, said.privilege
  ORDER BY 1
  LIMIT %(most)s;
 

@@ -45,13 +45,18 @@ TABLES: Final = (
         "ops.health_history by taken_at, of this database, check by check",
     ),
     Table(
-        "role", "Roles", "now", "pg_roles and pg_auth_members, below the roles agent_…; superusers; BYPASSRLS"
+        "role",
+        "Roles",
+        "now",
+        "pg_roles and pg_auth_members: below the roles agent_…, below those that PostgreSQL lets read or "
+        "write everything; superusers; BYPASSRLS",
     ),
     Table(
         "grant",
         "Grants",
         "now",
-        "the grants on tables and views of schemas public and ops, but for their owners",
+        "the grants on tables and views of schemas public and ops and on their columns, of partitions what "
+        "their parent does not grant; but for owners, and for what belongs to an extension",
     ),
     Table("row-security", "Row security", "now", "pg_class of schemas public and ops"),
     Table(
