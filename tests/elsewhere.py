@@ -47,7 +47,8 @@ MODULES = {
     "multilingual_geo": "test_places",
     "partitioning": "test_held test_interrupted test_parquet test_replicas test_retained test_split test_writers",
     "rollback": "test_command test_full test_interrupted test_quarantine test_refused",
-    "runner": "test_bounds test_gate test_journal test_plan test_template test_ways_in",
+    "runner": "test_bounds test_gate test_journal test_plan test_promotion test_receipt test_template test_ways_in",
+    "zero_downtime_migration": "test_command",
 }
 
 
