@@ -17,7 +17,7 @@ from runner.test_gate import said
 
 from spotify_ai_agent_migrations.versions.core.database import open_connection
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
-from spotify_ai_agent_migrations.versions.runner.entry import Entry
+from spotify_ai_agent_migrations.versions.runner.entry import Entry, Origin, Written, unfinished
 from spotify_ai_agent_migrations.versions.runner.journal import Journal
 from support import (
     BEFORE_HEAD,
@@ -173,6 +173,22 @@ def test_an_attempt_that_was_killed_is_ended_by_the_next_run(
     assert ended[6] == "its process ended without a word"
     assert (started[2], applied[2]) == ("started", "applied")
     assert verify(url)[0] == 0
+
+
+def test_an_exception_that_was_made_since_hides_no_attempt_that_was_killed() -> None:
+    origin = Origin("a", None, None, "host", "1", "1", "2")
+    began, made, ended = (
+        Written(number, "2026-01-01T00:00:00.000000Z", "who", "18", origin, entry, "", "")
+        for number, entry in enumerate(
+            (
+                Entry("upgrade", "started", "012"),
+                Entry("accept", "applied"),
+                Entry("upgrade", "failed", "012"),
+            )
+        )
+    )
+    assert unfinished((began, made)) == began
+    assert unfinished((began, made, ended)) is None
 
 
 def test_an_interrupt_is_journaled_with_the_server_s_own_code(checkout: Checkout, url: str) -> None:

@@ -172,7 +172,11 @@ def verify(entries: Iterable[Written], end: End, heads: Iterable[str] | None) ->
 
 def unfinished(entries: Sequence[Written]) -> Written | None:
     """Return the last attempt if nothing says how it ended: its process was killed."""
-    tried = [written for written in entries if written.entry.state not in ANSWERS]
+    tried = [
+        written
+        for written in entries
+        if written.entry.state not in ANSWERS and written.entry.direction != "accept"
+    ]
     return tried[-1] if tried and tried[-1].entry.state == "started" else None
 
 

@@ -290,10 +290,11 @@ SELECT entry.id,
  ORDER BY entry.id;
 
 -- last_attempt --
--- The last entry that is no answer of a gate.
+-- The last entry of an attempt: no answer of a gate, and no exception.
 SELECT entry.id
   FROM ops.migration_journal AS entry
  WHERE entry.state NOT IN ('refused', 'allowed', 'overridden')
+   AND entry.direction <> 'accept'
  ORDER BY entry.id DESC
  LIMIT 1;
 
