@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 from zero_downtime_migration.conftest import make_ledger
 from zero_downtime_migration.walked import settings
 
-from spotify_ai_agent_migrations import RevisionError, SettingsError, TableError
+from spotify_ai_agent_migrations import SettingsError, TableError
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
     DropColumn,
     DropTable,
@@ -29,8 +30,9 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
     backfill,
     change,
     complete,
+    ops,
     retire,
-    stages,
+    revising,
     start,
     status,
     verify,
@@ -46,8 +48,6 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.evidence impor
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.going import KEEPING, TAKING, Going
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import Step
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations import OPERATIONS
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.revision import Online
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.stages import contract, expand, retract
 from support import Checkout, Databases, rows
 
 MADE = """
@@ -359,16 +359,16 @@ def test_what_a_revision_has_expanded_its_downgrade_retracts(ledger_url: str) ->
         "ALTER TABLE shop.people OWNER TO agent_owner; GRANT ALL ON SCHEMA shop TO agent_owner; GRANT ALL ON ALL TABLES IN SCHEMA ops TO agent_owner; GRANT ALL ON ALL SEQUENCES IN SCHEMA ops TO agent_owner",
     )
     for _ in range(2):
-        within(lambda: expand(RENAME, "012"))
+        within(lambda: ops.change(RENAME, part="expand"))
         assert rows(ledger_url, COLUMNS) == [*before, ("mail",)]
     for _ in range(2):
-        within(lambda: retract(RENAME))
+        within(lambda: ops.change(RENAME, part="undo"))
         assert rows(ledger_url, COLUMNS) == before
     # The column stays where old code finds it, until it is contracted.
     drop = DropColumn("shop.people", "name")
-    within(lambda: expand(drop, "012"))
+    within(lambda: ops.change(drop, part="expand"))
     assert rows(ledger_url, COLUMNS) == before
-    within(lambda: contract(drop))
+    within(lambda: ops.change(drop, part="contract"))
     assert rows(ledger_url, COLUMNS) == [row for row in before if row != ("name",)]
     # The revision is being applied that would begin it, and end it.
     rows(ledger_url, JOURNAL)
@@ -376,19 +376,24 @@ def test_what_a_revision_has_expanded_its_downgrade_retracts(ledger_url: str) ->
         within(lambda: whole(RENAME))
     assert rows(ledger_url, "SELECT count(*) FROM ops.online_change WHERE finished_at IS NULL") == [(0,)]
     rows(ledger_url, "DROP TABLE ops.migration_journal, alembic_version")
-    within(lambda: expand(RENAME, "012"))
-    within(lambda: contract(RENAME))
+    within(lambda: ops.change(RENAME, part="expand"))
+    within(lambda: ops.change(RENAME, part="contract"))
     with pytest.raises(TableError, match="can no longer be aborted"):
-        within(lambda: retract(RENAME))
+        within(lambda: ops.change(RENAME, part="undo"))
     engine.dispose()
-    offline = MigrationContext.configure(dialect_name="postgresql", opts={"as_sql": True})
-    with Operations.context(offline), pytest.raises(RevisionError, match="cannot be written out"):
-        expand(RENAME, "012")
+    script = io.StringIO()
+    offline = MigrationContext.configure(
+        dialect_name="postgresql", opts={"as_sql": True, "output_buffer": script}
+    )
+    with Operations.context(offline):
+        ops.change(RENAME, part="expand")
+    assert "a script cannot change % online" in script.getvalue()
+    assert "RENAME" not in script.getvalue()
 
 
 def whole(wish: RenameColumn) -> None:
-    with stages._alone() as session:
-        Online(session).change(wish)
+    with revising._at(wish.table) as work:
+        work.change(wish)
 
 
 JOURNAL = """
@@ -400,7 +405,7 @@ EMAIL = "SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass('shop.pe
 COLUMNS = "SELECT attname FROM pg_attribute WHERE attrelid = 'shop.people'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
 EXPANDED = """
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.operations.rename_column import RenameColumn
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.stages import contract, expand, retract
+from spotify_ai_agent_migrations import ops
 """
 WISHED = 'RenameColumn("public.people_of_test", "email", "mail")'
 
@@ -417,8 +422,11 @@ def test_one_revision_expands_and_a_later_one_contracts(
         "execute('ALTER TABLE public.people_of_test OWNER TO agent_owner')",
         downgrade="execute('DROP TABLE public.people_of_test')",
     )
-    checkout.add(EXPANDED + f'expand({WISHED}, "013")', downgrade=EXPANDED + f"retract({WISHED})")
-    checkout.add(EXPANDED + f"contract({WISHED})")
+    checkout.add(
+        EXPANDED + f'ops.change({WISHED}, part="expand")',
+        downgrade=EXPANDED + f'ops.change({WISHED}, part="undo")',
+    )
+    checkout.add(EXPANDED + f'ops.change({WISHED}, part="contract")')
     names = "SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'people_of_test'::regclass AND attnum > 0 AND NOT attisdropped"
     acknowledge("backend", "1.4", revision="012", settings=settings(url))
     run_of(checkout, url, "upgrade", "013")

@@ -54,14 +54,14 @@ def gone_on(session: Session, wish: Wish, phases: Sequence[Phase]) -> bool:
     return True
 
 
-def taken_back(session: Session, wish: Wish, *, may_be_over: bool = True) -> None:
+def taken_back(session: Session, wish: Wish) -> None:
     """Tell what takes a change back that was begun.
 
     Raises:
         TableError: it can no longer be aborted.
     """
     change = run.recorded(session, wish)
-    if change is None or (may_be_over and change.state is State.COMPLETED):
+    if change is None or run.is_undone(session, wish, change):
         return
     if change.state is not State.ABORTED:
         engine.refuse_late(change)

@@ -69,7 +69,10 @@ def change(wish: Wish, *, part: Part = "whole") -> None:
     """Make any operation of the room, or a part of it: "expand" is what old code runs with.
 
     "contract" is the rest of it, in a later revision; "undo" takes an expand back, and is nothing where the
-    change was completed or never begun.
+    change was never begun or was made back since.
+
+    Raises:
+        TableError: it may not be contracted yet, and what is missing; or it is, and there is no way back.
     """
     carry_out(wish, part)
 

@@ -29,7 +29,6 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import (
     Kind,
     Lock,
     Phase,
-    State,
     Step,
     half,
 )
@@ -38,6 +37,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import (
     begun_or_found,
     foreseen,
     in_environment,
+    is_undone,
     lock_of,
     named,
     through,
@@ -143,13 +143,17 @@ class Online(Plainly):
             found = begun_or_found(self.session, wish, phases, revision)
             through(self.session, found, phases, manner)
 
-    def undo(self, wish: Wish, *, may_be_over: bool = True) -> None:
-        """Take back what a change has done; nothing where it was never begun, or may be over and is."""
+    def undo(self, wish: Wish) -> None:
+        """Take back what a change has done; nothing where it was never begun, or was undone since.
+
+        Raises:
+            TableError: it was completed, and there is no way back.
+        """
         manner = Manner(told=noted(self.session))
         table = named(self.session, wish.table)
         with advisory_lock(self.session.connection, lock_of(table), wait_ms=manner.lock_wait_ms):
             found = ledger.found(self.session, wish.operation, table, wish.subject)
-            if found is not None and not (may_be_over and found.state is State.COMPLETED):
+            if found is not None and not is_undone(self.session, wish, found):
                 engine.abort(self.session, found, manner)
 
     def brief(self, step: Step) -> None:

@@ -172,7 +172,7 @@ def begun_or_found(
             another wish, and is not over.
     """
     found = _recorded(session, wish)
-    if found is None or found.state is State.ABORTED or _is_undone(session, wish, found):
+    if found is None or found.state is State.ABORTED or is_undone(session, wish, found):
         if Phase.START not in phases:
             raise TableError(
                 f"{wish.operation} of {wish.subject} on {wish.table} was never started",
@@ -225,7 +225,7 @@ def named(session: Session, table: str) -> str:
     return session.value("name_of", table=table) or facts.table(session, table).name
 
 
-def _is_undone(session: Session, wish: Wish, found: Change) -> bool:
+def is_undone(session: Session, wish: Wish, found: Change) -> bool:
     """Tell whether a change that was completed once would come to something again."""
     if found.state is not State.COMPLETED or not session.ask("table_facts", table=wish.table):
         return False
