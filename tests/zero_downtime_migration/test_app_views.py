@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import psycopg2
 import pytest
 from typer.testing import CliRunner
@@ -282,3 +284,12 @@ def test_the_schema_of_the_project_is_shown_to_each_role_as_it_is(url: str) -> N
     with pytest.raises(TableError, match=r"app_v011 is what backend 1\.0 may read by"):
         drop_views("011", settings=settings(url))
     assert rows(url, "SELECT count(*) FROM app_v011.users") == rows(url, "SELECT count(*) FROM users")
+
+
+def test_several_that_make_the_same_views_at_once_all_have_them(ledger_url: str) -> None:
+    rows(ledger_url, MADE)
+    given = settings(ledger_url)
+    with ThreadPoolExecutor(6) as pool:
+        made = list(pool.map(lambda _: create_views("010", settings=given), range(6)))
+    assert {(one.name, one.views) for one in made} == {("app_v010", made[0].views)}
+    assert made[0].views > 0

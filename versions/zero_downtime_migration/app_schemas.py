@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -15,6 +16,7 @@ from psycopg2.sql import SQL, Identifier, Literal
 
 from spotify_ai_agent_migrations.versions.core.database import translated
 from spotify_ai_agent_migrations.versions.core.errors import TableError
+from spotify_ai_agent_migrations.versions.core.locks import advisory_lock, lock_key
 from spotify_ai_agent_migrations.versions.core.settings import Settings, resolve_settings
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import app_views, applications
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.evidence import Application
@@ -24,6 +26,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.model import L
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session, opened
 
 _PURPOSE: Final = "agentdb zero-downtime"
+_KEY: Final = lock_key("schemas of views")
 
 
 @dataclass(frozen=True)
@@ -58,21 +61,22 @@ def create_views(
 
     Raises:
         TableError: the revision is no three digits, or somebody else has a schema of that name.
-        LockError: somebody is at a view for too long; those before it are made.
+        LockError: somebody is at a view for too long, those before it are made; or others are at making some.
     """
     chosen = manner or Manner()
     with translated(), opened(settings or resolve_settings(), _PURPOSE) as connection:
         session = Session(connection)
-        _prepare(session, revision)
-        for oid, name in session.ask("tables_shown"):
-            views = tuple(
-                Lock(view)
-                for view in app_views.views(session, oid)
-                if view.startswith(f"{app_views.schema_of(revision)}.")
-            )
-            work = partial(_replace, session, oid, name, revision, [view.table for view in views])
-            strongly(session, chosen, (*views, Lock(name, "ACCESS SHARE")), work, lambda _who: None)
-        return _one(session, revision)
+        with _alone(session, chosen):
+            _prepare(session, revision)
+            for oid, name in session.ask("tables_shown"):
+                views = tuple(
+                    Lock(view)
+                    for view in app_views.views(session, oid)
+                    if view.startswith(f"{app_views.schema_of(revision)}.")
+                )
+                work = partial(_replace, session, oid, name, revision, [view.table for view in views])
+                strongly(session, chosen, (*views, Lock(name, "ACCESS SHARE")), work, lambda _who: None)
+            return _one(session, revision)
 
 
 def drop_views(revision: str, *, settings: Settings | None = None, manner: Manner | None = None) -> None:
@@ -86,24 +90,30 @@ def drop_views(revision: str, *, settings: Settings | None = None, manner: Manne
     """
     with translated(), opened(settings or resolve_settings(), _PURPOSE) as connection:
         session = Session(connection)
+        chosen = manner or Manner()
         _refuse_name(session, revision)
-        if revision not in app_views.revisions(session):
-            raise TableError(f"there are no views of revision {revision}", hint="`views list` lists them")
-        one = _one(session, revision)
-        if one.used_by:
-            raise TableError(
-                f"{one.name} is what {', '.join(one.used_by)} may read by",
-                hint="once none of it runs: "
-                "agentdb zero-downtime-migration acknowledge APPLICATION VERSION --retire",
-            )
-        _drop(session, manner or Manner(), revision)
+        with _alone(session, chosen):
+            if revision not in app_views.revisions(session):
+                raise TableError(f"there are no views of revision {revision}", hint="`views list` lists them")
+            one = _one(session, revision)
+            if one.used_by:
+                raise TableError(
+                    f"{one.name} is what {', '.join(one.used_by)} may read by",
+                    hint="once none of it runs: "
+                    "agentdb zero-downtime-migration acknowledge APPLICATION VERSION --retire",
+                )
+            _drop(session, chosen, revision)
 
 
 def drop_older(session: Session, manner: Manner, revision: str | None) -> None:
     """Drop the views of all revisions before one: what they showed of a change is gone."""
-    for each in app_views.revisions(session):
-        if revision is not None and each < revision:
-            _drop(session, manner, each)
+    if revision is None or not any(each < revision for each in app_views.revisions(session)):
+        return
+    with _alone(session, manner):
+        for each in app_views.revisions(session):
+            if each < revision:
+                _drop(session, manner, each)
+                session.note(f"dropped the views of revision {each}")
 
 
 def listed_views(*, settings: Settings | None = None) -> tuple[AppSchema, ...]:
@@ -119,6 +129,13 @@ def read_by(revision: str, revisions: Collection[str], known: Sequence[Applicati
         f"{one.name} {one.version}"
         for one in known
         if max((each for each in revisions if each <= one.revision), default=None) == revision
+    )
+
+
+def _alone(session: Session, manner: Manner) -> AbstractContextManager[None]:
+    """Let nobody else make or drop views for the block."""
+    return advisory_lock(
+        session.connection, _KEY, wait_ms=manner.lock_wait_ms, called="the lock of the schemas of views"
     )
 
 
