@@ -41,7 +41,7 @@ class _RootIsNotAPackage:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(_RootIsNotAPackage(), "root-is-not-a-package")
-    killing.before_each = config.getoption("--every-statement")
+    killing.before_each = config.getoption("--soak")
     # In the background of a script it is ignored, and then also by the processes that tests start to interrupt them.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -59,14 +59,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="leave out what is alike on every server",
     )
     parser.addoption(
-        "--every-statement",
+        "--soak",
         action="store_true",
-        help="kill what is to be killed before each of its statements, and not before some of them",
-    )
-    parser.addoption(
-        "--many-writers",
-        action="store_true",
-        help="erase a hundred people while sixteen writers write of them, and not ten and four",
+        help="run what takes long too: kill before each statement, and all that is marked as a soak",
     )
 
 
@@ -77,8 +72,12 @@ def pytest_ignore_collect(collection_path: pathlib.Path, config: pytest.Config) 
     return True if is_left_out(collection_path.relative_to(ROOT / "tests")) else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest files."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the soaks, unless they are asked for; begin with the longest files."""
+    if not config.getoption("--soak"):
+        soaks = [item for item in items if item.get_closest_marker("soak")]
+        config.hook.pytest_deselected(items=soaks)
+        items[:] = [item for item in items if item not in set(soaks)]
     places = {str(ROOT / file): place for place, file in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(str(item.path), len(places)))
 

@@ -206,12 +206,24 @@ def _warmed(request: dict[str, Any], channel: socket.socket) -> NoReturn:
     _look_in(request)
     try:
         importlib.import_module(f"{PACKAGE}.versions.cli.environment")
+        _import_rooms()
         importlib.import_module(f"{PACKAGE}.versions.governance").check()
     except Exception:  # noqa: BLE001  (a broken checkout)
         os._exit(1)
     channel.sendall(b"1")
     _become(_serve(channel))
     raise SystemExit
+
+
+def _import_rooms() -> None:
+    """Import every module that a command or a revision may ask for; what only some installations have is left out."""
+    versions = importlib.import_module(f"{PACKAGE}.versions")
+    for place in pathlib.Path(versions.__path__[0]).glob("*/**/*.py"):
+        name = ".".join(place.relative_to(versions.__path__[0]).with_suffix("").parts).removesuffix(
+            ".__init__"
+        )
+        with contextlib.suppress(ImportError):
+            importlib.import_module(f"{PACKAGE}.versions.{name}")
 
 
 def _state(root: pathlib.Path) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from psycopg2.sql import Composable
 
 from spotify_ai_agent_migrations.versions.core.session import BriefSession
 
-# Set by --every-statement.
+# Set by --soak.
 before_each = False
 
 

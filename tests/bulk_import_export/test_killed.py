@@ -116,7 +116,7 @@ print(json.dumps({"total": total, "counts": counts, "whole": [int(one) for one i
 def test_wherever_it_is_killed_nothing_is_loaded_twice_or_lost(
     url: str, tmp_path: Path, choices: dict[str, Any], points: int, request: pytest.FixtureRequest
 ) -> None:
-    if request.config.getoption("--every-statement"):
+    if request.config.getoption("--soak"):
         points *= 20
     _table(url)
     path = tmp_path / "t.csv"

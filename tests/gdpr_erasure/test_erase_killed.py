@@ -138,7 +138,7 @@ def test_wherever_it_is_killed_it_goes_on_and_is_certified_once_nothing_is_left(
     points: int,
 ) -> None:
     monkeypatch.setenv("ERASURE_LEDGER_FILE", str(tmp_path / "erasures.ledger"))
-    every = request.config.getoption("--every-statement")
+    every = request.config.getoption("--soak")
     command = [
         sys.executable,
         "-c",

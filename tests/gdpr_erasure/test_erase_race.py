@@ -117,7 +117,7 @@ def writing(url: str, people: tuple[int, ...], *, writers: int) -> Iterator[Coun
 @pytest.fixture
 def people(url: str, request: pytest.FixtureRequest) -> tuple[int, ...]:
     """Ten people whom everybody writes of, or a hundred."""
-    last = FIRST + (100 if request.config.getoption("--many-writers") else 10)
+    last = FIRST + (100 if request.config.getoption("--soak") else 10)
     rows(
         url,
         "INSERT INTO tracks (id, title, source) VALUES (1, 't', 'internal');"
@@ -131,7 +131,7 @@ def people(url: str, request: pytest.FixtureRequest) -> tuple[int, ...]:
 def test_nothing_is_left_of_anybody_when_they_are_certified_or_later(
     url: str, people: tuple[int, ...], keys: Keyring, request: pytest.FixtureRequest
 ) -> None:
-    many = request.config.getoption("--many-writers")
+    many = request.config.getoption("--soak")
     with writing(url, people, writers=16 if many else 4) as outcome:
         for person in people:
             assert erase_user(person, wait_s=120, url=url).verify(keys)

@@ -37,7 +37,7 @@ def numbers(*outside: range, every: bool) -> list[int]:
 def test_killed_before_any_statement_it_converges_and_loses_nothing(
     databases: Databases, request: pytest.FixtureRequest, part: int
 ) -> None:
-    every = bool(request.config.getoption("--every-statement"))
+    every = bool(request.config.getoption("--soak"))
     url = databases.url(databases.create())
     build(url, SMALL)
     plain, content = schema(url), everything(url)

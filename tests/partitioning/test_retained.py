@@ -257,7 +257,7 @@ def test_a_partition_whose_comment_says_no_time_is_none_that_a_split_left(kept_u
 def test_killed_before_any_statement_it_ends_as_if_it_had_not_been(
     databases: Databases, months: str, request: pytest.FixtureRequest, tmp_path: pathlib.Path
 ) -> None:
-    every = bool(request.config.getoption("--every-statement"))
+    every = bool(request.config.getoption("--soak"))
     (last,) = rows(
         databases.url(months),
         "SELECT max(inhrelid::regclass::text) FROM pg_inherits WHERE inhparent = 'ev'::regclass",

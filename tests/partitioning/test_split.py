@@ -110,7 +110,7 @@ CREATE TABLE notes (id bigint PRIMARY KEY, ev_id bigint REFERENCES ev (id)); INS
 def test_killed_before_any_statement_it_converges_from_the_beginning(
     databases: Databases, request: pytest.FixtureRequest
 ) -> None:
-    every = bool(request.config.getoption("--every-statement"))
+    every = bool(request.config.getoption("--soak"))
     template = databases.create()
     rows(databases.url(template), SHORT)
     in_the_past(databases.url(template), "ev")

@@ -24,7 +24,7 @@ PARENTS = ["base", *(str(one.revision) for one in discover())][:-1]
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Go back to the first and the last of the revisions, or to each."""
     if "parent" in metafunc.fixturenames:
-        every = metafunc.config.getoption("--every-statement")
+        every = metafunc.config.getoption("--soak")
         metafunc.parametrize("parent", PARENTS if every else [PARENTS[0], PARENTS[-1]])
 
 

@@ -134,6 +134,7 @@ def compare(checkout: Checkout, url: str, plan: Any, revision: str = "head") -> 
     return compared
 
 
+@pytest.mark.soak
 def test_the_locks_of_every_revision_are_those_that_another_session_sees_in_a_real_run(
     checkout: Checkout, empty_url: str
 ) -> None:

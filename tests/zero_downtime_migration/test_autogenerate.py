@@ -352,6 +352,7 @@ runpy.run_module("alembic", run_name="__main__")
 """
 
 
+@pytest.mark.soak
 def test_a_script_stops_a_dry_run_changes_nothing_and_what_was_killed_goes_on(
     checkout: Checkout, url: str
 ) -> None:

@@ -32,7 +32,7 @@ class Walk:
     `content` is a query whose rows are the same in the end as after `plain`. `lives` is called after every kill, with
     the URL: both applications write, see what the other one wrote, and take it away again. `seen` is what of a thing in
     the schema has to be as `plain` makes it. Killed is before one of `every` so many statements, those of one transaction
-    being all the same to the server; with --every-statement before each.
+    being all the same to the server; with --soak before each.
     """
 
     made: str
