@@ -180,6 +180,8 @@ def loaded(url: str, rows: int, work: Callable[[], None], rate: float | None, le
             # The clients have to be there before the change is.
             time.sleep(1)
             work()
+            # Who had to wait for it is served by now.
+            time.sleep(1)
             time.sleep(max(0.0, least_s - (time.monotonic() - began_s)))
         finally:
             process.kill()

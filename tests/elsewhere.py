@@ -21,9 +21,9 @@ MODULES = {
     "bulk_import_export": (
         "test_bounds test_columnar test_command test_dialects test_encodings test_exactly_once test_export_forms"
         " test_harm test_harm_more test_killed test_large test_odd_options test_personal test_places test_pollution"
-        " test_rebuild test_records test_refusals test_resumed test_retry test_round_trip test_split test_worst"
+        " test_rebuild test_records test_refusals test_rejects test_resumed test_retry test_round_trip test_split test_staged test_worst"
     ),
-    "business_logic": "test_audit test_catalogue test_consent",
+    "business_logic": "test_audit test_catalogue test_consent test_playlists",
     "core": "test_embedded test_names test_password test_settings test_url",
     "distribution": (
         "test_code_rules test_column_rules test_command test_foreign_key_rules test_key_rules test_rules"
@@ -37,7 +37,8 @@ MODULES = {
         " test_export_documents test_export_logged test_export_refused test_export_values test_graph test_holds"
         " test_job test_ledger test_ledger_kept test_notices test_objection test_plan_cycles test_plan_kept"
         " test_plan_refused test_recognising test_records test_rectification test_replay test_requests"
-        " test_restriction test_retention test_returned test_rights_command test_scan test_vault"
+        " test_restriction test_retention test_returned test_rights_command test_rows_of test_scan test_strategies"
+        " test_vault"
     ),
     "health_check": (
         "test_bounded test_building test_cancelled test_command test_declared test_disks test_drift test_forms"
@@ -46,7 +47,7 @@ MODULES = {
     ),
     "multilingual_geo": "test_places",
     "partitioning": "test_held test_interrupted test_parquet test_replicas test_retained test_split test_writers",
-    "rollback": "test_command test_full test_interrupted test_quarantine test_refused",
+    "rollback": "test_command test_full test_interrupted test_quarantine test_refused test_unusual",
     "runner": "test_bounds test_gate test_journal test_plan test_promotion test_receipt test_template test_ways_in",
     "zero_downtime_migration": "test_command",
 }

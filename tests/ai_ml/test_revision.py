@@ -54,6 +54,7 @@ def test_an_extension_that_was_there_before_stays(empty_url: str) -> None:
     assert has_pgvector(empty_url)
 
 
+@pytest.mark.soak
 def test_a_login_that_may_not_make_the_extension_migrates_all_the_same(without_pgvector: str) -> None:
     assert not has_pgvector(without_pgvector)
     version = fill(without_pgvector)

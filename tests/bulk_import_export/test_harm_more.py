@@ -23,7 +23,7 @@ def _file(tmp_path: Path, content: str, name: str = "t.csv") -> Path:
     return tmp_path / name
 
 
-@pytest.mark.parametrize("count", [1, 60_000])
+@pytest.mark.parametrize("count", [1, pytest.param(60_000, marks=pytest.mark.soak)])
 def test_a_stray_quote_takes_no_other_row_with_it(empty_url: str, tmp_path: Path, count: int) -> None:
     _execute(empty_url, "CREATE TABLE t (id integer, s text)")
     good = '3,"a note\n999,injected\nend"\n'

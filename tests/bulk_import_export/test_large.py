@@ -59,6 +59,7 @@ def test_memory_does_not_grow_with_the_file(empty_url: str, tmp_path: Path) -> N
     assert large < 200
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read where Linux tells it")
 def test_memory_stays_small_where_values_are_a_hundred_times_their_pages(
     empty_url: str, tmp_path: Path

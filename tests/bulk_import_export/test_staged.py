@@ -33,6 +33,7 @@ _PARENTS = """
 """
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(("mode", "count"), [("upsert", 100_000), ("ignore", 20_000), ("merge", 20_000)])
 def test_many_rows_without_a_parent_among_many_more_take_seconds(
     empty_url: str, tmp_path: Path, mode: Any, count: int

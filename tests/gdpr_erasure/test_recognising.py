@@ -77,6 +77,7 @@ def test_a_name_is_read_by_its_words(name: str, kind: str | None) -> None:
         ("listening on 127.0.0.1, 0.0.0.0 and ::1, mask 255.255.255.0", []),
         ("SELECT face::text, 12:30:45, std::deque", []),
         ("1f0c2a34-5b6c-4d7e-8f90-a1b2c3d4e5f6", []),
+        ("41111111-1111-4115-a1b2-c3d4e5f6a7b8", []),
         ("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", []),
         ("", []),
     ],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from spotify_ai_agent_migrations.versions.core.fingerprint import SchemaObject, schema_objects
 from support import connected, rows, run_alembic
 
@@ -57,6 +59,7 @@ def test_it_goes_back_with_rows_in_all_of_it_and_up_again(url: str) -> None:
 OWNED = ("ALTER DATABASE {database} OWNER TO {role}", "GRANT agent_owner TO {role} WITH ADMIN OPTION")
 
 
+@pytest.mark.soak
 def test_who_is_no_superuser_takes_it_back_and_up_again_twice(
     empty_url: str, login: Callable[..., str]
 ) -> None:

@@ -74,6 +74,7 @@ def check(folder: Folder, lines: list[str]) -> int:
     return len(folder.findings())
 
 
+@pytest.mark.soak
 def test_a_statement_that_is_cut_off_anywhere_is_read(folder: Folder) -> None:
     torn = {text[:end] for text in texts() for end in _ends(text)}
     assert len(torn) > 2_000

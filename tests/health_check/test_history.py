@@ -145,6 +145,7 @@ def test_a_file_that_somebody_holds_is_waited_for_no_longer_than_that(
     assert kept.read(now=NOW) != []
 
 
+@pytest.mark.soak
 def test_a_file_grows_no_further_than_what_is_worth_its_room(tmp_path: Path, report: HealthReport) -> None:
     kept = FileStore(tmp_path / "history.jsonl", keep_days=30)
     run = remembered(report, now=NOW)

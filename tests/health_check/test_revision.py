@@ -331,6 +331,7 @@ def test_on_the_way_back_the_role_keeps_nothing_here_and_stays_for_the_databases
     assert rows(url, "SELECT to_regclass('ops.health_history')") == [(None,)]
 
 
+@pytest.mark.soak
 def test_a_role_of_our_own_making_goes_and_one_of_an_administrator_stays(
     checkout: Checkout, empty_url: str
 ) -> None:

@@ -88,6 +88,7 @@ def test_a_split_under_forced_row_security_shows_each_role_its_rows_only(databas
     ]
 
 
+@pytest.mark.soak
 def test_a_hundred_premakes_at_once_make_each_partition_once(url: str) -> None:
     wanted = rows(url, NAMES)
     rows(url, "; ".join(f"DROP TABLE {name}" for (name,) in wanted[3:]))

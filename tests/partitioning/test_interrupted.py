@@ -33,7 +33,7 @@ def numbers(*outside: range, every: bool) -> list[int]:
     return [n for n in range(1, 201) if every or any(n in some[::2] for some in outside) or n % 18 == 0]
 
 
-@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.soak) for part in (1, 2))])
 def test_killed_before_any_statement_it_converges_and_loses_nothing(
     databases: Databases, request: pytest.FixtureRequest, part: int
 ) -> None:

@@ -197,6 +197,7 @@ def test_a_check_whose_conversion_was_left_alone_is_dropped_before_its_bound(url
     ]
 
 
+@pytest.mark.soak
 def test_killed_before_any_statement_it_goes_on(url: str, tmp_path: pathlib.Path) -> None:
     name = old_month(url, 20)
     ((last,),) = rows(

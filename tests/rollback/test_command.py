@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 
+import pytest
 from rollback.scene import (
     ACCOUNTS,
     accepted,
@@ -64,6 +65,7 @@ def test_the_script_asks_and_a_yes_goes_back(url: str) -> None:
     assert at(url) == BEFORE_HEAD
 
 
+@pytest.mark.soak
 def test_the_script_goes_several_steps_without_asking_where_nobody_can_be_asked(store: str) -> None:
     before, accounts = everything(store), contents(store, ACCOUNTS)
     done = script(store, "--yes", "--steps", "3")
@@ -97,6 +99,7 @@ def test_json_holds_the_plan_whole(store: str) -> None:
     assert plan["digest"] == planned(store, f"-{int(HEAD) - 3}")["digest"]
 
 
+@pytest.mark.soak
 def test_a_number_of_steps_and_base_are_targets(url: str) -> None:
     assert agentdb(url, "plan", "-2").out.startswith(f"from {HEAD} back to {int(HEAD) - 2:03d}\n")
     assert agentdb(url, "plan", "base").out.startswith(f"from {HEAD} back to base\n")
@@ -120,12 +123,14 @@ def test_usage_and_settings_are_exit_code_2(url: str) -> None:
     assert said(script("postgresql://nobody@127.0.0.1:1/none", "plan")).code == 1
 
 
+@pytest.mark.soak
 def test_a_rollback_below_the_ledger_needs_none(url: str) -> None:
     digest = planned(url, "005")["digest"]
     assert agentdb(url, "to", "005", "--accept-data-loss", digest).code == 0
     assert rows(url, "SELECT to_regclass('ops.rollbacks')") == [(None,)]
 
 
+@pytest.mark.soak
 def test_a_rollback_that_keeps_the_ledger_is_written_into_it(checkout: Checkout, url: str) -> None:
     revise(checkout, "CREATE TABLE public.notes (id bigint PRIMARY KEY)", "DROP TABLE public.notes")
     upgraded(checkout, url)

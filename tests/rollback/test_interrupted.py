@@ -94,7 +94,7 @@ def test_killed_before_any_statement_the_same_command_goes_on(
     before = {name: contents(url, name) for name in STEPS}
     digest = planned(url, HEAD, checkout=checkout)["digest"]
     command = ("rollback", "to", HEAD, "--accept-data-loss", digest)
-    stride = 1 if request.config.getoption("--soak") else 29
+    stride = 1 if request.config.getoption("--soak") else 71
     at, reached, killed = 0, [f"{int(NEXT) + 2:03d}"], 0
     while (done := checkout.python("-c", KILLED, str(at), *command, url=url, imported=True)).returncode:
         assert done.returncode == -signal.SIGKILL, done.stderr
@@ -121,6 +121,7 @@ def _places(url: str, table: str) -> object:
     return rows(url, found, (table,))[0][0]
 
 
+@pytest.mark.soak
 def test_a_try_that_was_in_somebody_s_way_is_forgotten_in_the_plan(checkout: Checkout, url: str) -> None:
     revise(checkout, "CREATE TABLE public.one (id bigint PRIMARY KEY)", "DROP TABLE public.one")
     revise(
@@ -209,6 +210,7 @@ class Writer(threading.Thread):
         return self
 
 
+@pytest.mark.soak
 def test_a_writer_waits_no_longer_than_the_copy_may_take(checkout: Checkout, big: str) -> None:
     with Writer(big) as writer:
         digest = planned(big, checkout=checkout)["digest"]
@@ -222,6 +224,7 @@ def test_a_writer_waits_no_longer_than_the_copy_may_take(checkout: Checkout, big
     assert rows(big, "SELECT count(*) > 200000 FROM big") == [(True,)]
 
 
+@pytest.mark.soak
 def test_a_copy_that_would_take_longer_is_undone(checkout: Checkout, big: str) -> None:
     digest = planned(big, checkout=checkout)["digest"]
     before = contents(big, "big")

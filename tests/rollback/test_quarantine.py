@@ -8,6 +8,7 @@ from rollback.scene import accepted, agentdb, planned, quarantine, revise, upgra
 from support import HEAD, Checkout, rows
 
 
+@pytest.mark.soak
 def test_to_restore_before_the_table_is_there_again_is_refused_with_the_upgrade(
     checkout: Checkout, url: str
 ) -> None:
@@ -73,6 +74,7 @@ def test_nobody_else_reads_the_quarantine(store: str) -> None:
         assert rows(store, "SELECT has_schema_privilege(%s, %s, 'USAGE')", (role, kept)) == [(False,)]
 
 
+@pytest.mark.soak
 def test_what_is_kept_is_listed_and_purged_by_name_and_by_time(checkout: Checkout, url: str) -> None:
     revise(checkout, "CREATE TABLE public.notes (said text)", "DROP TABLE public.notes")
     names = []

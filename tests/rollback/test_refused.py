@@ -35,6 +35,7 @@ def test_rows_at_risk_are_refused_with_the_digest_to_accept_them(checkout: Check
     assert untouched(notes) == before
 
 
+@pytest.mark.soak
 def test_a_digest_from_before_a_row_was_written_is_refused(checkout: Checkout, notes: str) -> None:
     stale = planned(notes, checkout=checkout)["digest"]
     rows(notes, "INSERT INTO notes VALUES (4, 'late')")
@@ -218,6 +219,7 @@ def test_a_downgrade_that_forgets_something_is_refused(checkout: Checkout, url: 
     assert untouched(url) == before
 
 
+@pytest.mark.soak
 def test_a_change_that_was_accepted_meanwhile_does_not_bar_the_way_back(
     checkout: Checkout, notes: str
 ) -> None:

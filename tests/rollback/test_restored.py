@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from rollback.scene import accepted, agentdb, contents, losses, planned, quarantine, revise, upgraded
 
 from support import Checkout, rows
@@ -65,6 +66,7 @@ def test_dropped_tables_are_moved_and_come_back(checkout: Checkout, url: str) ->
         assert rows(url, f"INSERT INTO {table} (said) VALUES ('new') RETURNING id") == [(1001,)]
 
 
+@pytest.mark.soak
 def test_a_table_of_a_type_that_goes_too_is_copied_and_comes_back(checkout: Checkout, url: str) -> None:
     revise(
         checkout,
@@ -103,6 +105,7 @@ def test_dropped_columns_come_back_where_they_held_a_value(checkout: Checkout, u
     ]
 
 
+@pytest.mark.soak
 def test_a_column_made_anew_under_its_name_is_seen(checkout: Checkout, url: str) -> None:
     revise(checkout, f"CREATE TABLE public.notes ({COLUMNS.format('notes')})", "SELECT 1")
     revise(
@@ -136,6 +139,7 @@ def test_deleted_and_changed_rows_come_back(checkout: Checkout, url: str) -> Non
     assert rows(url, "SELECT tgname FROM pg_trigger WHERE tgname ~ '^rollback_'") == []
 
 
+@pytest.mark.soak
 def test_rows_that_lose_a_column_in_the_same_step_come_back_with_it(checkout: Checkout, url: str) -> None:
     # Its number, which only the server gives, is not what the row is found by.
     table = COLUMNS.replace(" CONSTRAINT {0}_pkey PRIMARY KEY, said text", ", said text PRIMARY KEY")
@@ -175,6 +179,7 @@ def test_rows_deleted_from_a_partition_come_back(checkout: Checkout, url: str) -
     assert sorted(lost) == [("deleted", "public.a_all", None, 7), ("deleted", "public.b_all", None, 7)]
 
 
+@pytest.mark.soak
 def test_tables_that_are_truncated_or_take_another_type_come_back(checkout: Checkout, url: str) -> None:
     columns = {name: COLUMNS.format(name) for name in ("a", "b", "c")}
     # Of the type that the downgrade gives back, so that the schema is as it was.
@@ -223,6 +228,7 @@ def test_a_sequence_goes_on_behind_what_it_gave_out(checkout: Checkout, url: str
     assert rows(url, "INSERT INTO notes DEFAULT VALUES RETURNING id") == [(8,)]
 
 
+@pytest.mark.soak
 def test_a_sequence_whose_rows_are_gone_goes_on_all_the_same(checkout: Checkout, url: str) -> None:
     table = "CREATE TABLE public.notes (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, said text)"
     revise(checkout, table, "DROP TABLE public.notes")
@@ -268,6 +274,7 @@ LOUD = """
 """
 
 
+@pytest.mark.soak
 def test_a_column_kept_at_what_others_make_of_it_is_made_anew(checkout: Checkout, url: str) -> None:
     notes = "CREATE TABLE public.notes (id bigint PRIMARY KEY, said text)"
     revise(checkout, notes, "DROP TABLE public.notes")

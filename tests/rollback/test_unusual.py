@@ -94,6 +94,7 @@ def test_whatever_tables_are_like_they_come_back(checkout: Checkout, url: str) -
     assert rows(url, "SELECT conname FROM pg_constraint WHERE contype = 'f' AND condeferrable") == []
 
 
+@pytest.mark.soak
 def test_a_part_that_is_dropped_is_no_part_any_more(checkout: Checkout, url: str) -> None:
     whole = "CREATE TABLE public.whole (id integer PRIMARY KEY, said text) PARTITION BY RANGE (id)"
     part = "CREATE TABLE public.part PARTITION OF public.whole FOR VALUES FROM (0) TO (100)"
@@ -164,6 +165,7 @@ def test_what_cannot_be_kept_is_refused_before_anything_is_done(
     assert rows(url, "SELECT count(*) FROM pg_namespace WHERE nspname ~ '^rollback_'") == [(0,)]
 
 
+@pytest.mark.soak
 def test_only_the_digest_of_a_rollback_that_was_cut_off_goes_on(checkout: Checkout, url: str) -> None:
     revise(checkout, "CREATE TABLE public.notes (id integer PRIMARY KEY)", "DROP TABLE public.notes")
     revise(checkout, "CREATE TABLE public.more (id integer PRIMARY KEY)", "DROP TABLE public.more")

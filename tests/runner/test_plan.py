@@ -184,8 +184,11 @@ BAD = {
 }  # fmt: skip
 
 
-def test_the_locks_of_bad_revisions_are_those_too_and_each_is_caught(checkout: Checkout, url: str) -> None:
-    for body, (verdict, away, work) in BAD.items():
+def test_the_locks_of_bad_revisions_are_those_too_and_each_is_caught(
+    checkout: Checkout, url: str, request: pytest.FixtureRequest
+) -> None:
+    some = slice(None) if request.config.getoption("--soak") else slice(6)
+    for body, (verdict, away, work) in [*BAD.items()][some]:
         number = add(checkout, body)
         plan = planned(checkout, url)
         worst = min(plan["statements"], key=lambda one: list(plan["verdicts"]).index(one["verdict"]))
@@ -607,6 +610,7 @@ def test_interrupted_by_the_keyboard_while_something_runs_alone_it_ends_at_once_
     assert rows(url, SHADOWS) == []
 
 
+@pytest.mark.soak
 def test_a_login_that_owns_the_database_and_no_more_plans_both_ways(
     login: Callable[..., str], empty_url: str
 ) -> None:

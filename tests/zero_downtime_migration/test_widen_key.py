@@ -96,7 +96,7 @@ def test_killed_anywhere_the_key_and_all_that_refers_to_it_become_bigint(
     assert {change.state for change in together.abort(wishes, settings=given)} == {State.ABORTED}
     assert schema(url) == before
 
-    assert killed_everywhere(url, widened, lives, every=31) > 1
+    assert killed_everywhere(url, widened, lives, every=131) > 1
     widened()
     lives(url)
     assert differences(url, plain) == []

@@ -45,6 +45,8 @@ _EMAIL: Final = re.compile(
 _PHONE: Final = re.compile(r"(?<![\w+])\+[1-9](?:[ .()-]?\d){7,14}(?!\d)")
 _IBAN: Final = re.compile(r"(?<![A-Z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?![A-Z0-9])")
 _CARD: Final = re.compile(r"(?<![\w.])[2-6]\d{3}(?:[ -]?\d){8,15}(?![\w.])")
+# Some are a card's digits by chance, and none is a card.
+_UUID: Final = re.compile(r"\b[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\b")
 _IPV4: Final = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
 _IPV6: Final = re.compile(r"(?<![\w:.])[0-9A-Fa-f]{2,4}(?::{1,2}[0-9A-Fa-f]{1,4}){2,7}(?![\w:.])")
 
@@ -61,8 +63,9 @@ def kind_of_name(name: str) -> str | None:
 
 def kinds_of_value(text: str) -> Iterator[str]:
     """Yield what stands somewhere in *text*, each kind once."""
+    looked = _UUID.sub(" ", text)
     for kind, pattern, holds in _LOOKS:
-        if any(holds(found.group()) for found in pattern.finditer(text)):
+        if any(holds(found.group()) for found in pattern.finditer(looked)):
             yield kind
 
 
