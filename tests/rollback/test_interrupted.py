@@ -94,7 +94,7 @@ def test_killed_before_any_statement_the_same_command_goes_on(
     before = {name: contents(url, name) for name in STEPS}
     digest = planned(url, HEAD, checkout=checkout)["digest"]
     command = ("rollback", "to", HEAD, "--accept-data-loss", digest)
-    stride = 1 if request.config.getoption("--soak") else 71
+    stride = 1 if request.config.getoption("--soak") else 29
     at, reached, killed = 0, [f"{int(NEXT) + 2:03d}"], 0
     while (done := checkout.python("-c", KILLED, str(at), *command, url=url, imported=True)).returncode:
         assert done.returncode == -signal.SIGKILL, done.stderr
