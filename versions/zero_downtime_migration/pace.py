@@ -49,7 +49,7 @@ class Pace:
     """
 
     workers: int = 1
-    target_s: float = 0.5
+    target_s: float = 0.1
     first_rows: int = 2_000
     least_rows: int = 100
     most_rows: int = 200_000
