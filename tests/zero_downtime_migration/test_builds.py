@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from psycopg2.sql import SQL, Identifier
 from zero_downtime_migration.walked import settings
 
 from spotify_ai_agent_migrations import LockError
+from spotify_ai_agent_migrations.versions.core.session import opened as opened_by_core
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
     CreateIndex,
     Manner,
@@ -19,6 +21,8 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
     change,
     plan,
 )
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.revision import acting_as
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import Session, opened
 from support import connected, rows, until
 
 WISH = CreateIndex("shop.t", ("a",))
@@ -101,3 +105,20 @@ def test_a_long_reader_holds_a_build_up_no_longer_than_is_allowed(ledger_url: st
     assert rows(ledger_url, INDEX) == []
     assert change(WISH, settings=settings(ledger_url), manner=brief).state is State.COMPLETED
     assert [valid for _, valid in rows(ledger_url, INDEX)] == [True]
+
+
+def test_a_build_has_one_process_from_the_command_line_and_in_a_revision_which_gets_its_own_back(
+    url: str,
+) -> None:
+    def workers(session: Session) -> list[object]:
+        names = ("max_parallel_maintenance_workers", "max_parallel_workers_per_gather")
+        return [session.ask(SQL("SHOW {}").format(Identifier(name)))[0][0] for name in names]
+
+    with opened(settings(url), "test") as connection:
+        assert workers(Session(connection)) == ["0", "0"]
+    with opened_by_core(settings(url), "test") as connection:
+        session = Session(connection)
+        session.run("SET max_parallel_maintenance_workers = 3; SET max_parallel_workers_per_gather = 4")
+        with acting_as(session, "agent_owner"):
+            assert workers(session) == ["0", "0"]
+        assert workers(session) == ["3", "4"]

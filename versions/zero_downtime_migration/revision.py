@@ -42,7 +42,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.run import (
     named,
     through,
 )
-from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import SPELLING, Inside, Session
+from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import SETTINGS, Inside, Session
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.terms import Terms
 
 # Below this everything is done in some hundredths of a second, and so within the revision's transaction.
@@ -197,10 +197,10 @@ def driver_connection() -> Connection:
 
 @contextmanager
 def acting_as(session: Session, role: str) -> Iterator[None]:
-    """Be *role* for the block, with times written in one way; outside of transactions."""
-    before = {name: str(session.value(SQL("SHOW {}").format(Identifier(name)))) for name in SPELLING}
+    """Be *role* for the block, with the settings of a change; outside of transactions."""
+    before = {name: str(session.value(SQL("SHOW {}").format(Identifier(name)))) for name in SETTINGS}
     session.run(SQL("SET ROLE {}").format(Identifier(role)))
-    for setting, value in SPELLING.items():
+    for setting, value in SETTINGS.items():
         session.run(SQL("SET {} = {}").format(Identifier(setting), Literal(value)))
     try:
         yield

@@ -14,12 +14,16 @@ from spotify_ai_agent_migrations.versions.core.session import SPELLING, BriefSes
 from spotify_ai_agent_migrations.versions.core.settings import Settings
 from spotify_ai_agent_migrations.versions.core.sql import queries
 
-__all__ = ["SPELLING", "STATEMENTS", "Row", "Session", "opened"]
+__all__ = ["SETTINGS", "STATEMENTS", "Row", "Session", "opened"]
 
 STATEMENTS: Final = queries("spotify_ai_agent_migrations.versions.zero_downtime_migration")
 LONG: Final = "12h"
 # One process builds an index or reads a whole table: the other cores are left to the clients.
-_BESIDE_CLIENTS: Final = {"max_parallel_maintenance_workers": "0", "max_parallel_workers_per_gather": "0"}
+SETTINGS: Final = {
+    **SPELLING,
+    "max_parallel_maintenance_workers": "0",
+    "max_parallel_workers_per_gather": "0",
+}
 
 
 @contextmanager
@@ -27,7 +31,7 @@ def opened(settings: Settings, purpose: str) -> Iterator[Connection]:
     """Open a connection as `core.session` does, whose statements have one process each."""
     with session.opened(settings, purpose) as connection:
         with connection.cursor() as cursor:
-            for setting, value in _BESIDE_CLIENTS.items():
+            for setting, value in SETTINGS.items():
                 cursor.execute(SQL("SET {} = {}").format(Identifier(setting), Literal(value)))
         yield connection
 
