@@ -136,9 +136,10 @@ def test_a_wrong_argument_of_a_script_is_exit_code_2(empty_url: str) -> None:
     ],
 )
 def test_a_call_from_python_applies_and_records_the_revision_once(empty_url: str, line: str) -> None:
-    done = run(sys.executable, "-c", f"{line}; {line}", url=empty_url)
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    assert at(empty_url) == [("001",)]
+    for _ in range(2):
+        done = run(sys.executable, "-c", line, url=empty_url)
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+        assert at(empty_url) == [("001",)]
     assert rows(empty_url, "SELECT count(*) FROM ops.migration_journal") == [(2,)]
 
 
