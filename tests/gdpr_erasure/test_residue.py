@@ -14,7 +14,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from spotify_ai_agent_migrations.versions.core.errors import SubjectError
 from spotify_ai_agent_migrations.versions.gdpr_erasure.erase.residue import Residue, residue, residue_of
-from support import connected, rows
+from support import connected, rows, until
 
 SINCE = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
 POLICIES = "INSERT INTO ops.backup_policies VALUES ('nightly', 'dump', '35 days'), ('weekly', 'files', '3 months 12:00')"
@@ -111,9 +111,10 @@ def test_sessions_that_may_still_see_what_was_deleted_are_counted(entangled: str
         )
         rows(entangled, "DELETE FROM playlist_collaborators")
         _of(entangled, "public.playlist_collaborators")
-        assert residue(url=entangled).snapshots == 1
+        # Who writes in another database of the server is one of them while it does; this session stays.
+        until(lambda: residue(url=entangled).snapshots == 1)
     rows(entangled, "SELECT pg_current_xact_id()")
-    assert residue(url=entangled).snapshots == 0
+    until(lambda: residue(url=entangled).snapshots == 0)
 
 
 def test_a_login_that_may_not_look_says_what_it_does_not_know(entangled: str) -> None:
@@ -121,8 +122,9 @@ def test_a_login_that_may_not_look_says_what_it_does_not_know(entangled: str) ->
     with login(entangled, "agent_auditor") as url:
         seen = residue(url=url)
     assert (seen.snapshots, seen.wal.bytes, seen.wal.oldest_at) == (None, None, None)
+    until(lambda: residue(url=entangled).snapshots == 0)
     whole = residue(url=entangled)
-    assert (whole.snapshots, (whole.wal.bytes or 0) > 0, whole.wal.oldest_at is None) == (0, True, False)
+    assert ((whole.wal.bytes or 0) > 0, whole.wal.oldest_at is None) == (True, False)
     assert [one.name for one in seen.tables] == [one.name for one in whole.tables]
 
 
