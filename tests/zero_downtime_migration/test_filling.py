@@ -67,6 +67,33 @@ def test_every_row_is_filled_once_along_any_key(ledger_url: str, key: str, value
     assert run(ledger_url) == done
 
 
+# Of each transaction that wrote to `t`, how many rows it wrote.
+COUNTED = """
+CREATE TABLE written (txid xid8, many bigint);
+CREATE FUNCTION counted() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO written SELECT pg_current_xact_id(), count(*) FROM new; RETURN NULL; END$$;
+CREATE TRIGGER counted AFTER UPDATE ON t REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION counted();
+"""
+
+
+@pytest.mark.parametrize("due", [0, 2])
+def test_where_keys_lie_far_apart_and_then_close_no_batch_has_more_than_twice_its_rows(
+    ledger_url: str, due: int
+) -> None:
+    made(ledger_url, "id bigint PRIMARY KEY", "i - 200", many=400)
+    for begin, apart in ((1_000, 1), (10**15, 1), (2 * 10**15, 7), (3 * 10**15, 2), (4 * 10**15, 1)):
+        rows(ledger_url, "INSERT INTO t SELECT %s + i * %s, i FROM generate_series(1, 400) AS i", (begin, apart))
+    # Of what others have filled already, it is not known how many keys a batch came by.
+    rows(ledger_url, f"UPDATE t SET b = a + 1 WHERE abs(id % 3) < {due}")
+    left = rows(ledger_url, "SELECT count(*) FROM t WHERE b IS NULL")
+    rows(ledger_url, COUNTED)
+    pace = Pace(first_rows=40, most_rows=40, least_rows=40, workers=1)
+    assert run(ledger_url, manner=Manner(pace=pace)).state is State.COMPLETED
+    assert rows(ledger_url, DUE) == [(2_400, 0, 0)]
+    assert rows(ledger_url, "SELECT sum(many) FROM written") == left
+    ((most, batches),) = rows(ledger_url, "SELECT max(many), count(*) FROM written")
+    assert (most <= 80, batches >= left[0][0] // 80) == (True, True)
+
+
 def test_killed_before_any_statement_it_goes_on_and_fills_no_row_twice(ledger_url: str) -> None:
     made(ledger_url, "x text, y integer, PRIMARY KEY (x, y)", "i % 5, i", many=200)
     counting = "CREATE FUNCTION counted() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN UPDATE n SET n = n + 1; RETURN new; END$$"

@@ -29,6 +29,10 @@ ALONG_THE_KEY: Final[Mapping[str, str]] = {
     "jit": "off",
 }
 _QUIET: Final = {"session_replication_role": "replica"}
+# What a crash of the server loses of it, it loses with how far it came.
+_NOT_AWAITED: Final = {"synchronous_commit": "off"}
+# From so many rows in a span of keys as whole numbers in it, the next key is reckoned and not looked for.
+_CLOSE: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Job:
 def job(change_id: int, place: int, fill: Fill, lock_timeout_ms: int, *, quiet: bool) -> Job:
     """Return a job whose batches wait for a row for so long."""
     filling = {FILLING: filled([name for name, _ in fill.values])}
-    chosen = {**ALONG_THE_KEY, **filling, "lock_timeout": f"{lock_timeout_ms}ms"}
+    chosen = {**ALONG_THE_KEY, **_NOT_AWAITED, **filling, "lock_timeout": f"{lock_timeout_ms}ms"}
     return Job(change_id, place, fill, {**chosen, **(_QUIET if quiet else {})})
 
 
@@ -72,11 +76,15 @@ class Refused(Exception):  # noqa: N818  (no error yet: half of the rows may pas
 
 @dataclass(frozen=True)
 class Batch:
-    """What one batch came to: the key of its last row, how many rows it wrote; `last` if it was the last."""
+    """What one batch came to: the key of its last row, how many rows it wrote; `last` if it was the last.
+
+    `close` is how many rows there are at least for each whole number of the key; None where that says nothing.
+    """
 
     upto: At | None
     written: int
     last: bool
+    close: float | None
 
 
 def bound(session: Session, table: str, key: Key, span: tuple[At | None, At | None], rows: int) -> At | None:
@@ -90,28 +98,47 @@ def bound(session: Session, table: str, key: Key, span: tuple[At | None, At | No
     return found[0]
 
 
-def write(session: Session, wanted: Job, one: Range, at: At | None, rows: int) -> Batch:
+def write(
+    session: Session, wanted: Job, one: Range, at: At | None, rows: int, close: float | None
+) -> Batch:
     """Write the next *rows* rows behind *at*, and commit them with how far they came.
+
+    Where the rows before were *close*, their last key is reckoned, and there are twice as many at most.
 
     Raises:
         Refused: these rows could not be written; nothing of them is.
     """
     session.run(wanted.begin)
-    upto = bound(session, one.table, one.key, (at, one.high), rows)
+    reckoned = _reckoned(one, at, rows, close)
+    upto = reckoned or bound(session, one.table, one.key, (at, one.high), rows)
     written = 0 if upto is None else _written(session, _update(session, wanted.fill, one, at, upto))
     last = upto is None or list(upto) == list(one.high or ())
     session.ask(
         "range_at",
         **wanted.of(one.number),
         at=None if upto is None else Json(list(upto)),
-        # Of the last batch it is not known how many rows it came by.
+        # Of the last batch it is not known how many rows it came by; of one that was reckoned, about.
         walked=written if last else rows,
         rows=written,
         batch_rows=rows,
         ended=last,
     )
     session.run("COMMIT")
-    return Batch(upto, written, last)
+    return Batch(upto, written, last, _closeness(one, at, upto, written if reckoned or last else rows))
+
+
+def _reckoned(one: Range, at: At | None, rows: int, close: float | None) -> At | None:
+    """Return the key up to which there are about so many rows, and twice as many at most."""
+    # A single row is one that may have to be named.
+    if close is None or close < _CLOSE or rows == 1 or at is None or one.high is None:
+        return None
+    return (str(min(int(at[0]) + int(rows / close), int(one.high[0]))),)
+
+
+def _closeness(one: Range, at: At | None, upto: At | None, rows: int) -> float | None:
+    if not one.key.is_whole or at is None or upto is None:
+        return None
+    return rows / (int(upto[0]) - int(at[0]))
 
 
 def _written(session: Session, update: Composable) -> int:

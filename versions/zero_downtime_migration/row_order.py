@@ -15,6 +15,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import
 At = Sequence[str]
 # What a row is called in every statement of a backfill, and in what its user writes.
 ROW: Final = "t"
+_WHOLE: Final = (("smallint",), ("integer",), ("bigint",))
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,11 @@ class Key:
     def upto(self, at: At | None) -> Composable:
         """The condition of rows up to a key; of all rows, if there is none."""
         return SQL("true") if at is None else SQL("({}) <= ({})").format(self.names, self._values(at))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is one column of whole numbers, so that the distance of two keys bounds the rows between."""
+        return self.types in _WHOLE
 
     def _values(self, at: At) -> Composable:
         pairs = zip(at, self.types, strict=True)

@@ -20,10 +20,14 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import
 
 @dataclass
 class _Walk:
-    """Where a walk is: behind `at`; `suspects` rows are left in which one is that a batch has failed at."""
+    """Where a walk is: behind `at`; `suspects` rows are left in which one is that a batch has failed at.
+
+    `close` is what the batch before found of how close its keys are.
+    """
 
     at: At | None
     rows: int
+    close: float | None = None
     suspects: int = 0
     waited_since: float | None = None
     eased: int = 0
@@ -44,7 +48,7 @@ def walk(session: Session, job: Job, one: Range, pace: Pace, gate: Gate) -> int:
         _ease(now, gate, pace)
         began_s = time.monotonic()
         try:
-            done = write(session, job, one, now.at, now.rows)
+            done = write(session, job, one, now.at, now.rows, now.close)
         except Refused as refused:
             _failed(session, job, one, now, pace, refused.error)
             continue
@@ -68,7 +72,7 @@ def _ease(now: _Walk, gate: Gate, pace: Pace) -> None:
 
 
 def _passed(now: _Walk, done: Batch, pace: Pace, took_s: float) -> None:
-    now.at, now.waited_since = done.upto, None
+    now.at, now.close, now.waited_since = done.upto, done.close, None
     now.suspects = max(0, now.suspects - now.rows)
     now.rows = max(1, now.suspects // 2) if now.suspects else pace.next_rows(now.rows, took_s)
 
@@ -78,6 +82,7 @@ def _failed(session: Session, job: Job, one: Range, now: _Walk, pace: Pace, erro
     if session.connection.closed:
         raise error
     session.run("ROLLBACK")
+    now.close = None
     if now.rows > 1:
         now.suspects, now.rows = now.rows, now.rows // 2
     elif error.pgcode not in RETRYABLE:
