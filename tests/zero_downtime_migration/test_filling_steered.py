@@ -30,7 +30,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
     start,
 )
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.meter import line
-from support import connected, rows, run
+from support import connected, rows, run, until
 
 DUE = "SELECT count(*) FILTER (WHERE b IS NULL) FROM t"
 WISH = Backfill("public.t", (("b", "a"),), "b IS NULL")
@@ -130,6 +130,27 @@ def test_who_waits_for_a_row_of_a_batch_lets_it_stop_and_take_fewer_rows(filling
     assert rows(filling, DUE) == [(0,)]
     told.heard("going on")
     assert any("rows written" in each and "s left" in each for each in told.lines)
+
+
+def test_while_others_write_it_rests_and_goes_on_at_once_when_they_have_ended(filling: str) -> None:
+    given, told = resolve_settings(filling), Told()
+    # One batch, and a rest of years.
+    pace = replace(BRISK, share=1e-12)
+    start(WISH, settings=given)
+
+    with connected(filling, autocommit=False) as reader, connected(filling, autocommit=False) as writer:
+        # Who only reads is nobody who waits for the disk.
+        reader.cursor().execute("SELECT FROM t")
+        writer.cursor().execute("CREATE TABLE u ()")
+
+        def end() -> None:
+            until(lambda: sum("10 rows written" in each for each in told.lines) > 20)
+            assert rows(filling, DUE) == [(490,)]
+            writer.rollback()
+
+        done = beside(filling, pace, told, end)
+    assert done.result().state is State.FILLED
+    assert rows(filling, DUE) == [(0,)]
 
 
 def test_what_stands_against_it_for_too_long_is_named(filling: str) -> None:

@@ -96,6 +96,11 @@ def waiting(look: Look) -> str | None:
     return None
 
 
+def others_write(look: Look) -> bool:
+    """Tell whether a transaction of another session has written; who may see no session sees that too."""
+    return bool(look.session.value("others_write", pids=sorted(look.pids())))
+
+
 def own(look: Look) -> str | None:
     """What the caller looks at."""
     return look.limits.own() if look.limits.own else None

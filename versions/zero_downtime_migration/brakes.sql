@@ -64,6 +64,17 @@ SELECT held.relation::regclass::text
    AND activity.query LIKE 'autovacuum: VACUUM %%'
  LIMIT 1;
 
+-- others_write --
+-- Whether a transaction that is at work has written, in any database of the server; not of these sessions.
+SELECT EXISTS (
+    SELECT
+      FROM pg_catalog.pg_locks AS held
+     WHERE held.locktype = 'transactionid'
+       AND held.granted
+       AND held.pid <> pg_catalog.pg_backend_pid()
+       AND held.pid <> ALL (%(pids)s::int[])
+);
+
 -- behind_us --
 -- Who has waited for one of these sessions, and for how long.
 SELECT waiting.pid, waited.seconds

@@ -10,10 +10,14 @@ class Over(Exception):  # noqa: N818  (no error: the workers are told to end)
 
 
 class Gate:
-    """Held by the one who watches, passed by those who work; `pids` are the sessions of these."""
+    """Held by the one who watches, passed by those who work; `pids` are the sessions of these.
+
+    `is_shared` while other sessions write: those who work rest between batches then.
+    """
 
     def __init__(self) -> None:
         self.reason = ""
+        self.is_shared = False
         self.pids: frozenset[int] = frozenset()
         self._over = False
         self._eased = 0
@@ -35,6 +39,12 @@ class Gate:
             self.reason = ""
             self._changed.notify_all()
 
+    def share(self, *, shared: bool) -> None:
+        """Say whether others write; where they do no longer, a rest is over."""
+        with self._changed:
+            self.is_shared = shared
+            self._changed.notify_all()
+
     def end(self) -> None:
         """Let nobody pass any more."""
         with self._changed:
@@ -51,13 +61,15 @@ class Gate:
         """How often smaller batches were asked for."""
         return self._eased
 
-    def enter(self, pause_s: float = 0.0) -> None:
-        """Wait until it is open, and *pause_s* in any case.
+    def enter(self, pause_s: float = 0.0, rest_s: float = 0.0) -> None:
+        """Wait until it is open, *pause_s* in any case, and *rest_s* at most while it is shared.
 
         Raises:
             Over: it will not be opened any more.
         """
         with self._changed:
+            if rest_s:
+                self._changed.wait_for(lambda: self._over or not self.is_shared, rest_s)
             if pause_s:
                 self._changed.wait_for(lambda: self._over, pause_s)
             self._changed.wait_for(lambda: self._over or not self.reason)

@@ -41,6 +41,10 @@ class Pace:
     waited for `lock_timeout_ms`, then the batch is split; a single one for `row_wait_s` in all. `workers`
     sessions fill at once, each a range of keys of its own. Before a batch a pause of `pause_s` is made.
 
+    While other sessions of the server write, a worker fills for a `share` of its time: a batch is to take so
+    much less, and a rest follows for the remainder. What is written faster than the disk takes it up without
+    a queue is waited for by every commit. 1.0 never rests.
+
     Every `look_every_s` it is looked whether to stop. What it stops for may last `most_held_s`, and a pause
     that was asked for `most_paused_s`. Every `tell_every_s` it is told how far it is.
 
@@ -54,6 +58,7 @@ class Pace:
     least_rows: int = 100
     most_rows: int = 200_000
     pause_s: float = 0.0
+    share: float = 0.25
     lock_timeout_ms: int = 500
     row_wait_s: float = 60.0
     look_every_s: float = 1.0
@@ -63,7 +68,7 @@ class Pace:
     quiet: bool = False
     limits: Limits = Limits()
 
-    def next_rows(self, rows: int, took_s: float) -> int:
+    def next_rows(self, rows: int, took_s: float, share: float = 1.0) -> int:
         """Return how many rows the next batch is to have, after one of *rows* that took *took_s*."""
-        wanted = rows * self.target_s / max(took_s, 1e-6)
+        wanted = rows * self.target_s * share / max(took_s, 1e-6)
         return int(max(self.least_rows, min(wanted, rows * 2, self.most_rows)))

@@ -22,12 +22,13 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import
 class _Walk:
     """Where a walk is: behind `at`; `suspects` rows are left in which one is that a batch has failed at.
 
-    `close` is what the batch before found of how close its keys are.
+    `close` is what the batch before found of how close its keys are, `rest_s` what is to follow it.
     """
 
     at: At | None
     rows: int
     close: float | None = None
+    rest_s: float = 0.0
     suspects: int = 0
     waited_since: float | None = None
     eased: int = 0
@@ -44,7 +45,7 @@ def walk(session: Session, job: Job, one: Range, pace: Pace, gate: Gate) -> int:
     now = _Walk(one.at, one.batch_rows or pace.first_rows, eased=gate.eased)
     written = 0
     while True:
-        gate.enter(pace.pause_s)
+        gate.enter(pace.pause_s, now.rest_s)
         _ease(now, gate, pace)
         began_s = time.monotonic()
         try:
@@ -61,7 +62,7 @@ def walk(session: Session, job: Job, one: Range, pace: Pace, gate: Gate) -> int:
         written += done.written
         if done.last:
             return written
-        _passed(now, done, pace, time.monotonic() - began_s)
+        _passed(now, done, pace, time.monotonic() - began_s, pace.share if gate.is_shared else 1.0)
 
 
 def _ease(now: _Walk, gate: Gate, pace: Pace) -> None:
@@ -71,10 +72,11 @@ def _ease(now: _Walk, gate: Gate, pace: Pace) -> None:
         now.rows = max(pace.least_rows, now.rows // 2)
 
 
-def _passed(now: _Walk, done: Batch, pace: Pace, took_s: float) -> None:
+def _passed(now: _Walk, done: Batch, pace: Pace, took_s: float, share: float) -> None:
     now.at, now.close, now.waited_since = done.upto, done.close, None
     now.suspects = max(0, now.suspects - now.rows)
-    now.rows = max(1, now.suspects // 2) if now.suspects else pace.next_rows(now.rows, took_s)
+    now.rows = max(1, now.suspects // 2) if now.suspects else pace.next_rows(now.rows, took_s, share)
+    now.rest_s = took_s / share - took_s
 
 
 def _failed(session: Session, job: Job, one: Range, now: _Walk, pace: Pace, error: psycopg2.Error) -> None:

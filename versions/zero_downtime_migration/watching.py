@@ -15,6 +15,8 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import
 
 _FIRST_LOOK_S = 0.1
 _PAUSED = "paused, as was asked"
+# Who writes now and then is seen at some looks only.
+_HEEDED_LOOKS = 10
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,12 @@ class Watch:
 
 
 def begin(watch: Watch) -> None:
-    """Hold the workers before they begin, if another process has asked to pause.
+    """Hold the workers before they begin, if another process has asked to pause; say whether others write.
 
     Raises:
         TableError: it was asked to end.
     """
+    watch.gate.share(shared=brakes.others_write(watch.look))
     _set(watch, _PAUSED if _obey(watch) else None)
 
 
@@ -59,9 +62,12 @@ def watch(watch: Watch, over: Event) -> None:
     """
     meter = progress.Meter(watch.session, watch.change_id, watch.place)
     pace, held_since, told_at = watch.pace, None, time.monotonic()
+    heeded = _HEEDED_LOOKS if watch.gate.is_shared else 0
     # What is over in a moment need not be watched.
     over.wait(min(_FIRST_LOOK_S, pace.look_every_s))
     while not over.is_set():
+        heeded = _HEEDED_LOOKS if brakes.others_write(watch.look) else heeded - 1
+        watch.gate.share(shared=heeded > 0)
         reason, most_s = _reason(watch)
         _set(watch, reason)
         held_since = (held_since or time.monotonic()) if reason else None
