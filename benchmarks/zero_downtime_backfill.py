@@ -2,9 +2,11 @@
 
     python benchmarks/zero_downtime_backfill.py [ROWS ...]
 
-The three take turns, each with the same new table, and begin in turn; the median of each is taken. The batches are pgroll's statement written down here, not the
-tool: the rows after the last key by LIMIT, locked and joined back to the table. Printed are rows a second, and ours
-as a multiple of the others. Runs on DATABASE_URL or on the local server, in a database of its own.
+The three take turns, each with the same new table, and begin in turn; the median of each is taken. The batches are
+pgroll's statement written down here, not the tool: the rows after the last key by LIMIT, locked and joined back to the
+table. They wait for the disk at each batch and ours at its end, for it remembers in the same transaction how far it
+came. Printed are rows a second, and ours as a multiple of the others. Runs on DATABASE_URL or on the local server, in a
+database of its own.
 """
 
 from __future__ import annotations

@@ -7,8 +7,9 @@ in turn; without one they are made up). 16 clients of pgbench offer half of what
 eight in ten transactions read a play by its key, one changes one, one adds one. Every change has the same load without it
 beside it, for as long (a minute at most); a client waits from when its transaction was due, so a queue counts. A reader
 that keeps its transaction open for three seconds goes by every five. Printed are the longest any transaction took, the
-99th percentile and the throughput, the two also as ratios to the load without a change. Runs on DATABASE_URL or on the local
-server, in a database of its own that it drops.
+99th percentile and the throughput, the two also as ratios to the load without a change, and before them the settings by
+which what is written reaches the disk: with those that PostgreSQL comes with there is one checkpoint after the other.
+Runs on DATABASE_URL or on the local server, in a database of its own that it drops.
 """
 
 from __future__ import annotations
@@ -120,6 +121,14 @@ def execute(url: str, *statements: str) -> None:
         with connection.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
+
+
+def settings(server: str) -> list[tuple[str, str]]:
+    """Return by which settings what is written reaches the disk."""
+    named = "SELECT name, current_setting(name) FROM pg_settings WHERE name = ANY (%s) ORDER BY name"
+    with closing(psycopg2.connect(server)) as connection, connection.cursor() as cursor:
+        cursor.execute(named, (["shared_buffers", "max_wal_size", "checkpoint_timeout"],))
+        return cursor.fetchall()
 
 
 def named(server: str, database: str) -> str:
@@ -261,6 +270,7 @@ def main() -> None:
     said = parser.parse_args()
     server = os.environ.get("DATABASE_URL") or start(home()).url
     prepared(server, said.rows, said.tracks)
+    print(", ".join(f"{name} {value}" for name, value in settings(server)), flush=True)
     peak = loaded(fresh(server), said.rows, lambda: None, None, QUIET_S).per_s
     print(
         f"{said.rows:,} rows; {peak:.0f} transactions a second without a limit, half of it is offered",

@@ -7,6 +7,7 @@ these very files; any other program imports this project anew, from wherever its
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import gc
@@ -36,6 +37,7 @@ LIBRARIES = (
 PACKAGE = "spotify_ai_agent_migrations"
 # In place of a length: the revisions are others now.
 _OTHERS = b"\xff" * 4
+_IMPORTED = {"__init__.py", "__main__.py"}
 # What Python finds behind the place of the program itself.
 _BEHIND = tuple(sys.path[1:])
 
@@ -211,8 +213,7 @@ def _warmed(request: dict[str, Any], channel: socket.socket) -> NoReturn:
     except Exception:  # noqa: BLE001  (a broken checkout)
         os._exit(1)
     channel.sendall(b"1")
-    _become(_serve(channel))
-    raise SystemExit
+    _ended(_serve(channel))
 
 
 def _import_rooms() -> None:
@@ -231,7 +232,8 @@ def _state(root: pathlib.Path) -> tuple[str, str]:
     states = hashlib.sha256(str(root).encode()), hashlib.sha256()
     for folder, folders, files in os.walk(root):
         folders[:] = ["versions"] if folder == str(root) else sorted({*folders} - {"__pycache__"})
-        for file in sorted(files):
+        # Of its first folder only what Python imports of the package: a test writes files there.
+        for file in sorted({*files} & _IMPORTED if folder == str(root) else files):
             revision = folder == f"{root}/versions" and (file[0].isdigit() or file == "CHECKSUMS")
             # What another test has written for a moment is gone by now.
             with contextlib.suppress(FileNotFoundError):
@@ -308,8 +310,30 @@ def _count(number: int) -> int:
     return number
 
 
+def _ended(request: dict[str, Any]) -> NoReturn:
+    """Run what was asked for and end; what a process that is forked has imported is not taken apart at its end."""
+    code: int | None = None
+    try:
+        _become(request)
+    except SystemExit as said:
+        if not isinstance(said.code, int | None):
+            raise
+        code = said.code
+    # As Python does: threads, then what was registered, then what is still to be written.
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and not stream.closed:
+            try:
+                stream.flush()
+            except OSError:
+                # Nobody reads it any more, for which Python has an exit code of its own.
+                raise SystemExit(code) from None
+    os._exit((code or 0) & 0xFF)
+
+
 if __name__ == "__main__":
     _import()
     with contextlib.closing(socket.socket(fileno=int(sys.argv[1]))) as listening:
         asked = _serve(listening, _Warm(listening))
-    _become(asked)
+    _ended(asked)

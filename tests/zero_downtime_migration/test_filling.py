@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -67,6 +68,16 @@ def test_every_row_is_filled_once_along_any_key(ledger_url: str, key: str, value
     assert run(ledger_url) == done
 
 
+@dataclass(frozen=True)
+class SizedPace(Pace):
+    """A pace with batches of so many rows, then of one."""
+
+    sizes: Iterator[int] = field(default_factory=lambda: iter(()))
+
+    def next_rows(self, rows: int, took_s: float, share: float = 1.0) -> int:  # noqa: ARG002
+        return next(self.sizes, 1)
+
+
 # Of each transaction that wrote to `t`, how many rows it wrote.
 COUNTED = """
 CREATE TABLE written (txid xid8, many bigint);
@@ -75,23 +86,52 @@ CREATE TRIGGER counted AFTER UPDATE ON t REFERENCING NEW TABLE AS new FOR EACH S
 """
 
 
-@pytest.mark.parametrize("due", [0, 2])
+@pytest.mark.parametrize("filled", [0, 2])
 def test_where_keys_lie_far_apart_and_then_close_no_batch_has_more_than_twice_its_rows(
-    ledger_url: str, due: int
+    ledger_url: str, filled: int
 ) -> None:
     made(ledger_url, "id bigint PRIMARY KEY", "i - 200", many=400)
-    for begin, apart in ((1_000, 1), (10**15, 1), (2 * 10**15, 7), (3 * 10**15, 2), (4 * 10**15, 1)):
-        rows(ledger_url, "INSERT INTO t SELECT %s + i * %s, i FROM generate_series(1, 400) AS i", (begin, apart))
+    # Some begin where those before end, in the middle of a batch; the others behind holes.
+    for begin, apart in (
+        (200, 2),
+        (1_010, 1),
+        (1_415, 50),
+        (21_665, 1),
+        (10**15, 1),
+        (2 * 10**15, 7),
+        (3 * 10**15, 2),
+        (4 * 10**15, 1),
+    ):
+        statement = "INSERT INTO t SELECT %s + i * %s, i FROM generate_series(1, 405) AS i"
+        rows(ledger_url, statement, (begin, apart))
     # Of what others have filled already, it is not known how many keys a batch came by.
-    rows(ledger_url, f"UPDATE t SET b = a + 1 WHERE abs(id % 3) < {due}")
+    rows(ledger_url, f"UPDATE t SET b = a + 1 WHERE abs(id % 3) < {filled}")
     left = rows(ledger_url, "SELECT count(*) FROM t WHERE b IS NULL")
     rows(ledger_url, COUNTED)
     pace = Pace(first_rows=40, most_rows=40, least_rows=40, workers=1)
     assert run(ledger_url, manner=Manner(pace=pace)).state is State.COMPLETED
-    assert rows(ledger_url, DUE) == [(2_400, 0, 0)]
+    assert rows(ledger_url, DUE) == [(400 + 8 * 405, 0, 0)]
     assert rows(ledger_url, "SELECT sum(many) FROM written") == left
-    ((most, batches),) = rows(ledger_url, "SELECT max(many), count(*) FROM written")
-    assert (most <= 80, batches >= left[0][0] // 80) == (True, True)
+    # More than were asked for, since the end of a batch was reckoned.
+    least = 1 if filled else 41
+    assert rows(ledger_url, f"SELECT max(many) BETWEEN {least} AND 80 FROM written") == [(True,)]
+
+
+def test_a_last_row_that_goes_meanwhile_leaves_its_range_an_end(ledger_url: str) -> None:
+    made(ledger_url, value="i * 3", many=100)
+    rows(ledger_url, "INSERT INTO t VALUES (301, 1, NULL), (1000000, 1, NULL)")
+    rows(
+        ledger_url,
+        "CREATE FUNCTION gone() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN DELETE FROM t WHERE id = 1000000; RETURN NULL; END$$",
+    )
+    rows(
+        ledger_url,
+        "CREATE TRIGGER gone AFTER UPDATE ON t FOR EACH ROW WHEN (new.id = 75) EXECUTE FUNCTION gone()",
+    )
+    # The eleventh asks for 90 rows and finds one, a key further.
+    pace = SizedPace(first_rows=10, sizes=iter([*[10] * 9, 90, 2]))
+    assert run(ledger_url, manner=Manner(pace=pace)).state is State.COMPLETED
+    assert rows(ledger_url, DUE) == [(101, 0, 0)]
 
 
 def test_killed_before_any_statement_it_goes_on_and_fills_no_row_twice(ledger_url: str) -> None:

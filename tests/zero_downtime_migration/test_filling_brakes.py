@@ -104,6 +104,26 @@ def test_an_archive_that_fails_is_a_reason_until_it_works_again(other: str) -> N
         until(lambda: reason(strict).endswith(" files of WAL wait to be archived"), pause_s=0.2)
 
 
+def test_others_write_while_one_that_has_written_is_at_work(other: str) -> None:
+    with (
+        connected(other, autocommit=False) as first,
+        connected(other, autocommit=False) as second,
+        connected(other) as looking,
+    ):
+        first.cursor().execute("SELECT FROM pg_class")
+        look = Look(Session(looking), Limits(), (), frozenset)
+        ours = replace(look, pids=lambda: [second.info.backend_pid])
+        # An autovacuum of the server may write for a moment.
+        until(lambda: not brakes.others_write(look))
+        second.cursor().execute("CREATE TABLE u ()")
+        assert brakes.others_write(look)
+        until(lambda: not brakes.others_write(ours))
+        # It stands still.
+        until(lambda: not brakes.others_write(look))
+        second.cursor().execute("CREATE TABLE v ()")
+        assert brakes.others_write(look)
+
+
 def test_an_autovacuum_at_the_table_is_a_reason(other: str) -> None:
     rows(
         other,

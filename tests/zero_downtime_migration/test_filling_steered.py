@@ -5,14 +5,16 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import pytest
+from psycopg2.errors import QueryCanceled
 
 from spotify_ai_agent_migrations import TableError
-from spotify_ai_agent_migrations.versions.core.errors import LockError
+from spotify_ai_agent_migrations.versions.core.errors import LockError, SettingsError
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
     Backfill,
@@ -132,25 +134,53 @@ def test_who_waits_for_a_row_of_a_batch_lets_it_stop_and_take_fewer_rows(filling
     assert any("rows written" in each and "s left" in each for each in told.lines)
 
 
-def test_while_others_write_it_rests_and_goes_on_at_once_when_they_have_ended(filling: str) -> None:
-    given, told = resolve_settings(filling), Told()
-    # One batch, and a rest of years.
-    pace = replace(BRISK, share=1e-12)
-    start(WISH, settings=given)
-
-    with connected(filling, autocommit=False) as reader, connected(filling, autocommit=False) as writer:
-        # Who only reads is nobody who waits for the disk.
-        reader.cursor().execute("SELECT FROM t")
+@contextmanager
+def writing(url: str) -> Iterator[None]:
+    """Have a transaction at work beside the block that has written."""
+    with connected(url, autocommit=False) as writer, ThreadPoolExecutor(1) as pool:
         writer.cursor().execute("CREATE TABLE u ()")
+        working = pool.submit(writer.cursor().execute, "SELECT pg_sleep(600)")
+        yield
+        rows(url, "SELECT pg_cancel_backend(%s)", (writer.info.backend_pid,))
+        with pytest.raises(QueryCanceled):
+            working.result()
+        writer.rollback()
+
+
+def test_while_others_write_it_rests_between_batches_and_goes_on_when_they_have_ended(filling: str) -> None:
+    given, told = resolve_settings(filling), Told()
+    # One batch, and a rest of minutes.
+    pace = replace(BRISK, share=1e-6, heeded_s=0.05)
+    start(WISH, settings=given)
+    with ExitStack() as stack:
+        # Who only reads is nobody who waits for the disk.
+        reader = stack.enter_context(connected(filling, autocommit=False))
+        reader.cursor().execute("SELECT FROM t")
+        others = stack.enter_context(ExitStack())
+        others.enter_context(writing(filling))
 
         def end() -> None:
+            told.heard("others write: it fills for a part of the time")
             until(lambda: sum("10 rows written" in each for each in told.lines) > 20)
             assert rows(filling, DUE) == [(490,)]
-            writer.rollback()
+            others.close()
 
         done = beside(filling, pace, told, end)
     assert done.result().state is State.FILLED
     assert rows(filling, DUE) == [(0,)]
+
+
+def test_the_share_is_what_was_said_or_what_the_environment_says() -> None:
+    said = {"MIGRATIONS_FILL_SHARE": "0.5"}
+    assert (Pace().part, Pace().under({}).part, Pace().under(said).part) == (0.25, 0.25, 0.5)
+    assert Pace(share=1.0).under(said).part == 1.0
+    for wrong in (0.0, -1.0, 1.1, float("nan")):
+        with pytest.raises(SettingsError, match="a backfill cannot have"):
+            Pace(share=wrong)
+        with pytest.raises(SettingsError, match=r"MIGRATIONS_FILL_SHARE is .* and no share of the time"):
+            Pace().under({"MIGRATIONS_FILL_SHARE": str(wrong)})
+    with pytest.raises(SettingsError, match='MIGRATIONS_FILL_SHARE is "much"'):
+        Pace().under({"MIGRATIONS_FILL_SHARE": "much"})
 
 
 def test_what_stands_against_it_for_too_long_is_named(filling: str) -> None:

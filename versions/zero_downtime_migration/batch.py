@@ -76,9 +76,10 @@ class Refused(Exception):  # noqa: N818  (no error yet: half of the rows may pas
 
 @dataclass(frozen=True)
 class Batch:
-    """What one batch came to: the key of its last row, how many rows it wrote; `last` if it was the last.
+    """What one batch came to: the key up to which it wrote, and how many rows; `last` if it was the last.
 
-    `close` is how many rows there are at least for each whole number of the key; None where that says nothing.
+    `close` is for how many of the whole numbers in that span there is a row, from 0 to 1, at least by what is
+    known; None where the key says nothing of it.
     """
 
     upto: At | None
@@ -98,9 +99,7 @@ def bound(session: Session, table: str, key: Key, span: tuple[At | None, At | No
     return found[0]
 
 
-def write(
-    session: Session, wanted: Job, one: Range, at: At | None, rows: int, close: float | None
-) -> Batch:
+def write(session: Session, wanted: Job, one: Range, at: At | None, rows: int, close: float | None) -> Batch:
     """Write the next *rows* rows behind *at*, and commit them with how far they came.
 
     Where the rows before were *close*, their last key is reckoned, and there are twice as many at most.
@@ -117,8 +116,7 @@ def write(
         "range_at",
         **wanted.of(one.number),
         at=None if upto is None else Json(list(upto)),
-        # Of the last batch it is not known how many rows it came by; of one that was reckoned, about.
-        walked=written if last else rows,
+        walked=_walked(rows, written, last=last, reckoned=reckoned is not None),
         rows=written,
         batch_rows=rows,
         ended=last,
@@ -127,18 +125,26 @@ def write(
     return Batch(upto, written, last, _closeness(one, at, upto, written if reckoned or last else rows))
 
 
+def _walked(rows: int, written: int, *, last: bool, reckoned: bool) -> int:
+    """Return how many rows a batch came by: about, of the last and of one that was reckoned."""
+    if last or (reckoned and not written):
+        return written
+    return max(rows, written)
+
+
 def _reckoned(one: Range, at: At | None, rows: int, close: float | None) -> At | None:
     """Return the key up to which there are about so many rows, and twice as many at most."""
     # A single row is one that may have to be named.
     if close is None or close < _CLOSE or rows == 1 or at is None or one.high is None:
         return None
-    return (str(min(int(at[0]) + int(rows / close), int(one.high[0]))),)
+    return (str(min(int(at[0]) + max(1, int(rows / close)), int(one.high[0]))),)
 
 
 def _closeness(one: Range, at: At | None, upto: At | None, rows: int) -> float | None:
     if not one.key.is_whole or at is None or upto is None:
         return None
-    return rows / (int(upto[0]) - int(at[0]))
+    # It may have had fewer rows: the last of all may be gone meanwhile.
+    return min(1.0, rows / (int(upto[0]) - int(at[0])))
 
 
 def _written(session: Session, update: Composable) -> int:

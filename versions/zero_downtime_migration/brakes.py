@@ -97,7 +97,10 @@ def waiting(look: Look) -> str | None:
 
 
 def others_write(look: Look) -> bool:
-    """Tell whether a transaction of another session has written; who may see no session sees that too."""
+    """Tell whether a transaction of another session has written and is at work.
+
+    Who may not see what that session does takes one that stands still for one that works.
+    """
     return bool(look.session.value("others_write", pids=sorted(look.pids())))
 
 

@@ -65,14 +65,17 @@ SELECT held.relation::regclass::text
  LIMIT 1;
 
 -- others_write --
--- Whether a transaction that is at work has written, in any database of the server; not of these sessions.
+-- Whether a transaction that is at work has written, in any database of the server; not one of these sessions, nor
+-- one that has stood still for a second. A prepared one is of no session.
 SELECT EXISTS (
     SELECT
       FROM pg_catalog.pg_locks AS held
+      JOIN pg_catalog.pg_stat_activity AS session ON session.pid = held.pid
      WHERE held.locktype = 'transactionid'
        AND held.granted
        AND held.pid <> pg_catalog.pg_backend_pid()
        AND held.pid <> ALL (%(pids)s::int[])
+       AND (session.state LIKE 'idle%%' AND session.state_change < pg_catalog.clock_timestamp() - INTERVAL '1 second') IS NOT TRUE
 );
 
 -- behind_us --

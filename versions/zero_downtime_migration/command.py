@@ -75,6 +75,10 @@ _FirstKnown = Annotated[
     str | None, typer.Option("--revision", help="the first whose applications know the new form")
 ]
 _Workers = Annotated[int, typer.Option("--workers", min=1, help="how many sessions fill at once")]
+_Share = Annotated[
+    float | None,
+    typer.Option("--share", min=0.01, max=1, help="part of the time that each fills while others write"),
+]
 
 
 class Format(str, Enum):
@@ -129,6 +133,7 @@ def _verb(
         lock_timeout_ms: _Wait = Manner.lock_timeout_ms,
         cancel: _Cancel = None,
         workers: _Workers = Pace.workers,
+        share: _Share = Pace.share,
         soak_hours: _Soak = None,
         override: _Override = None,
         revision: _FirstKnown = None,
@@ -138,7 +143,7 @@ def _verb(
             lock_timeout_ms=lock_timeout_ms,
             first_lock_timeout_ms=min(lock_timeout_ms, Manner.first_lock_timeout_ms),
             cancel=frozenset(cancel or ()),
-            pace=Pace(workers=workers),
+            pace=Pace(workers=workers, share=share),
             told=_tell,
             terms=Terms(None if soak_hours is None else soak_hours * 3_600, override),
             revision=revision,

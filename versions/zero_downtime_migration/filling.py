@@ -34,8 +34,9 @@ def fill(session: Session, change: Change, place: int, manner: Manner) -> None:
     their values. Where there is none, what came in behind the last key is filled too; `verify` finds the
     rest. The table's own triggers fire for what is filled, unless the pace says otherwise.
 
-    No batch waits for the disk or for a synchronous standby: what a crash loses of it, it loses with how far
-    it came. That a step is done is awaited like any other commit, and so is all before it.
+    No batch waits for the disk or for a synchronous standby: what a crash of the server loses of it, it loses
+    with how far it came. That a step is done is a commit like any other of the login; what it waits for, all
+    before it has come to.
 
     Locks: ROW EXCLUSIVE, and the rows of a batch until it commits.
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from threading import Condition
+from typing import Final
+
+_LONGEST_S: Final = 3_600.0
 
 
 class Over(Exception):  # noqa: N818  (no error: the workers are told to end)
@@ -61,15 +64,18 @@ class Gate:
         """How often smaller batches were asked for."""
         return self._eased
 
-    def enter(self, pause_s: float = 0.0, rest_s: float = 0.0) -> None:
-        """Wait until it is open, *pause_s* in any case, and *rest_s* at most while it is shared.
+    def rest(self, rest_s: float) -> None:
+        """Wait for so long, an hour at most, or until it is shared no longer or over."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._over or not self.is_shared, min(rest_s, _LONGEST_S))
+
+    def enter(self, pause_s: float = 0.0) -> None:
+        """Wait until it is open, and *pause_s* in any case.
 
         Raises:
             Over: it will not be opened any more.
         """
         with self._changed:
-            if rest_s:
-                self._changed.wait_for(lambda: self._over or not self.is_shared, rest_s)
             if pause_s:
                 self._changed.wait_for(lambda: self._over, pause_s)
             self._changed.wait_for(lambda: self._over or not self.reason)

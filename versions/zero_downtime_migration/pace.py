@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
+
+from spotify_ai_agent_migrations.versions.core.errors import SettingsError
 
 MIB: Final = 1 << 20
 GIB: Final = 1 << 30
+_SHARE: Final = 0.25
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,16 @@ class Pace:
     """How a backfill goes.
 
     A batch is to take `target_s`: it begins with `first_rows`, grows to twice as many at most from one to
-    the next, shrinks at once, and stays between `least_rows` and `most_rows`. A row that others hold is
-    waited for `lock_timeout_ms`, then the batch is split; a single one for `row_wait_s` in all. `workers`
-    sessions fill at once, each a range of keys of its own. Before a batch a pause of `pause_s` is made.
+    the next, shrinks at once, and stays between `least_rows` and `most_rows`; where the key is a whole number
+    its end is reckoned by the batch before, and it may have twice as many as it is to have. A row that others
+    hold is waited for `lock_timeout_ms`, then the batch is split; a single one for `row_wait_s` in all.
+    `workers` sessions fill at once, each a range of keys of its own. Before a batch a pause of `pause_s` is
+    made.
 
-    While other sessions of the server write, a worker fills for a `share` of its time: a batch is to take so
-    much less, and a rest follows for the remainder. What is written faster than the disk takes it up without
-    a queue is waited for by every commit. 1.0 never rests.
+    While other sessions of the server write, each worker fills for a `share` of its time: a batch is to take
+    so much less, and a rest follows for the remainder. What is written faster than the disk takes it up
+    without a queue is waited for by every commit. Others count for `heeded_s` after they were last seen to
+    write. 1.0 never rests; None is a quarter, or what MIGRATIONS_FILL_SHARE says.
 
     Every `look_every_s` it is looked whether to stop. What it stops for may last `most_held_s`, and a pause
     that was asked for `most_paused_s`. Every `tell_every_s` it is told how far it is.
@@ -58,7 +64,8 @@ class Pace:
     least_rows: int = 100
     most_rows: int = 200_000
     pause_s: float = 0.0
-    share: float = 0.25
+    share: float | None = None
+    heeded_s: float = 10.0
     lock_timeout_ms: int = 500
     row_wait_s: float = 60.0
     look_every_s: float = 1.0
@@ -67,6 +74,39 @@ class Pace:
     tell_every_s: float = 10.0
     quiet: bool = False
     limits: Limits = Limits()
+
+    def __post_init__(self) -> None:
+        """Refuse a share that is none.
+
+        Raises:
+            SettingsError: it is not above 0, or above 1.
+        """
+        if self.share is not None and not 0 < self.share <= 1:
+            raise SettingsError(
+                f"a backfill cannot have {self.share:g} of the time", hint="give it a share of 0.25, or of 1"
+            )
+
+    @property
+    def part(self) -> float:
+        """The share of the time that it has while others write."""
+        return _SHARE if self.share is None else self.share
+
+    def under(self, environ: Mapping[str, str]) -> Pace:
+        """Return the pace with what the environment says where nothing else was said.
+
+        Raises:
+            SettingsError: MIGRATIONS_FILL_SHARE is no share.
+        """
+        said = environ.get("MIGRATIONS_FILL_SHARE")
+        if self.share is not None or said is None:
+            return self
+        try:
+            return replace(self, share=float(said))
+        except (ValueError, SettingsError):
+            raise SettingsError(
+                f'MIGRATIONS_FILL_SHARE is "{said}", and no share of the time',
+                hint="set MIGRATIONS_FILL_SHARE=0.25",
+            ) from None
 
     def next_rows(self, rows: int, took_s: float, share: float = 1.0) -> int:
         """Return how many rows the next batch is to have, after one of *rows* that took *took_s*."""

@@ -54,7 +54,7 @@ class Key:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is one column of whole numbers, so that the distance of two keys bounds the rows between."""
+        """Whether it is one column of whole numbers, so that their distance bounds the rows between."""
         return self.types in _WHOLE
 
     def _values(self, at: At) -> Composable:

@@ -151,8 +151,9 @@ def working(table: str, settings: Settings | None, manner: Manner | None) -> Ite
 
 
 def in_environment(environment: str, manner: Manner) -> Manner:
-    """Return a manner with the terms that its environment gives where none were said."""
-    return replace(manner, terms=manner.terms.under(environment, {**read_dotenv(), **os.environ}))
+    """Return a manner with the terms and the pace that its environment gives where none were said."""
+    environ = {**read_dotenv(), **os.environ}
+    return replace(manner, terms=manner.terms.under(environment, environ), pace=manner.pace.under(environ))
 
 
 def lock_of(table: str) -> int:

@@ -22,13 +22,12 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import
 class _Walk:
     """Where a walk is: behind `at`; `suspects` rows are left in which one is that a batch has failed at.
 
-    `close` is what the batch before found of how close its keys are, `rest_s` what is to follow it.
+    `close` is what the batch before found of how close its keys are.
     """
 
     at: At | None
     rows: int
     close: float | None = None
-    rest_s: float = 0.0
     suspects: int = 0
     waited_since: float | None = None
     eased: int = 0
@@ -45,11 +44,11 @@ def walk(session: Session, job: Job, one: Range, pace: Pace, gate: Gate) -> int:
     now = _Walk(one.at, one.batch_rows or pace.first_rows, eased=gate.eased)
     written = 0
     while True:
-        gate.enter(pace.pause_s, now.rest_s)
+        gate.enter(pace.pause_s)
         _ease(now, gate, pace)
         began_s = time.monotonic()
         try:
-            done = write(session, job, one, now.at, now.rows, now.close)
+            done = write(session, job, one, now.at, now.rows, None if now.suspects else now.close)
         except Refused as refused:
             _failed(session, job, one, now, pace, refused.error)
             continue
@@ -59,10 +58,12 @@ def walk(session: Session, job: Job, one: Range, pace: Pace, gate: Gate) -> int:
                 raise
             _failed(session, job, one, now, pace, error)
             continue
+        took_s, share = time.monotonic() - began_s, pace.part if gate.is_shared else 1.0
         written += done.written
+        _passed(now, done, pace, took_s, share)
+        gate.rest(took_s / share - took_s)
         if done.last:
             return written
-        _passed(now, done, pace, time.monotonic() - began_s, pace.share if gate.is_shared else 1.0)
 
 
 def _ease(now: _Walk, gate: Gate, pace: Pace) -> None:
@@ -76,7 +77,6 @@ def _passed(now: _Walk, done: Batch, pace: Pace, took_s: float, share: float) ->
     now.at, now.close, now.waited_since = done.upto, done.close, None
     now.suspects = max(0, now.suspects - now.rows)
     now.rows = max(1, now.suspects // 2) if now.suspects else pace.next_rows(now.rows, took_s, share)
-    now.rest_s = took_s / share - took_s
 
 
 def _failed(session: Session, job: Job, one: Range, now: _Walk, pace: Pace, error: psycopg2.Error) -> None:
@@ -84,13 +84,14 @@ def _failed(session: Session, job: Job, one: Range, now: _Walk, pace: Pace, erro
     if session.connection.closed:
         raise error
     session.run("ROLLBACK")
-    now.close = None
     if now.rows > 1:
-        now.suspects, now.rows = now.rows, now.rows // 2
+        # Of one whose last key was reckoned, twice as many.
+        now.suspects, now.rows = now.rows * (1 if now.close is None else 2), now.rows // 2
     elif error.pgcode not in RETRYABLE:
         raise blame.failing_row(session, job, one, now.at, error) from error
     else:
         _wait(session, one, now, pace, error)
+    now.close = None
 
 
 def _wait(session: Session, one: Range, now: _Walk, pace: Pace, error: psycopg2.Error) -> None:

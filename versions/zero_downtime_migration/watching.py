@@ -15,8 +15,7 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import
 
 _FIRST_LOOK_S = 0.1
 _PAUSED = "paused, as was asked"
-# Who writes now and then is seen at some looks only.
-_HEEDED_LOOKS = 10
+_SHARED = "others write: it fills for a part of the time"
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ def begin(watch: Watch) -> None:
     Raises:
         TableError: it was asked to end.
     """
-    watch.gate.share(shared=brakes.others_write(watch.look))
+    _heed(watch, time.monotonic())
     _set(watch, _PAUSED if _obey(watch) else None)
 
 
@@ -62,12 +61,11 @@ def watch(watch: Watch, over: Event) -> None:
     """
     meter = progress.Meter(watch.session, watch.change_id, watch.place)
     pace, held_since, told_at = watch.pace, None, time.monotonic()
-    heeded = _HEEDED_LOOKS if watch.gate.is_shared else 0
+    heeded_at = time.monotonic()
     # What is over in a moment need not be watched.
     over.wait(min(_FIRST_LOOK_S, pace.look_every_s))
     while not over.is_set():
-        heeded = _HEEDED_LOOKS if brakes.others_write(watch.look) else heeded - 1
-        watch.gate.share(shared=heeded > 0)
+        heeded_at = _heed(watch, heeded_at)
         reason, most_s = _reason(watch)
         _set(watch, reason)
         held_since = (held_since or time.monotonic()) if reason else None
@@ -80,6 +78,17 @@ def watch(watch: Watch, over: Event) -> None:
             told_at = time.monotonic()
             watch.tell(meter.read(watch.gate.reason).line)
         over.wait(pace.look_every_s)
+
+
+def _heed(watch: Watch, last_s: float) -> float:
+    """Share with others that write, or did so a moment ago; return when they were last seen to."""
+    now_s, write = time.monotonic(), brakes.others_write(watch.look)
+    if write and not watch.gate.is_shared:
+        watch.tell(_SHARED)
+    if write or now_s - last_s >= watch.pace.heeded_s:
+        # Who writes now and then is seen at some looks only.
+        watch.gate.share(shared=write)
+    return now_s if write else last_s
 
 
 def _reason(watch: Watch) -> tuple[str | None, float]:
