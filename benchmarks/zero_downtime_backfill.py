@@ -1,9 +1,9 @@
-"""Fill a column of a table that was never analyzed: ours, one plain UPDATE, batches of 1,000 rows as pgroll has them.
+"""Fill a column of a table that was never analyzed: by one and two sessions of ours, one plain UPDATE, batches of pgroll.
 
     python benchmarks/zero_downtime_backfill.py [ROWS ...]
 
-The three take turns, each with the same new table, and begin in turn; the median of each is taken. The batches are
-pgroll's statement written down here, not the tool: the rows after the last key by LIMIT, locked and joined back to the
+The four take turns, each with the same new table, and begin in turn; the median of each is taken. The batches are
+pgroll's statement written down here, not the tool: 1,000 rows after the last key by LIMIT, locked and joined back to the
 table. They wait for the disk at each batch and ours at its end, for it remembers in the same transaction how far it
 came. Printed are rows a second, and ours as a multiple of the others. Runs on DATABASE_URL or on the local server, in a
 database of its own.
@@ -27,7 +27,14 @@ from psycopg2.extensions import make_dsn, parse_dsn
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from spotify_ai_agent_migrations.versions.core.settings import resolve_settings
-from spotify_ai_agent_migrations.versions.zero_downtime_migration import Backfill, abort, backfill, start
+from spotify_ai_agent_migrations.versions.zero_downtime_migration import (
+    Backfill,
+    Manner,
+    Pace,
+    abort,
+    backfill,
+    start,
+)
 from versions.core.embedded import home
 from versions.core.embedded import start as started
 
@@ -54,14 +61,18 @@ def execute(url: str, text: str) -> None:
             connection.cursor().execute(statement)
 
 
-def ours(url: str) -> float:
+def ours(url: str, workers: int = 1) -> float:
     given = resolve_settings(url)
     start(WISH, settings=given)
     began_s = time.monotonic()
-    backfill(WISH, settings=given)
+    backfill(WISH, settings=given, manner=Manner(pace=Pace(workers=workers)))
     took_s = time.monotonic() - began_s
     abort(WISH, settings=given)
     return took_s
+
+
+def by_two(url: str) -> float:
+    return ours(url, workers=2)
 
 
 def plain(url: str) -> float:
@@ -89,7 +100,7 @@ def recreate(server: str) -> str:
 
 def taken_s(url: str, rows: int) -> list[float]:
     """Return the median of the seconds that each way took."""
-    ways: tuple[Callable[[str], float], ...] = (ours, plain, pgroll)
+    ways: tuple[Callable[[str], float], ...] = (ours, by_two, plain, pgroll)
     took_s: dict[Callable[[str], float], list[float]] = {way: [] for way in ways}
     times = 5 if rows <= 100_000 else 3
     for first in range(times):
@@ -108,14 +119,15 @@ def main() -> None:
         command, cwd=ROOT, env={**os.environ, "DATABASE_URL": url}, check=True, capture_output=True
     )
     print(
-        f"{'rows':>12}{'ours rows/s':>14}{'plain':>12}{'pgroll':>12}{'/plain':>9}{'/pgroll':>9}{'client MiB':>12}"
+        f"{'rows':>12}{'ours rows/s':>14}{'by two':>12}{'plain':>12}{'pgroll':>12}"
+        f"{'/plain':>9}{'/pgroll':>9}{'two/pgroll':>12}{'client MiB':>12}"
     )
     for rows in sizes:
-        speeds = [rows / took_s for took_s in taken_s(url, rows)]
+        one, two, whole, batches = (rows / took_s for took_s in taken_s(url, rows))
         peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(
-            f"{rows:>12,}{speeds[0]:>14,.0f}{speeds[1]:>12,.0f}{speeds[2]:>12,.0f}"
-            f"{speeds[0] / speeds[1]:>9.2f}{speeds[0] / speeds[2]:>9.2f}{peak_mib:>12.0f}",
+            f"{rows:>12,}{one:>14,.0f}{two:>12,.0f}{whole:>12,.0f}{batches:>12,.0f}"
+            f"{one / whole:>9.2f}{one / batches:>9.2f}{two / batches:>12.2f}{peak_mib:>12.0f}",
             flush=True,
         )
 

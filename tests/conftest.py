@@ -30,9 +30,6 @@ LONGEST = (
     "tests/governance/test_workflow.py",
 )  # fmt: skip
 
-# The revision that tests end with which do without those behind it.
-SHORT = "006"
-
 
 class _RootIsNotAPackage:
     """Keep pytest from importing the project's root `__init__.py` as a module of no package."""
@@ -226,27 +223,3 @@ def place_of_checkouts() -> Iterator[pathlib.Path]:
 def checkout(place_of_checkouts: pathlib.Path, processes: Processes) -> Checkout:
     """A copy of this checkout to add revisions to."""
     return Checkout(place_of_checkouts, processes)
-
-
-@pytest.fixture
-def short_checkout(place_of_checkouts: pathlib.Path, processes: Processes) -> Checkout:
-    """A copy of it with the first revisions only, up to the ledger of rollbacks; for a database at `short_url`."""
-    return Checkout(place_of_checkouts, processes, upto=SHORT)
-
-
-@pytest.fixture(scope="session")
-def short_template(databases: Databases, template: str) -> str:
-    """The name of a database migrated that far, kept free of connections to be cloned."""
-    del template
-    name = databases.create()
-    done = run_alembic("upgrade", SHORT, url=databases.url(name))
-    assert done.returncode == 0, done.stderr
-    return name
-
-
-@pytest.fixture
-def short_url(databases: Databases, short_template: str) -> Iterator[str]:
-    """The URL of a fresh clone of it."""
-    name = databases.create(short_template)
-    yield databases.url(name)
-    databases.drop(name)

@@ -7,7 +7,6 @@ these very files; any other program imports this project anew, from wherever its
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import functools
 import gc
@@ -213,7 +212,8 @@ def _warmed(request: dict[str, Any], channel: socket.socket) -> NoReturn:
     except Exception:  # noqa: BLE001  (a broken checkout)
         os._exit(1)
     channel.sendall(b"1")
-    _ended(_serve(channel))
+    _become(_serve(channel))
+    raise SystemExit
 
 
 def _import_rooms() -> None:
@@ -310,30 +310,8 @@ def _count(number: int) -> int:
     return number
 
 
-def _ended(request: dict[str, Any]) -> NoReturn:
-    """Run what was asked for and end; what a process that is forked has imported is not taken apart at its end."""
-    code: int | None = None
-    try:
-        _become(request)
-    except SystemExit as said:
-        if not isinstance(said.code, int | None):
-            raise
-        code = said.code
-    # As Python does: threads, then what was registered, then what is still to be written.
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None and not stream.closed:
-            try:
-                stream.flush()
-            except OSError:
-                # Nobody reads it any more, for which Python has an exit code of its own.
-                raise SystemExit(code) from None
-    os._exit((code or 0) & 0xFF)
-
-
 if __name__ == "__main__":
     _import()
     with contextlib.closing(socket.socket(fileno=int(sys.argv[1]))) as listening:
         asked = _serve(listening, _Warm(listening))
-    _ended(asked)
+    _become(asked)

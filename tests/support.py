@@ -274,19 +274,13 @@ def _state(file: pathlib.Path) -> tuple[int, int, int] | None:
 
 
 class Checkout:
-    """A copy of this checkout, with revisions of the test's own; not installed, found by PYTHONPATH.
+    """A copy of this checkout, with revisions of the test's own; not installed, found by PYTHONPATH."""
 
-    With *upto* it has the first revisions only: to describe and judge fewer takes less time.
-    """
-
-    def __init__(self, parent: pathlib.Path, processes: Processes, *, upto: str = "999") -> None:
+    def __init__(self, parent: pathlib.Path, processes: Processes) -> None:
         self._processes = processes
         self.root = parent / "spotify_ai_agent_migrations"
         equalise(ROOT, self.root)
         self.versions = self.root / "versions"
-        for file in self.versions.glob("[0-9]*.py"):
-            if file.name[:3] > upto:
-                file.unlink()
 
     def add(self, upgrade: str, *, downgrade: str = "execute('SELECT 1')", name: str | None = None) -> str:
         """Add the next revision with these bodies; return its number."""
