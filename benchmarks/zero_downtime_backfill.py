@@ -4,8 +4,8 @@
 
 The four take turns, each with the same new table, and begin in turn; the median of each is taken. The batches are
 pgroll's statement written down here, not the tool: 1,000 rows after the last key by LIMIT, locked and joined back to the
-table. They wait for the disk at each batch and ours at its end, for it remembers in the same transaction how far it
-came. Printed are rows a second, and ours as a multiple of the others. Runs on DATABASE_URL or on the local server, in a
+table. Each of them waits for the disk; ours wait once, at the end of the fill, since each is committed together with how far
+it came. Printed are rows a second, and ours as a multiple of the others. Runs on DATABASE_URL or on the local server, in a
 database of its own.
 """
 

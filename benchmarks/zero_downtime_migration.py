@@ -125,9 +125,9 @@ def execute(url: str, *statements: str) -> None:
 
 def settings(server: str) -> list[tuple[str, str]]:
     """Return by which settings what is written reaches the disk."""
-    named = "SELECT name, current_setting(name) FROM pg_settings WHERE name = ANY (%s) ORDER BY name"
+    statement = "SELECT name, current_setting(name) FROM pg_settings WHERE name = ANY (%s) ORDER BY name"
     with closing(psycopg2.connect(server)) as connection, connection.cursor() as cursor:
-        cursor.execute(named, (["shared_buffers", "max_wal_size", "checkpoint_timeout"],))
+        cursor.execute(statement, (["shared_buffers", "max_wal_size", "checkpoint_timeout"],))
         return cursor.fetchall()
 
 

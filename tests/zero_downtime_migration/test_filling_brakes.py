@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 from partitioning.test_replicas import as_owner, folder_of, own_server, started
+from psycopg2.extensions import connection as Connection
 
 from spotify_ai_agent_migrations.versions.zero_downtime_migration import Limits, brakes
 from spotify_ai_agent_migrations.versions.zero_downtime_migration.brakes import Look
@@ -114,18 +115,19 @@ def test_others_write_while_one_that_has_written_is_at_work(other: str) -> None:
         look = Look(Session(looking), Limits(), (), frozenset)
         ours = replace(look, pids=lambda: [second.info.backend_pid])
 
-        def seen_at_work() -> bool:
-            second.cursor().execute("SELECT 1")
-            return brakes.others_write(look)
+        def noticed(at_work: Connection, by: Look) -> bool:
+            at_work.cursor().execute("SELECT 1")
+            return brakes.others_write(by)
 
-        # An autovacuum of the server may write for a moment.
-        until(lambda: not brakes.others_write(look))
+        # It only reads.
+        until(lambda: not noticed(first, look))
         second.cursor().execute("CREATE TABLE u ()")
-        until(seen_at_work)
-        until(lambda: not brakes.others_write(ours))
+        until(lambda: noticed(second, look))
+        # It is one of those that fill.
+        until(lambda: not noticed(second, ours))
         # It stands still.
         until(lambda: not brakes.others_write(look))
-        until(seen_at_work)
+        until(lambda: noticed(second, look))
 
 
 def test_an_autovacuum_at_the_table_is_a_reason(other: str) -> None:

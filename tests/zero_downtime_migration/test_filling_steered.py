@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -140,11 +141,13 @@ def writing(url: str) -> Iterator[None]:
     with connected(url, autocommit=False) as writer, ThreadPoolExecutor(1) as pool:
         writer.cursor().execute("CREATE TABLE u ()")
         working = pool.submit(writer.cursor().execute, "SELECT pg_sleep(600)")
-        yield
-        rows(url, "SELECT pg_cancel_backend(%s)", (writer.info.backend_pid,))
-        with pytest.raises(QueryCanceled):
-            working.result()
-        writer.rollback()
+        try:
+            yield
+        finally:
+            rows(url, "SELECT pg_cancel_backend(%s)", (writer.info.backend_pid,))
+            with pytest.raises(QueryCanceled):
+                working.result()
+            writer.rollback()
 
 
 def test_while_others_write_it_rests_between_batches_and_goes_on_when_they_have_ended(filling: str) -> None:
@@ -152,11 +155,7 @@ def test_while_others_write_it_rests_between_batches_and_goes_on_when_they_have_
     # One batch, and a rest of minutes.
     pace = replace(BRISK, share=1e-6, heeded_s=0.05)
     start(WISH, settings=given)
-    with ExitStack() as stack:
-        # Who only reads is nobody who waits for the disk.
-        reader = stack.enter_context(connected(filling, autocommit=False))
-        reader.cursor().execute("SELECT FROM t")
-        others = stack.enter_context(ExitStack())
+    with ExitStack() as others:
         others.enter_context(writing(filling))
 
         def end() -> None:
@@ -170,7 +169,9 @@ def test_while_others_write_it_rests_between_batches_and_goes_on_when_they_have_
     assert rows(filling, DUE) == [(0,)]
 
 
-def test_the_share_is_what_was_said_or_what_the_environment_says() -> None:
+def test_the_share_is_what_was_said_or_what_the_environment_says(
+    filling: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said = {"MIGRATIONS_FILL_SHARE": "0.5"}
     assert (Pace().part, Pace().under({}).part, Pace().under(said).part) == (0.25, 0.25, 0.5)
     assert Pace(share=1.0).under(said).part == 1.0
@@ -181,6 +182,17 @@ def test_the_share_is_what_was_said_or_what_the_environment_says() -> None:
             Pace().under({"MIGRATIONS_FILL_SHARE": str(wrong)})
     with pytest.raises(SettingsError, match='MIGRATIONS_FILL_SHARE is "much"'):
         Pace().under({"MIGRATIONS_FILL_SHARE": "much"})
+    assert (Pace().next_rows(1_000, 0.1), Pace().next_rows(1_000, 0.1, 0.25)) == (1_000, 250)
+    monkeypatch.setenv("MIGRATIONS_FILL_SHARE", "much")
+    start(WISH, settings=resolve_settings(filling), manner=Manner(pace=Pace(share=1.0)))
+    with pytest.raises(SettingsError, match='MIGRATIONS_FILL_SHARE is "much"'):
+        backfill(WISH, settings=resolve_settings(filling))
+    verb = ("zero-downtime-migration", "backfill", "backfill", "t")
+    fields = ("values=" + json.dumps(WISH.values), f"due={WISH.due}")
+    command = (sys.executable, "-m", "spotify_ai_agent_migrations", *verb, *fields)
+    assert run(*command, url=filling, MIGRATIONS_FILL_SHARE="much").returncode == 2
+    done = run(*command, "--share", "1", url=filling, MIGRATIONS_FILL_SHARE="much")
+    assert (done.returncode, rows(filling, DUE)) == (0, [(0,)]), done.stderr
 
 
 def test_what_stands_against_it_for_too_long_is_named(filling: str) -> None:

@@ -31,8 +31,8 @@ ALONG_THE_KEY: Final[Mapping[str, str]] = {
 _QUIET: Final = {"session_replication_role": "replica"}
 # What a crash of the server loses of it, it loses with how far it came.
 _NOT_AWAITED: Final = {"synchronous_commit": "off"}
-# From so many rows in a span of keys as whole numbers in it, the next key is reckoned and not looked for.
-_CLOSE: Final = 0.5
+# From a row for every second whole number on, the next key is reckoned and not looked for.
+_DENSE: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,14 @@ class Refused(Exception):  # noqa: N818  (no error yet: half of the rows may pas
 class Batch:
     """What one batch came to: the key up to which it wrote, and how many rows; `last` if it was the last.
 
-    `close` is for how many of the whole numbers in that span there is a row, from 0 to 1, at least by what is
-    known; None where the key says nothing of it.
+    `density` is for how many of the whole numbers in that span there is a row, at least by what is known;
+    None where it is too low to reckon by, or the key is no such number.
     """
 
     upto: At | None
     written: int
     last: bool
-    close: float | None
+    density: float | None
 
 
 def bound(session: Session, table: str, key: Key, span: tuple[At | None, At | None], rows: int) -> At | None:
@@ -99,16 +99,18 @@ def bound(session: Session, table: str, key: Key, span: tuple[At | None, At | No
     return found[0]
 
 
-def write(session: Session, wanted: Job, one: Range, at: At | None, rows: int, close: float | None) -> Batch:
+def write(
+    session: Session, wanted: Job, one: Range, at: At | None, rows: int, density: float | None
+) -> Batch:
     """Write the next *rows* rows behind *at*, and commit them with how far they came.
 
-    Where the rows before were *close*, their last key is reckoned, and there are twice as many at most.
+    With the *density* of those before their last key is reckoned, and there are twice as many at most.
 
     Raises:
         Refused: these rows could not be written; nothing of them is.
     """
     session.run(wanted.begin)
-    reckoned = _reckoned(one, at, rows, close)
+    reckoned = _reckoned(one, at, rows, density)
     upto = reckoned or bound(session, one.table, one.key, (at, one.high), rows)
     written = 0 if upto is None else _written(session, _update(session, wanted.fill, one, at, upto))
     last = upto is None or list(upto) == list(one.high or ())
@@ -122,7 +124,7 @@ def write(session: Session, wanted: Job, one: Range, at: At | None, rows: int, c
         ended=last,
     )
     session.run("COMMIT")
-    return Batch(upto, written, last, _closeness(one, at, upto, written if reckoned or last else rows))
+    return Batch(upto, written, last, _density(one, at, upto, written if reckoned or last else rows))
 
 
 def _walked(rows: int, written: int, *, last: bool, reckoned: bool) -> int:
@@ -132,19 +134,20 @@ def _walked(rows: int, written: int, *, last: bool, reckoned: bool) -> int:
     return max(rows, written)
 
 
-def _reckoned(one: Range, at: At | None, rows: int, close: float | None) -> At | None:
+def _reckoned(one: Range, at: At | None, rows: int, density: float | None) -> At | None:
     """Return the key up to which there are about so many rows, and twice as many at most."""
     # A single row is one that may have to be named.
-    if close is None or close < _CLOSE or rows == 1 or at is None or one.high is None:
+    if density is None or rows == 1 or at is None or one.high is None:
         return None
-    return (str(min(int(at[0]) + max(1, int(rows / close)), int(one.high[0]))),)
+    return (str(min(int(at[0]) + int(rows / density), int(one.high[0]))),)
 
 
-def _closeness(one: Range, at: At | None, upto: At | None, rows: int) -> float | None:
+def _density(one: Range, at: At | None, upto: At | None, rows: int) -> float | None:
     if not one.key.is_whole or at is None or upto is None:
         return None
     # It may have had fewer rows: the last of all may be gone meanwhile.
-    return min(1.0, rows / (int(upto[0]) - int(at[0])))
+    density = min(1.0, rows / (int(upto[0]) - int(at[0])))
+    return density if density >= _DENSE else None
 
 
 def _written(session: Session, update: Composable) -> int:

@@ -66,7 +66,7 @@ SELECT held.relation::regclass::text
 
 -- others_write --
 -- Whether a transaction that is at work has written, in any database of the server; not one of these sessions, nor
--- one that has stood still for a second. A prepared one is of no session.
+-- one that has stood still for a second. A prepared one is of no session; nobody waits for an autovacuum to commit.
 SELECT EXISTS (
     SELECT
       FROM pg_catalog.pg_locks AS held
@@ -75,6 +75,7 @@ SELECT EXISTS (
        AND held.granted
        AND held.pid <> pg_catalog.pg_backend_pid()
        AND held.pid <> ALL (%(pids)s::int[])
+       AND session.backend_type IS DISTINCT FROM 'autovacuum worker'
        AND (session.state LIKE 'idle%%' AND session.state_change < pg_catalog.clock_timestamp() - INTERVAL '1 second') IS NOT TRUE
 );
 

@@ -35,8 +35,8 @@ def fill(session: Session, change: Change, place: int, manner: Manner) -> None:
     rest. The table's own triggers fire for what is filled, unless the pace says otherwise.
 
     No batch waits for the disk or for a synchronous standby: what a crash of the server loses of it, it loses
-    with how far it came. That a step is done is a commit like any other of the login; what it waits for, all
-    before it has come to.
+    with how far it came. The commit that records the step as done waits as the login's commits do, and with
+    it everything that was committed before.
 
     Locks: ROW EXCLUSIVE, and the rows of a batch until it commits.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from threading import Condition
 from typing import Final
 
+# A share near 0 asks for more than Python can wait.
 _LONGEST_S: Final = 3_600.0
 
 

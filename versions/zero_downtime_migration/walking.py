@@ -22,12 +22,12 @@ from spotify_ai_agent_migrations.versions.zero_downtime_migration.session import
 class _Walk:
     """Where a walk is: behind `at`; `suspects` rows are left in which one is that a batch has failed at.
 
-    `close` is what the batch before found of how close its keys are.
+    `density` is that of the batch before where the end of the next is reckoned by it: not among suspects.
     """
 
     at: At | None
     rows: int
-    close: float | None = None
+    density: float | None = None
     suspects: int = 0
     waited_since: float | None = None
     eased: int = 0
@@ -48,7 +48,7 @@ def walk(session: Session, job: Job, one: Range, pace: Pace, gate: Gate) -> int:
         _ease(now, gate, pace)
         began_s = time.monotonic()
         try:
-            done = write(session, job, one, now.at, now.rows, None if now.suspects else now.close)
+            done = write(session, job, one, now.at, now.rows, now.density)
         except Refused as refused:
             _failed(session, job, one, now, pace, refused.error)
             continue
@@ -74,8 +74,9 @@ def _ease(now: _Walk, gate: Gate, pace: Pace) -> None:
 
 
 def _passed(now: _Walk, done: Batch, pace: Pace, took_s: float, share: float) -> None:
-    now.at, now.close, now.waited_since = done.upto, done.close, None
+    now.at, now.waited_since = done.upto, None
     now.suspects = max(0, now.suspects - now.rows)
+    now.density = None if now.suspects else done.density
     now.rows = max(1, now.suspects // 2) if now.suspects else pace.next_rows(now.rows, took_s, share)
 
 
@@ -86,12 +87,12 @@ def _failed(session: Session, job: Job, one: Range, now: _Walk, pace: Pace, erro
     session.run("ROLLBACK")
     if now.rows > 1:
         # Of one whose last key was reckoned, twice as many.
-        now.suspects, now.rows = now.rows * (1 if now.close is None else 2), now.rows // 2
+        now.suspects, now.rows = now.rows * (1 if now.density is None else 2), now.rows // 2
     elif error.pgcode not in RETRYABLE:
         raise blame.failing_row(session, job, one, now.at, error) from error
     else:
         _wait(session, one, now, pace, error)
-    now.close = None
+    now.density = None
 
 
 def _wait(session: Session, one: Range, now: _Walk, pace: Pace, error: psycopg2.Error) -> None:

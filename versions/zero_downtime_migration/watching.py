@@ -83,7 +83,7 @@ def watch(watch: Watch, over: Event) -> None:
 def _heed(watch: Watch, last_s: float) -> float:
     """Share with others that write, or did so a moment ago; return when they were last seen to."""
     now_s, write = time.monotonic(), brakes.others_write(watch.look)
-    if write and not watch.gate.is_shared:
+    if write and not watch.gate.is_shared and watch.pace.part < 1:
         watch.tell(_SHARED)
     if write or now_s - last_s >= watch.pace.heeded_s:
         # Who writes now and then is seen at some looks only.
