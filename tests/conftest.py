@@ -22,7 +22,8 @@ from support import ROOT, Checkout, Databases, Processes, connected, in_memory, 
 
 # Files that take the longest; the last one of them to be begun is waited for by one process alone.
 LONGEST = (
-    "tests/test_readmes.py", "tests/rollback/test_interrupted.py", "tests/runner/test_plan.py",
+    "tests/test_readmes.py", "tests/zero_downtime_migration/test_widen_key.py", "tests/rollback/test_interrupted.py",
+    "tests/runner/test_plan.py", "tests/questions/test_questions.py",
     "tests/rollback/test_full.py", "tests/test_revisions.py", "tests/rollback/test_restored.py",
     "tests/partitioning/test_interrupted.py", "tests/test_packaging.py",
     "tests/bulk_import_export/test_killed.py", "tests/bulk_import_export/test_round_trip.py",
